@@ -1,0 +1,178 @@
+//! What can go wrong, as values with fields: nothing is ever chosen by a message's text.
+
+use std::fmt;
+
+/// `Result` of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The class of an error: what callers branch on, and what `error_class` of a RUN_FAILED event says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// An option, a key, a lake or a name that cannot be used as given. Exit code 2, nothing was written.
+    Usage,
+    /// 401: Stripe does not know the key.
+    Authentication,
+    /// 403: the key lacks a permission.
+    Permission,
+    /// 429 until the retries were used up.
+    RateLimit,
+    /// Any other refusal: 400, 404 and the like.
+    Request,
+    /// 5xx, or another answer worth retrying, until the retries were used up.
+    Server,
+    /// No complete answer arrived: connect, read, TLS, time-out.
+    Connection,
+    /// An answer that breaks the list contract: no list, another object, time running backwards.
+    Answer,
+    /// Events or rows in a table that the protocol cannot have written.
+    Table,
+    /// Another process works on the same entity and is presumed alive. Exit code 75.
+    Held,
+    /// Another process took the run over; nothing of ours after that point is visible. Exit code 75.
+    Fenced,
+    /// The run was asked to stop. Exit code 130.
+    Interrupted,
+    /// The run was given up by `--restart-run`.
+    Abandoned,
+    /// The run was given up by `--from-scratch`.
+    Reset,
+}
+
+impl Class {
+    /// Its name in events, logs and Python.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Usage => "Usage",
+            Self::Authentication => "Authentication",
+            Self::Permission => "Permission",
+            Self::RateLimit => "RateLimit",
+            Self::Request => "Request",
+            Self::Server => "Server",
+            Self::Connection => "Connection",
+            Self::Answer => "Answer",
+            Self::Table => "Table",
+            Self::Held => "Held",
+            Self::Fenced => "Fenced",
+            Self::Interrupted => "Interrupted",
+            Self::Abandoned => "Abandoned",
+            Self::Reset => "Reset",
+        }
+    }
+}
+
+/// One error: one plain line (what, where, what to do) and the fields a program may want.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// What callers branch on.
+    pub class: Class,
+    /// One line for a person. Text that came from outside is escaped and cut, and never holds the key.
+    pub message: String,
+    /// HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// Stripe's `error.code`.
+    pub code: Option<String>,
+    /// Stripe's `Request-Id`.
+    pub request_id: Option<String>,
+}
+
+impl Error {
+    /// An error of that class without an HTTP answer behind it.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), status: None, code: None, request_id: None }
+    }
+
+    /// Bad input.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Class::Usage, message)
+    }
+
+    /// An answer that breaks the list contract.
+    pub fn answer(message: impl Into<String>, request_id: Option<&str>) -> Self {
+        Self { request_id: request_id.map(str::to_owned), ..Self::new(Class::Answer, message) }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Longest piece of foreign text that a message carries, in characters.
+const FOREIGN_TEXT: usize = 500;
+
+/// Text from outside, fit for one line of a log: control characters escaped, long text cut, secrets masked.
+#[must_use]
+pub fn foreign(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len().min(FOREIGN_TEXT));
+    for character in text.chars().take(FOREIGN_TEXT) {
+        if character.is_control()
+            || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
+            clean.extend(character.escape_unicode());
+        } else {
+            clean.push(character);
+        }
+    }
+    mask_secrets(&clean)
+}
+
+/// Prefixes of Stripe's secrets; what follows one, up to the first character no key has, is masked.
+const SECRET_PREFIXES: [&str; 3] = ["sk_", "rk_", "whsec_"];
+
+fn mask_secrets(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = next_secret(rest) {
+        masked.push_str(&rest[..at.start]);
+        masked.push_str(&rest[at.start..at.start + at.prefix]);
+        masked.push_str("***");
+        rest = &rest[at.end..];
+    }
+    masked.push_str(rest);
+    masked
+}
+
+struct SecretSpan {
+    start: usize,
+    prefix: usize,
+    end: usize,
+}
+
+fn next_secret(text: &str) -> Option<SecretSpan> {
+    let is_key = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'*';
+    let mut from = 0;
+    loop {
+        let (start, prefix) = SECRET_PREFIXES
+            .iter()
+            .filter_map(|prefix| text[from..].find(prefix).map(|at| (from + at, prefix.len())))
+            .min()?;
+        let inside_a_word = start > 0 && is_key(text.as_bytes()[start - 1]);
+        let tail = text.as_bytes()[start + prefix..].iter().take_while(|byte| is_key(**byte)).count();
+        if !inside_a_word && tail > 0 {
+            return Some(SecretSpan { start, prefix, end: start + prefix + tail });
+        }
+        from = start + prefix;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_stays_on_one_line_and_is_cut() {
+        assert_eq!(foreign("a\nb\u{1b}[2J"), "a\\u{a}b\\u{1b}[2J");
+        assert_eq!(foreign(&"x".repeat(10_000)).len(), FOREIGN_TEXT);
+    }
+
+    #[test]
+    fn keys_in_foreign_text_are_masked() {
+        assert_eq!(foreign("The key 'rk_live_ab12CD' may not"), "The key 'rk_***' may not");
+        assert_eq!(foreign("task_force and disk_x"), "task_force and disk_x");
+        assert_eq!(foreign("sk_test_1 whsec_zz."), "sk_*** whsec_***.");
+    }
+}

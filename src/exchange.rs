@@ -1,0 +1,70 @@
+//! One request to Stripe and what came of it: the values that `run` and `http_client` exchange.
+
+use std::time::Duration;
+
+/// A moment, told twice: for pacing (monotonic) and for the tables (wall clock).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Time since the process's own start: never goes back.
+    pub monotonic: Duration,
+    /// Microseconds since 1970, UTC.
+    pub wall_micros: i64,
+}
+
+/// A GET to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Path of the list, e.g. `/v1/charges`.
+    pub path: &'static str,
+    /// Query parameters, in order, not yet percent-encoded.
+    pub query: Vec<(&'static str, String)>,
+    /// Value of `Stripe-Version`.
+    pub api_version: String,
+    /// Value of `Stripe-Account`, where a connected account is read.
+    pub account: Option<String>,
+}
+
+/// A complete HTTP answer, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// `Request-Id`.
+    pub request_id: Option<String>,
+    /// `Stripe-Version`, as echoed.
+    pub api_version: Option<String>,
+    /// `Date`, in seconds since 1970.
+    pub date: Option<i64>,
+    /// `Retry-After`, as a span from the moment of the answer (whole seconds, or a date seen against `Date`).
+    pub retry_after: Option<Duration>,
+    /// `Stripe-Should-Retry`.
+    pub should_retry: Option<bool>,
+    /// `Stripe-Rate-Limited-Reason`.
+    pub rate_limited_reason: Option<String>,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+/// Why no complete answer arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection: refused, unknown host, TLS.
+    Connect,
+    /// The answer was cut off or could not be read.
+    Read,
+    /// The request's deadline passed.
+    Timeout,
+    /// The body is larger than any Stripe page can be.
+    TooLarge,
+    /// A redirect, which is never followed.
+    Redirect,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer, whatever its status.
+    Answered(Response),
+    /// No complete answer, and a line on why (without URL, without key).
+    Failed(Failure, String),
+}

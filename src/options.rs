@@ -1,0 +1,241 @@
+//! The options of a run, one row each: name, kind, default, unit, bounds, help. Command line, environment,
+//! library and README take them from here.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result, foreign};
+
+/// API version that every request asks for unless told otherwise: what a payload looks like depends on it.
+pub const STRIPE_VERSION: &str = "2026-09-30.endive";
+/// Where Stripe's API is.
+pub const API_BASE_URL: &str = "https://api.stripe.com";
+
+/// How an option's value is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// A whole number within bounds (inclusive).
+    Integer {
+        /// Smallest value allowed.
+        minimum: i64,
+        /// Largest value allowed.
+        maximum: i64,
+    },
+    /// A decimal number within bounds (inclusive).
+    Decimal {
+        /// Smallest value allowed.
+        minimum: f64,
+        /// Largest value allowed.
+        maximum: f64,
+    },
+    /// Free text, checked where it is used.
+    Text,
+}
+
+/// One option.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Name, in snake case.
+    pub name: &'static str,
+    /// How its value is written.
+    pub kind: Kind,
+    /// Default, as a user would write it.
+    pub default: &'static str,
+    /// Unit of a number; empty for text.
+    pub unit: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+const fn integer(
+    name: &'static str,
+    default: &'static str,
+    minimum: i64,
+    maximum: i64,
+    unit: &'static str,
+    help: &'static str,
+) -> Row {
+    Row { name, kind: Kind::Integer { minimum, maximum }, default, unit, help }
+}
+
+const fn decimal(
+    name: &'static str,
+    default: &'static str,
+    minimum: f64,
+    maximum: f64,
+    unit: &'static str,
+    help: &'static str,
+) -> Row {
+    Row { name, kind: Kind::Decimal { minimum, maximum }, default, unit, help }
+}
+
+const fn text(name: &'static str, default: &'static str, help: &'static str) -> Row {
+    Row { name, kind: Kind::Text, default, unit: "", help }
+}
+
+/// A day, in seconds: no option that waits takes longer.
+const DAY: i64 = 86_400;
+
+/// All options that the compiled half reads.
+#[rustfmt::skip]
+pub static OPTIONS: [Row; 10] = [
+    integer("page_size", "100", 1, 100, "objects", "objects per request, 1 to 100"),
+    integer("lookback_seconds", "3600", 0, 10 * 365 * DAY, "seconds", "how far before the newest object seen the next run begins again, for objects that became visible late"),
+    integer("max_retries", "10", 0, 1_000, "retries", "how often one request is tried again"),
+    decimal("request_timeout_seconds", "60", 0.001, 3_600.0, "seconds", "deadline of one request, from connecting to the last byte"),
+    decimal("backoff_base_seconds", "0.5", 0.0, 3_600.0, "seconds", "longest wait before the first retry; doubles with each one"),
+    decimal("backoff_max_seconds", "60", 0.0, 3_600.0, "seconds", "longest wait before any retry"),
+    decimal("backoff_jitter", "1", 0.0, 1.0, "share", "share of each wait that is random: 1 is full jitter, 0 none"),
+    decimal("commit_interval_seconds", "10", 0.0, 3_600.0, "seconds", "pages gather this long before they are committed together; 0 commits each page by itself"),
+    text("api_base_url", API_BASE_URL, "where the API is: https, or http on loopback with a test key"),
+    text("stripe_version", STRIPE_VERSION, "Stripe-Version that every request asks for"),
+];
+
+/// The row of that name.
+///
+/// # Errors
+/// An unknown name.
+pub fn row(name: &str) -> Result<&'static Row> {
+    OPTIONS
+        .iter()
+        .find(|row| row.name == name)
+        .ok_or_else(|| Error::usage(format!("unknown option '{}'", foreign(name))))
+}
+
+/// The values of all options, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Objects per request.
+    pub page_size: u32,
+    /// Overlap of two runs, in seconds.
+    pub lookback_seconds: i64,
+    /// Retries of one request.
+    pub max_retries: u32,
+    /// Deadline of one request.
+    pub request_timeout: Duration,
+    /// Longest wait before the first retry.
+    pub backoff_base: Duration,
+    /// Longest wait before any retry.
+    pub backoff_max: Duration,
+    /// Share of each wait that is random.
+    pub backoff_jitter: f64,
+    /// How long pages gather.
+    pub commit_interval: Duration,
+    /// Where the API is.
+    pub api_base_url: String,
+    /// `Stripe-Version` to ask for.
+    pub stripe_version: String,
+}
+
+impl Options {
+    /// Options from what a user wrote; an option that `value` answers `None` for has its default.
+    ///
+    /// # Errors
+    /// A value that is no number or out of bounds.
+    pub fn read(value: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let written = |name: &str| -> Result<(&'static Row, String)> {
+            let row = row(name)?;
+            Ok((row, value(name).unwrap_or_else(|| row.default.to_owned())))
+        };
+        let integer = |name: &str| written(name).and_then(|(row, value)| whole(row, &value));
+        let seconds =
+            |name: &str| written(name).and_then(|(row, value)| decimal_of(row, &value)).map(Duration::from_secs_f64);
+        let narrow = |value: i64| u32::try_from(value).map_err(|_| Error::usage("number out of range"));
+        Ok(Self {
+            page_size: integer("page_size").and_then(narrow)?,
+            lookback_seconds: integer("lookback_seconds")?,
+            max_retries: integer("max_retries").and_then(narrow)?,
+            request_timeout: seconds("request_timeout_seconds")?,
+            backoff_base: seconds("backoff_base_seconds")?,
+            backoff_max: seconds("backoff_max_seconds")?,
+            backoff_jitter: written("backoff_jitter").and_then(|(row, value)| decimal_of(row, &value))?,
+            commit_interval: seconds("commit_interval_seconds")?,
+            api_base_url: written("api_base_url")?.1,
+            stripe_version: written("stripe_version").and_then(|(row, value)| header_text(row, &value))?,
+        })
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::read(|_| None).expect("the defaults of the table are within its bounds")
+    }
+}
+
+fn whole(row: &Row, value: &str) -> Result<i64> {
+    let Kind::Integer { minimum, maximum } = row.kind else {
+        return Err(Error::usage(format!("{} is not a whole number", row.name)));
+    };
+    match value.trim().parse::<i64>() {
+        Ok(number) if (minimum..=maximum).contains(&number) => Ok(number),
+        _ => Err(out_of_bounds(row, value, &minimum.to_string(), &maximum.to_string(), "a whole number")),
+    }
+}
+
+fn decimal_of(row: &Row, value: &str) -> Result<f64> {
+    let Kind::Decimal { minimum, maximum } = row.kind else {
+        return Err(Error::usage(format!("{} is not a number", row.name)));
+    };
+    match value.trim().parse::<f64>() {
+        Ok(number) if (minimum..=maximum).contains(&number) => Ok(number),
+        _ => Err(out_of_bounds(row, value, &minimum.to_string(), &maximum.to_string(), "a number")),
+    }
+}
+
+fn header_text(row: &Row, value: &str) -> Result<String> {
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(value.to_owned())
+    } else {
+        Err(Error::usage(format!(
+            "{} '{}' cannot be a version: letters, digits, dots and hyphens only",
+            row.name,
+            foreign(value)
+        )))
+    }
+}
+
+fn out_of_bounds(row: &Row, value: &str, minimum: &str, maximum: &str, what: &str) -> Error {
+    Error::usage(format!(
+        "{} must be {what} from {minimum} to {maximum} ({}), not '{}'",
+        row.name,
+        row.unit,
+        foreign(value)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(name: &'static str, value: &'static str) -> Result<Options> {
+        Options::read(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_table() {
+        let options = Options::default();
+        assert_eq!(
+            (options.page_size, options.lookback_seconds, options.commit_interval),
+            (100, 3_600, Duration::from_secs(10))
+        );
+        assert_eq!(options.stripe_version, STRIPE_VERSION);
+    }
+
+    #[test]
+    fn a_value_out_of_bounds_is_answered_with_the_bounds() {
+        for (name, value) in [
+            ("page_size", "0"),
+            ("page_size", "101"),
+            ("lookback_seconds", "-1"),
+            ("backoff_jitter", "NaN"),
+            ("max_retries", "x"),
+        ] {
+            let message = only(name, value).unwrap_err().to_string();
+            assert!(message.starts_with(name) && message.contains(value) && message.contains(" to "), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_version_cannot_smuggle_a_header() {
+        assert!(only("stripe_version", "2026\r\nX: y").is_err());
+    }
+}
