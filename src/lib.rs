@@ -2,10 +2,24 @@
 //!
 //! Rooms, top-down; each may use those below it:
 //! `python` (the binding) → `http_client` (sockets, clock, randomness) → `run` (the machine; pure from here down) →
-//! `page`, `retry`, `ranges`, `checkpoint`, `raw_batch`, `audit` → `entities`, `options`, `exchange`, `error`.
+//! `audit`, `checkpoint`, `raw_batch` → `page`, `retry`, `ranges`, `columns` → `entities`, `options`, `exchange`, `error`.
 //! `simulator` stands beside them: a fake Stripe that nothing in the product uses.
 
+pub mod audit;
+pub mod checkpoint;
+pub mod columns;
 pub mod entities;
 pub mod error;
 pub mod exchange;
+#[cfg(feature = "http")]
+pub mod http_client;
 pub mod options;
+pub mod page;
+pub mod ranges;
+pub mod raw_batch;
+pub mod retry;
+pub mod run;
+pub mod store;
+
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,74 @@
+"""Lands everything a Stripe account holds as raw, immutable rows in Delta tables.
+
+`ingest` runs the whole job and returns a report. `Client(...).run(...)` gives the pairs of rows and checkpoints, to
+be written anywhere.
+"""
+
+from stripe_raw_rs._core import (
+    Audit,
+    Checkpoint,
+    Client,
+    Entity,
+    Finding,
+    History,
+    Progress,
+    Rows,
+    Run,
+    __version__,
+    checkpoint_schema,
+    entities,
+    raw_schema,
+)
+from stripe_raw_rs.exceptions import (
+    AnswerError,
+    AuthenticationError,
+    ConnectionFailedError,
+    FencedError,
+    HeldError,
+    InterruptedRunError,
+    PermissionMissingError,
+    RateLimitError,
+    RequestError,
+    ServerError,
+    StripeError,
+    StripeRawError,
+    TableError,
+    UsageError,
+)
+from stripe_raw_rs.main import main
+from stripe_raw_rs.pipeline import ingest
+from stripe_raw_rs.report import EntityResult, Report
+
+__all__ = [
+    "AnswerError",
+    "Audit",
+    "AuthenticationError",
+    "Checkpoint",
+    "Client",
+    "ConnectionFailedError",
+    "Entity",
+    "EntityResult",
+    "FencedError",
+    "Finding",
+    "HeldError",
+    "History",
+    "InterruptedRunError",
+    "PermissionMissingError",
+    "Progress",
+    "RateLimitError",
+    "Report",
+    "RequestError",
+    "Rows",
+    "Run",
+    "ServerError",
+    "StripeError",
+    "StripeRawError",
+    "TableError",
+    "UsageError",
+    "__version__",
+    "checkpoint_schema",
+    "entities",
+    "ingest",
+    "main",
+    "raw_schema",
+]

@@ -1,0 +1,101 @@
+"""Reading the command line: subcommand first, then its options, with the environment behind them."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from typing import TYPE_CHECKING, NoReturn
+
+from stripe_raw_rs import _core
+from stripe_raw_rs.config import Config
+from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.options import COMMANDS, OPTIONS, CommandRow, OptionRow
+from stripe_raw_rs.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_EPILOG = """examples:
+  stripe-raw demo
+  STRIPE_API_KEY=rk_... stripe-raw run --lake ./lake --entities charges,refunds
+  stripe-raw status --lake ./lake
+
+Each option is also an environment variable: --page-size is STRIPE_RAW_PAGE_SIZE. The key is read from
+STRIPE_API_KEY or --api-key-file, never from an option's value.
+'stripe-raw COMMAND --help' lists the options of a command."""
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Config:
+    """Read a command line. Without a subcommand it is `run`, which is how named parameters of a job arrive."""
+    words = [_hyphenated(word) for word in arguments]
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+        words = ["run", *words]
+    if words[0] not in COMMANDS and not words[0].startswith("-"):
+        message = f"unknown command '{plain(words[0])}'{_nearest(words[0], COMMANDS)}; see stripe-raw --help"
+        raise UsageError(message)
+    known, strangers = _parser().parse_known_args(words)
+    if strangers:
+        raise _unknown(strangers[0], COMMANDS[known.command])
+    command = COMMANDS[known.command]
+    given = {name: getattr(known, name) for name in command.options}
+    written = {OPTIONS[name].name: environment.get(OPTIONS[name].variable, "") for name in command.options}
+    written.update({name: value for name, value in given.items() if value is not None})
+    return Config(command.name, {name: value for name, value in written.items() if value})
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        line = f"{plain(message)}; see {self.prog} --help"
+        raise UsageError(line)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="stripe-raw",
+        description="Lands everything a Stripe account holds as raw, immutable rows in Delta tables.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"stripe-raw {_core.__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS.values():
+        subparser = subparsers.add_parser(command.name, help=command.help, allow_abbrev=False)
+        for name in command.options:
+            _add(subparser, OPTIONS[name])
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, row: OptionRow) -> None:
+    default = f" [default: {row.default}]" if row.default else ""
+    line = (row.help + default).replace("%", "%%")
+    if row.kind == "flag":
+        # Job parameters are named and have values (--take-over=true); on a command line the bare word is enough.
+        parser.add_argument(row.flag, dest=row.name, nargs="?", const="yes", metavar="yes|no", help=line)
+    else:
+        parser.add_argument(row.flag, dest=row.name, metavar=row.metavar, help=line)
+
+
+def _hyphenated(word: str) -> str:
+    name, equals, value = word.partition("=")
+    return name.replace("_", "-") + equals + value if word.startswith("--") else word
+
+
+def _unknown(word: str, command: CommandRow) -> UsageError:
+    # Only the name is repeated: what follows may be a secret.
+    name = word.partition("=")[0]
+    if name in ("--api-key", "--key"):
+        return UsageError(
+            "the key is not given as an option, where other users and the shell's history would see it: "
+            "set STRIPE_API_KEY or use --api-key-file"
+        )
+    if not name.startswith("-"):
+        return UsageError(f"unexpected argument '{plain(name)}'; options begin with --")
+    near = _nearest(name, [OPTIONS[option].flag for option in command.options])
+    return UsageError(f"unknown option '{plain(name)}' of {command.name}{near}; see stripe-raw {command.name} --help")
+
+
+def _nearest(word: str, words: Sequence[str] | Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f", did you mean {near[0]}?" if near else ""

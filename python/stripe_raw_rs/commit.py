@@ -1,0 +1,53 @@
+"""Committing to a table whose answer may get lost: never assume, look."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs.exceptions import TableError
+from stripe_raw_rs.plain import plain
+from stripe_raw_rs.tables import CommitUnknownError, fenced
+
+if TYPE_CHECKING:
+    from stripe_raw_rs.tables import Commit, Outcome, Table
+
+# Seconds before each further try. The commit is the same bytes under the same version each time, so a try that
+# landed unseen is recognised and not repeated.
+_WAITS = (0.2, 0.5, 1.0, 2.0)
+
+
+def commit(table: Table, item: Commit) -> None:
+    """Append `item` to `table`, and return when it is known to be there.
+
+    Raises FencedError where another process took over, TableError where the commit cannot be made or its outcome
+    cannot be learned; in both cases nothing may be written afterwards.
+    """
+    for wait in (*_WAITS, None):
+        try:
+            table.append(item)
+        except CommitUnknownError as error:
+            outcome = _look(table, item)
+            if outcome == "superseded":
+                raise fenced(table) from error
+            if outcome != "landed":
+                if wait is None:
+                    raise _gave_up(error, outcome) from error
+                time.sleep(wait)
+                continue
+        return
+
+
+def _look(table: Table, item: Commit) -> Outcome | None:
+    try:
+        return table.outcome(item)
+    except TableError:
+        return None
+
+
+def _gave_up(error: CommitUnknownError, outcome: Outcome | None) -> TableError:
+    if outcome == "absent":
+        message = f"cannot commit to {plain(error)}; nothing of this commit is stored, the next run goes on from here"
+    else:
+        message = f"the commit's outcome is unknown, {plain(error)}; the next run finds out and goes on from there"
+    return TableError(message)

@@ -1,0 +1,123 @@
+"""What the user asked for, checked as far as the command line can; and the key, read from where it is kept."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from stripe_raw_rs import _core
+from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.options import OPTIONS, OptionRow
+from stripe_raw_rs.plain import plain
+from stripe_raw_rs.start import start_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_YES_NO = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True)
+class Config:
+    """One call of `stripe-raw`: the subcommand, and what was written for its options."""
+
+    command: str
+    written: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """Show what was written; a key that strayed in is masked."""
+        values = " ".join(f"{name}={plain(value)!r}" for name, value in sorted(self.written.items()))
+        return f"Config({self.command} {values})"
+
+    def text(self, name: str) -> str | None:
+        """Give the text of an option, or its default; None for none."""
+        return self.written.get(name) or OPTIONS[name].default or None
+
+    def required(self, name: str) -> str:
+        """Give the text of an option that has no default."""
+        value = self.text(name)
+        if value is None:
+            row = OPTIONS[name]
+            message = f"{self.command} needs {row.flag} {row.metavar} (or {row.variable}): {row.help}"
+            raise UsageError(message)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Tell whether a flag is set."""
+        value = self.written.get(name, "no").strip().lower()
+        if value not in _YES_NO:
+            message = f"{OPTIONS[name].variable} must be yes or no, not '{plain(value)}'"
+            raise UsageError(message)
+        return _YES_NO[value]
+
+    def number(self, name: str) -> float | None:
+        """Give the number of an option; None for none."""
+        value = self.text(name)
+        return None if value is None else _number(OPTIONS[name], value)
+
+    def whole_number(self, name: str) -> int:
+        """Give the whole number of an option that has a default."""
+        return int(_number(OPTIONS[name], self.required(name)))
+
+    def client_options(self) -> _core._Options:
+        """Give the options that the compiled half reads; it knows their bounds and defaults."""
+        options: _core._Options = {}
+        for option in _core.options():
+            value = self.written.get(option.name)
+            if value is not None:
+                row = OPTIONS[option.name]
+                options[option.name] = value if row.kind == "text" else _number(row, value)  # type: ignore[literal-required]
+        return options
+
+    def give_up(self) -> Literal["restart", "scratch"] | None:
+        """Tell which way an unfinished run is given up, if any."""
+        restart, scratch = self.flag("restart_run"), self.flag("from_scratch")
+        if restart and scratch:
+            message = "--restart-run and --from-scratch exclude each other: one goes on from the last complete run"
+            raise UsageError(message)
+        return "restart" if restart else "scratch" if scratch else None
+
+    def start(self) -> int | None:
+        """Give the start of a first run, in seconds since 1970."""
+        value = self.text("start")
+        return None if value is None else start_seconds(value)
+
+    def log_format(self) -> str:
+        """Give the format of the log."""
+        value = self.required("log_format")
+        if value not in ("text", "json"):
+            message = f"log_format must be text or json, not '{plain(value)}'"
+            raise UsageError(message)
+        return value
+
+
+def read_api_key(config: Config, environment: Mapping[str, str] = os.environ) -> str:
+    """Read the key from where it is kept. The caller hands it on and keeps no copy."""
+    file = config.text("api_key_file")
+    if file is None:
+        key = environment.get("STRIPE_API_KEY", "").strip()
+        if not key:
+            message = "no key: set STRIPE_API_KEY to a restricted key (rk_...), or name a file with --api-key-file"
+            raise UsageError(message)
+        return key
+    try:
+        key = Path(file).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        message = f"the key file '{plain(file)}' cannot be read: {reason}"
+        raise UsageError(message) from None
+    if not key:
+        message = f"the key file '{plain(file)}' is empty"
+        raise UsageError(message)
+    return key
+
+
+def _number(row: OptionRow, text: str) -> float:
+    try:
+        return int(text) if row.kind == "integer" else float(text)
+    except ValueError:
+        what = "a whole number" if row.kind == "integer" else "a number"
+        message = f"{row.name} must be {what}, not '{plain(text)}'"
+        raise UsageError(message) from None

@@ -1,0 +1,96 @@
+"""A made-up account to try everything on: `stripe-raw demo` and `stripe-raw simulate`."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs import _core
+from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.pipeline import ingest
+from stripe_raw_rs.plain import plain
+from stripe_raw_rs.simulator import StripeSimulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_KEY = "rk_test_demo"
+_OBJECTS = 20_000
+_NEW_OBJECTS = 25
+# Says that a folder's tables were made here, from objects that never were, and may be made afresh.
+_MARKER = ".stripe-raw-demo"
+
+
+def demo(lake: str | Path, *, say: Callable[[str], None]) -> None:
+    """Land a simulated account, let some objects arrive, land those, and say how to query the tables."""
+    folder = Path(lake).expanduser()
+    _prepare(folder, say)
+    with StripeSimulator(objects=_OBJECTS, seed=1) as stripe:
+        say(f"a made-up Stripe account with {_OBJECTS:,} objects is at {stripe.url}\n\nfirst run, all of it:")
+        _land(folder, stripe, say)
+        for entity in _core.entities():
+            stripe.add(entity.name, _NEW_OBJECTS)
+        say(f"\n{_NEW_OBJECTS} new objects each; second run, only what is new and the lookback before it:")
+        _land(folder, stripe, say)
+    table = folder / "stripe_charges_raw"
+    say(
+        "\nquery it:\n"
+        f"""  duckdb   FROM delta_scan('{table}') SELECT _raw_json->>'$.currency', count(*) GROUP BY 1\n"""
+        f"""  polars   pl.scan_delta("{table}").select("_stripe_id", "_stripe_created_at").collect()\n"""
+        f"""  pyspark  spark.read.format("delta").load("{table}").createOrReplaceTempView("charges")"""
+    )
+
+
+def simulate(  # noqa: PLR0913 - keywords only, each an option of the command line
+    *,
+    port: int,
+    seed: int,
+    objects: int,
+    rate_limit: float | None,
+    latency_ms: float,
+    faults: str | None,
+    say: Callable[[str], None],
+) -> None:
+    """Serve a simulated account until Ctrl-C."""
+    with StripeSimulator(
+        port=port, seed=seed, objects=objects, rate_limit=rate_limit, latency_ms=latency_ms, faults=faults
+    ) as stripe:
+        say(
+            f"a made-up Stripe account with {objects:,} objects is at {stripe.url}; any rk_test_ key opens it\n"
+            f"  curl -H 'Authorization: Bearer rk_test_any' '{stripe.url}/v1/charges?limit=1'\n"
+            f"  STRIPE_API_KEY=rk_test_any stripe-raw run --lake ./lake --api-base-url {stripe.url}\n"
+            "Ctrl-C ends it"
+        )
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            say("ended")
+
+
+def _land(folder: Path, stripe: StripeSimulator, say: Callable[[str], None]) -> None:
+    report = ingest(lake=folder, api_key=_KEY, api_base_url=stripe.url)
+    say(str(report))
+    report.raise_for_status()
+
+
+def _prepare(folder: Path, say: Callable[[str], None]) -> None:
+    """Make the folder, or remove the tables that an earlier demo made in it. Nothing else is ever removed."""
+    marker = folder / _MARKER
+    try:
+        if folder.exists() and not marker.exists() and any(folder.iterdir()):
+            message = f"'{plain(folder)}' was not made by the demo; name another folder with --lake"
+            raise UsageError(message)
+        folder.mkdir(parents=True, exist_ok=True)
+        names = [_core.CHECKPOINT_TABLE, *(entity.table for entity in _core.entities())]
+        if marker.exists():
+            say(f"the tables of an earlier demo in '{folder}' are made afresh")
+            for name in names:
+                shutil.rmtree(folder / name, ignore_errors=True)
+        marker.write_text(
+            "Tables of a made-up Stripe account; `stripe-raw demo` makes them afresh.\n", encoding="utf-8"
+        )
+    except OSError as error:
+        message = f"'{plain(folder)}' cannot be used for the demo: {plain(error.strerror or error)}"
+        raise UsageError(message) from None

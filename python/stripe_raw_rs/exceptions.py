@@ -1,0 +1,114 @@
+"""What can go wrong, one class for each thing a caller may want to tell apart.
+
+Every message is one plain line: what is wrong, where, what to do. The API key is in none of them.
+"""
+
+
+class StripeRawError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        error_class: the name that a RUN_FAILED event carries.
+        exit_code: what `stripe-raw` exits with.
+        status: HTTP status, where Stripe answered.
+        code: Stripe's `error.code`.
+        request_id: Stripe's `Request-Id`, to quote to Stripe's support.
+
+    """
+
+    error_class = "Internal"
+    exit_code = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Keep the line and the fields of the answer behind it."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+
+class UsageError(StripeRawError):
+    """An option, a key, a lake or a name that cannot be used as given. Nothing was written."""
+
+    error_class = "Usage"
+    exit_code = 2
+
+
+class StripeError(StripeRawError):
+    """Stripe refused a request, or went on failing until the retries were used up."""
+
+
+class AuthenticationError(StripeError):
+    """401: Stripe does not know the key."""
+
+    error_class = "Authentication"
+
+
+class PermissionMissingError(StripeError):
+    """403: the key lacks a permission, which the message names."""
+
+    error_class = "Permission"
+
+
+class RateLimitError(StripeError):
+    """429 until the retries were used up."""
+
+    error_class = "RateLimit"
+
+
+class RequestError(StripeError):
+    """Any other refusal: 400, 404 and the like."""
+
+    error_class = "Request"
+
+
+class ServerError(StripeError):
+    """5xx until the retries were used up."""
+
+    error_class = "Server"
+
+
+class ConnectionFailedError(StripeRawError):
+    """No complete answer arrived: connect, read, TLS, deadline."""
+
+    error_class = "Connection"
+
+
+class AnswerError(StripeRawError):
+    """An answer that breaks the list contract: no list, another object, time running backwards."""
+
+    error_class = "Answer"
+
+
+class TableError(StripeRawError):
+    """A table that cannot be written or read, or that holds what the protocol cannot have written."""
+
+    error_class = "Table"
+
+
+class HeldError(StripeRawError):
+    """Another process works on the same entity and is presumed alive."""
+
+    error_class = "Held"
+    exit_code = 75
+
+
+class FencedError(StripeRawError):
+    """Another process took the run over. What it committed stands; nothing of ours after that point does."""
+
+    error_class = "Fenced"
+    exit_code = 75
+
+
+class InterruptedRunError(StripeRawError):
+    """The run was asked to stop; the next one goes on from the last committed page."""
+
+    error_class = "Interrupted"
+    exit_code = 130

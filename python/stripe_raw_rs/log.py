@@ -1,0 +1,70 @@
+"""How `stripe-raw` writes its log to stderr: plain lines, or JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs.plain import plain, redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class TextFormatter(logging.Formatter):
+    """One line per record; a traceback follows indented, so that no line of it can pass for a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record."""
+        line = f"{_time(record)} {record.levelname.lower():<7} {plain(record.getMessage())}"
+        trace = _trace(self, record)
+        return line if trace is None else line + "".join(f"\n    {part}" for part in trace.splitlines())
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record."""
+        values = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "message": plain(record.getMessage()),
+            **getattr(record, "fields", {}),
+        }
+        trace = _trace(self, record)
+        return json.dumps(values if trace is None else {**values, "traceback": trace})
+
+
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for type checkers only
+    def __init__(self, before: Callable[[], None]) -> None:
+        super().__init__(sys.stderr)
+        self._before = before
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._before()
+        super().emit(record)
+
+
+def configure_log(log_format: str, *, verbose: bool, before: Callable[[], None] = lambda: None) -> None:
+    """Write this package's log to stderr; `before` is called ahead of each record."""
+    handler = _Handler(before)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logger = logging.getLogger("stripe_raw_rs")
+    for old in [old for old in logger.handlers if isinstance(old, _Handler)]:
+        logger.removeHandler(old)
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    # Job runners configure the root logger too; each line is wanted once.
+    logger.propagate = False
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
+    return redacted(formatter.formatException(record.exc_info)) if record.exc_info else None

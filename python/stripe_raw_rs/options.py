@@ -1,0 +1,112 @@
+"""The options of all subcommands, one row each. Command line, environment and help are made from these rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from stripe_raw_rs import _core
+
+Kind = Literal["text", "integer", "decimal", "flag"]
+
+
+@dataclass(frozen=True)
+class OptionRow:
+    """One option: `--name VALUE`, or `STRIPE_RAW_NAME`."""
+
+    name: str
+    kind: Kind
+    metavar: str
+    default: str
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """As it is written on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that stands for it."""
+        return "STRIPE_RAW_" + self.name.upper()
+
+
+@dataclass(frozen=True)
+class CommandRow:
+    """One subcommand and the names of its options."""
+
+    name: str
+    help: str
+    options: tuple[str, ...]
+
+
+def _text(name: str, metavar: str, default: str, help_line: str) -> OptionRow:
+    return OptionRow(name, "text", metavar, default, help_line)
+
+
+def _flag(name: str, help_line: str) -> OptionRow:
+    return OptionRow(name, "flag", "", "", help_line)
+
+
+_LOG = ("log_format", "verbose")
+_COMPILED = tuple(option.name for option in _core.options())
+
+_ROWS = (
+    _text("lake", "DIR", "", "folder that the tables are in; created if it is absent"),
+    _text("entities", "NAMES", "", "comma list of entities, or all; without it the five default ones"),
+    _flag("take_over", "take an unfinished run over although its process may still be alive"),
+    _flag("restart_run", "give an unfinished run up and begin again where the last complete one left off"),
+    _flag("from_scratch", "begin again at the beginning of the account; rows that are there stay"),
+    _text("start", "DATE", "", "first run of an entity: nothing created before this date or date-time (UTC)"),
+    _text("checkpoint_table", "NAME", _core.CHECKPOINT_TABLE, "name of the checkpoint table"),
+    _text("owner", "NAME", "", "name of this job; a run it left unfinished is taken over at once (else host/pid)"),
+    _text("stripe_account", "ID", "", "connected account to read; without it the key's own"),
+    _text("api_key_file", "FILE", "", "file with the key; without it STRIPE_API_KEY has the key"),
+    _text("log_format", "FORMAT", "text", "text or json"),
+    _flag("verbose", "log more, and tracebacks of errors"),
+    OptionRow("port", "integer", "PORT", "8420", "port to listen on; 0 takes a free one"),
+    OptionRow("seed", "integer", "N", "1", "the same seed makes the same objects"),
+    OptionRow("objects", "integer", "N", "20000", "objects over the five default entities"),
+    OptionRow("rate_limit", "decimal", "N", "", "requests allowed per second; without it all"),
+    OptionRow("latency_ms", "decimal", "MS", "0", "milliseconds before each answer"),
+    _text("faults", "SPEC", "", "faults to answer with, such as status=503:0.01,reset:0.01"),
+    *(
+        OptionRow(
+            option.name,
+            option.kind,
+            {"integer": "N", "decimal": "F"}.get(option.kind, "VALUE"),
+            option.default,
+            f"{option.help} ({option.unit})" if option.unit else option.help,
+        )
+        for option in _core.options()
+    ),
+)
+
+OPTIONS = {row.name: row for row in _ROWS}
+
+COMMANDS = {
+    row.name: row
+    for row in (
+        CommandRow(
+            "run",
+            "land what is new in Stripe (also without the word: stripe-raw --lake DIR)",
+            (
+                *("lake", "entities", "start", "take_over", "restart_run", "from_scratch", "stripe_account"),
+                *("api_key_file", *_COMPILED, "checkpoint_table", "owner", *_LOG),
+            ),
+        ),
+        CommandRow("entities", "list the entities that can be landed", _LOG),
+        CommandRow("demo", "land a made-up account, twice, into ./demo-lake", ("lake", *_LOG)),
+        CommandRow(
+            "status",
+            "show the last run of each entity and what the next one will do",
+            ("lake", "lookback_seconds", "checkpoint_table", *_LOG),
+        ),
+        CommandRow("verify", "audit the tables, from the tables alone", ("lake", "checkpoint_table", *_LOG)),
+        CommandRow(
+            "simulate",
+            "serve a made-up Stripe account on this machine",
+            ("port", "seed", "objects", "rate_limit", "latency_ms", "faults", *_LOG),
+        ),
+    )
+}

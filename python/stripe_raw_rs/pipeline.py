@@ -1,0 +1,201 @@
+"""The main job: Stripe's lists into raw tables, progress into the checkpoint table, in the write protocol's order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from stripe_raw_rs import _core
+from stripe_raw_rs.exceptions import FencedError, InterruptedRunError
+from stripe_raw_rs.owner import default_owner, is_dead
+from stripe_raw_rs.progress import LogLines, drain_log
+from stripe_raw_rs.raw_writer import RawWriter
+from stripe_raw_rs.report import EntityResult, Report, error_line
+from stripe_raw_rs.start import start_seconds
+from stripe_raw_rs.state_store import StateStore
+from stripe_raw_rs.tables import check_schema, open_lake
+from stripe_raw_rs.threads import each_in_a_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from typing_extensions import Unpack
+
+    from stripe_raw_rs._core import Client, Entity, Run, _Options
+    from stripe_raw_rs.progress import Display
+    from stripe_raw_rs.tables import Tables
+
+logger = logging.getLogger("stripe_raw_rs")
+
+GiveUp = Literal["restart", "scratch"]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all entities of one call share."""
+
+    client: Client
+    tables: Tables
+    state: StateStore
+    display: Display
+    account: str | None
+    owner: str
+    take_over: bool
+    give_up: GiveUp | None
+    start: int | None
+    settings: Mapping[str, str]
+
+
+def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
+    *,
+    lake: str | Path | None = None,
+    entities: str | Iterable[str] = "",
+    api_key: str | None = None,
+    tables: Tables | None = None,
+    stripe_account: str | None = None,
+    checkpoint_table: str | None = None,
+    owner: str | None = None,
+    start: str | date | int | None = None,
+    take_over: bool = False,
+    give_up: GiveUp | None = None,
+    display: Display | None = None,
+    **options: Unpack[_Options],
+) -> Report:
+    """Land what is new in the entities' lists, and report on each.
+
+    `lake` is a folder; `tables` is any other place. The key comes from `STRIPE_API_KEY` unless `api_key` is given,
+    and is kept nowhere. An entity that fails does not stop the others: the report says so, and its
+    `raise_for_status()` raises. `give_up` ends an unfinished run first: "restart" begins again where the last
+    complete run left off, "scratch" at the beginning of the account.
+
+    Ctrl-C ends all entities at their next page; what they have is committed, and the report's exit code is 130.
+    Raises UsageError for what cannot be used as given; nothing was written then.
+    """
+    began = time.monotonic()
+    selection = _core.entities(entities if isinstance(entities, str) else ",".join(entities))
+    since = None if start is None else start_seconds(start)
+    client = _core.Client(api_key or os.environ.get("STRIPE_API_KEY", ""), **options)
+    del api_key
+    place = tables or open_lake(lake)
+    checkpoints = place.table(checkpoint_table or _core.CHECKPOINT_TABLE)
+    # All tables are looked at before the first is written.
+    wanted = [(checkpoints, _core.checkpoint_schema())]
+    wanted += [(place.table(entity.table), _core.raw_schema()) for entity in selection]
+    for table, schema in wanted:
+        check_schema(table, schema)
+    job = _Job(
+        client=client,
+        tables=place,
+        state=StateStore(place, client, checkpoints.name),
+        display=display or LogLines(),
+        account=stripe_account,
+        owner=owner or default_owner(),
+        take_over=take_over,
+        give_up=give_up,
+        start=since,
+        settings={"lake": place.location, "entities": ",".join(entity.name for entity in selection)},
+    )
+    return Report(place.location, tuple(_all(job, selection)), time.monotonic() - began)
+
+
+def _all(job: _Job, selection: list[Entity]) -> list[EntityResult]:
+    """Ingest all entities at once, while this thread keeps an ear open for Ctrl-C."""
+    results: dict[str, EntityResult] = {}
+
+    def work(entity: Entity) -> None:
+        results[entity.name] = result = _ingest_entity(job, entity)
+        job.display.finished(result)
+
+    def tick() -> None:
+        drain_log()
+        job.display.tick()
+
+    each_in_a_thread(work, selection, tick=tick, interrupt=job.client.interrupt)
+    job.display.close()
+    drain_log()
+    return [results[entity.name] for entity in selection]
+
+
+def _ingest_entity(job: _Job, entity: Entity) -> EntityResult:
+    """One attempt after the other, until a run that was begun here is complete, or something goes wrong."""
+    began = time.monotonic()
+    runs: list[Run] = []
+    error: BaseException | None = None
+    try:
+        while not runs or runs[-1].resumed or runs[-1].gives_up:
+            _attempt(job, entity, runs)
+    except BaseException as caught:  # whatever happens to one entity must not stop the others
+        error = caught
+        level = logging.WARNING if isinstance(caught, InterruptedRunError) else logging.ERROR
+        logger.log(level, "%s: %s", entity.name, error_line(caught), extra={"fields": {"entity": entity.name}})
+        logger.debug("%s: traceback", entity.name, exc_info=caught)
+    done = [run.progress() for run in runs]
+    return EntityResult(
+        entity=entity.name,
+        run_id=runs[-1].run_id if runs else None,
+        pages=sum(progress.pages for progress in done),
+        rows=sum(progress.rows for progress in done),
+        requests=sum(progress.requests for progress in done),
+        retries=sum(progress.retries for progress in done),
+        bytes=sum(progress.bytes for progress in done),
+        seconds=time.monotonic() - began,
+        watermark=done[-1].newest if done else None,
+        error=error,
+    )
+
+
+def _attempt(job: _Job, entity: Entity, runs: list[Run]) -> None:
+    """Plan one attempt at one run, and see it through."""
+    history = job.state.latest_run(entity.name, job.account)
+    give_up = None if runs else job.give_up
+    run = job.client.run(
+        entity.name,
+        history,
+        store_id=job.state.store_id,
+        owner=job.owner,
+        account=job.account,
+        holder_is_dead=is_dead(history.owner),
+        take_over=job.take_over,
+        give_up=give_up,
+        start=job.start,
+        settings=job.settings,
+    )
+    raw = RawWriter(job.tables, entity, job.state.store_id)
+    raw.open(expects_rows=history.has_rows and give_up != "scratch")
+    runs.append(run)
+    job.display.began(run)
+    for notice in run.notices:
+        logger.info("%s: %s", entity.name, notice)
+    write(run, job.state, raw, job.account, job.display)
+
+
+def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, display: Display) -> None:
+    """Take one attempt through the write protocol. The order of these lines is what makes a kill harmless."""
+    state.append(run.started())
+    try:
+        raw.fence(run.fence())
+        for conditions in run.recover_events(state.events(run.run_id, run.entity, account)):
+            run.recover_rows(raw.read(conditions))
+        for rows, checkpoint in run:
+            raw.append(rows)
+            state.append(checkpoint)
+            display.committed(run, checkpoint)
+        state.append(run.ended())
+    except FencedError:
+        raise
+    except BaseException as error:
+        _append_failed(run, state, error)
+        raise
+
+
+def _append_failed(run: Run, state: StateStore, error: BaseException) -> None:
+    """Leave word of the failure, so that the next process need not wait for this one. The failure itself goes on."""
+    try:
+        state.append(run.failed(getattr(error, "error_class", "Internal"), error_line(error)))
+    except Exception as second:  # noqa: BLE001 - the first error is the one to hear about
+        logger.debug("%s: no RUN_FAILED event: %s", run.entity, error_line(second))

@@ -1,0 +1,76 @@
+"""The raw table of one entity: opened with care, appended to, read back for recovery and audits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs import _core
+from stripe_raw_rs.commit import commit
+from stripe_raw_rs.exceptions import TableError
+from stripe_raw_rs.tables import check_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stripe_raw_rs._core import Entity, Rows
+    from stripe_raw_rs.tables import ArrowStream, Condition, Tables
+
+
+class RawWriter:
+    """The raw table of one entity."""
+
+    def __init__(self, tables: Tables, entity: Entity, store_id: str) -> None:
+        """Name the table and the lake's `store_id` that it must carry. Nothing is read or written yet."""
+        self.entity = entity
+        self._table = tables.table(entity.table)
+        self._store_id = store_id
+
+    def open(self, *, expects_rows: bool) -> None:
+        """Create the table if it is absent, and check that it is this lake's.
+
+        `expects_rows`: the checkpoint table says that the table holds rows, so it must be there already.
+        """
+        if expects_rows and not self._table.exists():
+            message = (
+                f"table '{self._table.location}' is gone, but the checkpoint table says that it holds rows; "
+                "restore it, or land everything again into a new one with --from-scratch"
+            )
+            raise TableError(message)
+        self._table.create(
+            _core.raw_schema(),
+            {"stripe_raw.store_id": self._store_id, "stripe_raw.layout_version": _core.LAYOUT_VERSION},
+            f"Stripe {self.entity.path}, every object as sent; append-only",
+        )
+        self.check()
+
+    def check(self) -> None:
+        """Refuse a table with other columns, or one that belongs to another lake."""
+        check_schema(self._table, _core.raw_schema())
+        found = self._table.properties().get("stripe_raw.store_id")
+        if found != self._store_id:
+            message = (
+                f"table '{self._table.location}' belongs to another lake (stripe_raw.store_id {found}, not "
+                f"{self._store_id}); move it away, then land everything into a new one with --from-scratch"
+            )
+            raise TableError(message)
+
+    def exists(self) -> bool:
+        """Tell whether the table is there."""
+        return self._table.exists()
+
+    def fence(self, rows: Rows) -> None:
+        """Commit no rows under this attempt's first version: older attempts can commit nothing from here on."""
+        commit(self._table, rows)
+
+    def append(self, rows: Rows) -> None:
+        """Commit the rows of a group; a group without rows needs no commit."""
+        if len(rows) > 0:
+            commit(self._table, rows)
+
+    def read(self, conditions: Sequence[Condition]) -> ArrowStream:
+        """Stream what recovery needs of some rows."""
+        return self._table.read(_core.RECOVERY_COLUMNS, conditions)
+
+    def read_all(self) -> ArrowStream:
+        """Stream all rows with all columns."""
+        return self._table.read(None, [])

@@ -1,0 +1,76 @@
+"""The checkpoint table: events in, events out. What they mean, the compiled half knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from stripe_raw_rs import _core
+from stripe_raw_rs.commit import commit
+from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.tables import check_schema
+
+if TYPE_CHECKING:
+    from stripe_raw_rs._core import Checkpoint, Client, History
+    from stripe_raw_rs.tables import ArrowStream, Condition, Tables
+
+
+class StateStore:
+    """The checkpoint table of a lake."""
+
+    def __init__(self, tables: Tables, client: Client | None, name: str | None = None) -> None:
+        """Open the table, and create it if it is absent; without a client it is only read, and must be there.
+
+        Raises UsageError where the lake belongs to another account, mode or server, or has another schema.
+        """
+        self._table = tables.table(name or _core.CHECKPOINT_TABLE)
+        if client is not None:
+            self._table.create(
+                _core.checkpoint_schema(),
+                client.store_properties(str(uuid4())),
+                "Progress of stripe-raw: one row per event; append-only",
+            )
+        elif not self._table.exists():
+            message = f"'{tables.location}' is no lake of stripe-raw: table '{self._table.name}' is not there"
+            raise UsageError(message)
+        check_schema(self._table, _core.checkpoint_schema())
+        properties = self._table.properties()
+        if "stripe_raw.store_id" not in properties:
+            message = f"table '{self._table.location}' was not created by stripe-raw: no property stripe_raw.store_id"
+            raise UsageError(message)
+        if client is not None:
+            client.check_store(properties, tables.location)
+        self.store_id = properties["stripe_raw.store_id"]
+
+    def latest_run(self, entity: str, account: str | None) -> History:
+        """Fold the events of the entity's latest run."""
+        mine = _of(entity, account)
+        history = _core.History(
+            entity, account, self._table.read(None, [("event_type", "<>", "PAGE_COMMITTED", "string"), *mine])
+        )
+        if history.run_id is not None:
+            run: Condition = ("run_id", "=", history.run_id, "string")
+            page: Condition = ("event_type", "=", "PAGE_COMMITTED", "string")
+            history.add_pages(self._table.read(None, [page, run, *mine]))
+        return history
+
+    def events(self, run_id: str, entity: str, account: str | None) -> ArrowStream:
+        """Stream all events of one run."""
+        return self._table.read(None, [("run_id", "=", run_id, "string"), *_of(entity, account)])
+
+    def all_events(self, entity: str) -> ArrowStream:
+        """Stream all events of an entity, of all runs and accounts."""
+        return self._table.read(None, [("entity", "=", entity, "string")])
+
+    def append(self, checkpoint: Checkpoint) -> None:
+        """Commit events."""
+        commit(self._table, checkpoint)
+
+    def entities(self) -> list[tuple[str, str | None]]:
+        """List the entities, each with its account, that have events."""
+        rows = self._table.distinct(["entity", "stripe_account"], [])
+        return [(entity, account) for entity, account in rows if entity is not None]
+
+
+def _of(entity: str, account: str | None) -> list[Condition]:
+    return [("entity", "=", entity, "string"), ("stripe_account", "=", account, "string")]

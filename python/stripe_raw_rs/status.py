@@ -1,0 +1,78 @@
+"""What the checkpoint table says of each entity. Reads only, and needs no key."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from stripe_raw_rs.plain import plain
+from stripe_raw_rs.report import date_time
+from stripe_raw_rs.state_store import StateStore
+from stripe_raw_rs.tables import open_lake
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEADINGS = ("entity", "last run", "state", "attempt", "pages", "objects", "newest created", "last event")
+
+
+@dataclass(frozen=True)
+class EntityStatus:
+    """One entity: its last run, and what the next one will do."""
+
+    entity: str
+    account: str | None
+    run_id: str | None
+    state: str
+    epoch: int
+    pages: int
+    rows: int
+    watermark: int | None
+    last_event: int | None
+    next_run: str
+    error: str | None
+
+    @property
+    def label(self) -> str:
+        """The entity, with its account where that is not the key's own."""
+        return self.entity if self.account is None else f"{self.entity}/{self.account}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Values only, fit for JSON."""
+        return asdict(self)
+
+    def cells(self) -> tuple[str, ...]:
+        """Its row of the table."""
+        numbers = (f"{self.epoch:,}", f"{self.pages:,}", f"{self.rows:,}")
+        return (
+            self.label,
+            self.run_id or "-",
+            self.state,
+            *numbers,
+            date_time(self.watermark),
+            date_time(self.last_event),
+        )
+
+
+def status(lake: str | Path, *, lookback_seconds: int, checkpoint_table: str | None = None) -> list[EntityStatus]:
+    """Read the state of all entities of a lake that ever ran."""
+    state = StateStore(open_lake(lake), None, checkpoint_table)
+    return [_entity(state, entity, account, lookback_seconds) for entity, account in state.entities()]
+
+
+def _entity(state: StateStore, entity: str, account: str | None, lookback_seconds: int) -> EntityStatus:
+    history = state.latest_run(entity, account)
+    newest = history.newest_event_at_micros
+    return EntityStatus(
+        entity=entity,
+        account=account,
+        run_id=history.run_id,
+        state=history.state,
+        epoch=history.epoch,
+        pages=history.pages,
+        rows=history.rows,
+        watermark=history.watermark,
+        last_event=None if newest is None else newest // 1_000_000,
+        next_run=history.next_run(lookback_seconds),
+        error=plain(f"{history.error_class}: {history.error_message}") if history.error_class else None,
+    )

@@ -1,0 +1,137 @@
+"""The seam to the tables: what the write protocol asks of them, whoever writes them.
+
+Only modules of this package may import a table library, and each does so when it is first needed: importing
+`stripe_raw_rs` stays light, and needs none of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from stripe_raw_rs.exceptions import FencedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from stripe_raw_rs._core import Schema
+
+# The one column without data-skipping statistics: minima of JSON texts help nobody and would fill the Delta log.
+PAYLOAD_COLUMN = "_raw_json"
+
+Outcome: TypeAlias = Literal["landed", "absent", "superseded"]
+
+# (column, operator, value, type): as the compiled half asks for rows. None with "=" means IS NULL; a "timestamp" is
+# in microseconds since 1970.
+Condition: TypeAlias = (
+    "tuple[str, Literal['=', '<>', '>', '>='], str | int | None, Literal['string', 'long', 'timestamp']]"
+)
+
+
+class ArrowStream(Protocol):
+    """Record batches through the Arrow PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Export the batches as a capsule."""
+
+
+class ArrowSchema(Protocol):
+    """A schema through the Arrow PyCapsule interface."""
+
+    def __arrow_c_schema__(self) -> object:
+        """Export the schema as a capsule."""
+
+
+class Commit(ArrowStream, Protocol):
+    """What becomes one commit of one table; `Rows` and `Checkpoint` are such.
+
+    Exporting it again must give the same rows again: a commit whose outcome was lost is repeated byte by byte.
+    """
+
+    app_id: str
+    commit_version: int
+    nonce: str
+    metadata: str
+
+    def __len__(self) -> int:
+        """Count the rows; none is a fence."""
+
+
+class CommitUnknownError(Exception):
+    """Writing ended in an error, so nobody knows yet whether the commit is in the table. The cause is chained."""
+
+
+class Table(Protocol):
+    """One Delta table."""
+
+    name: str
+    location: str
+
+    def exists(self) -> bool:
+        """Tell whether the table is there."""
+
+    def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
+        """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
+
+    def properties(self) -> dict[str, str]:
+        """Read the table's properties."""
+
+    def schema(self) -> ArrowSchema:
+        """Read the table's columns."""
+
+    def append(self, commit: Commit) -> None:
+        """Append the rows and store the commit's version, both or nothing, if that version is still free.
+
+        A version already stored that is not below ours raises FencedError, unless the stored commit is ours. Any
+        other failure raises CommitUnknownError.
+        """
+
+    def outcome(self, commit: Commit) -> Outcome:
+        """Look what became of a commit: it is in the table, it is not, or another one stands in its place."""
+
+    def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
+        """Stream the rows that meet all conditions, in any order; None reads all columns."""
+
+    def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
+        """List the different values of some text columns among those rows, sorted."""
+
+
+class Tables(Protocol):
+    """The place where the tables are."""
+
+    location: str
+
+    def table(self, name: str) -> Table:
+        """Name one table; the same object for the same name."""
+
+
+def open_lake(lake: str | Path | None) -> Tables:
+    """Open Delta tables in a folder, written by delta-rs. Writes nothing yet."""
+    if lake is None:
+        message = "a lake is needed: the folder that the tables are in (--lake DIR)"
+        raise UsageError(message)
+    try:
+        from stripe_raw_rs.tables.delta_rs import DeltaRsTables  # noqa: PLC0415 - only here is the library needed
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "deltalake":
+            raise
+        message = "a lake needs the package deltalake: pip install 'stripe-raw-rs[delta]'"
+        raise UsageError(message) from None
+    return DeltaRsTables(lake)
+
+
+def check_schema(table: Table, wanted: Schema) -> None:
+    """Refuse a table that is there with other columns. Writes nothing."""
+    difference = wanted.difference(table.schema()) if table.exists() else None
+    if difference is not None:
+        message = f"table '{table.location}' has another schema: {difference}; move it away or choose another lake"
+        raise UsageError(message)
+
+
+def fenced(table: Table) -> FencedError:
+    """Say that another process has the entity now."""
+    message = (
+        f"another process took over in table '{table.name}': what it commits stands, and this process stops; "
+        "run again when it is done"
+    )
+    return FencedError(message)

@@ -1,0 +1,201 @@
+"""Delta tables in a folder, written and read by delta-rs."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.writer import ColumnProperties, WriterProperties
+
+from stripe_raw_rs.exceptions import TableError, UsageError
+from stripe_raw_rs.plain import plain
+from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, fenced
+from stripe_raw_rs.tables.delta_select import select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from stripe_raw_rs._core import Schema
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Outcome
+    from stripe_raw_rs.tables.delta_select import Selection
+
+# Threads and processes that append to one table retry against each other, not against faults: delta-rs' own 15
+# retries are too few for five of them.
+_COMMIT_RETRIES = 1000
+# A commit group is one file; its size is bounded where it is gathered.
+_TARGET_FILE_SIZE = 1 << 40
+# Own commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
+# somebody else's, which stops the run and loses nothing.
+_HISTORY = 1000
+_NAME = re.compile(r"[A-Za-z0-9_]{1,255}")
+
+
+class DeltaRsTables:
+    """The tables of one lake: one folder each."""
+
+    def __init__(self, lake: str | Path) -> None:
+        """Name the lake; nothing is read or written yet."""
+        if not str(lake).strip() or "://" in str(lake):
+            message = f"lake '{plain(lake)}' must name a folder of this machine"
+            raise UsageError(message)
+        try:
+            self._folder = Path(lake).expanduser().resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            message = f"lake '{plain(lake)}' is no folder: {plain(error)}"
+            raise UsageError(message) from None
+        self.location = str(self._folder)
+        self._tables: dict[str, DeltaRsTable] = {}
+        self._lock = threading.Lock()
+
+    def table(self, name: str) -> DeltaRsTable:
+        """Name one table; the same object for the same name, so that its lock is one for the process."""
+        if not _NAME.fullmatch(name):
+            message = f"table name '{plain(name)}' must be 1 to 255 letters, digits and underscores"
+            raise UsageError(message)
+        with self._lock:
+            return self._tables.setdefault(name, DeltaRsTable(self._folder, name))
+
+
+class DeltaRsTable:
+    """One table of a lake."""
+
+    def __init__(self, lake: Path, name: str) -> None:
+        """Name the table; nothing is read or written yet."""
+        self.name = name
+        self.location = str(lake / name)
+        self._lake = lake
+        self._lock = threading.Lock()
+
+    def exists(self) -> bool:
+        """Tell whether the table is there."""
+        try:
+            return DeltaTable.is_deltatable(self.location)
+        except (DeltaError, OSError) as error:
+            raise self._unreadable(error) from error
+
+    def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
+        """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
+        self._require_writable()
+        if self.exists():
+            return
+        names = schema.names
+        configuration = {
+            "delta.appendOnly": "true",
+            # The first so many columns have statistics: all but the payload, which is the last.
+            "delta.dataSkippingNumIndexedCols": str(len(names) - (names[-1] == PAYLOAD_COLUMN)),
+            **properties,
+        }
+        try:
+            DeltaTable.create(
+                self.location,
+                schema,
+                mode="ignore",
+                description=description,
+                configuration=configuration,
+                raise_if_key_not_exists=False,  # stripe_raw.* are no keys of Delta's
+            )
+        except (DeltaError, OSError) as error:
+            # Two processes may create it at the same moment; the loser uses what the winner made.
+            if not self.exists():
+                message = f"table '{self.location}' cannot be created: {plain(error)}"
+                raise TableError(message) from error
+
+    def properties(self) -> dict[str, str]:
+        """Read the table's properties."""
+        return dict(self._load().metadata().configuration)
+
+    def schema(self) -> ArrowSchema:
+        """Read the table's columns."""
+        return self._load().schema().to_arrow()
+
+    def append(self, commit: Commit) -> None:
+        """Append by compare-and-swap, see `Table.append`.
+
+        delta-rs checks a transaction's version only against commits after the snapshot of the table object that
+        writes. So loading, comparing and writing go through the same object; writing by path would check nothing.
+        """
+        with self._lock:
+            try:
+                table = DeltaTable(self.location)
+                outcome = _outcome(table, commit)
+                if outcome == "absent":
+                    _write(table, commit)
+            except Exception as error:
+                message = f"table '{self.location}': {plain(error)}"
+                raise CommitUnknownError(message) from error
+        if outcome == "superseded":
+            raise fenced(self)
+
+    def outcome(self, commit: Commit) -> Outcome:
+        """Look what became of a commit."""
+        return _outcome(self._load(), commit)
+
+    def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
+        """Stream the rows that meet all conditions; batch by batch, so the table may be larger than memory."""
+        return self._select("SELECT", columns, conditions)
+
+    def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
+        """List the different values of some text columns."""
+        batches = self._select("SELECT DISTINCT", columns, conditions).reader
+        rows = {row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)}
+        return sorted(rows, key=lambda row: [(cell is not None, cell) for cell in row])
+
+    def _select(self, verb: str, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> Selection:
+        try:
+            return select(self._load(), verb, columns, conditions)
+        except (DeltaError, OSError) as error:
+            raise self._unreadable(error) from error
+
+    def _load(self) -> DeltaTable:
+        try:
+            return DeltaTable(self.location)
+        except TableNotFoundError:
+            message = f"table '{self.location}' does not exist"
+            raise TableError(message) from None
+        except (DeltaError, OSError) as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> TableError:
+        return TableError(f"table '{self.location}' cannot be read: {plain(error)}")
+
+    def _require_writable(self) -> None:
+        try:
+            self._lake.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"lake '{self._lake}' cannot be created: {plain(error.strerror or error)}"
+            raise UsageError(message) from None
+        for folder in (self._lake, Path(self.location), Path(self.location, "_delta_log")):
+            if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+                message = f"lake '{self._lake}' is not writable: '{folder}' is no folder that this user may write"
+                raise UsageError(message)
+
+
+def _outcome(table: DeltaTable, commit: Commit) -> Outcome:
+    stored = table.transaction_version(commit.app_id)
+    if stored is None or stored < commit.commit_version:
+        return "absent"
+    history: Iterable[Mapping[str, object]] = table.history(_HISTORY)
+    return "landed" if any(entry.get("userMetadata") == commit.metadata for entry in history) else "superseded"
+
+
+def _write(table: DeltaTable, commit: Commit) -> None:
+    payload = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+    write_deltalake(
+        table,
+        commit,
+        mode="append",
+        target_file_size=_TARGET_FILE_SIZE,
+        writer_properties=WriterProperties(
+            compression="ZSTD", compression_level=1, column_properties={PAYLOAD_COLUMN: payload}
+        ),
+        commit_properties=CommitProperties(
+            app_transactions=[Transaction(commit.app_id, commit.commit_version)],
+            custom_metadata={"userMetadata": commit.metadata},
+            max_commit_retries=_COMMIT_RETRIES,
+        ),
+    )

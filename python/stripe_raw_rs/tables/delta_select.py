@@ -1,0 +1,57 @@
+"""Reading with DataFusion's SQL: quoted names, literals of each type, batch by batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from arro3.core import Schema
+from deltalake import DeltaTable, QueryBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from arro3.core import RecordBatchReader
+
+    from stripe_raw_rs.tables import Condition
+
+# Payloads are some kilobytes each: small batches keep a read of the whole table small.
+_SESSION = {"datafusion.execution.batch_size": "1024"}
+
+
+class Selection:
+    """A stream of rows, in the column types that the table has."""
+
+    def __init__(self, reader: RecordBatchReader, schema: Schema) -> None:
+        """Keep what is read, and the schema to offer it in."""
+        self.reader = reader
+        self._schema = schema
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Export the stream, once. DataFusion reads text as views; a reader that asks for nothing gets text."""
+        return self.reader.__arrow_c_stream__(requested_schema or self._schema.__arrow_c_schema__())
+
+
+def select(table: DeltaTable, verb: str, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> Selection:
+    """Stream the chosen columns (None: all) of the rows that meet all conditions."""
+    schema = table.schema().to_arrow()
+    names = schema.names if columns is None else columns
+    chosen = ", ".join(_identifier(name) for name in names)
+    where = " AND ".join(_predicate(*condition) for condition in conditions) or "TRUE"
+    reader = QueryBuilder(_SESSION).register("rows", table).execute(f"{verb} {chosen} FROM rows WHERE {where}")
+    return Selection(reader, Schema([schema.field(name) for name in names]))
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _predicate(column: str, operator: str, value: str | int | None, kind: str) -> str:
+    if value is None:
+        return f"{_identifier(column)} IS NULL"
+    if kind == "string":
+        literal = "'" + str(value).replace("'", "''") + "'"
+    elif kind == "timestamp":
+        literal = f"to_timestamp_micros({int(value)})"
+    else:
+        literal = str(int(value))
+    return f"{_identifier(column)} {operator} {literal}"

@@ -1,0 +1,164 @@
+//! The checkpoint table: its events, and what they say together.
+
+mod arrow;
+mod history;
+mod plan;
+
+pub use arrow::{events_of, schema, to_batch};
+pub use history::{History, State};
+pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::Class;
+use crate::ranges::{Link, Range};
+
+/// Name of the checkpoint table, unless told otherwise.
+pub const CHECKPOINT_TABLE: &str = "stripe_ingestion_checkpoints";
+/// Version of the tables' layout: a lake of another one is refused.
+pub const LAYOUT_VERSION: &str = "1";
+
+/// Version of a Delta commit: `epoch << 32 | sequence`, strictly increasing for one entity and account.
+#[must_use]
+pub const fn commit_version(epoch: i64, sequence: i64) -> i64 {
+    epoch << 32 | sequence
+}
+
+/// What an event says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// RUN_STARTED: an attempt begins.
+    Started {
+        /// What it runs with, as JSON, without secrets.
+        settings: String,
+        /// Version of this library.
+        library_version: String,
+    },
+    /// PAGE_COMMITTED: the rows of a page are readable in the raw table.
+    Page(PageEvent),
+    /// RUN_COMPLETED: the whole window is covered.
+    Completed,
+    /// RUN_FAILED: the attempt ended early.
+    Failed {
+        /// Name of the error's class.
+        class: String,
+        /// One line, masked.
+        message: String,
+    },
+}
+
+impl Kind {
+    /// Its `event_type`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "RUN_STARTED",
+            Self::Page(_) => "PAGE_COMMITTED",
+            Self::Completed => "RUN_COMPLETED",
+            Self::Failed { .. } => "RUN_FAILED",
+        }
+    }
+
+    /// Whether it is a RUN_FAILED of that class.
+    #[must_use]
+    pub fn is_failure_of(&self, class: Class) -> bool {
+        matches!(self, Self::Failed { class: name, .. } if name == class.name())
+    }
+}
+
+/// The page that a PAGE_COMMITTED tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageEvent {
+    /// Number of the page in the run, from 1.
+    pub page_number: i64,
+    /// Rows of it in the raw table.
+    pub row_count: i64,
+    /// The logical range it was read for.
+    pub range: Range,
+    /// The cursor sent.
+    pub starting_after: Option<String>,
+    /// Id of the answer's last object; `None` when the page closes its range.
+    pub next_cursor: Option<String>,
+    /// As answered.
+    pub has_more: bool,
+    /// `created` of its oldest kept row.
+    pub min_created: Option<i64>,
+    /// `created` of its newest kept row.
+    pub max_created: Option<i64>,
+    /// SHA-256 over the rows' payload hashes, as lower-case hex, joined in row order.
+    pub rows_digest: String,
+    /// Whether the event was written from the rows after a crash.
+    pub recovered: bool,
+    /// HTTP status.
+    pub http_status: i64,
+    /// `Request-Id`.
+    pub request_id: Option<String>,
+    /// `Stripe-Version`, as answered.
+    pub api_version: Option<String>,
+}
+
+impl PageEvent {
+    /// What it says of the coverage.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        Link {
+            page_number: self.page_number,
+            range: self.range,
+            starting_after: self.starting_after.clone(),
+            next_cursor: self.next_cursor.clone(),
+            min_created: self.min_created,
+        }
+    }
+}
+
+/// The digest of a page: SHA-256, as hex, over its rows' payload hashes (hex) in row order.
+#[must_use]
+pub fn rows_digest<'a>(hashes: impl IntoIterator<Item = &'a str>) -> String {
+    let mut digest = Sha256::new();
+    for hash in hashes {
+        digest.update(hash);
+    }
+    hex(&digest.finalize().into())
+}
+
+/// Lower-case hex of a hash.
+#[must_use]
+pub fn hex(hash: &[u8; 32]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    hash.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+/// One row of the checkpoint table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// `run_id/epoch/sequence/ordinal`.
+    pub event_id: String,
+    /// What it says.
+    pub kind: Kind,
+    /// When, in microseconds since 1970.
+    pub at_micros: i64,
+    /// Registry name.
+    pub entity: String,
+    /// Connected account.
+    pub account: Option<String>,
+    /// The logical run.
+    pub run_id: String,
+    /// Number of the attempt.
+    pub epoch: i64,
+    /// Commit in the attempt.
+    pub sequence: i64,
+    /// Who runs it.
+    pub owner: String,
+    /// Lower end of the run's window.
+    pub start_created_gte: Option<i64>,
+    /// Largest `created` seen in the run so far, never below the run before.
+    pub max_created_seen: Option<i64>,
+}
+
+impl Event {
+    /// Version of the commit that holds it.
+    #[must_use]
+    pub const fn commit_version(&self) -> i64 {
+        commit_version(self.epoch, self.sequence)
+    }
+}

@@ -1,0 +1,239 @@
+//! Events as Arrow: the columns of the checkpoint table, there and back.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{BooleanBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Schema};
+
+use super::{Event, Kind, PageEvent};
+use crate::columns::{Columns, field, timestamp};
+use crate::error::{Class, Error, Result, foreign};
+use crate::ranges::Range;
+
+/// The columns of the checkpoint table. Their names and types are API.
+#[must_use]
+pub fn schema() -> Schema {
+    use DataType::{Boolean, Int32, Int64, Utf8};
+    Schema::new(vec![
+        field("event_id", Utf8, false, "run_id/epoch/sequence/ordinal: unique"),
+        field("event_type", Utf8, false, "RUN_STARTED, PAGE_COMMITTED, RUN_COMPLETED or RUN_FAILED"),
+        field("event_at", timestamp(), false, "When the event was made, UTC"),
+        field("entity", Utf8, false, "Registry name of the Stripe list, e.g. charges"),
+        field("stripe_account", Utf8, true, "Connected account (Stripe-Account); null for the key's own"),
+        field("run_id", Utf8, false, "The logical run (ULID): kept through all its attempts"),
+        field(
+            "epoch",
+            Int64,
+            false,
+            "Number of the attempt, over all runs of the entity and account; strictly increasing",
+        ),
+        field("sequence", Int64, false, "Number of the commit in the attempt, from 0"),
+        field("owner", Utf8, false, "Who runs the attempt: job, or host and process"),
+        field("start_created_gte", Int64, true, "Lower end of the run's window, seconds since 1970; null is open"),
+        field("page_number", Int64, true, "Number of the page in the run, from 1"),
+        field("row_count", Int64, true, "Rows of the page in the raw table"),
+        field("range_gte", Int64, true, "Oldest second of the range the page was read for; null is open"),
+        field("range_lt", Int64, true, "First second above the range the page was read for; null is open"),
+        field("range_closed", Boolean, true, "Whether the page covers all that was left of its range"),
+        field("starting_after", Utf8, true, "The cursor sent; null at the top of a range"),
+        field("next_cursor", Utf8, true, "Id of the answer's last object; null when the page closes its range"),
+        field("has_more", Boolean, true, "has_more as Stripe answered it"),
+        field("min_created", Int64, true, "created of the page's oldest row, seconds since 1970"),
+        field("max_created", Int64, true, "created of the page's newest row, seconds since 1970"),
+        field("max_created_seen", Int64, true, "Largest created of the whole run so far, never below the run before"),
+        field("rows_digest", Utf8, true, "SHA-256 hex over the page's _payload_sha256 values in row order"),
+        field("recovered", Boolean, true, "Whether the event was made from the rows after a crash"),
+        field("http_status", Int32, true, "HTTP status of the page"),
+        field("request_id", Utf8, true, "Stripe's Request-Id of the page"),
+        field("api_version", Utf8, true, "Stripe-Version of the page, as answered"),
+        field("error_class", Utf8, true, "Class of the error that ended the attempt"),
+        field("error_message", Utf8, true, "That error in one line, without secrets"),
+        field("settings", Utf8, true, "What the attempt runs with, as JSON, without secrets"),
+        field("library_version", Utf8, true, "Version of stripe-raw-rs"),
+    ])
+}
+
+/// Events as one batch of [`schema`].
+///
+/// # Errors
+/// None in practice: the columns are built to fit.
+pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
+    let text = |value: &dyn Fn(&Event) -> Option<String>| -> ArrayRef {
+        let mut column = StringBuilder::new();
+        column.extend(events.iter().map(value));
+        Arc::new(column.finish())
+    };
+    let long = |value: &dyn Fn(&Event) -> Option<i64>| -> ArrayRef {
+        let mut column = Int64Builder::new();
+        column.extend(events.iter().map(value));
+        Arc::new(column.finish())
+    };
+    let truth = |value: &dyn Fn(&PageEvent) -> bool| -> ArrayRef {
+        let mut column = BooleanBuilder::new();
+        column.extend(events.iter().map(|event| page(event).map(value)));
+        Arc::new(column.finish())
+    };
+    let mut at = TimestampMicrosecondBuilder::new().with_timezone("UTC");
+    at.extend(events.iter().map(|event| Some(event.at_micros)));
+    let mut status = Int32Builder::new();
+    status.extend(events.iter().map(|event| page(event).and_then(|page| i32::try_from(page.http_status).ok())));
+    let columns: Vec<ArrayRef> = vec![
+        text(&|event| Some(event.event_id.clone())),
+        text(&|event| Some(event.kind.name().to_owned())),
+        Arc::new(at.finish()),
+        text(&|event| Some(event.entity.clone())),
+        text(&|event| event.account.clone()),
+        text(&|event| Some(event.run_id.clone())),
+        long(&|event| Some(event.epoch)),
+        long(&|event| Some(event.sequence)),
+        text(&|event| Some(event.owner.clone())),
+        long(&|event| event.start_created_gte),
+        long(&|event| page(event).map(|page| page.page_number)),
+        long(&|event| page(event).map(|page| page.row_count)),
+        long(&|event| page(event).and_then(|page| page.range.gte)),
+        long(&|event| page(event).and_then(|page| page.range.lt)),
+        truth(&|page| page.next_cursor.is_none()),
+        text(&|event| page(event).and_then(|page| page.starting_after.clone())),
+        text(&|event| page(event).and_then(|page| page.next_cursor.clone())),
+        truth(&|page| page.has_more),
+        long(&|event| page(event).and_then(|page| page.min_created)),
+        long(&|event| page(event).and_then(|page| page.max_created)),
+        long(&|event| event.max_created_seen),
+        text(&|event| page(event).map(|page| page.rows_digest.clone())),
+        truth(&|page| page.recovered),
+        Arc::new(status.finish()),
+        text(&|event| page(event).and_then(|page| page.request_id.clone())),
+        text(&|event| page(event).and_then(|page| page.api_version.clone())),
+        text(&|event| failure(event).map(|(class, _)| class.to_owned())),
+        text(&|event| failure(event).map(|(_, message)| message.to_owned())),
+        text(&|event| started(event).map(|(settings, _)| settings.to_owned())),
+        text(&|event| started(event).map(|(_, version)| version.to_owned())),
+    ];
+    RecordBatch::try_new(Arc::new(schema()), columns).map_err(|error| Error::new(Class::Table, error.to_string()))
+}
+
+const fn page(event: &Event) -> Option<&PageEvent> {
+    match &event.kind {
+        Kind::Page(page) => Some(page),
+        _ => None,
+    }
+}
+
+fn failure(event: &Event) -> Option<(&str, &str)> {
+    match &event.kind {
+        Kind::Failed { class, message } => Some((class, message)),
+        _ => None,
+    }
+}
+
+fn started(event: &Event) -> Option<(&str, &str)> {
+    match &event.kind {
+        Kind::Started { settings, library_version } => Some((settings, library_version)),
+        _ => None,
+    }
+}
+
+/// The events in a batch read from the checkpoint table.
+///
+/// # Errors
+/// Columns or event types that this project does not write.
+pub fn events_of(batch: &RecordBatch) -> Result<Vec<Event>> {
+    let columns = Columns(batch);
+    (0..batch.num_rows()).map(|row| event_at(&columns, row)).collect()
+}
+
+fn event_at(columns: &Columns<'_>, row: usize) -> Result<Event> {
+    let owned = |name: &str| columns.text(name, row).map(|text| text.map(str::to_owned));
+    let required = |name: &str| columns.required_text(name, row).map(str::to_owned);
+    let kind = match columns.required_text("event_type", row)? {
+        "RUN_STARTED" => Kind::Started {
+            settings: owned("settings")?.unwrap_or_default(),
+            library_version: owned("library_version")?.unwrap_or_default(),
+        },
+        "PAGE_COMMITTED" => Kind::Page(PageEvent {
+            page_number: columns.required_long("page_number", row)?,
+            row_count: columns.required_long("row_count", row)?,
+            range: Range { gte: columns.long("range_gte", row)?, lt: columns.long("range_lt", row)? },
+            starting_after: owned("starting_after")?,
+            next_cursor: owned("next_cursor")?,
+            has_more: columns.truth("has_more", row)?,
+            min_created: columns.long("min_created", row)?,
+            max_created: columns.long("max_created", row)?,
+            rows_digest: required("rows_digest")?,
+            recovered: columns.truth("recovered", row)?,
+            http_status: columns.long("http_status", row)?.unwrap_or_default(),
+            request_id: owned("request_id")?,
+            api_version: owned("api_version")?,
+        }),
+        "RUN_COMPLETED" => Kind::Completed,
+        "RUN_FAILED" => Kind::Failed {
+            class: owned("error_class")?.unwrap_or_default(),
+            message: owned("error_message")?.unwrap_or_default(),
+        },
+        other => {
+            let message = format!("event type '{}' is unknown: a newer version wrote it; upgrade", foreign(other));
+            return Err(Error::new(Class::Table, message));
+        }
+    };
+    Ok(Event {
+        event_id: required("event_id")?,
+        kind,
+        at_micros: columns.micros("event_at", row)?.unwrap_or_default(),
+        entity: required("entity")?,
+        account: owned("stripe_account")?,
+        run_id: required("run_id")?,
+        epoch: columns.required_long("epoch", row)?,
+        sequence: columns.required_long("sequence", row)?,
+        owner: required("owner")?,
+        start_created_gte: columns.long("start_created_gte", row)?,
+        max_created_seen: columns.long("max_created_seen", row)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: Kind) -> Event {
+        Event {
+            event_id: "r/1/0/0".to_owned(),
+            kind,
+            at_micros: 1_700_000_000_123_456,
+            entity: "charges".to_owned(),
+            account: None,
+            run_id: "r".to_owned(),
+            epoch: 1,
+            sequence: 0,
+            owner: "host/1".to_owned(),
+            start_created_gte: Some(5),
+            max_created_seen: None,
+        }
+    }
+
+    #[test]
+    fn events_come_back_as_they_were_written() {
+        let page = PageEvent {
+            page_number: 3,
+            row_count: 2,
+            range: Range { gte: Some(1), lt: None },
+            starting_after: Some("ch_1".to_owned()),
+            next_cursor: None,
+            has_more: true,
+            min_created: Some(7),
+            max_created: Some(9),
+            rows_digest: "ab".to_owned(),
+            recovered: true,
+            http_status: 200,
+            request_id: Some("req_1".to_owned()),
+            api_version: None,
+        };
+        let events = vec![
+            event(Kind::Started { settings: "{}".to_owned(), library_version: "1".to_owned() }),
+            event(Kind::Page(page)),
+            event(Kind::Completed),
+            event(Kind::Failed { class: "Server".to_owned(), message: "no".to_owned() }),
+        ];
+        assert_eq!(events_of(&to_batch(&events).unwrap()).unwrap(), events);
+    }
+}

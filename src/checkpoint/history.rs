@@ -1,0 +1,168 @@
+//! What the events of one entity and account say together, in whatever order they were read.
+
+use super::{Event, Kind, PageEvent};
+use crate::error::Class;
+
+/// How the latest run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No run yet.
+    NeverRan,
+    /// Its last attempt has ended by no event: it runs, or it was killed.
+    Unfinished,
+    /// Its last attempt failed; the next one goes on with it.
+    Failed,
+    /// It covers its window.
+    Complete,
+    /// It was given up; the next run is a new one.
+    GivenUp,
+}
+
+/// Events of one entity and account: all but PAGE_COMMITTED, and those of the latest run.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    events: Vec<Event>,
+}
+
+impl History {
+    /// Takes more events in.
+    pub fn extend(&mut self, events: impl IntoIterator<Item = Event>) {
+        self.events.extend(events);
+    }
+
+    /// The newest attempt's number; 0 before the first.
+    #[must_use]
+    pub fn epoch(&self) -> i64 {
+        self.events.iter().map(|event| event.epoch).max().unwrap_or(0)
+    }
+
+    /// Events of the latest run, which is the one with the largest epoch.
+    fn latest(&self) -> impl Iterator<Item = &Event> {
+        let run_id = self.run_id();
+        self.events.iter().filter(move |event| Some(event.run_id.as_str()) == run_id)
+    }
+
+    /// The latest run.
+    #[must_use]
+    pub fn run_id(&self) -> Option<&str> {
+        self.events.iter().max_by_key(|event| event.epoch).map(|event| event.run_id.as_str())
+    }
+
+    /// How the latest run stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let given_up = |kind: &Kind| kind.is_failure_of(Class::Abandoned) || kind.is_failure_of(Class::Reset);
+        let epoch = self.epoch();
+        if self.events.is_empty() {
+            State::NeverRan
+        } else if self.latest().any(|event| event.kind == Kind::Completed) {
+            State::Complete
+        } else if self.latest().any(|event| given_up(&event.kind)) {
+            State::GivenUp
+        } else if self.latest().any(|event| event.epoch == epoch && matches!(event.kind, Kind::Failed { .. })) {
+            State::Failed
+        } else {
+            State::Unfinished
+        }
+    }
+
+    /// Whether the next attempt goes on with the latest run.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state(), State::Unfinished | State::Failed)
+    }
+
+    /// Who made the newest event, and when (microseconds since 1970).
+    #[must_use]
+    pub fn newest(&self) -> Option<(&str, i64)> {
+        let newest = self.latest().max_by_key(|event| (event.epoch, event.at_micros))?;
+        Some((&newest.owner, newest.at_micros))
+    }
+
+    /// When the latest run began, in microseconds since 1970.
+    #[must_use]
+    pub fn started_at(&self) -> Option<i64> {
+        self.latest().map(|event| event.at_micros).min()
+    }
+
+    /// The error that ended the newest attempt: class and message.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&str, &str)> {
+        let epoch = self.epoch();
+        self.latest().filter(|event| event.epoch == epoch).find_map(|event| match &event.kind {
+            Kind::Failed { class, message } => Some((class.as_str(), message.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Pages of the latest run with the attempt's window they belong to.
+    pub fn pages(&self) -> impl Iterator<Item = (&Event, &PageEvent)> {
+        self.latest().filter_map(|event| match &event.kind {
+            Kind::Page(page) => Some((event, page)),
+            _ => None,
+        })
+    }
+
+    /// Events since the last `--from-scratch`: what came before says nothing about windows.
+    fn since_reset(&self) -> impl Iterator<Item = &Event> {
+        let reset =
+            self.events.iter().filter(|event| event.kind.is_failure_of(Class::Reset)).map(|event| event.epoch).max();
+        self.events.iter().filter(move |event| Some(event.epoch) > reset)
+    }
+
+    /// Whether any run began since the last `--from-scratch`.
+    #[must_use]
+    pub fn has_run(&self) -> bool {
+        self.since_reset().next().is_some()
+    }
+
+    /// Whether rows of runs since the last `--from-scratch` must be in the raw table.
+    #[must_use]
+    pub fn has_rows(&self) -> bool {
+        self.since_reset().any(|event| match &event.kind {
+            Kind::Page(page) => page.row_count > 0,
+            Kind::Completed => event.max_created_seen.is_some(),
+            _ => false,
+        })
+    }
+
+    /// The newest RUN_COMPLETED: its run is where the next window begins.
+    #[must_use]
+    pub fn completed(&self) -> Option<&Event> {
+        self.since_reset().filter(|event| event.kind == Kind::Completed).max_by_key(|event| event.epoch)
+    }
+
+    /// Largest `created` that completed runs have seen.
+    #[must_use]
+    pub fn watermark(&self) -> Option<i64> {
+        self.completed().and_then(|event| event.max_created_seen)
+    }
+
+    /// The window's lower end that the entity's first run was given: no later window reaches below it.
+    #[must_use]
+    pub fn first_start(&self) -> Option<i64> {
+        let first = self.since_reset().min_by_key(|event| event.epoch)?;
+        // An attempt without a page takes its window anew, so the run's last word counts.
+        self.since_reset()
+            .filter(|event| event.run_id == first.run_id)
+            .max_by_key(|event| (event.epoch, event.sequence))
+            .and_then(|event| event.start_created_gte)
+    }
+
+    /// Whether the latest run is the first since the last `--from-scratch`.
+    #[must_use]
+    pub fn is_first_run(&self) -> bool {
+        let run_id = self.run_id();
+        self.since_reset().all(|event| Some(event.run_id.as_str()) == run_id)
+    }
+
+    /// The newest RUN_STARTED of the latest run: its settings.
+    #[must_use]
+    pub fn settings(&self) -> Option<&str> {
+        let started = self.latest().filter(|event| matches!(event.kind, Kind::Started { .. }));
+        started.max_by_key(|event| event.epoch).and_then(|event| match &event.kind {
+            Kind::Started { settings, .. } => Some(settings.as_str()),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,403 @@
+//! What the next attempt does, from the history alone: a new window, the unfinished run, or giving that run up.
+
+use super::{History, State};
+use crate::entities::Entity;
+use crate::error::{Class, Error, Result};
+use crate::exchange::Now;
+use crate::options::Options;
+
+/// A run whose newest event is younger than this is presumed to be worked on.
+const LEASE_MICROS: i64 = 10 * 60 * 1_000_000;
+/// Objects may become visible some minutes after their `created`: below this, the user is warned.
+const SHORT_LOOKBACK_SECONDS: i64 = 600;
+
+/// How an unfinished run is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GiveUp {
+    /// The next window begins where the last completed run left off.
+    Restart,
+    /// The next window is open at the bottom.
+    Scratch,
+}
+
+impl GiveUp {
+    /// Class of the RUN_FAILED that ends the run.
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Restart => Class::Abandoned,
+            Self::Scratch => Class::Reset,
+        }
+    }
+}
+
+/// What an attempt is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A run of its own.
+    New,
+    /// Going on with the unfinished run.
+    Resume,
+    /// Ending a run without finishing it.
+    GiveUp(GiveUp),
+}
+
+/// Who asks for the attempt, when, and with what wishes.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The moment.
+    pub now: Now,
+    /// Names this process, or its job.
+    pub owner: String,
+    /// Whether the process that holds the run is known to be gone.
+    pub holder_is_dead: bool,
+    /// Whether to take the run from a process presumed alive.
+    pub take_over: bool,
+    /// Whether to give the unfinished run up.
+    pub give_up: Option<GiveUp>,
+    /// Lower end that the user wishes for the first window, seconds since 1970.
+    pub start: Option<i64>,
+    /// Id for a new run.
+    pub new_run_id: String,
+}
+
+/// The next attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The run.
+    pub run_id: String,
+    /// Its number.
+    pub epoch: i64,
+    /// Lower end of the run's window.
+    pub start_created_gte: Option<i64>,
+    /// Largest `created` of the completed runs before.
+    pub seen_before: Option<i64>,
+    /// `Stripe-Version` of its requests.
+    pub stripe_version: String,
+    /// Lines for the user.
+    pub notices: Vec<String>,
+}
+
+/// Plans the next attempt.
+///
+/// # Errors
+/// [`Class::Held`] where another process is presumed to work on the run.
+pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Attempt) -> Result<Plan> {
+    refuse_if_held(entity, history, attempt)?;
+    let mut notices = Vec::new();
+    let purpose = purpose(history, attempt, &mut notices);
+    let mut window_notices = Vec::new();
+    let today = window(entity, history, options, attempt, &mut window_notices);
+    if !matches!(purpose, Purpose::GiveUp(_)) {
+        notices.append(&mut window_notices);
+    }
+    let unfinished = history.is_open().then(|| history.run_id()).flatten();
+    let first_page = history.pages().min_by_key(|(_, page)| page.page_number).filter(|_| unfinished.is_some());
+    let run_id = unfinished.map_or_else(|| attempt.new_run_id.clone(), str::to_owned);
+    let (start_created_gte, stripe_version) = match first_page {
+        // A cursor is good only under the filters it was answered under.
+        Some((event, page)) => (event.start_created_gte, asked_version(history, page.api_version.as_deref(), options)),
+        None => (today, options.stripe_version.clone()),
+    };
+    if purpose == Purpose::Resume {
+        let pages = history.pages().count();
+        notices.push(format!("goes on with run {run_id} (attempt {}, {pages} pages committed)", history.epoch() + 1));
+        if stripe_version != options.stripe_version {
+            notices.push(format!("the run began with Stripe-Version {stripe_version} and keeps it"));
+        }
+    }
+    Ok(Plan {
+        purpose,
+        run_id,
+        epoch: history.epoch() + 1,
+        start_created_gte,
+        seen_before: history.watermark(),
+        stripe_version,
+        notices,
+    })
+}
+
+fn refuse_if_held(entity: &Entity, history: &History, attempt: &Attempt) -> Result<()> {
+    let Some((owner, at_micros)) = history.newest() else { return Ok(()) };
+    let free = history.state() != State::Unfinished
+        || attempt.take_over
+        || attempt.holder_is_dead
+        || owner == attempt.owner
+        || attempt.now.wall_micros - at_micros >= LEASE_MICROS;
+    if free {
+        return Ok(());
+    }
+    Err(Error::new(
+        Class::Held,
+        format!(
+            "{}: {owner} holds run {} (last sign of life {}); wait until it ends, or use --take-over if it is gone",
+            entity.name,
+            history.run_id().unwrap_or_default(),
+            moment(at_micros),
+        ),
+    ))
+}
+
+/// A moment as people write it, to the second, UTC.
+#[must_use]
+pub(crate) fn moment(micros: i64) -> String {
+    chrono::DateTime::from_timestamp_micros(micros)
+        .map_or_else(|| "at an unknown time".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+}
+
+fn purpose(history: &History, attempt: &Attempt, notices: &mut Vec<String>) -> Purpose {
+    match attempt.give_up {
+        Some(GiveUp::Scratch) if history.has_run() => Purpose::GiveUp(GiveUp::Scratch),
+        Some(GiveUp::Restart) if history.is_open() => Purpose::GiveUp(GiveUp::Restart),
+        Some(GiveUp::Restart) => {
+            notices.push("no unfinished run to give up: --restart-run changes nothing".to_owned());
+            Purpose::New
+        }
+        _ if history.is_open() => Purpose::Resume,
+        _ => Purpose::New,
+    }
+}
+
+/// Lower end of a window that begins today.
+fn window(
+    entity: &Entity,
+    history: &History,
+    options: &Options,
+    attempt: &Attempt,
+    notices: &mut Vec<String>,
+) -> Option<i64> {
+    if !entity.has_window() {
+        if attempt.start.is_some() {
+            notices
+                .push("some of its objects have no created, so it is read whole: --start changes nothing".to_owned());
+        }
+        return None;
+    }
+    if options.lookback_seconds < SHORT_LOOKBACK_SECONDS {
+        notices.push(format!(
+            "lookback_seconds {} is under {SHORT_LOOKBACK_SECONDS}: objects that become visible late may be missed",
+            options.lookback_seconds
+        ));
+    }
+    let first = !history.has_run() || (history.is_open() && history.is_first_run() && history.pages().next().is_none());
+    if first {
+        return attempt.start;
+    }
+    if attempt.start.is_some_and(|start| history.first_start() != Some(start)) {
+        notices.push("--start counts for the first run only: it is ignored now".to_owned());
+    }
+    next_start(history, options.lookback_seconds)
+}
+
+/// Lower end of the window after the completed runs.
+fn next_start(history: &History, lookback_seconds: i64) -> Option<i64> {
+    match history.watermark() {
+        Some(watermark) => {
+            let start = watermark.saturating_sub(lookback_seconds).max(0);
+            Some(history.first_start().map_or(start, |first| start.max(first)))
+        }
+        None => history.completed().map_or_else(|| history.first_start(), |event| event.start_created_gte),
+    }
+}
+
+fn asked_version(history: &History, answered: Option<&str>, options: &Options) -> String {
+    let stored = || {
+        let settings: serde_json::Value = serde_json::from_str(history.settings()?).ok()?;
+        settings.get("stripe_version")?.as_str().map(str::to_owned)
+    };
+    answered.map(str::to_owned).or_else(stored).unwrap_or_else(|| options.stripe_version.clone())
+}
+
+impl History {
+    /// What the next run will do, in one line.
+    #[must_use]
+    pub fn next_run(&self, entity: &Entity, lookback_seconds: i64) -> String {
+        let run_id = self.run_id().unwrap_or_default();
+        match self.state() {
+            State::NeverRan => "reads the whole list, newest first".to_owned(),
+            State::Unfinished | State::Failed => format!("goes on with run {run_id}"),
+            State::Complete | State::GivenUp if !entity.has_window() => "reads the whole list again".to_owned(),
+            State::Complete | State::GivenUp => match next_start(self, lookback_seconds) {
+                Some(start) => format!("reads what was created since {}", moment(start.saturating_mul(1_000_000))),
+                None => "reads the whole list, newest first".to_owned(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Event, Kind, PageEvent};
+    use super::*;
+    use crate::entities::by_name;
+    use crate::ranges::Range;
+    use std::time::Duration;
+
+    const NOW: i64 = 1_800_000_000_000_000;
+
+    fn attempt() -> Attempt {
+        Attempt {
+            now: Now { monotonic: Duration::ZERO, wall_micros: NOW },
+            owner: "here/1".to_owned(),
+            holder_is_dead: false,
+            take_over: false,
+            give_up: None,
+            start: None,
+            new_run_id: "NEW".to_owned(),
+        }
+    }
+
+    fn event(run_id: &str, epoch: i64, kind: Kind, start: Option<i64>, seen: Option<i64>) -> Event {
+        Event {
+            event_id: format!("{run_id}/{epoch}/0/0"),
+            kind,
+            at_micros: NOW - 3_600_000_000,
+            entity: "charges".to_owned(),
+            account: None,
+            run_id: run_id.to_owned(),
+            epoch,
+            sequence: 0,
+            owner: "there/2".to_owned(),
+            start_created_gte: start,
+            max_created_seen: seen,
+        }
+    }
+
+    fn started() -> Kind {
+        Kind::Started { settings: r#"{"stripe_version":"2020-01-01"}"#.to_owned(), library_version: "1".to_owned() }
+    }
+
+    fn page() -> Kind {
+        Kind::Page(PageEvent {
+            page_number: 1,
+            row_count: 1,
+            range: Range::default(),
+            starting_after: None,
+            next_cursor: Some("ch_1".to_owned()),
+            has_more: true,
+            min_created: Some(900),
+            max_created: Some(1_000),
+            rows_digest: String::new(),
+            recovered: false,
+            http_status: 200,
+            request_id: None,
+            api_version: None,
+        })
+    }
+
+    fn failed(class: Class) -> Kind {
+        Kind::Failed { class: class.name().to_owned(), message: String::new() }
+    }
+
+    fn planned(events: Vec<Event>, attempt: &Attempt) -> Result<Plan> {
+        let mut history = History::default();
+        history.extend(events);
+        plan(by_name("charges").unwrap(), &history, &Options::default(), attempt)
+    }
+
+    #[test]
+    fn the_first_run_is_open_at_the_bottom_or_begins_at_start() {
+        assert_eq!(planned(vec![], &attempt()).unwrap().start_created_gte, None);
+        let wish = Attempt { start: Some(77), ..attempt() };
+        let plan = planned(vec![], &wish).unwrap();
+        assert_eq!((plan.start_created_gte, plan.epoch, plan.run_id.as_str()), (Some(77), 1, "NEW"));
+    }
+
+    #[test]
+    fn a_completed_run_is_followed_by_a_window_that_looks_back() {
+        let done = vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
+        let plan = planned(done, &attempt()).unwrap();
+        assert_eq!((plan.start_created_gte, plan.epoch, plan.seen_before), (Some(6_400), 2, Some(10_000)));
+    }
+
+    #[test]
+    fn no_later_window_reaches_below_the_first_start() {
+        let done = vec![
+            event("A", 1, started(), Some(9_000), None),
+            event("A", 1, Kind::Completed, Some(9_000), Some(10_000)),
+        ];
+        assert_eq!(planned(done, &attempt()).unwrap().start_created_gte, Some(9_000));
+    }
+
+    #[test]
+    fn a_later_start_is_ignored_with_a_notice() {
+        let done = vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
+        let plan = planned(done, &Attempt { start: Some(5), ..attempt() }).unwrap();
+        assert_eq!(plan.start_created_gte, Some(6_400));
+        assert!(plan.notices.iter().any(|notice| notice.contains("--start")), "{:?}", plan.notices);
+    }
+
+    #[test]
+    fn a_run_that_saw_nothing_leaves_the_window_where_it_was() {
+        let done = vec![event("A", 1, started(), Some(50), None), event("A", 1, Kind::Completed, Some(50), None)];
+        assert_eq!(planned(done, &attempt()).unwrap().start_created_gte, Some(50));
+    }
+
+    #[test]
+    fn an_unfinished_run_goes_on_with_its_filters_and_version() {
+        let begun = vec![event("A", 4, started(), Some(300), None), event("A", 4, page(), Some(300), Some(1_000))];
+        let plan = planned(begun, &attempt()).unwrap();
+        assert_eq!((plan.purpose, plan.run_id.as_str(), plan.epoch), (Purpose::Resume, "A", 5));
+        assert_eq!((plan.start_created_gte, plan.stripe_version.as_str()), (Some(300), "2020-01-01"));
+    }
+
+    #[test]
+    fn an_unfinished_run_without_a_page_takes_todays_settings() {
+        let begun = vec![event("A", 4, started(), Some(300), None)];
+        let plan = planned(begun, &Attempt { start: Some(7), ..attempt() }).unwrap();
+        assert_eq!((plan.run_id.as_str(), plan.start_created_gte), ("A", Some(7)));
+        assert_eq!(plan.stripe_version, Options::default().stripe_version);
+    }
+
+    #[test]
+    fn an_abandoned_run_is_followed_by_one_from_the_last_completed() {
+        let events = vec![
+            event("A", 1, started(), None, None),
+            event("A", 1, Kind::Completed, None, Some(10_000)),
+            event("B", 2, started(), Some(6_400), None),
+            event("B", 3, failed(Class::Abandoned), Some(6_400), Some(99_999)),
+        ];
+        let plan = planned(events, &attempt()).unwrap();
+        assert_eq!((plan.purpose, plan.run_id.as_str(), plan.start_created_gte), (Purpose::New, "NEW", Some(6_400)));
+        assert_eq!(plan.seen_before, Some(10_000));
+    }
+
+    #[test]
+    fn after_a_reset_the_window_is_open_at_the_bottom_again() {
+        let events = vec![
+            event("A", 1, Kind::Completed, None, Some(10_000)),
+            event("B", 2, failed(Class::Reset), None, Some(10_000)),
+        ];
+        let plan = planned(events, &attempt()).unwrap();
+        assert_eq!((plan.start_created_gte, plan.seen_before, plan.epoch), (None, None, 3));
+    }
+
+    #[test]
+    fn a_young_run_of_another_process_is_held_until_it_is_gone() {
+        let young = || {
+            let mut begun = event("A", 1, started(), None, None);
+            begun.at_micros = NOW - 1_000_000;
+            vec![begun]
+        };
+        let error = planned(young(), &attempt()).unwrap_err();
+        assert_eq!(error.class, Class::Held);
+        assert!(error.message.contains("there/2 holds run A"), "{error}");
+        for free in [
+            Attempt { take_over: true, ..attempt() },
+            Attempt { holder_is_dead: true, ..attempt() },
+            Attempt { owner: "there/2".to_owned(), ..attempt() },
+            Attempt { now: Now { wall_micros: NOW + LEASE_MICROS, ..attempt().now }, ..attempt() },
+        ] {
+            assert_eq!(planned(young(), &free).unwrap().epoch, 2);
+        }
+    }
+
+    #[test]
+    fn a_failed_attempt_frees_the_run_at_once() {
+        let mut failure = event("A", 1, failed(Class::Server), None, None);
+        failure.at_micros = NOW;
+        assert_eq!(planned(vec![event("A", 1, started(), None, None), failure], &attempt()).unwrap().epoch, 2);
+    }
+}

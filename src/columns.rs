@@ -1,0 +1,155 @@
+//! Reading Arrow columns by name, whatever of the equivalent types the engine that read the table chose.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
+};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+
+use crate::error::{Class, Error, Result};
+
+/// The time type of all our tables: microseconds, UTC.
+#[must_use]
+pub fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// A field with its comment.
+#[must_use]
+pub fn field(name: &str, kind: DataType, nullable: bool, comment: &str) -> Field {
+    Field::new(name, kind, nullable).with_metadata([("comment".to_owned(), comment.to_owned())].into())
+}
+
+/// Where two tables' columns differ, in one line; `None` where a writer of `expected` fits `actual`.
+#[must_use]
+pub fn difference(expected: &Schema, actual: &Schema) -> Option<String> {
+    for (at, field) in expected.fields().iter().enumerate() {
+        let Some(found) = actual.fields().get(at) else {
+            return Some(format!("column '{}' is missing", field.name()));
+        };
+        if found.name() != field.name() {
+            return Some(format!("column {} is '{}' and should be '{}'", at + 1, found.name(), field.name()));
+        }
+        if family(found.data_type()) != family(field.data_type()) {
+            return Some(format!(
+                "column '{}' is {} and should be {}",
+                field.name(),
+                found.data_type(),
+                field.data_type()
+            ));
+        }
+        if field.is_nullable() && !found.is_nullable() {
+            return Some(format!("column '{}' must allow null", field.name()));
+        }
+    }
+    actual.fields().get(expected.fields().len()).map(|extra| format!("column '{}' is not ours", extra.name()))
+}
+
+/// Types that hold the same values under other layouts count as one.
+fn family(kind: &DataType) -> DataType {
+    match kind {
+        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::Timestamp(_, Some(_)) => timestamp(),
+        other => other.clone(),
+    }
+}
+
+/// One batch, read by column name.
+pub struct Columns<'a>(pub &'a RecordBatch);
+
+impl Columns<'_> {
+    fn column(&self, name: &str) -> Result<&ArrayRef> {
+        self.0.column_by_name(name).ok_or_else(|| unreadable(name, "is missing"))
+    }
+
+    /// Text.
+    ///
+    /// # Errors
+    /// No such column, or no text in it.
+    pub fn text(&self, name: &str, row: usize) -> Result<Option<&str>> {
+        let column = self.column(name)?;
+        if column.is_null(row) {
+            return Ok(None);
+        }
+        match column.data_type() {
+            DataType::Utf8 => Ok(Some(column.as_string::<i32>().value(row))),
+            DataType::LargeUtf8 => Ok(Some(column.as_string::<i64>().value(row))),
+            DataType::Utf8View => Ok(Some(column.as_string_view().value(row))),
+            other => Err(unreadable(name, &format!("is {other}, not text"))),
+        }
+    }
+
+    /// Text that must be there.
+    ///
+    /// # Errors
+    /// As [`Columns::text`], or null.
+    pub fn required_text(&self, name: &str, row: usize) -> Result<&str> {
+        self.text(name, row)?.ok_or_else(|| unreadable(name, "is null"))
+    }
+
+    /// A whole number.
+    ///
+    /// # Errors
+    /// No such column, or no whole number in it.
+    pub fn long(&self, name: &str, row: usize) -> Result<Option<i64>> {
+        let column = self.column(name)?;
+        if column.is_null(row) {
+            return Ok(None);
+        }
+        match column.data_type() {
+            DataType::Int64 => Ok(Some(column.as_primitive::<Int64Type>().value(row))),
+            DataType::Int32 => Ok(Some(column.as_primitive::<Int32Type>().value(row).into())),
+            other => Err(unreadable(name, &format!("is {other}, not a whole number"))),
+        }
+    }
+
+    /// A whole number that must be there.
+    ///
+    /// # Errors
+    /// As [`Columns::long`], or null.
+    pub fn required_long(&self, name: &str, row: usize) -> Result<i64> {
+        self.long(name, row)?.ok_or_else(|| unreadable(name, "is null"))
+    }
+
+    /// A yes or no; null is no.
+    ///
+    /// # Errors
+    /// No such column, or another type in it.
+    pub fn truth(&self, name: &str, row: usize) -> Result<bool> {
+        let column = self.column(name)?;
+        let values = column.as_boolean_opt().ok_or_else(|| unreadable(name, "is not boolean"))?;
+        Ok(!values.is_null(row) && values.value(row))
+    }
+
+    /// A moment, in microseconds since 1970.
+    ///
+    /// # Errors
+    /// No such column, or no timestamp in it.
+    pub fn micros(&self, name: &str, row: usize) -> Result<Option<i64>> {
+        let column = self.column(name)?;
+        if column.is_null(row) {
+            return Ok(None);
+        }
+        match column.data_type() {
+            DataType::Timestamp(TimeUnit::Second, _) => {
+                Ok(Some(column.as_primitive::<TimestampSecondType>().value(row) * 1_000_000))
+            }
+            DataType::Timestamp(TimeUnit::Millisecond, _) => {
+                Ok(Some(column.as_primitive::<TimestampMillisecondType>().value(row) * 1_000))
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Ok(Some(column.as_primitive::<TimestampMicrosecondType>().value(row)))
+            }
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+                Ok(Some(column.as_primitive::<TimestampNanosecondType>().value(row).div_euclid(1_000)))
+            }
+            other => Err(unreadable(name, &format!("is {other}, not a timestamp"))),
+        }
+    }
+}
+
+fn unreadable(name: &str, what: &str) -> Error {
+    Error::new(Class::Table, format!("column '{name}' {what}: the table was not written by this project"))
+}

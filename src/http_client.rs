@@ -1,0 +1,248 @@
+//! Sockets, clock and randomness: the only room that has them.
+//!
+//! It sends one request and says what came of it. When to send, whether to try again and what an answer means is
+//! for the pure rooms; nothing here waits but for the network.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this room has the clock, chance and waiting, so that no other needs them"
+)]
+
+mod byte_budget;
+mod cause;
+mod clock;
+mod driver;
+mod entropy;
+mod head;
+mod key;
+mod origin;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use serde::Deserialize;
+
+pub use self::byte_budget::{ByteBudget, Reservation};
+pub use self::clock::now;
+pub use self::driver::{Driver, within_a_tick};
+pub use self::entropy::{new_ulid, random_u128, random_unit};
+pub use self::key::{ApiKey, Mode};
+pub use self::origin::Origin;
+use crate::error::{Class, Error, Result};
+use crate::exchange::{Failure, Outcome, Request, Response};
+use crate::options::Options;
+
+/// Largest body, inflated, in bytes: 32 MiB. A page is at most 100 objects, and a hundred large invoices are 10 MiB;
+/// what is larger is no page, and a few hundred KiB of gzip can become anything.
+const LARGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// Longest wait for the account's identifier, which is nice to have and not worth a whole request's deadline.
+const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who asks, with a place to complain.
+const USER_AGENT: &str =
+    concat!("stripe-raw-rs/", env!("CARGO_PKG_VERSION"), " (+https://github.com/stripe-raw-rs/stripe-raw-rs)");
+
+const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
+const STRIPE_ACCOUNT: HeaderName = HeaderName::from_static("stripe-account");
+
+/// Sends requests to one origin with one key. Clones share key, connections and TLS sessions; all entities of a
+/// process should use clones of one client.
+#[derive(Clone)]
+pub struct HttpClient {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    connections: reqwest::Client,
+    origin: Origin,
+    authorization: HeaderValue,
+    request_timeout: Duration,
+    api_version: String,
+}
+
+impl HttpClient {
+    /// A client for that key and origin, with `request_timeout` and `stripe_version` of the options. Opens no
+    /// connection and needs no runtime yet; reads the machine's root certificates.
+    ///
+    /// Proxies of the environment are not used, redirects are not followed, and nothing is sent twice behind the
+    /// caller's back.
+    ///
+    /// # Errors
+    /// `Class::Usage` where the key may not go to that origin. `Class::Connection` where the machine has no root
+    /// certificates.
+    pub fn new(key: ApiKey, origin: Origin, options: &Options) -> Result<Self> {
+        origin.check(key.mode())?;
+        let authorization = key.authorization()?;
+        // The header has its copy; the key itself is wiped here, not when the process ends.
+        drop(key);
+        // Fails where the process has a provider already, which then is the one to use.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let connections = reqwest::Client::builder()
+            .tls_backend_rustls()
+            .user_agent(USER_AGENT)
+            // Followed across hosts, a redirect would take Stripe-Account along.
+            .redirect(Policy::none())
+            .no_proxy()
+            // The library repeats requests that HTTP/2 turned down. Limiter and retry count must see each one sent.
+            .retry(reqwest::retry::never())
+            .gzip(true)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| {
+                Error::new(
+                    Class::Connection,
+                    format!(
+                        "cannot set up TLS, which needs the machine's root certificates (on Debian: apt-get install \
+                         ca-certificates): {}",
+                        cause::line(error)
+                    ),
+                )
+            })?;
+        let shared = Shared {
+            connections,
+            origin,
+            authorization,
+            request_timeout: options.request_timeout,
+            api_version: options.stripe_version.clone(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Where its requests go.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.shared.origin
+    }
+
+    /// Sends a request once and reads the whole answer, within `request_timeout` from connecting to the last byte.
+    ///
+    /// Any status but 3xx is an answer. There are no errors: [`Outcome::Failed`] says why there is no answer.
+    /// Dropping the future gives the request up. An `api_version` or `account` that cannot be a header's value is
+    /// `Failure::Connect`, as nothing is sent.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time and network.
+    pub async fn send(&self, request: &Request) -> Outcome {
+        self.send_within(request, self.shared.request_timeout).await
+    }
+
+    /// The identifier of the key's own account (`acct_...`), if the key may ask for it. Answers `None` after any
+    /// failure and after 10 seconds (or `request_timeout`, where that is less): a restricted key often may not ask.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time and network.
+    pub async fn account_id(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Account {
+            id: String,
+        }
+        let api_version = self.shared.api_version.clone();
+        let request = Request { path: "/v1/account", query: Vec::new(), api_version, account: None };
+        let deadline = self.shared.request_timeout.min(ACCOUNT_TIMEOUT);
+        match self.send_within(&request, deadline).await {
+            Outcome::Answered(Response { status: 200, body, .. }) => {
+                serde_json::from_slice(&body).ok().map(|account: Account| account.id).filter(|id| is_account_id(id))
+            }
+            _ => None,
+        }
+    }
+
+    async fn send_within(&self, request: &Request, deadline: Duration) -> Outcome {
+        let sent = now().monotonic;
+        let outcome = match tokio::time::timeout(deadline, self.converse(request)).await {
+            Ok(Ok(response)) => Outcome::Answered(response),
+            Ok(Err((failure, line))) => Outcome::Failed(failure, line),
+            Err(_) => Outcome::Failed(
+                Failure::Timeout,
+                format!("no complete answer within {} seconds", deadline.as_secs_f64()),
+            ),
+        };
+        tell(request, &outcome, now().monotonic.saturating_sub(sent));
+        outcome
+    }
+
+    async fn converse(&self, request: &Request) -> std::result::Result<Response, (Failure, String)> {
+        let message = self.shared.message(request)?;
+        let mut answer = self.shared.connections.execute(message).await.map_err(cause::explain)?;
+        let status = answer.status();
+        if status.is_redirection() {
+            return Err((Failure::Redirect, format!("HTTP {}: a redirect, which is never followed", status.as_u16())));
+        }
+        let wall_seconds = now().wall_micros.div_euclid(1_000_000);
+        let mut response = head::read(status.as_u16(), answer.headers(), wall_seconds);
+        // Chunks are counted as they come out of the inflater, so memory stays at the bound whatever was sent.
+        while let Some(chunk) = answer.chunk().await.map_err(cause::explain)? {
+            if response.body.len() + chunk.len() > LARGEST_BODY {
+                return Err((Failure::TooLarge, format!("the body is larger than {LARGEST_BODY} bytes")));
+            }
+            response.body.extend_from_slice(&chunk);
+        }
+        Ok(response)
+    }
+}
+
+impl Shared {
+    fn message(&self, request: &Request) -> std::result::Result<reqwest::Request, (Failure, String)> {
+        let mut message = reqwest::Request::new(Method::GET, self.origin.address(request.path, &request.query));
+        let headers = message.headers_mut();
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        headers.insert(STRIPE_VERSION, value(&STRIPE_VERSION, &request.api_version)?);
+        if let Some(account) = &request.account {
+            headers.insert(STRIPE_ACCOUNT, value(&STRIPE_ACCOUNT, account)?);
+        }
+        Ok(message)
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HttpClient")
+            .field("origin", &self.shared.origin)
+            .field("request_timeout", &self.shared.request_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn value(name: &HeaderName, text: &str) -> std::result::Result<HeaderValue, (Failure, String)> {
+    HeaderValue::from_str(text)
+        .map_err(|_| (Failure::Connect, format!("nothing was sent: the value for {name} has control characters")))
+}
+
+fn is_account_id(id: &str) -> bool {
+    id.len() <= 255
+        && id.strip_prefix("acct_").is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        })
+}
+
+/// One event per request. No query: cursors and time windows are in the tables already. No payload, no key.
+fn tell(request: &Request, outcome: &Outcome, elapsed: Duration) {
+    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    match outcome {
+        Outcome::Answered(response) => tracing::debug!(
+            target: "stripe_raw_rs",
+            path = request.path,
+            status = response.status,
+            elapsed_ms,
+            bytes = response.body.len(),
+            request_id = response.request_id.as_deref(),
+            "answered"
+        ),
+        Outcome::Failed(failure, line) => tracing::debug!(
+            target: "stripe_raw_rs",
+            path = request.path,
+            ?failure,
+            elapsed_ms,
+            cause = line.as_str(),
+            "not answered"
+        ),
+    }
+}

@@ -1,0 +1,380 @@
+//! The client against a server on loopback that says word for word what a test tells it to.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, Subscriber, span};
+
+use super::*;
+
+const CANARY: &str = "rk_test_CANARY9f3a";
+
+/// What the server does once it has sent an answer.
+#[derive(Clone, Copy)]
+enum Then {
+    /// Serves the next answer on the same connection.
+    Continue,
+    /// Closes the connection in order.
+    Close,
+    /// Breaks it: the client sees a reset.
+    Reset,
+    /// Says nothing more and leaves it open.
+    Hang,
+    /// Sends these bytes for as long as anybody takes them.
+    Repeat(&'static [u8]),
+}
+
+struct Server {
+    origin: String,
+    requests: Arc<Mutex<Vec<String>>>,
+    connections: Arc<Mutex<usize>>,
+}
+
+impl Server {
+    /// Serves the answers in order, one per request; then it accepts no more.
+    async fn start(answers: Vec<(Vec<u8>, Then)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let (requests, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
+        let server = Self { origin, requests: Arc::clone(&requests), connections: Arc::clone(&connections) };
+        tokio::spawn(async move {
+            let mut answers = answers.into_iter();
+            let mut next = answers.next();
+            while next.is_some() {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                *connections.lock().unwrap() += 1;
+                while let Some((answer, then)) = next.take() {
+                    let head = read_head(&mut socket).await;
+                    requests.lock().unwrap().push(head);
+                    socket.write_all(&answer).await.unwrap();
+                    next = answers.next();
+                    match then {
+                        Then::Continue => continue,
+                        Then::Close => {}
+                        Then::Reset => {
+                            // The client should have read the answer before the reset throws it away.
+                            tokio::time::sleep(Duration::from_millis(20)).await;
+                            socket.set_zero_linger().unwrap();
+                        }
+                        Then::Hang => std::future::pending().await,
+                        Then::Repeat(bytes) => while socket.write_all(bytes).await.is_ok() {},
+                    }
+                    break;
+                }
+            }
+        });
+        server
+    }
+
+    /// A server with one answer, and what a client with the canary key and that time-out makes of it.
+    async fn ask(answer: impl Into<Vec<u8>>, then: Then, timeout: Duration) -> (Outcome, String) {
+        let server = Self::start(vec![(answer.into(), then)]).await;
+        let outcome = client(&server.origin, timeout).send(&request()).await;
+        (outcome, server.requests.lock().unwrap().join(""))
+    }
+}
+
+async fn read_head(socket: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+fn client(origin: &str, request_timeout: Duration) -> HttpClient {
+    let key = ApiKey::parse(CANARY.to_owned()).unwrap();
+    let origin = Origin::parse(origin, key.mode()).unwrap();
+    HttpClient::new(key, origin, &Options { request_timeout, ..Options::default() }).unwrap()
+}
+
+fn request() -> Request {
+    Request { path: "/v1/charges", query: Vec::new(), api_version: "2026-09-30.endive".to_owned(), account: None }
+}
+
+fn ok(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+const PATIENT: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn an_answer_arrives_with_what_its_headers_say() {
+    let answer = "HTTP/1.1 429 Too Many Requests\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRequest-Id: req_1\r\n\
+        Stripe-Version: 2026-09-30.endive\r\nRetry-After: 3\r\nStripe-Should-Retry: true\r\n\
+        Stripe-Rate-Limited-Reason: global-rate\r\nContent-Length: 4\r\n\r\nbody";
+    let (outcome, _) = Server::ask(answer, Then::Close, PATIENT).await;
+    let expected = Response {
+        status: 429,
+        request_id: Some("req_1".to_owned()),
+        api_version: Some("2026-09-30.endive".to_owned()),
+        date: Some(784_111_777),
+        retry_after: Some(Duration::from_secs(3)),
+        should_retry: Some(true),
+        rate_limited_reason: Some("global-rate".to_owned()),
+        body: b"body".to_vec(),
+    };
+    assert_eq!(outcome, Outcome::Answered(expected));
+}
+
+#[tokio::test]
+async fn a_request_is_sent_to_the_letter() {
+    let server = Server::start(vec![(ok("{}"), Then::Close)]).await;
+    let query = vec![("limit", "100".to_owned()), ("created[gte]", "1".to_owned()), ("ending_before", "a&b=".into())];
+    let request = Request { query, account: Some("acct_1".to_owned()), ..request() };
+    client(&server.origin, PATIENT).send(&request).await;
+    let head = server.requests.lock().unwrap().join("");
+    let mut lines: Vec<&str> = head.trim_end().split("\r\n").collect();
+    let first = lines.remove(0);
+    lines.sort_unstable();
+    assert_eq!(first, "GET /v1/charges?limit=100&created%5Bgte%5D=1&ending_before=a%26b%3D HTTP/1.1");
+    let host = format!("host: {}", server.origin.trim_start_matches("http://"));
+    let agent = format!("user-agent: {USER_AGENT}");
+    let authorization = format!("authorization: Bearer {CANARY}");
+    let mut expected =
+        [&host, &agent, &authorization, "accept: */*", "accept-encoding: gzip", "stripe-account: acct_1"].to_vec();
+    expected.push("stripe-version: 2026-09-30.endive");
+    expected.sort_unstable();
+    assert_eq!(lines, expected);
+}
+
+#[tokio::test]
+async fn connections_are_reused() {
+    let server = Server::start(vec![(ok("1"), Then::Continue), (ok("2"), Then::Continue), (ok("3"), Then::Hang)]).await;
+    let client = client(&server.origin, PATIENT);
+    for _ in 0..3 {
+        assert!(matches!(client.clone().send(&request()).await, Outcome::Answered(_)));
+    }
+    assert_eq!((server.requests.lock().unwrap().len(), *server.connections.lock().unwrap()), (3, 1));
+}
+
+#[tokio::test]
+async fn the_deadline_covers_the_head_and_the_body() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
+    let drip = "HTTP/1.1 200 OK\r\nContent-Length: 100000000000\r\n\r\n";
+    let cases = [("", Then::Hang), (cut, Then::Hang), (drip, Then::Hang)];
+    for (answer, then) in cases {
+        let begun = Instant::now();
+        let (outcome, _) = Server::ask(answer, then, Duration::from_millis(200)).await;
+        let expected = Outcome::Failed(Failure::Timeout, "no complete answer within 0.2 seconds".to_owned());
+        assert_eq!(outcome, expected);
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+}
+
+/// The failure and its line, checked to be one line without address, path and key.
+fn failed(outcome: Outcome) -> (Failure, String) {
+    let Outcome::Failed(failure, line) = outcome else { panic!("an answer: {outcome:?}") };
+    for secret in ["CANARY", "127.0.0.1", "http://", "/v1/", "\n"] {
+        assert!(!line.contains(secret), "{line}");
+    }
+    assert!(!line.is_empty());
+    (failure, line)
+}
+
+#[tokio::test]
+async fn an_answer_cut_short_is_a_read_failure() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
+    let half_chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf";
+    for (answer, then, said) in [
+        (half, Then::Reset, "reset"),
+        (half, Then::Close, "end of file"),
+        (half_chunked, Then::Close, "end of file"),
+        ("HTTP/1.1 200 OK\r\nContent-Le", Then::Close, "connection closed"),
+        ("", Then::Close, "connection closed"),
+        ("", Then::Reset, "reset"),
+        ("220 smtp.example ESMTP\r\n\r\n", Then::Close, "invalid HTTP version"),
+    ] {
+        let (failure, line) = failed(Server::ask(answer, then, PATIENT).await.0);
+        assert_eq!(failure, Failure::Read, "{line}");
+        assert!(line.contains(said), "{answer:?}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn no_server_is_a_connect_failure() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (failure, line) = failed(client(&origin, PATIENT).send(&request()).await);
+    assert_eq!(failure, Failure::Connect);
+    assert!(line.contains("refused"), "{line}");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_a_connect_failure_over_https() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        let mut rest = Vec::new();
+        let _ = socket.read_to_end(&mut rest).await;
+    });
+    let (failure, line) = failed(client(&origin, PATIENT).send(&request()).await);
+    assert_eq!(failure, Failure::Connect);
+    assert!(line.contains("corrupt") || line.contains("invalid"), "{line}");
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
+        let elsewhere = Server::start(vec![(ok("{}"), Then::Close)]).await;
+        let answer =
+            format!("HTTP/1.1 {status}\r\nLocation: {}/v1/charges\r\nContent-Length: 0\r\n\r\n", elsewhere.origin);
+        let (failure, line) = failed(Server::ask(answer, Then::Close, PATIENT).await.0);
+        assert_eq!((failure, &line[..8]), (Failure::Redirect, &*format!("HTTP {}", &status[..3])));
+        assert_eq!(*elsewhere.connections.lock().unwrap(), 0);
+    }
+}
+
+/// `{"object":"list"}` in gzip.
+const GZIP: [u8; 37] = [
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 202, 79, 202, 74, 77, 46, 81, 178, 82, 202, 201, 44, 46, 81, 170, 5, 0,
+    236, 89, 202, 233, 17, 0, 0, 0,
+];
+
+fn gzip(head: &str, body: &[u8]) -> Vec<u8> {
+    [format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n{head}\r\n").as_bytes(), body].concat()
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_inflated_and_must_be_whole() {
+    let (outcome, _) = Server::ask(gzip("Content-Length: 37\r\n", &GZIP), Then::Close, PATIENT).await;
+    let Outcome::Answered(response) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(response.body, br#"{"object":"list"}"#);
+    let cut = gzip("Connection: close\r\n", &GZIP[..25]);
+    assert_eq!(failed(Server::ask(cut, Then::Close, PATIENT).await.0).0, Failure::Read);
+    let forged = [&GZIP[..29], &[0; 8]].concat();
+    let forged = gzip("Content-Length: 37\r\n", &forged);
+    assert_eq!(failed(Server::ask(forged, Then::Close, PATIENT).await.0).0, Failure::Read);
+}
+
+/// The beginning of a deflate stream that never ends, and the 13 bytes that go on with it: a literal zero, then
+/// "258 bytes more of it" over and over, 13 bits each, so that 8 of them end where they began within a byte.
+fn endless_zeros() -> (Vec<u8>, Vec<u8>) {
+    let header = "010"; // not the last block; fixed codes (01, low bit first)
+    let literal = "00110000";
+    let repeat = "1100010100000"; // length 258 is code 285, distance 1 is code 0
+    let bits: Vec<u8> = [header, literal, &repeat.repeat(16)].concat().bytes().map(|bit| bit - b'0').collect();
+    let bytes: Vec<u8> =
+        bits.chunks_exact(8).map(|byte| byte.iter().rev().fold(0, |sum, bit| (sum << 1) | bit)).collect();
+    let gzip_header = [31, 139, 8, 0, 0, 0, 0, 0, 0, 255];
+    ([&gzip_header[..], &bytes[..13]].concat(), bytes[13..26].to_vec())
+}
+
+#[tokio::test]
+async fn a_bomb_is_cut_off_at_the_bound_and_not_read_to_its_end() {
+    let (beginning, period) = endless_zeros();
+    let bomb = Then::Repeat(period.repeat(1_000).leak());
+    let (failure, line) = failed(Server::ask(gzip("Connection: close\r\n", &beginning), bomb, PATIENT).await.0);
+    // An endless answer can only be given up, so memory never held more than the bound.
+    assert_eq!((failure, line.as_str()), (Failure::TooLarge, "the body is larger than 33554432 bytes"));
+}
+
+#[tokio::test]
+async fn a_body_of_exactly_the_bound_is_an_answer() {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGEST_BODY}\r\n\r\n");
+    let (outcome, _) = Server::ask([head.as_bytes(), &vec![b' '; LARGEST_BODY]].concat(), Then::Hang, PATIENT).await;
+    assert!(matches!(outcome, Outcome::Answered(Response { body, .. }) if body.len() == LARGEST_BODY));
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", LARGEST_BODY + 1);
+    let (outcome, _) = Server::ask(head, Then::Repeat(&[b' '; 8_192]), PATIENT).await;
+    assert_eq!(failed(outcome).0, Failure::TooLarge);
+}
+
+#[tokio::test]
+async fn the_account_is_told_where_the_key_may_ask_and_else_nothing() {
+    for (answer, told) in [
+        (ok(r#"{"id":"acct_1Ab","object":"account"}"#), Some("acct_1Ab")),
+        (ok(r#"{"id":"acct_1\n'"}"#), None),
+        (ok(r#"{"id":"cus_1"}"#), None),
+        (ok("{"), None),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 17\r\n\r\n{\"id\":\"acct_1Ab\"}".to_vec(), None),
+        (Vec::new(), None),
+    ] {
+        let server = Server::start(vec![(answer, Then::Close)]).await;
+        assert_eq!(client(&server.origin, PATIENT).account_id().await.as_deref(), told);
+        assert!(server.requests.lock().unwrap()[0].starts_with("GET /v1/account HTTP/1.1\r\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_cannot_be_sent_opens_no_connection() {
+    let server = Server::start(vec![(ok("{}"), Then::Close)]).await;
+    let request = Request { account: Some("acct_1\r\nX: y".to_owned()), ..request() };
+    let (failure, line) = failed(client(&server.origin, PATIENT).send(&request).await);
+    assert_eq!((failure, line.contains("stripe-account")), (Failure::Connect, true), "{line}");
+    assert_eq!(*server.connections.lock().unwrap(), 0);
+}
+
+#[test]
+fn a_live_key_and_an_origin_checked_for_a_test_key_make_no_client() {
+    let origin = Origin::parse("http://127.0.0.1:1", Mode::Test).unwrap();
+    let key = ApiKey::parse("rk_live_CANARY".to_owned()).unwrap();
+    let error = HttpClient::new(key, origin, &Options::default()).unwrap_err();
+    assert_eq!(error.class, Class::Usage);
+    assert!(!format!("{error:?}").contains("CANARY"));
+}
+
+/// All events of a thread, as lines `target level field=value ...`.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(format!("{} {}", event.metadata().target(), event.metadata().level()));
+        event.record(&mut line);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        write!(self.0, " {}={value:?}", field.name()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn nothing_printed_or_logged_holds_the_key_the_query_or_the_payload() {
+    let lines = Lines::default();
+    let guard = tracing::subscriber::set_default(lines.clone());
+    // While there is one subscriber only, tracing asks whichever thread meets an event first whether anybody wants
+    // it, and the other tests' threads have no subscriber. With two it asks them all.
+    let second = tracing::Dispatch::new(lines.clone());
+    let body = "HTTP/1.1 200 OK\r\nRequest-Id: req_7\r\nContent-Length: 7\r\n\r\nPAYLOAD";
+    let server = Server::start(vec![(body.into(), Then::Close), (Vec::new(), Then::Close)]).await;
+    let client = client(&server.origin, PATIENT);
+    let request = Request { query: vec![("starting_after", "CURSOR".to_owned())], ..request() };
+    let outcomes = [client.send(&request).await, client.send(&request).await];
+    drop((guard, second));
+    let printed = format!("{client:?} {client:#?} {request:?} {outcomes:?}");
+    assert!(!printed.contains("CANARY"), "{printed}");
+    let lines = lines.0.lock().unwrap();
+    // Those of the libraries below us count too: whoever turns them on must not find the key either.
+    assert!(!lines.iter().any(|line| line.contains("CANARY")), "{lines:#?}");
+    let ours: Vec<&String> = lines.iter().filter(|line| line.starts_with("stripe_raw_rs ")).collect();
+    let [answered, failed] = ours[..] else { panic!("{ours:#?}") };
+    assert!(
+        answered.starts_with("stripe_raw_rs DEBUG message=answered path=\"/v1/charges\" status=200 elapsed_ms=")
+            && answered.ends_with(" bytes=7 request_id=\"req_7\""),
+        "{answered}"
+    );
+    assert!(failed.contains(" message=not answered ") && failed.contains(" failure=Read "), "{failed}");
+    assert!(!ours.iter().any(|line| line.contains("CURSOR") || line.contains("PAYLOAD")), "{ours:#?}");
+}

@@ -1,0 +1,153 @@
+//! Why the body of an answer is no page.
+
+use std::fmt;
+
+use crate::error::foreign;
+
+/// Why the body of an answer is no page, and where.
+///
+/// Its text holds nothing of the payload but the value of `object`, so it may be logged as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageError {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Offset in the body, in bytes: where reading stopped, or where the value begins that is wrong.
+    pub at: usize,
+    /// Position in `data`, from 0, where one element is to blame.
+    pub element: Option<usize>,
+}
+
+/// What is wrong with a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The body ends before the list does. The connection was cut; asking again may help.
+    Truncated,
+    /// The body does not even begin like JSON: a web page of a proxy, compressed bytes, a plain text.
+    NotJson,
+    /// A byte sequence that is no UTF-8.
+    NotUtf8,
+    /// JSON's grammar demands something else here.
+    Syntax(Expected),
+    /// More than 128 values inside each other.
+    TooDeep,
+    /// Something other than whitespace follows the list.
+    DataAfterEnd,
+    /// The answer is a JSON value, but not an object.
+    NotAnObject,
+    /// `object` is not `list`: what it is instead, where it is a string.
+    NotAList(Option<String>),
+    /// `data` is missing or no array.
+    NoData,
+    /// `has_more` is missing or no boolean.
+    NoHasMore,
+    /// An element is no object.
+    ElementNotAnObject,
+    /// An element has no `id` that is a non-empty string.
+    NoId,
+    /// An element is another object than the list holds.
+    OtherObject {
+        /// What the list holds.
+        expected: &'static str,
+        /// What the element says it is, where it says so in a string.
+        found: Option<String>,
+    },
+    /// An element lacks the time that every object of the list has (or it is null).
+    NoTime(&'static str),
+    /// An element's time is not a whole number of seconds that fits 64 bits.
+    TimeNotAnInteger(&'static str),
+}
+
+/// What JSON's grammar demands at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// A value of any kind.
+    Value,
+    /// A member's name, in quotes.
+    Key,
+    /// The colon behind a member's name.
+    Colon,
+    /// A comma, or the end of the object or array.
+    CommaOrEnd,
+    /// A digit of a number.
+    Digit,
+    /// One of JSON's escapes behind a backslash.
+    Escape,
+    /// The escape of a control character, which stands there as a raw byte.
+    EscapedControl,
+}
+
+impl Expected {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Value => "a value",
+            Self::Key => "a key",
+            Self::Colon => "a colon",
+            Self::CommaOrEnd => "a comma or an end",
+            Self::Digit => "a digit",
+            Self::Escape => "an escape",
+            Self::EscapedControl => "no raw control character",
+        }
+    }
+}
+
+impl PageError {
+    /// Whether the body merely stops too early: worth asking again, while any other fault would come back.
+    #[must_use]
+    pub const fn is_truncated(&self) -> bool {
+        matches!(self.fault, Fault::Truncated)
+    }
+
+    pub(super) const fn new(fault: Fault, at: usize) -> Self {
+        Self { fault, at, element: None }
+    }
+
+    pub(super) const fn syntax(expected: Expected, at: usize) -> Self {
+        Self::new(Fault::Syntax(expected), at)
+    }
+
+    pub(super) fn in_element(self, element: usize) -> Self {
+        Self { element: Some(element), ..self }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => formatter.write_str("the body ends too early"),
+            Self::NotJson => formatter.write_str("the body is not JSON"),
+            Self::NotUtf8 => formatter.write_str("the body is not UTF-8"),
+            Self::Syntax(expected) => write!(formatter, "the JSON is broken: expected {}", expected.name()),
+            Self::TooDeep => formatter.write_str("the JSON is more than 128 levels deep"),
+            Self::DataAfterEnd => formatter.write_str("data follows the end of the list"),
+            Self::NotAnObject => formatter.write_str("the answer is not a JSON object"),
+            Self::NotAList(Some(found)) => write!(formatter, "the answer is no list but '{}'", foreign(found)),
+            Self::NotAList(None) => formatter.write_str("the answer is no list: it does not say \"object\": \"list\""),
+            Self::NoData => formatter.write_str("the list has no array 'data'"),
+            Self::NoHasMore => formatter.write_str("the list has no boolean 'has_more'"),
+            Self::ElementNotAnObject => formatter.write_str("an element of 'data' is not an object"),
+            Self::NoId => formatter.write_str("an object has no 'id'"),
+            Self::OtherObject { expected, found: Some(found) } => {
+                write!(formatter, "an object of the list is no '{expected}' but '{}'", foreign(found))
+            }
+            Self::OtherObject { expected, found: None } => {
+                write!(formatter, "an object of the list does not say that it is a '{expected}'")
+            }
+            Self::NoTime(field) => write!(formatter, "an object has no '{field}'"),
+            Self::TimeNotAnInteger(field) => {
+                write!(formatter, "an object's '{field}' is not a whole number of seconds")
+            }
+        }
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} (byte {}", self.fault, self.at)?;
+        if let Some(element) = self.element {
+            write!(formatter, ", element {element}")?;
+        }
+        formatter.write_str(")")
+    }
+}
+
+impl std::error::Error for PageError {}

@@ -1,0 +1,52 @@
+//! The binding: the only room with pyo3. It turns values into Python's and back, and decides nothing.
+
+mod audit;
+mod client;
+mod commit;
+mod errors;
+mod facts;
+mod history;
+mod log;
+mod run;
+
+use pyo3::prelude::*;
+use pyo3_arrow::PyRecordBatchReader;
+
+use arrow_array::RecordBatch;
+
+use crate::error::{Class, Error};
+
+/// The batches of any Arrow stream.
+fn batches(stream: PyRecordBatchReader) -> PyResult<Vec<RecordBatch>> {
+    let read: Result<Vec<_>, _> = stream.into_reader()?.collect();
+    read.map_err(|error| Error::new(Class::Table, format!("a table could not be read: {error}")).into())
+}
+
+#[pymodule(gil_used = true)]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::audit::{Audit, Finding};
+    #[pymodule_export]
+    use super::client::{Client, check_raw_table};
+    #[pymodule_export]
+    use super::commit::{Checkpoint, Commit, Rows};
+    #[pymodule_export]
+    use super::facts::{Entity, Option_, Schema, checkpoint_schema, entities, options, raw_schema};
+    #[pymodule_export]
+    use super::history::History;
+    #[pymodule_export]
+    use super::log::log_records;
+    #[pymodule_export]
+    use super::run::{Progress, Run};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::log::install();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("CHECKPOINT_TABLE", crate::checkpoint::CHECKPOINT_TABLE)?;
+        module.add("LAYOUT_VERSION", crate::checkpoint::LAYOUT_VERSION)?;
+        module.add("RECOVERY_COLUMNS", crate::run::RECOVERY_COLUMNS.to_vec())
+    }
+}

@@ -1,0 +1,98 @@
+//! The audit, fed with Arrow streams.
+
+use pyo3::prelude::*;
+use pyo3_arrow::PyRecordBatchReader;
+
+use crate::audit;
+use crate::error::{Class, Error};
+
+/// One thing an audit found wrong.
+#[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
+pub struct Finding {
+    kind: &'static str,
+    run_id: Option<String>,
+    page_number: Option<i64>,
+    request_id: Option<String>,
+    message: String,
+}
+
+#[pymethods]
+impl Finding {
+    fn __repr__(&self) -> String {
+        format!("Finding({}: {})", self.kind, self.message)
+    }
+}
+
+/// An audit of one entity.
+#[pyclass(module = "stripe_raw_rs._core")]
+pub struct Audit(audit::Audit);
+
+impl Audit {
+    fn add(
+        &mut self,
+        py: Python<'_>,
+        stream: PyRecordBatchReader,
+        add: impl Fn(&mut audit::Audit, &arrow_array::RecordBatch) -> crate::error::Result<()> + Send + Sync,
+    ) -> PyResult<()> {
+        let reader = stream.into_reader()?;
+        py.detach(|| {
+            for batch in reader {
+                let batch =
+                    batch.map_err(|error| Error::new(Class::Table, format!("a table could not be read: {error}")))?;
+                add(&mut self.0, &batch)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Audit {
+    #[new]
+    fn new(entity: &str) -> Self {
+        Self(audit::Audit::new(entity))
+    }
+
+    fn add_events(&mut self, py: Python<'_>, events: PyRecordBatchReader) -> PyResult<()> {
+        self.add(py, events, audit::Audit::add_events)
+    }
+
+    fn add_rows(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        self.add(py, rows, audit::Audit::add_rows)
+    }
+
+    fn finish(&mut self) -> Vec<Finding> {
+        let findings = self.0.finish();
+        findings
+            .into_iter()
+            .map(|finding| Finding {
+                kind: finding.kind,
+                run_id: finding.run_id,
+                page_number: finding.page_number,
+                request_id: finding.request_id,
+                message: finding.message,
+            })
+            .collect()
+    }
+
+    #[getter]
+    fn runs(&self) -> usize {
+        self.0.counts().0
+    }
+
+    #[getter]
+    fn pages(&self) -> u64 {
+        self.0.counts().1
+    }
+
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.counts().2
+    }
+
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        self.0.notes().to_vec()
+    }
+}

@@ -1,0 +1,208 @@
+//! A key, an address and the options of a run.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use tokio::runtime::Runtime;
+
+use super::history::History;
+use super::run::Run;
+use crate::checkpoint::{self, Attempt, GiveUp};
+use crate::error::{Error, foreign};
+use crate::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Mode, Origin, new_ulid, now};
+use crate::options::{Options, row};
+use crate::run::Setting;
+use crate::store::{self, Identity};
+
+/// The process's runtime, shared with the futures that Python awaits.
+pub(super) fn runtime() -> &'static Runtime {
+    pyo3_async_runtimes::tokio::get_runtime()
+}
+
+/// Buffers of all clients of the process together.
+static BUDGET: LazyLock<ByteBudget> = LazyLock::new(ByteBudget::default);
+
+/// A Stripe key, an API address and the options of a run.
+#[pyclass(frozen, module = "stripe_raw_rs._core")]
+pub struct Client {
+    http: HttpClient,
+    options: Options,
+    mode: Mode,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Client {
+    fn identity(&self, account: Option<String>) -> Identity {
+        Identity { origin: self.http.origin().as_str().to_owned(), mode: mode_name(self.mode), account }
+    }
+}
+
+const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Test => "test",
+        Mode::Live => "live",
+    }
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    #[pyo3(signature = (api_key, **options))]
+    fn new(api_key: String, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let key = ApiKey::parse(api_key)?;
+        let written = written(options)?;
+        let options = Options::read(|name| written.get(name).cloned())?;
+        let mode = key.mode();
+        let origin = Origin::parse(&options.api_base_url, mode)?;
+        let http = HttpClient::new(key, origin, &options)?;
+        Ok(Self { http, options, mode, interrupted: Arc::default() })
+    }
+
+    #[getter]
+    const fn mode(&self) -> &'static str {
+        mode_name(self.mode)
+    }
+
+    #[getter]
+    fn origin(&self) -> &str {
+        self.http.origin().as_str()
+    }
+
+    #[getter]
+    const fn lookback_seconds(&self) -> i64 {
+        self.options.lookback_seconds
+    }
+
+    fn account_id(&self, py: Python<'_>) -> Option<String> {
+        py.detach(|| runtime().block_on(self.http.account_id()))
+    }
+
+    #[pyo3(signature = (store_id, account_id = None))]
+    fn store_properties(&self, store_id: &str, account_id: Option<String>) -> BTreeMap<String, String> {
+        self.identity(account_id).properties(store_id)
+    }
+
+    #[pyo3(signature = (properties, place, account_id = None))]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+    fn check_store(
+        &self,
+        properties: BTreeMap<String, String>,
+        place: &str,
+        account_id: Option<String>,
+    ) -> PyResult<()> {
+        Ok(self.identity(account_id).check(&properties, place)?)
+    }
+
+    #[pyo3(signature = (entity, history, *, store_id, owner, account = None, holder_is_dead = false, take_over = false,
+                        give_up = None, start = None, settings = None))]
+    #[expect(clippy::too_many_arguments, reason = "named in Python, where each is said by its name")]
+    fn run(
+        &self,
+        entity: &str,
+        history: &History,
+        store_id: String,
+        owner: String,
+        account: Option<String>,
+        holder_is_dead: bool,
+        take_over: bool,
+        give_up: Option<&str>,
+        start: Option<i64>,
+        settings: Option<BTreeMap<String, String>>,
+    ) -> PyResult<Run> {
+        if entity != history.entity.name {
+            return Err(Error::usage(format!("the history is that of {}", history.entity.name)).into());
+        }
+        if let Some(account) = account.as_deref().filter(|account| !is_account(account)) {
+            return Err(
+                Error::usage(format!("'{}' is no connected account: it begins with acct_", foreign(account))).into()
+            );
+        }
+        let give_up = match give_up {
+            None => None,
+            Some("restart") => Some(GiveUp::Restart),
+            Some("scratch") => Some(GiveUp::Scratch),
+            Some(other) => {
+                return Err(Error::usage(format!("give_up is 'restart' or 'scratch', not '{}'", foreign(other))).into());
+            }
+        };
+        let now = now();
+        if start.is_some_and(|start| start > now.wall_micros / 1_000_000) {
+            return Err(Error::usage("--start lies in the future: there is nothing to read yet").into());
+        }
+        let new_run_id = new_ulid();
+        let attempt = Attempt { now, owner: owner.clone(), holder_is_dead, take_over, give_up, start, new_run_id };
+        let plan = checkpoint::plan(history.entity, &history.folded, &self.options, &attempt)?;
+        let setting = Setting {
+            entity: history.entity,
+            account,
+            settings: self.recorded(&plan.stripe_version, settings.unwrap_or_default()),
+            options: self.options.clone(),
+            store_id,
+            owner,
+            nonce: new_ulid(),
+            library_version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let driver = Driver::new(crate::run::Run::new(plan, setting));
+        Ok(Run::new(driver, self.http.clone(), BUDGET.clone(), Arc::clone(&self.interrupted)))
+    }
+
+    fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Client({}, {} mode)", self.origin(), self.mode())
+    }
+}
+
+impl Client {
+    /// What RUN_STARTED records.
+    fn recorded(&self, stripe_version: &str, extra: BTreeMap<String, String>) -> String {
+        let options = &self.options;
+        let mut settings = serde_json::json!({
+            "stripe_version": stripe_version,
+            "api_base_url": self.origin(),
+            "page_size": options.page_size,
+            "lookback_seconds": options.lookback_seconds,
+            "max_retries": options.max_retries,
+            "request_timeout_seconds": options.request_timeout.as_secs_f64(),
+            "backoff_base_seconds": options.backoff_base.as_secs_f64(),
+            "backoff_max_seconds": options.backoff_max.as_secs_f64(),
+            "backoff_jitter": options.backoff_jitter,
+            "commit_interval_seconds": options.commit_interval.as_secs_f64(),
+        });
+        for (name, value) in extra {
+            settings[name] = value.into();
+        }
+        settings.to_string()
+    }
+}
+
+/// Options as a user wrote them in Python, as text: one reader checks them all, whatever way they came.
+fn written(options: Option<&Bound<'_, PyDict>>) -> PyResult<BTreeMap<String, String>> {
+    let mut written = BTreeMap::new();
+    for (name, value) in options.into_iter().flatten() {
+        let name: String = name.extract()?;
+        row(&name)?;
+        if !value.is_none() {
+            written.insert(name, value.str()?.to_string());
+        }
+    }
+    Ok(written)
+}
+
+fn is_account(text: &str) -> bool {
+    text.strip_prefix("acct_").is_some_and(|rest| {
+        !rest.is_empty() && rest.len() <= 250 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// Checks that a raw table is one of the lake's.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+pub(super) fn check_raw_table(properties: BTreeMap<String, String>, store_id: &str, place: &str) -> PyResult<()> {
+    Ok(store::check_raw_table(&properties, store_id, place)?)
+}

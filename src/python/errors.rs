@@ -1,0 +1,39 @@
+//! Errors as the classes of `stripe_raw_rs.exceptions`.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::error::{Class, Error};
+
+const fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Usage => "UsageError",
+        Class::Authentication => "AuthenticationError",
+        Class::Permission => "PermissionMissingError",
+        Class::RateLimit => "RateLimitError",
+        Class::Request => "RequestError",
+        Class::Server => "ServerError",
+        Class::Connection => "ConnectionFailedError",
+        Class::Answer => "AnswerError",
+        Class::Table => "TableError",
+        Class::Held => "HeldError",
+        Class::Fenced => "FencedError",
+        Class::Interrupted | Class::Abandoned | Class::Reset => "InterruptedRunError",
+    }
+}
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        Python::attach(|py| raised(py, &error).unwrap_or_else(|_| PyRuntimeError::new_err(error.message)))
+    }
+}
+
+fn raised(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let class = py.import("stripe_raw_rs.exceptions")?.getattr(class_name(error.class))?;
+    let fields = PyDict::new(py);
+    fields.set_item("status", error.status)?;
+    fields.set_item("code", error.code.as_deref())?;
+    fields.set_item("request_id", error.request_id.as_deref())?;
+    Ok(PyErr::from_value(class.call((error.message.as_str(),), Some(&fields))?))
+}

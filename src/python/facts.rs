@@ -1,0 +1,126 @@
+//! The registry, the options and the tables' columns, as values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use pyo3_arrow::PySchema;
+use pyo3_arrow::error::PyArrowResult;
+use pyo3_arrow::ffi::to_schema_pycapsule;
+
+use crate::options::{Kind, OPTIONS};
+use crate::{checkpoint, columns, raw_batch};
+
+/// One Stripe list of the registry.
+#[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
+pub struct Entity {
+    name: &'static str,
+    path: &'static str,
+    object: &'static str,
+    table: &'static str,
+    time_field: &'static str,
+    has_window: bool,
+    fixed_query: BTreeMap<&'static str, &'static str>,
+    can_vanish: bool,
+    default: bool,
+    note: &'static str,
+}
+
+#[pymethods]
+impl Entity {
+    fn __repr__(&self) -> String {
+        format!("Entity({})", self.name)
+    }
+}
+
+/// The entities that a selection names: `all`, a comma list, or "" for the default five.
+#[pyfunction]
+#[pyo3(signature = (selection = "all"))]
+pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
+    let selected = crate::entities::select(selection)?;
+    Ok(selected
+        .into_iter()
+        .map(|entity| Entity {
+            name: entity.name,
+            path: entity.path,
+            object: entity.object,
+            table: entity.table,
+            time_field: entity.time.field(),
+            has_window: entity.has_window(),
+            fixed_query: entity.fixed_query.iter().copied().collect(),
+            can_vanish: entity.can_vanish,
+            default: entity.default,
+            note: entity.note,
+        })
+        .collect())
+}
+
+/// One option of a run.
+#[pyclass(frozen, get_all, name = "Option", module = "stripe_raw_rs._core")]
+pub struct Option_ {
+    name: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    unit: &'static str,
+    help: &'static str,
+}
+
+#[pymethods]
+impl Option_ {
+    fn __repr__(&self) -> String {
+        format!("Option({}={})", self.name, self.default)
+    }
+}
+
+/// All options that the compiled half reads.
+#[pyfunction]
+pub(super) fn options() -> Vec<Option_> {
+    OPTIONS
+        .iter()
+        .map(|row| Option_ {
+            name: row.name,
+            kind: match row.kind {
+                Kind::Integer { .. } => "integer",
+                Kind::Decimal { .. } => "decimal",
+                Kind::Text => "text",
+            },
+            default: row.default,
+            unit: row.unit,
+            help: row.help,
+        })
+        .collect()
+}
+
+/// The columns of a table.
+#[pyclass(frozen, module = "stripe_raw_rs._core")]
+pub struct Schema(SchemaRef);
+
+#[pymethods]
+impl Schema {
+    #[getter]
+    fn names(&self) -> Vec<String> {
+        self.0.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    fn difference(&self, actual: PySchema) -> Option<String> {
+        columns::difference(&self.0, &actual.into_inner())
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        to_schema_pycapsule(py, self.0.as_ref())
+    }
+}
+
+/// The columns of a raw table.
+#[pyfunction]
+pub(super) fn raw_schema() -> Schema {
+    Schema(Arc::new(raw_batch::schema()))
+}
+
+/// The columns of the checkpoint table.
+#[pyfunction]
+pub(super) fn checkpoint_schema() -> Schema {
+    Schema(Arc::new(checkpoint::schema()))
+}

@@ -1,0 +1,119 @@
+//! What the checkpoint table says of one entity.
+
+use pyo3::prelude::*;
+use pyo3_arrow::PyRecordBatchReader;
+
+use super::batches;
+use crate::checkpoint::{self, State, events_of};
+use crate::entities;
+use crate::error::{Error, foreign};
+
+/// What the checkpoint table says of one entity.
+#[pyclass(module = "stripe_raw_rs._core")]
+pub struct History {
+    pub entity: &'static entities::Entity,
+    pub folded: checkpoint::History,
+    account: Option<String>,
+}
+
+impl History {
+    fn extend(&mut self, events: PyRecordBatchReader) -> PyResult<()> {
+        for batch in batches(events)? {
+            let events = events_of(&batch)?;
+            let ours =
+                events.into_iter().filter(|event| event.entity == self.entity.name && event.account == self.account);
+            self.folded.extend(ours);
+        }
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl History {
+    #[new]
+    fn new(entity: &str, account: Option<String>, lifecycle: PyRecordBatchReader) -> PyResult<Self> {
+        let entity =
+            entities::by_name(entity).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(entity))))?;
+        let mut history = Self { entity, folded: checkpoint::History::default(), account };
+        history.extend(lifecycle)?;
+        Ok(history)
+    }
+
+    fn add_pages(&mut self, pages: PyRecordBatchReader) -> PyResult<()> {
+        self.extend(pages)
+    }
+
+    #[getter]
+    fn run_id(&self) -> Option<&str> {
+        self.folded.run_id()
+    }
+
+    #[getter]
+    fn state(&self) -> &'static str {
+        match self.folded.state() {
+            State::NeverRan => "never ran",
+            State::Unfinished => "unfinished",
+            State::Failed => "failed",
+            State::Complete => "complete",
+            State::GivenUp => "given up",
+        }
+    }
+
+    #[getter]
+    fn epoch(&self) -> i64 {
+        self.folded.epoch()
+    }
+
+    #[getter]
+    fn owner(&self) -> Option<&str> {
+        self.folded.newest().map(|(owner, _)| owner)
+    }
+
+    #[getter]
+    fn pages(&self) -> usize {
+        self.folded.pages().count()
+    }
+
+    #[getter]
+    fn rows(&self) -> i64 {
+        self.folded.pages().map(|(_, page)| page.row_count).sum()
+    }
+
+    #[getter]
+    fn watermark(&self) -> Option<i64> {
+        self.folded.watermark()
+    }
+
+    #[getter]
+    fn has_rows(&self) -> bool {
+        self.folded.has_rows()
+    }
+
+    #[getter]
+    fn started_at_micros(&self) -> Option<i64> {
+        self.folded.started_at()
+    }
+
+    #[getter]
+    fn newest_event_at_micros(&self) -> Option<i64> {
+        self.folded.newest().map(|(_, at)| at)
+    }
+
+    #[getter]
+    fn error_class(&self) -> Option<&str> {
+        self.folded.failure().map(|(class, _)| class)
+    }
+
+    #[getter]
+    fn error_message(&self) -> Option<&str> {
+        self.folded.failure().map(|(_, message)| message)
+    }
+
+    fn next_run(&self, lookback_seconds: i64) -> String {
+        self.folded.next_run(self.entity, lookback_seconds)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("History({}, {})", self.entity.name, self.state())
+    }
+}

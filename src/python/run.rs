@@ -1,0 +1,201 @@
+//! One attempt at one run, as an iterator of pairs.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::exceptions::PyStopAsyncIteration;
+use pyo3::prelude::*;
+use pyo3_arrow::PyRecordBatchReader;
+
+use super::batches;
+use super::client::runtime;
+use super::commit::{Checkpoint, Rows, checkpoint, rows};
+use crate::checkpoint::Purpose;
+use crate::error::Result as CoreResult;
+use crate::http_client::{ByteBudget, Driver, HttpClient, now, within_a_tick};
+use crate::run::{Condition, Group, Value};
+
+/// Counters of one attempt.
+#[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
+pub struct Progress {
+    pages: u64,
+    rows: u64,
+    requests: u64,
+    retries: u64,
+    bytes: u64,
+    reached: Option<i64>,
+    newest: Option<i64>,
+}
+
+#[pymethods]
+impl Progress {
+    fn __repr__(&self) -> String {
+        format!(
+            "Progress(pages={}, rows={}, requests={}, retries={})",
+            self.pages, self.rows, self.requests, self.retries
+        )
+    }
+}
+
+/// One attempt at one run of one entity.
+#[pyclass(frozen, module = "stripe_raw_rs._core")]
+pub struct Run {
+    driver: Driver,
+    http: HttpClient,
+    budget: ByteBudget,
+    interrupted: Arc<AtomicBool>,
+}
+
+type Next = Pin<Box<dyn Future<Output = CoreResult<Option<Group>>> + Send>>;
+
+impl Run {
+    pub const fn new(driver: Driver, http: HttpClient, budget: ByteBudget, interrupted: Arc<AtomicBool>) -> Self {
+        Self { driver, http, budget, interrupted }
+    }
+
+    fn next(&self) -> PyResult<Next> {
+        let _inside = runtime().enter();
+        self.driver.begin(&self.http, &self.budget)?;
+        Ok(Box::pin(self.driver.next_group()))
+    }
+
+    fn stop_if_asked(&self) {
+        if self.interrupted.load(Ordering::Relaxed) {
+            self.driver.with(crate::run::Run::interrupt);
+        }
+    }
+}
+
+type Pair = (Py<Rows>, Py<Checkpoint>);
+
+fn pair(py: Python<'_>, group: Option<Group>) -> PyResult<Option<Pair>> {
+    group.map(|group| Ok((rows(py, group.rows)?, checkpoint(py, group.checkpoint)?))).transpose()
+}
+
+#[pymethods]
+impl Run {
+    #[getter]
+    fn entity(&self) -> &'static str {
+        self.driver.with(|run| run.entity().name)
+    }
+
+    #[getter]
+    fn run_id(&self) -> String {
+        self.driver.with(|run| run.plan().run_id.clone())
+    }
+
+    #[getter]
+    fn epoch(&self) -> i64 {
+        self.driver.with(|run| run.plan().epoch)
+    }
+
+    #[getter]
+    fn resumed(&self) -> bool {
+        self.driver.with(|run| run.plan().purpose == Purpose::Resume)
+    }
+
+    #[getter]
+    fn gives_up(&self) -> bool {
+        self.driver.with(|run| matches!(run.plan().purpose, Purpose::GiveUp(_)))
+    }
+
+    #[getter]
+    fn notices(&self) -> Vec<String> {
+        self.driver.with(|run| run.plan().notices.clone())
+    }
+
+    fn started(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {
+        checkpoint(py, self.driver.with(|run| run.started(now()))?)
+    }
+
+    fn fence(&self, py: Python<'_>) -> PyResult<Py<Rows>> {
+        rows(py, self.driver.with(crate::run::Run::fence)?)
+    }
+
+    fn recover_events(&self, events: PyRecordBatchReader) -> PyResult<Vec<Vec<PyCondition>>> {
+        let batches = batches(events)?;
+        let reads = self.driver.with(|run| run.recover_events(&batches))?;
+        Ok(reads.into_iter().map(|read| read.into_iter().map(condition).collect()).collect())
+    }
+
+    fn recover_rows(&self, rows: PyRecordBatchReader) -> PyResult<()> {
+        let batches = batches(rows)?;
+        Ok(self.driver.with(|run| run.recover_rows(&batches))?)
+    }
+
+    const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Pair>> {
+        let mut next = self.next()?;
+        loop {
+            if let Some(group) = py.detach(|| runtime().block_on(within_a_tick(next.as_mut()))) {
+                return pair(py, group?);
+            }
+            py.check_signals()?;
+            self.stop_if_asked();
+        }
+    }
+
+    const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __anext__<'py>(slf: Bound<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let mut next = slf.get().next()?;
+        let run: Py<Self> = slf.unbind();
+        pyo3_async_runtimes::tokio::future_into_py(py, async move {
+            loop {
+                if let Some(group) = within_a_tick(next.as_mut()).await {
+                    let group = group?;
+                    return Python::attach(|py| pair(py, group))?.ok_or_else(|| PyStopAsyncIteration::new_err(()));
+                }
+                run.get().stop_if_asked();
+            }
+        })
+    }
+
+    fn ended(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {
+        checkpoint(py, self.driver.with(|run| run.ended(now()))?)
+    }
+
+    fn failed(&self, py: Python<'_>, error_class: &str, message: &str) -> PyResult<Py<Checkpoint>> {
+        checkpoint(py, self.driver.with(|run| run.failed(error_class, message, now()))?)
+    }
+
+    fn progress(&self) -> Progress {
+        let progress = self.driver.with(|run| run.progress());
+        Progress {
+            pages: progress.pages,
+            rows: progress.rows,
+            requests: progress.requests,
+            retries: progress.retries,
+            bytes: progress.bytes,
+            reached: progress.reached,
+            newest: progress.newest,
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Run({}, {}, attempt {})", self.entity(), self.run_id(), self.epoch())
+    }
+}
+
+/// A condition as Python sees it: column, operator, value, type.
+type PyCondition = (&'static str, &'static str, PyValue, &'static str);
+
+#[derive(IntoPyObject)]
+enum PyValue {
+    Text(Option<String>),
+    Long(i64),
+}
+
+fn condition((column, operator, value): Condition) -> PyCondition {
+    match value {
+        Value::Text(text) => (column, operator, PyValue::Text(text), "string"),
+        Value::Long(number) => (column, operator, PyValue::Long(number), "long"),
+        Value::Timestamp(micros) => (column, operator, PyValue::Long(micros), "timestamp"),
+    }
+}

@@ -1,0 +1,164 @@
+//! `StripeSimulator` for Python.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::error::{Error, foreign};
+use crate::simulator::{Settings, StripeSimulator};
+
+/// Adds the class to the module.
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Simulator>()
+}
+
+fn value_error(error: Error) -> PyErr {
+    PyValueError::new_err(error.message)
+}
+
+/// A fake Stripe on 127.0.0.1, for tests of pipelines.
+#[pyclass(frozen, name = "StripeSimulator", module = "stripe_raw_rs._core")]
+struct Simulator {
+    inner: StripeSimulator,
+}
+
+impl Simulator {
+    fn unknown(entity: &str, id: &str) -> PyErr {
+        value_error(Error::usage(format!("{entity} has no object '{}'", foreign(id))))
+    }
+}
+
+#[pymethods]
+impl Simulator {
+    #[new]
+    #[pyo3(signature = (
+        *, port=0, seed=1, objects=20_000, counts=None, rate_limit=None, endpoint_rate_limit=None, retry_after=None,
+        latency_ms=0, latency_jitter_ms=0, faults=None, arrivals=0, arrivals_every=1, denied=None, keys=None,
+        gzip=false, history_days=730, end=None, threads=2
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of a Python constructor, one for each setting")]
+    fn new(
+        py: Python<'_>,
+        port: u16,
+        seed: u64,
+        objects: u64,
+        counts: Option<BTreeMap<String, u64>>,
+        rate_limit: Option<f64>,
+        endpoint_rate_limit: Option<f64>,
+        retry_after: Option<u64>,
+        latency_ms: u64,
+        latency_jitter_ms: u64,
+        faults: Option<String>,
+        arrivals: u32,
+        arrivals_every: u64,
+        denied: Option<Vec<String>>,
+        keys: Option<Vec<String>>,
+        gzip: bool,
+        history_days: u32,
+        end: Option<i64>,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let settings = Settings {
+            port,
+            seed,
+            objects,
+            counts: counts.unwrap_or_default(),
+            history_days,
+            end,
+            rate_limit,
+            endpoint_rate_limit,
+            retry_after,
+            latency: Duration::from_millis(latency_ms),
+            latency_jitter: Duration::from_millis(latency_jitter_ms),
+            faults: faults.unwrap_or_default(),
+            arrivals,
+            arrivals_every,
+            denied: denied.unwrap_or_default(),
+            keys: keys.unwrap_or_default(),
+            gzip,
+            threads,
+        };
+        // A million objects take a moment to place.
+        let inner = py.detach(|| StripeSimulator::start(settings)).map_err(value_error)?;
+        Ok(Self { inner })
+    }
+
+    #[getter]
+    fn url(&self) -> String {
+        self.inner.url()
+    }
+
+    #[getter]
+    fn port(&self) -> u16 {
+        self.inner.port()
+    }
+
+    #[getter]
+    fn account(&self) -> &str {
+        self.inner.account()
+    }
+
+    #[getter]
+    fn requests(&self) -> u64 {
+        self.inner.requests()
+    }
+
+    fn entity_requests(&self, entity: &str) -> PyResult<u64> {
+        self.inner.entity_requests(entity).map_err(value_error)
+    }
+
+    fn request_log(&self) -> Vec<(u64, String, u16)> {
+        self.inner.request_log().into_iter().map(|line| (line.number, line.target, line.status)).collect()
+    }
+
+    fn ids(&self, py: Python<'_>, entity: &str) -> PyResult<Vec<String>> {
+        py.detach(|| self.inner.ids(entity)).map_err(value_error)
+    }
+
+    fn raw<'py>(&self, py: Python<'py>, entity: &str, id: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.inner.object_bytes(entity, id).map_err(value_error)?;
+        bytes.map(|bytes| PyBytes::new(py, &bytes)).ok_or_else(|| Self::unknown(entity, id))
+    }
+
+    fn created(&self, entity: &str, id: &str) -> PyResult<Option<i64>> {
+        self.inner.created(entity, id).map_err(value_error)
+    }
+
+    #[pyo3(signature = (entity, count=1, created=None))]
+    fn add(&self, py: Python<'_>, entity: &str, count: u32, created: Option<i64>) -> PyResult<Vec<String>> {
+        py.detach(|| self.inner.add(entity, count, created)).map_err(value_error)
+    }
+
+    fn delete(&self, entity: &str, id: &str) -> PyResult<()> {
+        let was_there = self.inner.delete(entity, id).map_err(value_error)?;
+        if was_there { Ok(()) } else { Err(Self::unknown(entity, id)) }
+    }
+
+    fn set_faults(&self, faults: &str) -> PyResult<()> {
+        self.inner.set_faults(faults).map_err(value_error)
+    }
+
+    fn reset_faults(&self) -> PyResult<()> {
+        self.set_faults("")
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.inner.stop());
+    }
+
+    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) {
+        self.stop(py);
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<StripeSimulator {}>", self.inner.url())
+    }
+}

@@ -1,0 +1,233 @@
+//! Coverage: which part of a run's window its committed pages have read, and so what is left to read.
+//!
+//! A list is read newest to oldest in **chains**. A chain has a top that never changes (its requests' `created[lt]`),
+//! a cursor, and a lower bound that only rises. What is left is never stored: it is the gaps in what the pages cover.
+
+/// Seconds since 1970, half-open: `[gte, lt)`. `None` is an open end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Range {
+    /// Oldest second inside; `None` reaches down to the oldest object.
+    pub gte: Option<i64>,
+    /// First second no longer inside; `None` reaches up to the newest object.
+    pub lt: Option<i64>,
+}
+
+/// What one committed page says of the coverage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Number of the page in the run.
+    pub page_number: i64,
+    /// The logical range it was read for.
+    pub range: Range,
+    /// The cursor it was asked with; `None` opens a chain.
+    pub starting_after: Option<String>,
+    /// Id of the answer's last object; `None` closes the chain.
+    pub next_cursor: Option<String>,
+    /// `created` of its oldest kept row.
+    pub min_created: Option<i64>,
+}
+
+impl Link {
+    /// Whether the page covers everything down to its range's lower bound.
+    #[must_use]
+    pub const fn closes(&self) -> bool {
+        self.next_cursor.is_none()
+    }
+}
+
+/// A part of the list that is still to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chain {
+    /// What it is to cover.
+    pub range: Range,
+    /// Id of the last object read; `None` starts at the top.
+    pub cursor: Option<String>,
+    /// `created` of the oldest row kept so far.
+    pub last_created: Option<i64>,
+}
+
+impl Chain {
+    /// The second in which the cursor stands, as far as the pages tell: rows of it may be held already.
+    #[must_use]
+    pub fn edge(&self) -> Option<i64> {
+        self.last_created.or_else(|| self.cursor.as_ref().and(self.range.lt).map(|top| top - 1))
+    }
+}
+
+/// A page that hangs in the air: no committed page leads to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loose {
+    /// Number of the page.
+    pub page_number: i64,
+    /// The cursor nobody handed out.
+    pub starting_after: String,
+}
+
+/// A chain as the pages left it.
+struct Read {
+    chain: Chain,
+    closed: bool,
+}
+
+/// The parts of `[start, ∞)` that `links` leave unread, newest first. No links: the whole window is one chain.
+///
+/// # Errors
+/// A page whose cursor no earlier page of its chain handed out.
+pub fn remaining(start: Option<i64>, mut links: Vec<Link>) -> Result<Vec<Chain>, Loose> {
+    links.sort_by_key(|link| link.page_number);
+    let mut chains: Vec<Read> = Vec::new();
+    for link in links {
+        follow(&mut chains, link)?;
+    }
+    chains.sort_by_key(|read| std::cmp::Reverse(read.chain.range.lt.unwrap_or(i64::MAX)));
+    Ok(gaps(start, chains))
+}
+
+/// Takes one page into the chain it belongs to.
+fn follow(chains: &mut Vec<Read>, link: Link) -> Result<(), Loose> {
+    let closed = link.closes();
+    let known = chains.iter().position(|read| read.chain.range.lt == link.range.lt);
+    match (known, link.starting_after) {
+        (Some(at), Some(cursor)) if chains[at].chain.cursor.as_ref() == Some(&cursor) => {
+            let read = &mut chains[at];
+            read.closed = closed;
+            read.chain.range = link.range;
+            read.chain.cursor = link.next_cursor;
+            read.chain.last_created = link.min_created.or(read.chain.last_created);
+        }
+        (_, Some(starting_after)) => return Err(Loose { page_number: link.page_number, starting_after }),
+        // A chain begun again at the same top (its cursor vanished) reads everything below that top anew.
+        (known, None) => {
+            let read = Read {
+                chain: Chain { range: link.range, cursor: link.next_cursor, last_created: link.min_created },
+                closed,
+            };
+            match known {
+                Some(at) => chains[at] = read,
+                None => chains.push(read),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What chains in falling order of their tops leave open.
+fn gaps(start: Option<i64>, chains: Vec<Read>) -> Vec<Chain> {
+    let mut open = Vec::new();
+    let mut covered = Covered::Nothing;
+    let tops: Vec<Option<i64>> = chains.iter().map(|read| read.chain.range.lt).collect();
+    for (at, read) in chains.into_iter().enumerate() {
+        push_gap(&mut open, covered, read.chain.range.lt);
+        // The next chain's top, where there is one, bounds this one: what is below it is read there.
+        let below = tops.get(at + 1).copied().flatten();
+        let floor = read.chain.range.gte.max(below);
+        covered = Covered::DownTo(if read.closed { read.chain.range.gte } else { floor });
+        let passed = matches!((read.chain.last_created, floor), (Some(last), Some(floor)) if last < floor);
+        if !read.closed && !passed {
+            open.push(Chain { range: Range { gte: floor, ..read.chain.range }, ..read.chain });
+        }
+    }
+    match covered {
+        Covered::Nothing => open.push(unread(start, None)),
+        Covered::DownTo(bottom) if bottom > start => open.push(unread(start, bottom)),
+        Covered::DownTo(_) => {}
+    }
+    open
+}
+
+/// How far down from the top the chains reach so far.
+#[derive(Clone, Copy)]
+enum Covered {
+    Nothing,
+    DownTo(Option<i64>),
+}
+
+/// Between what is covered above and the next chain's top, if anything lies between them.
+fn push_gap(open: &mut Vec<Chain>, covered: Covered, top: Option<i64>) {
+    match covered {
+        Covered::Nothing if top.is_some() => open.push(unread(top, None)),
+        Covered::DownTo(bottom) if bottom > top && top.is_some() => open.push(unread(top, bottom)),
+        Covered::Nothing | Covered::DownTo(_) => {}
+    }
+}
+
+const fn unread(gte: Option<i64>, lt: Option<i64>) -> Chain {
+    Chain { range: Range { gte, lt }, cursor: None, last_created: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(
+        number: i64,
+        range: (Option<i64>, Option<i64>),
+        cursors: (Option<&str>, Option<&str>),
+        oldest: i64,
+    ) -> Link {
+        Link {
+            page_number: number,
+            range: Range { gte: range.0, lt: range.1 },
+            starting_after: cursors.0.map(str::to_owned),
+            next_cursor: cursors.1.map(str::to_owned),
+            min_created: Some(oldest),
+        }
+    }
+
+    fn open(range: (Option<i64>, Option<i64>), cursor: Option<&str>, last: Option<i64>) -> Chain {
+        let range = Range { gte: range.0, lt: range.1 };
+        Chain { range, cursor: cursor.map(str::to_owned), last_created: last }
+    }
+
+    #[test]
+    fn without_pages_the_whole_window_is_left() {
+        assert_eq!(remaining(Some(5), vec![]).unwrap(), [open((Some(5), None), None, None)]);
+    }
+
+    #[test]
+    fn one_chain_goes_on_at_its_last_cursor() {
+        let links =
+            vec![page(2, (None, None), (Some("a"), Some("b")), 90), page(1, (None, None), (None, Some("a")), 95)];
+        assert_eq!(remaining(None, links).unwrap(), [open((None, None), Some("b"), Some(90))]);
+    }
+
+    #[test]
+    fn a_closed_chain_leaves_nothing() {
+        let links =
+            vec![page(1, (Some(5), None), (None, Some("a")), 95), page(2, (Some(5), None), (Some("a"), None), 5)];
+        assert_eq!(remaining(Some(5), links).unwrap(), []);
+    }
+
+    #[test]
+    fn a_page_that_nobody_led_to_is_told() {
+        let links = vec![page(1, (None, None), (None, Some("a")), 95), page(3, (None, None), (Some("b"), None), 5)];
+        assert_eq!(remaining(None, links).unwrap_err(), Loose { page_number: 3, starting_after: "b".to_owned() });
+    }
+
+    #[test]
+    fn a_chain_begun_again_below_a_vanished_cursor_takes_over_the_rest() {
+        let links =
+            vec![page(1, (None, None), (None, Some("a")), 95), page(2, (None, Some(96)), (None, Some("c")), 80)];
+        assert_eq!(remaining(None, links).unwrap(), [open((None, Some(96)), Some("c"), Some(80))]);
+    }
+
+    #[test]
+    fn the_gap_below_a_closed_parent_is_a_new_chain() {
+        let links = vec![page(1, (Some(50), None), (None, None), 50)];
+        assert_eq!(remaining(None, links).unwrap(), [open((None, Some(50)), None, None)]);
+    }
+
+    #[test]
+    fn parent_and_child_each_go_on_within_their_bounds() {
+        let links =
+            vec![page(1, (None, None), (None, Some("a")), 95), page(2, (Some(20), Some(50)), (None, Some("c")), 40)];
+        assert_eq!(
+            remaining(None, links).unwrap(),
+            [
+                open((Some(50), None), Some("a"), Some(95)),
+                open((Some(20), Some(50)), Some("c"), Some(40)),
+                open((None, Some(20)), None, None),
+            ]
+        );
+    }
+}

@@ -1,0 +1,244 @@
+//! What is to be committed: groups of pages, and the events around them, each with its commit's version and app id.
+
+use arrow_array::RecordBatch;
+
+use super::{Fetched, Run, Stage};
+use crate::checkpoint::{Event, Kind, PageEvent, Purpose, commit_version, hex, rows_digest, to_batch};
+use crate::error::{Class, Result, foreign};
+use crate::exchange::Now;
+
+/// Bytes of payload after which a group is committed without gathering longer.
+const GROUP_BYTES: usize = 32 << 20;
+/// First part of every app id; changes only with the protocol.
+const APP: &str = "stripe_raw_rs/1";
+
+/// One Delta commit: what to append, and the transaction identifier that fences it.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// `stripe_raw_rs/1/<store>/<entity>[/<account>]`, the same on both tables.
+    pub app_id: String,
+    /// `epoch << 32 | sequence`.
+    pub version: i64,
+    /// Tells this attempt's commits from those of any other attempt.
+    pub nonce: String,
+    /// The commit's user metadata, as JSON: run, epoch, sequence, nonce.
+    pub metadata: String,
+    /// What to append; none for a fence.
+    pub batches: Vec<RecordBatch>,
+    /// Its PAGE_COMMITTED events, where it is one of the checkpoint table.
+    pub pages: usize,
+    /// Rows that those pages hold.
+    pub rows: i64,
+    /// `created` of the oldest object in them.
+    pub reached: Option<i64>,
+}
+
+/// Rows and the events that tell of them. The rows are appended first, then the events.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// For the raw table.
+    pub rows: Commit,
+    /// For the checkpoint table.
+    pub checkpoint: Commit,
+    /// Pages in it that were waiting in this run, in contrast to recovered ones.
+    pub fetched: usize,
+}
+
+impl Run {
+    /// RUN_STARTED. Appending it with its transaction identifier fences the checkpoint table.
+    ///
+    /// # Errors
+    /// Called twice.
+    pub fn started(&mut self, now: Now) -> Result<Commit> {
+        self.step(Stage::Planned, Stage::Started)?;
+        let kind = Kind::Started {
+            settings: self.setting.settings.clone(),
+            library_version: self.setting.library_version.clone(),
+        };
+        self.events(vec![kind], 0, now)
+    }
+
+    /// A commit of no rows. Appending it with its transaction identifier fences the raw table.
+    ///
+    /// # Errors
+    /// Called before [`Run::started`].
+    pub fn fence(&mut self) -> Result<Commit> {
+        self.step(Stage::Started, Stage::Fenced)?;
+        Ok(self.commit(Vec::new(), 0))
+    }
+
+    /// The next group, if one is due. Calling it again says that the group before has been committed.
+    ///
+    /// # Errors
+    /// A page that does not fit its columns.
+    pub fn poll_group(&mut self, now: Now) -> Result<Option<Group>> {
+        if let Some(recovered) = self.recovered.take() {
+            self.sequence += 1;
+            let kinds = recovered.into_iter().map(Kind::Page).collect();
+            let checkpoint = self.events(kinds, self.sequence, now)?;
+            return Ok(Some(Group { rows: self.commit(Vec::new(), self.sequence), checkpoint, fetched: 0 }));
+        }
+        let Some(count) = self.due(now) else { return Ok(None) };
+        self.last_commit = now.monotonic;
+        self.pressed = false;
+        self.sequence += 1;
+        let version = commit_version(self.plan.epoch, self.sequence);
+        let mut batches = Vec::with_capacity(count);
+        let mut kinds = Vec::with_capacity(count);
+        let group: Vec<Fetched> = self.pending.drain(..count).collect();
+        for fetched in group {
+            self.pending_bytes -= fetched.page.json.len();
+            self.seen = self.seen.max(fetched.seen);
+            let page_number = self.next_page_number;
+            self.next_page_number += 1;
+            kinds.push(Kind::Page(page_event(&fetched, page_number)));
+            if !fetched.page.rows.is_empty() {
+                batches.push(self.batch(fetched, page_number, version)?);
+            }
+        }
+        let checkpoint = self.events(kinds, self.sequence, now)?;
+        Ok(Some(Group { rows: self.commit(batches, self.sequence), checkpoint, fetched: count }))
+    }
+
+    /// How many pages the group takes that is due now.
+    fn due(&self, now: Now) -> Option<usize> {
+        let interval = self.setting.options.commit_interval;
+        if self.pending.is_empty() {
+            return None;
+        }
+        if interval.is_zero() {
+            return Some(1);
+        }
+        let mut bytes = 0;
+        for (at, fetched) in self.pending.iter().enumerate() {
+            bytes += fetched.page.json.len();
+            // A page without rows ends its group: were it followed by rows, a recovered group would hide it.
+            if bytes >= GROUP_BYTES || (fetched.page.rows.is_empty() && at + 1 < self.pending.len()) {
+                return Some(at + 1);
+            }
+        }
+        let gathered = now.monotonic >= self.last_commit + interval;
+        (gathered || self.pressed || self.has_fetched_all()).then_some(self.pending.len())
+    }
+
+    /// The closing event: RUN_COMPLETED, or RUN_FAILED where the attempt gives a run up. No event where the run turned
+    /// out to be complete already.
+    ///
+    /// # Errors
+    /// Something is still to be fetched or handed over, or an error ended the fetching.
+    pub fn ended(&mut self, now: Now) -> Result<Commit> {
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        if !self.is_finished() {
+            return Err(crate::error::Error::usage("the run is not at its end: iterate to the last pair first"));
+        }
+        self.step(Stage::Reading, Stage::Ended)?;
+        self.sequence += 1;
+        let kinds = match self.plan.purpose {
+            _ if self.complete_already => vec![],
+            Purpose::GiveUp(how) => {
+                let option = if how.class() == Class::Reset { "--from-scratch" } else { "--restart-run" };
+                vec![Kind::Failed { class: how.class().name().to_owned(), message: format!("given up by {option}") }]
+            }
+            Purpose::New | Purpose::Resume => vec![Kind::Completed],
+        };
+        self.events(kinds, self.sequence, now)
+    }
+
+    /// RUN_FAILED, with a masked line.
+    ///
+    /// # Errors
+    /// The run has ended, or never began.
+    pub fn failed(&mut self, class: &str, message: &str, now: Now) -> Result<Commit> {
+        if self.stage == Stage::Planned || self.stage == Stage::Ended {
+            return Err(crate::error::Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
+        }
+        self.stage = Stage::Ended;
+        self.chains.clear();
+        self.pending.clear();
+        self.sequence += 1;
+        let kind = Kind::Failed { class: foreign(class), message: foreign(message) };
+        self.events(vec![kind], self.sequence, now)
+    }
+
+    fn commit(&self, batches: Vec<RecordBatch>, sequence: i64) -> Commit {
+        let Self { setting, plan, .. } = self;
+        let mut app_id = format!("{APP}/{}/{}", setting.store_id, setting.entity.name);
+        if let Some(account) = &setting.account {
+            app_id.push('/');
+            app_id.push_str(account);
+        }
+        let metadata = serde_json::json!({
+            "stripe_raw_rs": setting.library_version,
+            "entity": setting.entity.name,
+            "run_id": plan.run_id,
+            "epoch": plan.epoch,
+            "sequence": sequence,
+            "nonce": setting.nonce,
+        });
+        Commit {
+            app_id,
+            version: commit_version(plan.epoch, sequence),
+            nonce: setting.nonce.clone(),
+            metadata: metadata.to_string(),
+            batches,
+            pages: 0,
+            rows: 0,
+            reached: None,
+        }
+    }
+
+    fn events(&self, kinds: Vec<Kind>, sequence: i64, now: Now) -> Result<Commit> {
+        let Self { setting, plan, .. } = self;
+        let pages: Vec<&PageEvent> = kinds.iter().filter_map(page_of).collect();
+        let reached = pages.iter().filter_map(|page| page.min_created).min();
+        let (count, rows) = (pages.len(), pages.iter().map(|page| page.row_count).sum());
+        let events: Vec<Event> = kinds
+            .into_iter()
+            .enumerate()
+            .map(|(ordinal, kind)| Event {
+                event_id: format!("{}/{}/{sequence}/{ordinal}", plan.run_id, plan.epoch),
+                kind,
+                at_micros: now.wall_micros,
+                entity: setting.entity.name.to_owned(),
+                account: setting.account.clone(),
+                run_id: plan.run_id.clone(),
+                epoch: plan.epoch,
+                sequence,
+                owner: setting.owner.clone(),
+                start_created_gte: plan.start_created_gte,
+                max_created_seen: self.seen,
+            })
+            .collect();
+        let batches = if events.is_empty() { vec![] } else { vec![to_batch(&events)?] };
+        Ok(Commit { pages: count, rows, reached, ..self.commit(batches, sequence) })
+    }
+}
+
+const fn page_of(kind: &Kind) -> Option<&PageEvent> {
+    match kind {
+        Kind::Page(page) => Some(page),
+        _ => None,
+    }
+}
+
+fn page_event(fetched: &Fetched, page_number: i64) -> PageEvent {
+    let rows = &fetched.page.rows;
+    let hashes: Vec<String> = rows.iter().map(|row| hex(&row.sha256)).collect();
+    PageEvent {
+        page_number,
+        row_count: i64::try_from(rows.len()).unwrap_or(i64::MAX),
+        range: fetched.range,
+        starting_after: fetched.request_cursor.clone(),
+        next_cursor: fetched.next_cursor.clone(),
+        has_more: fetched.page.has_more,
+        min_created: rows.iter().filter_map(|row| row.created).min(),
+        max_created: rows.iter().filter_map(|row| row.created).max(),
+        rows_digest: rows_digest(hashes.iter().map(String::as_str)),
+        recovered: false,
+        http_status: i64::from(fetched.http_status),
+        request_id: fetched.request_id.clone(),
+        api_version: fetched.api_version.clone(),
+    }
+}

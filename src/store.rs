@@ -1,0 +1,143 @@
+//! To whom a lake belongs: one account, one mode, one server. Kept as properties of its checkpoint table.
+
+use std::collections::BTreeMap;
+
+use crate::checkpoint::LAYOUT_VERSION;
+use crate::error::{Error, Result, foreign};
+
+/// Property of every table: the lake's id.
+pub const STORE_ID: &str = "stripe_raw.store_id";
+/// Property of every table: version of its columns.
+pub const LAYOUT: &str = "stripe_raw.layout_version";
+const ORIGIN: &str = "stripe_raw.origin";
+const MODE: &str = "stripe_raw.mode";
+const ACCOUNT: &str = "stripe_raw.account";
+
+/// Whose objects a process is about to land.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The API's base URL.
+    pub origin: String,
+    /// `test` or `live`.
+    pub mode: &'static str,
+    /// The key's account, where the key may read it.
+    pub account: Option<String>,
+}
+
+impl Identity {
+    /// Properties of a new lake's checkpoint table.
+    #[must_use]
+    pub fn properties(&self, store_id: &str) -> BTreeMap<String, String> {
+        let mut properties = BTreeMap::from([
+            (STORE_ID.to_owned(), store_id.to_owned()),
+            (LAYOUT.to_owned(), LAYOUT_VERSION.to_owned()),
+            (ORIGIN.to_owned(), self.origin.clone()),
+            (MODE.to_owned(), self.mode.to_owned()),
+        ]);
+        properties.extend(self.account.clone().map(|account| (ACCOUNT.to_owned(), account)));
+        properties
+    }
+
+    /// Checks that the lake at `place` is this identity's.
+    ///
+    /// # Errors
+    /// The property that differs, with both sides.
+    pub fn check(&self, properties: &BTreeMap<String, String>, place: &str) -> Result<()> {
+        let place = foreign(place);
+        if !properties.contains_key(STORE_ID) {
+            return Err(Error::usage(format!(
+                "the checkpoint table at {place} was not made by stripe-raw: choose another lake or checkpoint table"
+            )));
+        }
+        let layout = properties.get(LAYOUT).map_or("none", String::as_str);
+        if layout != LAYOUT_VERSION {
+            return Err(Error::usage(format!(
+                "the lake at {place} has layout {}, this version writes layout {LAYOUT_VERSION}: use the version that made it",
+                foreign(layout)
+            )));
+        }
+        let account = self.account.as_deref();
+        let ours = [
+            ("server", ORIGIN, Some(self.origin.as_str())),
+            ("mode", MODE, Some(self.mode)),
+            ("account", ACCOUNT, account),
+        ];
+        for (what, property, ours) in ours {
+            let Some((theirs, ours)) = properties.get(property).zip(ours) else { continue };
+            if theirs != ours {
+                return Err(Error::usage(format!(
+                    "the lake at {place} belongs to {what} {}, this key and address to {what} {}: choose another lake",
+                    foreign(theirs),
+                    foreign(ours)
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a raw table is one of the lake's.
+///
+/// # Errors
+/// It belongs to another lake, or has another layout.
+pub fn check_raw_table(properties: &BTreeMap<String, String>, store_id: &str, place: &str) -> Result<()> {
+    let place = foreign(place);
+    let theirs = properties.get(STORE_ID).map_or("none", String::as_str);
+    if theirs != store_id {
+        return Err(Error::new(
+            crate::error::Class::Table,
+            format!(
+                "the raw table at {place} belongs to store {}, its checkpoint table to store {}: one of them was replaced; \
+                 move the raw table away and run with --from-scratch",
+                foreign(theirs),
+                foreign(store_id)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity { origin: "https://api.stripe.com".to_owned(), mode: "live", account: Some("acct_1".to_owned()) }
+    }
+
+    #[test]
+    fn a_lake_is_its_makers() {
+        assert_eq!(identity().check(&identity().properties("s"), "lake"), Ok(()));
+    }
+
+    #[test]
+    fn another_account_mode_or_server_is_refused_and_both_sides_named() {
+        let lake = identity().properties("s");
+        let others = [
+            (Identity { account: Some("acct_2".to_owned()), ..identity() }, "acct_1", "acct_2"),
+            (Identity { mode: "test", ..identity() }, "live", "test"),
+            (
+                Identity { origin: "http://127.0.0.1:1".to_owned(), ..identity() },
+                "https://api.stripe.com",
+                "http://127.0.0.1:1",
+            ),
+        ];
+        for (other, theirs, ours) in others {
+            let message = other.check(&lake, "lake").unwrap_err().to_string();
+            assert!(message.contains(theirs) && message.contains(ours), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_read_is_not_held_against_the_key() {
+        let unread = Identity { account: None, ..identity() };
+        assert_eq!(unread.check(&identity().properties("s"), "lake"), Ok(()));
+    }
+
+    #[test]
+    fn a_raw_table_of_another_lake_is_refused() {
+        let properties = BTreeMap::from([(STORE_ID.to_owned(), "a".to_owned())]);
+        assert!(check_raw_table(&properties, "a", "t").is_ok());
+        assert!(check_raw_table(&properties, "b", "t").is_err());
+    }
+}

@@ -1,0 +1,232 @@
+"""Who may use whom: the layers, as tables, and that the sources keep to them.
+
+A room is a file, or a file and the folder of its name. An edge that no table declares fails; so does a room that no
+table names, so that a new one must say where it belongs. Rust's test code may use whatever it likes.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RUST = ROOT / "src"
+PYTHON = ROOT / "python" / "stripe_raw_rs"
+
+VALUES = {"entities", "error", "exchange", "options"}
+LEAVES = {"columns", "page", "ranges", "retry"}
+TABLES = {"audit", "checkpoint", "raw_batch", "store"}
+
+# Each room and the rooms it may use, from the bottom up.
+RUST_ROOMS: dict[str, set[str]] = {
+    "error": set(),
+    "entities": {"error"},
+    "exchange": {"error"},
+    "options": {"error"},
+    "columns": {"error"},
+    "ranges": {"error"},
+    "page": VALUES,
+    "retry": VALUES,
+    "checkpoint": VALUES | {"columns", "ranges"},
+    "raw_batch": VALUES | {"checkpoint", "columns", "page", "ranges"},
+    "store": VALUES | {"checkpoint"},
+    "audit": VALUES | {"checkpoint", "columns", "page", "ranges", "raw_batch"},
+    "run": VALUES | LEAVES | TABLES,
+    "http_client": VALUES | {"page", "retry", "run"},
+    "simulator": {"entities", "error"},
+    "python": VALUES | LEAVES | TABLES | {"http_client", "run", "simulator"},
+}
+
+# Crates that only some rooms may name: sockets, time and chance outside, Python at the very top.
+RUST_CRATES: dict[str, set[str]] = {
+    "pyo3": {"python"},
+    "pyo3_arrow": {"python"},
+    "pyo3_async_runtimes": {"python"},
+    "tracing_subscriber": {"python"},
+    "getrandom": {"http_client"},
+    "reqwest": {"http_client"},
+    "rustls": {"http_client"},
+    "secrecy": {"http_client", "python"},
+    "tokio": {"http_client", "python", "simulator"},
+    "tracing": {"http_client", "python"},
+    "httparse": {"simulator"},
+    "flate2": {"simulator"},
+}
+
+BASE = {"_core", "exceptions", "plain"}
+WRITERS = {"raw_writer", "state_store"}
+
+PYTHON_ROOMS: dict[str, set[str]] = {
+    # At the bottom: the extension, words, and facts about this process.
+    "_core": set(),
+    "exceptions": set(),
+    "plain": set(),
+    "owner": set(),
+    "threads": set(),
+    "log": {"plain"},
+    "options": BASE,
+    "report": BASE,
+    "start": BASE,
+    # Tables, and what writes them.
+    "tables": BASE,
+    "commit": BASE | {"tables"},
+    "raw_writer": BASE | {"commit", "tables"},
+    "state_store": BASE | {"commit", "tables"},
+    # What a user starts.
+    "config": BASE | {"options", "start"},
+    "progress": BASE | {"report"},
+    "pipeline": BASE | WRITERS | {"owner", "progress", "report", "start", "tables", "threads"},
+    "status": BASE | WRITERS | {"report", "tables"},
+    "verify": BASE | WRITERS | {"report", "tables"},
+    "simulator": BASE,
+    "demo": BASE | {"pipeline", "report", "simulator"},
+    # The command line.
+    "arguments": BASE | {"config", "options"},
+    "main": BASE | {"arguments", "config", "demo", "log", "pipeline", "progress", "report", "status", "verify"},
+    "__init__": BASE | {"config", "main", "pipeline", "report"},
+    "__main__": {"main"},
+}
+
+PYTHON_PACKAGES: dict[str, set[str]] = {
+    "deltalake": {"tables"},
+    "delta": {"tables"},
+    "pyspark": {"tables"},
+}
+
+COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|r(#*)".*?"\1|"(?:\\.|[^"\\])*"', re.DOTALL)
+TEST_MODULE = re.compile(r"#\[cfg\(test\)\]\s*mod\s+\w+\s*\{.*\Z", re.DOTALL)
+# `crate::room`, `crate::{room::Thing, other}`, and `super::room` in a room's own file.
+RUST_PATH = re.compile(r"\b(?:crate|super)::(\w+)")
+RUST_GROUP = re.compile(r"\bcrate::\{((?:[^{}]|\{[^{}]*\})*)\}")
+RUST_NAME = re.compile(r"\b([a-z_][a-z0-9_]*)\s*(?:::|;)")
+
+
+def rust_uses(source: str) -> tuple[set[str], set[str]]:
+    """The rooms, and the crates of the table, that a Rust source names."""
+    code = TEST_MODULE.sub("", COMMENT_OR_STRING.sub(" ", source))
+    rooms = set(RUST_PATH.findall(code))
+    for group in RUST_GROUP.findall(code):
+        rooms.update(re.findall(r"\w+", re.sub(r"::\s*(\{[^{}]*\}|[\w:]+)", "", group)))
+    return rooms & RUST_ROOMS.keys(), set(RUST_NAME.findall(code)) & RUST_CRATES.keys()
+
+
+def python_uses(source: str) -> tuple[set[str], set[str]]:
+    """The rooms, and the foreign packages, that a Python source imports, wherever in it."""
+    rooms: set[str] = set()
+    packages: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        modules: list[str] = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = f"stripe_raw_rs.{node.module or ''}".rstrip(".") if node.level else node.module or ""
+            modules = [f"{module}.{alias.name}" for alias in node.names] if module == "stripe_raw_rs" else [module]
+        for module in modules:
+            package, *rest = module.split(".")
+            if package != "stripe_raw_rs":
+                packages.add(package)
+            elif rest:
+                rooms.add(rest[0])
+            else:
+                rooms.add("__init__")
+    return rooms & PYTHON_ROOMS.keys(), packages
+
+
+def undeclared(
+    room: str, uses: tuple[set[str], set[str]], rooms: Mapping[str, set[str]], outside: Mapping[str, set[str]]
+) -> Iterator[str]:
+    """What a room uses and no table allows."""
+    inner, outer = uses
+    if room not in rooms:
+        yield f"{room} stands in no table"
+        return
+    for used in sorted(inner - rooms[room] - {room}):
+        yield f"{room} uses {used}"
+    for used in sorted(outer & outside.keys()):
+        if room not in outside[used]:
+            yield f"{room} uses {used}"
+
+
+def rust_room(path: Path) -> str:
+    return path.relative_to(RUST).parts[0].removesuffix(".rs")
+
+
+RUST_FILES = [path for path in sorted(RUST.rglob("*.rs")) if path.name not in {"lib.rs", "tests.rs"}]
+PYTHON_FILES = sorted([*PYTHON.rglob("*.py"), *PYTHON.rglob("*.pyi")])
+
+
+@pytest.mark.parametrize("path", RUST_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_rust_file_uses_only_what_its_room_may(path: Path) -> None:
+    assert list(undeclared(rust_room(path), rust_uses(path.read_text()), RUST_ROOMS, RUST_CRATES)) == []
+
+
+@pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_python_file_uses_only_what_its_room_may(path: Path) -> None:
+    room = path.relative_to(PYTHON).parts[0].split(".")[0]
+    assert list(undeclared(room, python_uses(path.read_text()), PYTHON_ROOMS, PYTHON_PACKAGES)) == []
+
+
+@pytest.mark.parametrize("rooms", [RUST_ROOMS, PYTHON_ROOMS], ids=["rust", "python"])
+def test_the_tables_have_no_cycle(rooms: dict[str, set[str]]) -> None:
+    placed: set[str] = set()
+    while ready := {room for room, uses in rooms.items() if room not in placed and uses <= placed}:
+        placed |= ready
+    assert placed == rooms.keys()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "use crate::run::Run;",
+        "use crate::{error::Error, run::{Run, Group}};",
+        "use crate::{\n    error,\n    run,\n};",
+        "fn f() { crate::run::start(); }",
+        "use super::run::Run;",
+        'const NAME: &str = "\\""; use crate::run::Run; const END: &str = "";',
+    ],
+)
+def test_an_upward_import_in_rust_is_caught(source: str) -> None:
+    assert list(undeclared("page", rust_uses(source), RUST_ROOMS, RUST_CRATES)) == ["page uses run"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "//! Feeds [`crate::run::Run`].",
+        'const NAME: &str = "crate::run";',
+        "use crate::error::Error;\n#[cfg(test)]\nmod tests {\n    use crate::run::Run;\n}\n",
+        "use crate::{error::run, options::Options};",
+    ],
+)
+def test_words_that_only_look_like_an_import_are_let_be(source: str) -> None:
+    assert list(undeclared("page", rust_uses(source), RUST_ROOMS, RUST_CRATES)) == []
+
+
+def test_a_crate_in_the_wrong_room_is_caught() -> None:
+    assert list(undeclared("run", rust_uses("use tokio::time::sleep;"), RUST_ROOMS, RUST_CRATES)) == ["run uses tokio"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from stripe_raw_rs.pipeline import Pipeline",
+        "from stripe_raw_rs import pipeline",
+        "from . import pipeline",
+        "from .pipeline import Pipeline",
+        "import stripe_raw_rs.pipeline",
+        "def late():\n    from stripe_raw_rs.pipeline import Pipeline",
+    ],
+)
+def test_an_upward_import_in_python_is_caught(source: str) -> None:
+    assert list(undeclared("tables", python_uses(source), PYTHON_ROOMS, PYTHON_PACKAGES)) == ["tables uses pipeline"]
+
+
+def test_an_engine_outside_of_tables_is_caught() -> None:
+    uses = python_uses("def late():\n    import pyspark.sql")
+    assert list(undeclared("pipeline", uses, PYTHON_ROOMS, PYTHON_PACKAGES)) == ["pipeline uses pyspark"]
+
+
+def test_a_room_that_no_table_names_is_caught() -> None:
+    assert list(undeclared("helper", (set(), set()), RUST_ROOMS, RUST_CRATES)) == ["helper stands in no table"]

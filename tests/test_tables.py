@@ -1,0 +1,331 @@
+"""The contract of the tables, on delta-rs, with commits made by hand."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from stripe_raw_rs import commit as committing
+from stripe_raw_rs.commit import commit
+from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
+from stripe_raw_rs.tables import CommitUnknownError, Condition, Table, check_schema, delta_rs, open_lake
+from stripe_raw_rs.tables.delta_rs import DeltaRsTable, DeltaRsTables
+from tests.conftest import SCHEMA, Columns, HandMade, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROPERTIES = {"stripe_raw.store_id": "first", "stripe_raw.layout_version": "1"}
+
+
+@pytest.fixture
+def table(tables: DeltaRsTables) -> DeltaRsTable:
+    table = tables.table("stripe_charges_raw")
+    table.create(Columns(SCHEMA), PROPERTIES, "Charges as sent")  # type: ignore[arg-type]
+    return table
+
+
+def ids(table: Table, *conditions: Condition) -> list[str]:
+    return sorted(pa.table(table.read(["_stripe_id"], conditions))["_stripe_id"].to_pylist())
+
+
+def log_of(table: DeltaRsTable) -> list[dict[str, Any]]:
+    files = sorted(Path(table.location, "_delta_log").glob("*.json"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_a_new_table_says_what_it_is(table: DeltaRsTable) -> None:
+    (metadata,) = [action["metaData"] for action in log_of(table) if "metaData" in action]
+    fields = json.loads(metadata["schemaString"])["fields"]
+    assert [field["name"] for field in fields] == SCHEMA.names
+    assert [field["nullable"] for field in fields] == [False, True, True, False, False]
+    assert all(field["metadata"]["comment"] == f"what {field['name']} says" for field in fields)
+    assert metadata["description"] == "Charges as sent"
+    assert metadata["configuration"]["delta.appendOnly"] == "true"
+    assert table.properties().items() >= PROPERTIES.items()
+    assert pa.schema(table.schema()).equals(SCHEMA)
+
+
+def test_payloads_have_no_statistics(table: DeltaRsTable) -> None:
+    commit(table, HandMade(rows_of("ch_1"), 1))
+    (added,) = [action["add"] for action in log_of(table) if "add" in action]
+    assert set(json.loads(added["stats"])["minValues"]) == set(SCHEMA.names) - {"_raw_json", "_stripe_account"}
+    file = Path(table.location, added["path"])
+    columns = duckdb.connect().execute(
+        "SELECT compression, encodings, stats_min_value, stats_max_value FROM parquet_metadata(?) "
+        "WHERE path_in_schema = '_raw_json'",
+        [str(file)],
+    )
+    found = columns.fetchall()
+    assert [(row[0], row[2], row[3]) for row in found] == [("ZSTD", None, None)]
+    assert "DICTIONARY" not in found[0][1]
+
+
+def test_rows_go_in_and_never_out(table: DeltaRsTable) -> None:
+    commit(table, HandMade(rows_of("ch_1", "ch_2"), 1))
+    with pytest.raises(Exception, match=r"(?i)append"):
+        DeltaTable(table.location).delete("_stripe_id = 'ch_1'")
+    assert ids(table) == ["ch_1", "ch_2"]
+
+
+def test_null_where_none_may_be_is_refused(table: DeltaRsTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committing, "_WAITS", (0,))
+    holes = rows_of("ch_1").set_column(0, "_stripe_id", pa.array([None], pa.string()))
+    with pytest.raises(TableError, match="nothing of this commit is stored"):
+        commit(table, HandMade(holes, 1))
+    assert ids(table) == []
+
+
+def test_one_group_is_one_file(table: DeltaRsTable) -> None:
+    commit(table, HandMade(rows_of(*(f"ch_{number}" for number in range(20_000))), 1))
+    assert len(DeltaTable(table.location).file_uris()) == 1
+
+
+def test_creating_again_changes_nothing(table: DeltaRsTable) -> None:
+    table.create(Columns(SCHEMA), {"stripe_raw.store_id": "second"}, "again")  # type: ignore[arg-type]
+    assert table.properties()["stripe_raw.store_id"] == "first"
+    assert DeltaTable(table.location).version() == 0
+
+
+def create_at(lake: Path, store_id: str, barrier: Any) -> None:
+    table = DeltaRsTables(lake).table("stripe_charges_raw")
+    barrier.wait()
+    table.create(Columns(SCHEMA), {"stripe_raw.store_id": store_id}, "")  # type: ignore[arg-type]
+    Path(lake, f"seen_by_{store_id}").write_text(table.properties()["stripe_raw.store_id"])
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_processes_that_create_at_once_agree(lake: Path, attempt: int) -> None:
+    lake.mkdir()
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(3)
+    processes = [spawn.Process(target=create_at, args=(lake, f"{attempt}_{number}", barrier)) for number in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert len({file.read_text() for file in lake.glob("seen_by_*")}) == 1
+
+
+def test_a_fence_is_a_commit_without_rows(table: DeltaRsTable) -> None:
+    fence = HandMade(rows_of(), 7)
+    commit(table, fence)
+    assert DeltaTable(table.location).transaction_version("app") == 7
+    assert table.outcome(fence) == "landed"
+    assert ids(table) == []
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_of_eight_writers_one_wins(lake: Path, table: DeltaRsTable, round_: int) -> None:
+    # Each thread has its own lake object, so that no lock of ours stands between them, only Delta's own check.
+    barrier = threading.Barrier(8)
+
+    def write(number: int) -> bool:
+        mine = DeltaRsTables(lake).table(table.name)
+        barrier.wait()
+        try:
+            commit(mine, HandMade(rows_of(f"ch_{number}"), round_ + 1))
+        except FencedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        won = list(threads.map(write, range(8)))
+    assert won.count(True) == 1
+    assert ids(table) == [f"ch_{won.index(True)}"]
+
+
+def test_writers_of_different_entities_do_not_fence_each_other(lake: Path, table: DeltaRsTable) -> None:
+    def write(number: int) -> None:
+        mine = DeltaRsTables(lake).table(table.name)
+        for version in range(1, 6):
+            commit(mine, HandMade(rows_of(f"ch_{number}_{version}"), version, app_id=f"app/{number}"))
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(write, range(6)))
+    assert len(ids(table)) == 30
+
+
+def test_repeating_an_own_commit_changes_nothing(table: DeltaRsTable) -> None:
+    mine = HandMade(rows_of("ch_1"), 1)
+    commit(table, mine)
+    commit(table, HandMade(rows_of("ch_2"), 2))
+    commit(table, mine)
+    assert ids(table) == ["ch_1", "ch_2"]
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_version_that_is_taken_is_refused(table: DeltaRsTable, version: int) -> None:
+    commit(table, HandMade(rows_of("ch_1"), 4))
+    late = HandMade(rows_of("ch_late"), version)
+    assert table.outcome(late) == "superseded"
+    with pytest.raises(FencedError, match="another process took over in table 'stripe_charges_raw'"):
+        commit(table, late)
+    assert ids(table) == ["ch_1"]
+
+
+class Faulty:
+    """delta-rs' own write, with the answer lost, or never begun, a number of times."""
+
+    def __init__(self, write: Callable[..., None], *, times: int, landing: bool) -> None:
+        self.calls = 0
+        self._write = write
+        self._times = times
+        self._landing = landing
+
+    def __call__(self, *arguments: Any, **options: Any) -> None:
+        self.calls += 1
+        if self.calls > self._times or self._landing:
+            self._write(*arguments, **options)
+        if self.calls <= self._times:
+            message = "the connection broke\nin the middle"
+            raise OSError(message)
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Faulty]:
+    monkeypatch.setattr(committing, "_WAITS", (0, 0, 0))
+
+    def install(**options: Any) -> Faulty:
+        fault = Faulty(write_deltalake, **options)
+        monkeypatch.setattr(delta_rs, "write_deltalake", fault)
+        return fault
+
+    return install
+
+
+def test_a_commit_that_landed_unseen_is_not_repeated(table: DeltaRsTable, faulty: Callable[..., Faulty]) -> None:
+    fault = faulty(times=1, landing=True)
+    commit(table, HandMade(rows_of("ch_1"), 1))
+    assert (fault.calls, ids(table)) == (1, ["ch_1"])
+
+
+def test_a_commit_that_did_not_land_is_repeated(table: DeltaRsTable, faulty: Callable[..., Faulty]) -> None:
+    fault = faulty(times=2, landing=False)
+    commit(table, HandMade(rows_of("ch_1"), 1))
+    assert (fault.calls, ids(table)) == (3, ["ch_1"])
+
+
+def test_a_commit_that_never_lands_is_an_error(table: DeltaRsTable, faulty: Callable[..., Faulty]) -> None:
+    faulty(times=100, landing=False)
+    with pytest.raises(TableError, match="the connection broke in the middle; nothing of this commit is stored"):
+        commit(table, HandMade(rows_of("ch_1"), 1))
+    assert ids(table) == []
+
+
+def test_a_writer_taken_over_while_its_answer_was_lost_stops(
+    lake: Path, table: DeltaRsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*_arguments: Any, **_options: Any) -> None:
+        monkeypatch.setattr(delta_rs, "write_deltalake", write_deltalake)
+        commit(DeltaRsTables(lake).table(table.name), HandMade(rows_of("ch_other"), 1 << 32))
+        message = "no answer"
+        raise OSError(message)
+
+    monkeypatch.setattr(delta_rs, "write_deltalake", overtaken)
+    with pytest.raises(FencedError):
+        commit(table, HandMade(rows_of("ch_mine"), 1))
+    assert ids(table) == ["ch_other"]
+
+
+def test_a_table_that_vanished_is_an_error(tables: DeltaRsTables, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committing, "_WAITS", (0,))
+    missing = tables.table("stripe_refunds_raw")
+    with pytest.raises(CommitUnknownError):
+        missing.append(HandMade(rows_of("re_1"), 1))
+    with pytest.raises(TableError, match="outcome is unknown"):
+        commit(missing, HandMade(rows_of("re_1"), 1))
+    with pytest.raises(TableError, match="does not exist"):
+        missing.read(None, [])
+
+
+def test_conditions_choose_rows(table: DeltaRsTable) -> None:
+    commit(table, HandMade(rows_of("ch_1", "it's", 'a "b"', "\\'; --"), 1))
+    commit(table, HandMade(rows_of("ch_5", account="acct_1"), 2))
+    assert ids(table, ("_stripe_id", "=", "it's", "string")) == ["it's"]
+    assert ids(table, ("_stripe_id", "=", 'a "b"', "string")) == ['a "b"']
+    assert ids(table, ("_stripe_id", "=", "\\'; --", "string")) == ["\\'; --"]
+    assert ids(table, ("_stripe_id", "=", "' OR TRUE --", "string")) == []
+    assert ids(table, ("_stripe_account", "=", None, "string"), ("_page_number", ">", 2, "long")) == [
+        "\\'; --",
+        'a "b"',
+    ]
+    assert ids(table, ("_stripe_account", "=", "acct_1", "string")) == ["ch_5"]
+    assert ids(table, ("_stripe_id", "<>", "ch_1", "string"), ("_page_number", "=", 1, "long")) == ["ch_5"]
+    late = 1_700_000_002_000_000
+    assert ids(table, ("_stripe_created_at", ">=", late, "timestamp")) == ["\\'; --", 'a "b"']
+    assert ids(table, ("_stripe_created_at", "=", late, "timestamp")) == ['a "b"']
+    assert ids(table, ("_page_number", ">", -1, "long")) == sorted(["ch_1", "it's", 'a "b"', "\\'; --", "ch_5"])
+
+
+def test_reading_gives_the_columns_of_the_table(table: DeltaRsTable) -> None:
+    commit(table, HandMade(rows_of("ch_1", "ch_2"), 1))
+    everything = pa.table(table.read(None, []))
+    assert everything.sort_by("_stripe_id").equals(rows_of("ch_1", "ch_2"))
+    assert pa.table(table.read(["_page_number", "_stripe_id"], [])).column_names == ["_page_number", "_stripe_id"]
+    with pytest.raises(TableError, match="cannot be read"):
+        table.read(["_nonsense"], [])
+
+
+def test_reading_goes_in_small_batches(table: DeltaRsTable) -> None:
+    commit(table, HandMade(rows_of(*(f"ch_{number}" for number in range(5_000))), 1))
+    batches = pa.RecordBatchReader.from_stream(table.read(None, []))
+    assert max(batch.num_rows for batch in batches) <= 1024
+
+
+def test_distinct_values_are_sorted_with_nulls_first(table: DeltaRsTable) -> None:
+    commit(table, HandMade(rows_of("b", "a"), 1))
+    commit(table, HandMade(rows_of("a", "a", account="acct_1"), 2))
+    assert table.distinct(["_stripe_id", "_stripe_account"], []) == [("a", None), ("a", "acct_1"), ("b", None)]
+
+
+def test_a_table_with_other_columns_is_refused(table: DeltaRsTable) -> None:
+    check_schema(table, Columns(SCHEMA))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="has another schema: other columns"):
+        check_schema(table, Columns(pa.schema([pa.field("a", pa.string())])))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a b", "a;b", "é", "x" * 256])
+def test_a_table_name_is_a_plain_name(tables: DeltaRsTables, name: str) -> None:
+    with pytest.raises(UsageError, match="letters, digits and underscores"):
+        tables.table(name)
+
+
+@pytest.mark.parametrize("lake", ["", "  ", "s3://bucket/lake", "a\0b"])
+def test_a_lake_is_a_folder(lake: str) -> None:
+    with pytest.raises(UsageError, match="folder"):
+        open_lake(lake)
+
+
+def test_a_lake_is_named_by_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert open_lake(tmp_path / "link" / ".." / "link").location == str(tmp_path / "real")
+
+
+def test_a_lake_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for lake in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UsageError, match="cannot be created"):
+            open_lake(lake).table("t").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of folders")
+def test_a_lake_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    (tmp_path / "lake").mkdir(mode=0o555)
+    with pytest.raises(UsageError, match="not writable"):
+        open_lake(tmp_path / "lake").table("t").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
