@@ -19,6 +19,8 @@ pub mod ranges;
 pub mod raw_batch;
 pub mod retry;
 pub mod run;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 pub mod store;
 
 #[cfg(feature = "python")]

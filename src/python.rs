@@ -8,6 +8,7 @@ mod facts;
 mod history;
 mod log;
 mod run;
+mod simulator;
 
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
@@ -44,6 +45,7 @@ mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::log::install();
+        super::simulator::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("CHECKPOINT_TABLE", crate::checkpoint::CHECKPOINT_TABLE)?;
         module.add("LAYOUT_VERSION", crate::checkpoint::LAYOUT_VERSION)?;

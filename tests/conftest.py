@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
+from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.tables.delta_rs import DeltaRsTables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from stripe_raw_rs.tables import Condition, Table
+    from stripe_raw_rs.tables.delta_rs import DeltaRsTable
 
 _SERIAL = itertools.count(1)
 
@@ -92,3 +101,66 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No option and no key from the environment the tests were started in."""
     for name in [name for name in os.environ if name.startswith(("STRIPE_RAW_", "STRIPE_API_KEY"))]:
         monkeypatch.delenv(name)
+
+
+PROPERTIES = {"stripe_raw.store_id": "first", "stripe_raw.layout_version": "1"}
+
+
+@pytest.fixture
+def table(tables: DeltaRsTables) -> DeltaRsTable:
+    table = tables.table("stripe_charges_raw")
+    table.create(Columns(SCHEMA), PROPERTIES, "Charges as sent")  # type: ignore[arg-type]
+    return table
+
+
+def ids(table: Table, *conditions: Condition) -> list[str]:
+    return sorted(pa.table(table.read(["_stripe_id"], conditions))["_stripe_id"].to_pylist())
+
+
+KEY = "rk_test_CANARYcanary0123456789"
+DEFAULT = ("payment_intents", "charges", "balance_transactions", "refunds", "invoices")
+_SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|\s+')
+
+
+def compact(body: bytes) -> str:
+    """JSON without the whitespace between tokens; everything else untouched."""
+    return _SPACE.sub(lambda found: found.group(1) or b"", body).decode()
+
+
+def landed(lake: Path, name: str, columns: str = "*") -> pa.Table:
+    """All rows of a raw table, read by DuckDB from what the Delta log says is there."""
+    table = DeltaTable(lake / f"stripe_{name}_raw")
+    return _query(f"SELECT {columns} FROM read_parquet($files)", table)  # noqa: S608 - columns are the tests' own
+
+
+def events(lake: Path, condition: str = "TRUE") -> list[dict[str, Any]]:
+    """All events that meet a condition, in commit order of each entity."""
+    table = DeltaTable(lake / "stripe_ingestion_checkpoints")
+    order = "ORDER BY entity, epoch, sequence, page_number"
+    found = _query(f"SELECT * FROM read_parquet($files) WHERE {condition} {order}", table)  # noqa: S608
+    rows: list[dict[str, Any]] = found.to_pylist()
+    return rows
+
+
+def _query(sql: str, table: DeltaTable) -> pa.Table:
+    files = [uri.removeprefix("file://") for uri in table.file_uris()]
+    if not files:
+        return pa.table(table.schema().to_arrow().empty_table())
+    return duckdb.connect().execute(sql, {"files": files}).to_arrow_table()
+
+
+def assert_whole(lake: Path, stripe: StripeSimulator, name: str) -> None:
+    """Every object is there, once per run, as it was sent."""
+    rows = landed(lake, name, "_stripe_id, _ingest_run_id, _raw_json, _payload_sha256").to_pylist()
+    assert {row["_stripe_id"] for row in rows} == set(stripe.ids(name))
+    assert len({(row["_ingest_run_id"], row["_stripe_id"]) for row in rows}) == len(rows)
+    for row in rows:
+        assert row["_raw_json"] == compact(stripe.raw(name, row["_stripe_id"]))
+        assert row["_payload_sha256"] == hashlib.sha256(row["_raw_json"].encode()).hexdigest()
+
+
+@pytest.fixture
+def stripe() -> Iterator[StripeSimulator]:
+    """A small account: seven pages of charges, some of the rest."""
+    with StripeSimulator(seed=7, counts={name: 650 if name == "charges" else 120 for name in DEFAULT}) as simulator:
+        yield simulator

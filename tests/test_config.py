@@ -11,8 +11,6 @@ from stripe_raw_rs.arguments import parse
 from stripe_raw_rs.config import Config, read_api_key
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import COMMANDS, OPTIONS
-from stripe_raw_rs.owner import default_owner, is_dead
-from stripe_raw_rs.plain import plain
 from stripe_raw_rs.start import start_seconds
 
 if TYPE_CHECKING:
@@ -181,27 +179,3 @@ def test_a_key_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_config_shows_no_secret() -> None:
     assert SECRET not in repr(read("run", "--lake", SECRET, "--owner", SECRET))
-
-
-def test_plain_text_is_one_line_without_secrets() -> None:
-    assert plain(f"a\nb\t{SECRET} \x1b[2J\u202e") == r"a b rk_*** \u001b[2J\u202e"
-    assert plain("task_force and disk_x") == "task_force and disk_x"
-    assert len(plain("x" * 10_000)) == 500
-
-
-def test_only_a_missing_process_of_this_host_is_dead() -> None:
-    mine = default_owner()
-    host = mine.rpartition("/")[0]
-    assert not is_dead(mine)
-    assert is_dead(f"{host}/{2**22 + 1}")
-    for owner in (
-        None,
-        "",
-        "job/7",
-        f"elsewhere-{host}/1",
-        f"{host}/",
-        f"{host}/0",
-        f"{host}/-1",
-        f"{host}/" + "9" * 30,
-    ):
-        assert not is_dead(owner)

@@ -4,8 +4,36 @@ Values go in, values come out; nothing here ever calls back into Python or touch
 `stripe_raw_rs.exceptions`. All times are UTC; `created` values are whole seconds since 1970, `_micros` microseconds.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Literal, Protocol, Self, TypeAlias, TypedDict, Unpack, final
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias, TypedDict, final
+
+from typing_extensions import Self, Unpack, disjoint_base
+
+__all__ = [
+    "Audit",
+    "CHECKPOINT_TABLE",
+    "Checkpoint",
+    "Client",
+    "Commit",
+    "Entity",
+    "Finding",
+    "History",
+    "LAYOUT_VERSION",
+    "Option",
+    "Progress",
+    "RECOVERY_COLUMNS",
+    "Rows",
+    "Run",
+    "Schema",
+    "StripeSimulator",
+    "__version__",
+    "check_raw_table",
+    "checkpoint_schema",
+    "entities",
+    "log_records",
+    "options",
+    "raw_schema",
+]
 
 __version__: str
 
@@ -37,33 +65,49 @@ _Condition: TypeAlias = tuple[
 class Entity:
     """One Stripe list of the registry."""
 
-    name: str
-    path: str
-    object: str
-    table: str
-    time_field: str
-    has_window: bool
-    fixed_query: dict[str, str]
-    can_vanish: bool
-    default: bool
-    note: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def object(self) -> str: ...
+    @property
+    def table(self) -> str: ...
+    @property
+    def time_field(self) -> str: ...
+    @property
+    def has_window(self) -> bool: ...
+    @property
+    def fixed_query(self) -> dict[str, str]: ...
+    @property
+    def can_vanish(self) -> bool: ...
+    @property
+    def default(self) -> bool: ...
+    @property
+    def note(self) -> str: ...
 
 @final
 class Option:
     """One option of a run, as the command line, the environment and the README show it."""
 
-    name: str
-    kind: Literal["integer", "decimal", "text"]
-    default: str
-    unit: str
-    help: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> Literal["integer", "decimal", "text"]: ...
+    @property
+    def default(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def help(self) -> str: ...
 
 @final
 class Schema:
     """The columns of a table: `__arrow_c_schema__` with each column's comment as field metadata `comment`."""
 
     def __arrow_c_schema__(self) -> object: ...
-    names: list[str]
+    @property
+    def names(self) -> list[str]: ...
     def difference(self, actual: _ArrowSchema) -> str | None:
         """One line on the first column where `actual` differs in name, type or order; None where it fits."""
 
@@ -73,6 +117,9 @@ def entities(selection: str = "all") -> list[Entity]:
 def options() -> list[Option]: ...
 def raw_schema() -> Schema: ...
 def checkpoint_schema() -> Schema: ...
+def check_raw_table(properties: Mapping[str, str], store_id: str, place: str) -> None:
+    """TableError where the raw table at `place` does not belong to the lake `store_id`."""
+
 def log_records() -> list[tuple[int, str]]:
     """What the compiled half logged since the last call: (level as in `logging`, line). Bounded; oldest are dropped."""
 
@@ -89,90 +136,140 @@ class History:
     def add_pages(self, pages: _ArrowStream) -> None:
         """The PAGE_COMMITTED events of the run `run_id`."""
 
-    run_id: str | None
-    state: Literal["never ran", "unfinished", "failed", "complete"]
-    epoch: int
-    owner: str | None
-    pages: int
-    rows: int
-    watermark: int | None
-    has_rows: bool
-    """Whether events since the last reset say that the raw table holds rows."""
-    started_at_micros: int | None
-    newest_event_at_micros: int | None
-    error_class: str | None
-    error_message: str | None
+    @property
+    def run_id(self) -> str | None: ...
+    @property
+    def state(self) -> Literal["never ran", "unfinished", "failed", "complete", "given up"]: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def pages(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def watermark(self) -> int | None: ...
+    @property
+    def has_rows(self) -> bool:
+        """Whether events since the last reset say that the raw table holds rows."""
+
+    @property
+    def started_at_micros(self) -> int | None: ...
+    @property
+    def newest_event_at_micros(self) -> int | None: ...
+    @property
+    def error_class(self) -> str | None: ...
+    @property
+    def error_message(self) -> str | None: ...
     def next_run(self, lookback_seconds: int) -> str:
         """What the next run will do, in one line."""
 
-@final
-class Rows:
-    """Rows for one commit of a raw table. An Arrow stream: pyarrow, polars, duckdb, deltalake and Spark take it."""
+@disjoint_base
+class Commit:
+    """One Delta commit: what to append, and the transaction identifier that fences it.
+
+    An Arrow stream that can be read more than once: pyarrow, polars, duckdb, deltalake and Spark take it.
+    """
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __arrow_c_schema__(self) -> object: ...
     def __len__(self) -> int: ...
-    app_id: str
-    commit_version: int
-    nonce: str
-    metadata: str
-    nbytes: int
+    @property
+    def app_id(self) -> str:
+        """Application id of the transaction identifier: one for each entity and account of a lake."""
+
+    @property
+    def commit_version(self) -> int:
+        """Version of the transaction identifier: `epoch << 32 | sequence`."""
+
+    @property
+    def nonce(self) -> str:
+        """Tells this attempt's commits from those of any other."""
+
+    @property
+    def metadata(self) -> str:
+        """User metadata of the commit, as JSON."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory behind the stream."""
 
 @final
-class Checkpoint:
-    """Events for one commit of the checkpoint table; the same surface as `Rows`."""
+class Rows(Commit):
+    """Rows for one commit of a raw table; none is a fence."""
 
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-    def __arrow_c_schema__(self) -> object: ...
-    def __len__(self) -> int: ...
-    app_id: str
-    commit_version: int
-    nonce: str
-    metadata: str
-    nbytes: int
-    pages: int
-    """PAGE_COMMITTED events in it."""
-    rows: int
-    """Rows that those pages hold."""
-    reached: int | None
-    """`created` of the oldest object in them."""
+@final
+class Checkpoint(Commit):
+    """Events for one commit of the checkpoint table."""
+
+    @property
+    def pages(self) -> int:
+        """PAGE_COMMITTED events in it."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that those pages hold."""
+
+    @property
+    def reached(self) -> int | None:
+        """`created` of the oldest object in them."""
 
 @final
 class Progress:
     """Counters of one attempt so far."""
 
-    pages: int
-    rows: int
-    requests: int
-    retries: int
-    bytes: int
-    """Bytes of the bodies received, after decompression."""
-    reached: int | None
-    newest: int | None
-    """The largest `created` seen in the whole run: what the next run begins from."""
+    @property
+    def pages(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def requests(self) -> int: ...
+    @property
+    def retries(self) -> int: ...
+    @property
+    def bytes(self) -> int:
+        """Bytes of the bodies received, after decompression."""
+
+    @property
+    def reached(self) -> int | None: ...
+    @property
+    def newest(self) -> int | None:
+        """The largest `created` seen in the whole run: what the next run begins from."""
 
 @final
 class Run:
     """One attempt at one run of one entity: the machine that knows what to ask and what to commit, in which order.
 
-    The order is the write protocol's: `started`, then `fence`, then `recover_events` and `recover_rows`, then the pairs,
-    then `ended`.
+    The order is the write protocol's: `started`, then `fence`, then `recover_events` and `recover_rows`, then the
+    pairs, then `ended`.
     """
 
-    entity: str
-    run_id: str
-    epoch: int
-    resumed: bool
-    """Whether this attempt goes on with an earlier one's run: a fresh window follows when it is done."""
-    gives_up: bool
-    """Whether this attempt only ends an earlier run (`--restart-run`, `--from-scratch`)."""
-    notices: list[str]
-    """Lines for the user: an ignored `--start`, a small lookback, what is resumed."""
+    @property
+    def entity(self) -> str: ...
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def resumed(self) -> bool:
+        """Whether this attempt goes on with an earlier one's run: a fresh window follows when it is done."""
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether this attempt only ends an earlier run (`--restart-run`, `--from-scratch`)."""
+
+    @property
+    def notices(self) -> list[str]:
+        """Lines for the user: an ignored `--start`, a small lookback, what is resumed."""
+
     def started(self) -> Checkpoint: ...
     def fence(self) -> Rows: ...
     def recover_events(self, events: _ArrowStream) -> list[list[_Condition]]:
-        """All events of `run_id`, read after both fences. Answers which rows of the raw table are wanted: a list of
-        reads, each a list of conditions."""
+        """Take all events of `run_id`, read after both fences.
+
+        Answers which rows of the raw table are wanted: a list of reads, each a list of conditions.
+        """
 
     def recover_rows(self, rows: _ArrowStream) -> None:
         """The rows of one such read: the columns `RECOVERY_COLUMNS`."""
@@ -200,17 +297,20 @@ class Client:
     """
 
     def __new__(cls, api_key: str, **options: Unpack[_Options]) -> Self: ...
-    mode: Literal["test", "live"]
-    origin: str
-    lookback_seconds: int
+    @property
+    def mode(self) -> Literal["test", "live"]: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def lookback_seconds(self) -> int: ...
     def account_id(self) -> str | None:
         """The account behind the key, asked once; None where the key may not read it. One request."""
 
-    def store_properties(self, store_id: str) -> dict[str, str]:
+    def store_properties(self, store_id: str, account_id: str | None = None) -> dict[str, str]:
         """Properties of a new checkpoint table: which account, mode and server the lake belongs to."""
 
-    def check_store(self, properties: Mapping[str, str], where: str) -> None:
-        """UsageError where the lake at `where` belongs to another account, mode, server or layout."""
+    def check_store(self, properties: Mapping[str, str], place: str, account_id: str | None = None) -> None:
+        """UsageError where the lake at `place` belongs to another account, mode, server or layout."""
 
     def run(
         self,
@@ -229,7 +329,8 @@ class Client:
         """The next attempt for `entity`: a new window, or the unfinished run. Sends nothing yet.
 
         `store_id` is the lake's (`stripe_raw.store_id`), `owner` names this process. Raises HeldError where another
-        process holds the run and is presumed alive."""
+        process holds the run and is presumed alive.
+        """
 
     def interrupt(self) -> None:
         """Ask all runs of this client to stop: each hands over what it has fetched, then raises InterruptedRunError."""
@@ -238,11 +339,16 @@ class Client:
 class Finding:
     """One thing an audit found wrong."""
 
-    kind: str
-    run_id: str | None
-    page_number: int | None
-    request_id: str | None
-    message: str
+    @property
+    def kind(self) -> str: ...
+    @property
+    def run_id(self) -> str | None: ...
+    @property
+    def page_number(self) -> int | None: ...
+    @property
+    def request_id(self) -> str | None: ...
+    @property
+    def message(self) -> str: ...
 
 @final
 class Audit:
@@ -254,8 +360,128 @@ class Audit:
         """Rows with all columns; every payload is hashed again."""
 
     def finish(self) -> list[Finding]: ...
-    runs: int
-    pages: int
-    rows: int
-    notes: list[str]
-    """What is no fault but worth knowing: unfinished runs, runs from before a reset."""
+    @property
+    def runs(self) -> int: ...
+    @property
+    def pages(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def notes(self) -> list[str]:
+        """What is no fault but worth knowing: unfinished runs, runs from before a reset."""
+
+@final
+class StripeSimulator:
+    """A fake Stripe on 127.0.0.1, running from its construction until `stop()`, the end of its `with`, or its deletion.
+
+    The same seed, counts, history and end give the same objects, byte for byte. Whatever cannot be used is answered
+    with a ValueError of one plain line.
+    """
+
+    def __new__(
+        cls,
+        *,
+        port: int = 0,
+        seed: int = 1,
+        objects: int = 20_000,
+        counts: dict[str, int] | None = None,
+        rate_limit: float | None = None,
+        endpoint_rate_limit: float | None = None,
+        retry_after: int | None = None,
+        latency_ms: int = 0,
+        latency_jitter_ms: int = 0,
+        faults: str | None = None,
+        arrivals: int = 0,
+        arrivals_every: int = 1,
+        denied: Sequence[str] | None = None,
+        keys: Sequence[str] | None = None,
+        gzip: bool = False,
+        history_days: int = 730,
+        end: int | None = None,
+        threads: int = 2,
+    ) -> Self:
+        """Start one.
+
+        port: 0 is any free one.
+        seed: what all chance follows from.
+        objects: of the five default entities together (30 % balance transactions, 25 % charges, 25 % payment intents,
+            15 % invoices, 5 % refunds); every other entity has 36, or as many as this if that is fewer.
+        counts: objects of single entities, by name, in place of the above.
+        rate_limit, endpoint_rate_limit: requests a second, over all endpoints and for each; None is no limit. What is
+            over a limit is answered with 429 and its reason.
+        retry_after: seconds that `Retry-After` says then; None sends none, as Stripe does.
+        latency_ms, latency_jitter_ms: wait before each answer, and the most that chance adds to it.
+        faults: which requests go wrong; see `set_faults`.
+        arrivals, arrivals_every: after every so many pages of an entity that many objects are created in it.
+        denied: entities (or "account") that no key may read: 403.
+        keys: those that are known; None or none: every `sk_` and `rk_` key that does not contain "invalid".
+        gzip: compress answers for clients that accept it.
+        history_days, end: the objects were created in these days before `end` (seconds since 1970; None: now). The
+            simulator's clock goes on from `end`.
+        threads: that serve.
+        """
+
+    @property
+    def url(self) -> str:
+        """Where it is, e.g. `http://127.0.0.1:8080`: what a client takes as Stripe's base URL."""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+
+    @property
+    def account(self) -> str:
+        """Id of the account, e.g. `acct_1PgafTB7WZ01zgkW`."""
+
+    @property
+    def requests(self) -> int:
+        """Requests received over all endpoints, answered or not."""
+
+    def entity_requests(self, entity: str) -> int:
+        """Requests received for one entity."""
+
+    def request_log(self) -> list[tuple[int, str, int]]:
+        """The latest 10,000 requests, oldest first: number, path and query, status (0: no answer was given)."""
+
+    def ids(self, entity: str) -> list[str]:
+        """Ids of all objects of an entity that are there, newest first: what a complete walk of its list sees."""
+
+    def raw(self, entity: str, id: str) -> bytes:
+        """An object as it is served: its bytes in `data`, without the indent of its first line."""
+
+    def created(self, entity: str, id: str) -> int | None:
+        """When an object says it was created, in seconds since 1970; None where it does not say."""
+
+    def add(self, entity: str, count: int = 1, created: int | None = None) -> list[str]:
+        """Add objects created at that time (seconds since 1970; None: now); their ids, newest first.
+
+        Among objects of one second those added later are the newer ones.
+        """
+
+    def delete(self, entity: str, id: str) -> None:
+        """Delete an object: it is in no list and no cursor any more."""
+
+    def set_faults(self, faults: str) -> None:
+        """Set which requests go wrong from now on, in place of what was set before.
+
+        Rules are parted by commas, `kind@when`, e.g. `status=500@p0.01,reset@n7,hang@charges:n12`; the first that fits
+        a request counts.
+
+        kind: `status=N` (300 to 599; `/reason=…`, `/retry-after=…`, `/should-retry=…` after it set that header, `none`
+        removes it), `reset` (the connection, in mid-body), `cut` (it ends before the promised length), `truncate`
+        (complete HTTP, broken JSON), `hang` (no answer), `slow` or `slow=N` (drips for N ms, 2000), `html` (200 with a
+        page for people), `empty` (no objects, but has_more), `wrong_object` (one of another list among the others),
+        `repeat` (the page before once more), `vanish` (the cursor's object is deleted just before).
+
+        when: `p0.01` (that share), `n7` (the seventh request from now), `n3-5`, `n3+`; with `charges:` before it only
+        that entity's requests are looked at and counted.
+        """
+
+    def reset_faults(self) -> None:
+        """From now on no request goes wrong."""
+
+    def stop(self) -> None:
+        """Stop listening and end all connections. What was asked and what there is can still be looked at."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...

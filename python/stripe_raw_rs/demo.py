@@ -30,7 +30,7 @@ def demo(lake: str | Path, *, say: Callable[[str], None]) -> None:
     with StripeSimulator(objects=_OBJECTS, seed=1) as stripe:
         say(f"a made-up Stripe account with {_OBJECTS:,} objects is at {stripe.url}\n\nfirst run, all of it:")
         _land(folder, stripe, say)
-        for entity in _core.entities():
+        for entity in _core.entities(""):
             stripe.add(entity.name, _NEW_OBJECTS)
         say(f"\n{_NEW_OBJECTS} new objects each; second run, only what is new and the lookback before it:")
         _land(folder, stripe, say)
@@ -83,7 +83,7 @@ def _prepare(folder: Path, say: Callable[[str], None]) -> None:
             message = f"'{plain(folder)}' was not made by the demo; name another folder with --lake"
             raise UsageError(message)
         folder.mkdir(parents=True, exist_ok=True)
-        names = [_core.CHECKPOINT_TABLE, *(entity.table for entity in _core.entities())]
+        names = [_core.CHECKPOINT_TABLE, *(entity.table for entity in _core.entities(""))]
         if marker.exists():
             say(f"the tables of an earlier demo in '{folder}' are made afresh")
             for name in names:

@@ -19,6 +19,11 @@ fn value_error(error: Error) -> PyErr {
     PyValueError::new_err(error.message)
 }
 
+/// A number of Python's in the width that the setting has.
+fn narrow<T: TryFrom<i64>>(name: &str, value: i64) -> PyResult<T> {
+    T::try_from(value).map_err(|_| value_error(Error::usage(format!("{name} cannot be {value}"))))
+}
+
 /// A fake Stripe on 127.0.0.1, for tests of pipelines.
 #[pyclass(frozen, name = "StripeSimulator", module = "stripe_raw_rs._core")]
 struct Simulator {
@@ -42,109 +47,128 @@ impl Simulator {
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a Python constructor, one for each setting")]
     fn new(
         py: Python<'_>,
-        port: u16,
-        seed: u64,
-        objects: u64,
-        counts: Option<BTreeMap<String, u64>>,
+        port: i64,
+        seed: i64,
+        objects: i64,
+        counts: Option<BTreeMap<String, i64>>,
         rate_limit: Option<f64>,
         endpoint_rate_limit: Option<f64>,
-        retry_after: Option<u64>,
-        latency_ms: u64,
-        latency_jitter_ms: u64,
+        retry_after: Option<i64>,
+        latency_ms: i64,
+        latency_jitter_ms: i64,
         faults: Option<String>,
-        arrivals: u32,
-        arrivals_every: u64,
+        arrivals: i64,
+        arrivals_every: i64,
         denied: Option<Vec<String>>,
         keys: Option<Vec<String>>,
         gzip: bool,
-        history_days: u32,
+        history_days: i64,
         end: Option<i64>,
-        threads: usize,
+        threads: i64,
     ) -> PyResult<Self> {
         let settings = Settings {
-            port,
-            seed,
-            objects,
-            counts: counts.unwrap_or_default(),
-            history_days,
+            port: narrow("port", port)?,
+            seed: seed.cast_unsigned(),
+            objects: narrow("objects", objects)?,
+            counts: counts
+                .into_iter()
+                .flatten()
+                .map(|(name, count)| Ok((name, narrow("a count", count)?)))
+                .collect::<PyResult<_>>()?,
+            history_days: narrow("history_days", history_days)?,
             end,
             rate_limit,
             endpoint_rate_limit,
-            retry_after,
-            latency: Duration::from_millis(latency_ms),
-            latency_jitter: Duration::from_millis(latency_jitter_ms),
+            retry_after: retry_after.map(|seconds| narrow("retry_after", seconds)).transpose()?,
+            latency: Duration::from_millis(narrow("latency_ms", latency_ms)?),
+            latency_jitter: Duration::from_millis(narrow("latency_jitter_ms", latency_jitter_ms)?),
             faults: faults.unwrap_or_default(),
-            arrivals,
-            arrivals_every,
+            arrivals: narrow("arrivals", arrivals)?,
+            arrivals_every: narrow("arrivals_every", arrivals_every)?,
             denied: denied.unwrap_or_default(),
             keys: keys.unwrap_or_default(),
             gzip,
-            threads,
+            threads: narrow("threads", threads)?,
         };
         // A million objects take a moment to place.
         let inner = py.detach(|| StripeSimulator::start(settings)).map_err(value_error)?;
         Ok(Self { inner })
     }
 
+    /// Where it is, e.g. `http://127.0.0.1:8080`.
     #[getter]
     fn url(&self) -> String {
         self.inner.url()
     }
 
+    /// Its port.
     #[getter]
     fn port(&self) -> u16 {
         self.inner.port()
     }
 
+    /// Id of the account.
     #[getter]
     fn account(&self) -> &str {
         self.inner.account()
     }
 
+    /// Requests received over all endpoints.
     #[getter]
     fn requests(&self) -> u64 {
         self.inner.requests()
     }
 
+    /// Requests received for one entity.
     fn entity_requests(&self, entity: &str) -> PyResult<u64> {
         self.inner.entity_requests(entity).map_err(value_error)
     }
 
+    /// The latest 10,000 requests: (number, path and query, status; 0 is no answer).
     fn request_log(&self) -> Vec<(u64, String, u16)> {
         self.inner.request_log().into_iter().map(|line| (line.number, line.target, line.status)).collect()
     }
 
+    /// Ids of all objects of an entity, newest first.
     fn ids(&self, py: Python<'_>, entity: &str) -> PyResult<Vec<String>> {
         py.detach(|| self.inner.ids(entity)).map_err(value_error)
     }
 
+    /// An object, byte for byte as it is served.
     fn raw<'py>(&self, py: Python<'py>, entity: &str, id: &str) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.inner.object_bytes(entity, id).map_err(value_error)?;
         bytes.map(|bytes| PyBytes::new(py, &bytes)).ok_or_else(|| Self::unknown(entity, id))
     }
 
+    /// When an object says it was created, in seconds since 1970; None where it does not say.
     fn created(&self, entity: &str, id: &str) -> PyResult<Option<i64>> {
         self.inner.created(entity, id).map_err(value_error)
     }
 
+    /// Adds objects and answers their ids, newest first.
     #[pyo3(signature = (entity, count=1, created=None))]
-    fn add(&self, py: Python<'_>, entity: &str, count: u32, created: Option<i64>) -> PyResult<Vec<String>> {
+    fn add(&self, py: Python<'_>, entity: &str, count: i64, created: Option<i64>) -> PyResult<Vec<String>> {
+        let count = narrow("count", count)?;
         py.detach(|| self.inner.add(entity, count, created)).map_err(value_error)
     }
 
+    /// Deletes an object.
     fn delete(&self, entity: &str, id: &str) -> PyResult<()> {
         let was_there = self.inner.delete(entity, id).map_err(value_error)?;
         if was_there { Ok(()) } else { Err(Self::unknown(entity, id)) }
     }
 
+    /// Sets which requests go wrong from now on.
     fn set_faults(&self, faults: &str) -> PyResult<()> {
         self.inner.set_faults(faults).map_err(value_error)
     }
 
+    /// From now on no request goes wrong.
     fn reset_faults(&self) -> PyResult<()> {
         self.set_faults("")
     }
 
+    /// Stops listening and ends all connections.
     fn stop(&self, py: Python<'_>) {
         py.detach(|| self.inner.stop());
     }

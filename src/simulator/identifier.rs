@@ -136,8 +136,9 @@ pub(super) fn account_id(seed: u64) -> String {
 
 /// Value of `Request-Id` of the request with that number.
 pub(super) fn request_id(seed: u64, number: u64) -> String {
-    let digits: [u8; 14] = base62(join(join(seed, 2), number));
-    format!("req_{}", String::from_utf8_lossy(&digits))
+    let code = join(join(seed, 2), number);
+    let (head, tail): ([u8; 7], [u8; 7]) = (base62(code), base62(mix(code)));
+    format!("req_{}{}", String::from_utf8_lossy(&head), String::from_utf8_lossy(&tail))
 }
 
 fn account_part(seed: u64) -> [u8; ACCOUNT] {

@@ -9,7 +9,7 @@ pub(super) const TIMES: std::ops::RangeInclusive<i64> = 1_000_000_000..=9_999_99
 /// An object: the rest of it follows from its serial number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Placed {
-    /// Seconds since 1970.
+    /// Seconds since 1970. Objects that do not say their time have one too: it is their place in the list.
     pub(super) created: i64,
     /// Number of the object in its list, in the order of arrival: among objects of one second the later arrival is
     /// the newer one. It is never given twice.

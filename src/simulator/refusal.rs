@@ -2,6 +2,9 @@
 
 use crate::error::{Error, Result};
 
+/// Longest header value that a fault may set: an answer's head has room for a few of them.
+const LONGEST_VALUE: usize = 64;
+
 /// One refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -144,8 +147,8 @@ impl Refusal {
             "should-retry" => "Stripe-Should-Retry",
             _ => return Err(Error::usage(format!("'{name}' is none of reason, retry-after and should-retry"))),
         };
-        if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::usage(format!("'{name}' needs a value in plain letters and digits")));
+        if !(1..=LONGEST_VALUE).contains(&value.len()) || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::usage(format!("'{name}' needs a value of 1 to {LONGEST_VALUE} plain characters")));
         }
         self.headers.retain(|other| other.0 != header);
         if value != "none" {
@@ -213,5 +216,6 @@ mod tests {
         let refusal = Refusal::of_status(429).modify("reason", "none").unwrap();
         assert!(refusal.headers.is_empty() && refusal.body("req_1").contains("lock_timeout"));
         assert!(Refusal::of_status(429).modify("colour", "red").is_err());
+        assert!(Refusal::of_status(429).modify("reason", &"x".repeat(65)).is_err());
     }
 }

@@ -3,14 +3,11 @@
 //! A page of 100 charges is half a megabyte, and thousands of them are asked for in a second. So nothing is
 //! serialised then: an object is a copy of a prepared text, with its id, time and a few numbers written over it.
 //!
-//! Shapes come from the templates beside this file: JSON with directives in angle brackets.
-//! Resolved when the shape is made: `<pick a|b>`, `<repeat 1|3 text>`, `<object>`, `<time>`, `<path>`; picks of one
-//! name (`<pick#order a|b>`) draw alike. Resolved per object, always equally wide: `<id>`, `<created+3600>`,
-//! `<ref charges>` (an id of another list), `<token 24>`, `<hex 8>`, `<digits 4>`, `<number 4>` (no leading zero);
-//! places of one name (`<number#amount 4>`) hold the same.
+//! Shapes come from templates; see `template` for their language.
 
 use super::chance::{Stream, below, join, mix, of_name};
 use super::identifier::Identifiers;
+use super::template::{alternatives, next_directive, parts, pretty, template};
 use crate::entities::{Entity, by_name};
 
 /// Spaces before an element of `data`.
@@ -106,63 +103,6 @@ impl Shape {
             }
         }
     }
-}
-
-fn template(entity: &Entity) -> &'static str {
-    match entity.name {
-        "accounts" => include_str!("shapes/account.template"),
-        "balance_transactions" => include_str!("shapes/balance_transaction.template"),
-        "charges" => include_str!("shapes/charge.template"),
-        "customers" => include_str!("shapes/customer.template"),
-        "events" => include_str!("shapes/event.template"),
-        "invoices" => include_str!("shapes/invoice.template"),
-        "payment_intents" => include_str!("shapes/payment_intent.template"),
-        "refunds" => include_str!("shapes/refund.template"),
-        "subscriptions" => include_str!("shapes/subscription.template"),
-        _ => include_str!("shapes/any.template"),
-    }
-}
-
-/// The first directive of a text: what stands before it, inside its brackets, and after it.
-fn next_directive(text: &str) -> Option<(&str, &str, &str)> {
-    let start = text.find('<')?;
-    let mut depth = 0_usize;
-    for (at, character) in text[start..].char_indices() {
-        match character {
-            '<' => depth += 1,
-            '>' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some((&text[..start], &text[start + 1..start + at], &text[start + at + 1..]));
-        }
-    }
-    None
-}
-
-/// `pick#order a|b` as (`pick`, `order`, `a|b`).
-fn parts(directive: &str) -> (&str, &str, &str) {
-    let (head, argument) = directive.split_once(char::is_whitespace).unwrap_or((directive, ""));
-    let (word, name) = head.split_once('#').unwrap_or((head, ""));
-    (word, name, argument)
-}
-
-/// The alternatives of `a|<pick b|c>`: bars inside brackets do not count.
-fn alternatives(text: &str) -> Vec<&str> {
-    let (mut found, mut from, mut depth) = (Vec::new(), 0, 0_usize);
-    for (at, character) in text.char_indices() {
-        match character {
-            '<' => depth += 1,
-            '>' => depth -= 1,
-            '|' if depth == 0 => {
-                found.push(&text[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    found.push(&text[from..]);
-    found
 }
 
 /// Makes one shape of a template.
@@ -261,55 +201,6 @@ fn write_text(mut random: u64, alphabet: &[u8; 64], place: &mut [u8]) {
         }
         random = mix(random);
     }
-}
-
-/// JSON text as Stripe prints it: two spaces a level, the tokens untouched. `level` spaces stand before it already.
-fn pretty(json: &str, level: usize) -> String {
-    let (mut printed, mut indent) = (String::with_capacity(2 * json.len()), level);
-    let (mut in_string, mut escaped, mut in_directive) = (false, false, false);
-    let new_line = |printed: &mut String, indent: usize| {
-        printed.push('\n');
-        printed.extend(std::iter::repeat_n(' ', indent));
-    };
-    for character in json.chars() {
-        if in_string {
-            printed.push(character);
-            in_string = escaped || character != '"';
-            escaped = !escaped && character == '\\';
-            continue;
-        }
-        match character {
-            '{' | '[' => {
-                indent += 2;
-                printed.push(character);
-                new_line(&mut printed, indent);
-            }
-            '}' | ']' => {
-                indent -= 2;
-                let trimmed = printed.trim_end().len();
-                let empty = printed[..trimmed].ends_with(['{', '[']);
-                printed.truncate(trimmed);
-                if empty && character == ']' {
-                    printed.push('\n');
-                }
-                new_line(&mut printed, indent);
-                printed.push(character);
-            }
-            ',' => {
-                printed.push(',');
-                new_line(&mut printed, indent);
-            }
-            ':' => printed.push_str(": "),
-            // Directives such as `<number 4>` stand where numbers do: their space is no white space of the JSON.
-            character if character.is_whitespace() && !in_directive => {}
-            character => {
-                in_string = character == '"';
-                in_directive = character == '<' || (in_directive && character != '>');
-                printed.push(character);
-            }
-        }
-    }
-    printed
 }
 
 #[cfg(test)]

@@ -1,0 +1,140 @@
+//! What a simulator is like: its settings, their defaults and bounds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::endpoint::ACCOUNT;
+use super::list::TIMES;
+use crate::entities::{ENTITIES, Entity, by_name};
+use crate::error::{Error, Result, foreign};
+
+/// Objects of an entity that is no default one, unless its count is set.
+const OTHER_OBJECTS: u64 = 36;
+/// Share of each default entity in `objects`, in percent.
+const SHARES: [(&str, u64); 5] =
+    [("balance_transactions", 30), ("charges", 25), ("invoices", 15), ("payment_intents", 25), ("refunds", 5)];
+
+/// What a simulator is like. The same seed, counts, history and end give the same objects, byte for byte.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Port on 127.0.0.1; 0, the default, is any free one.
+    pub port: u16,
+    /// What all chance follows from; default 1.
+    pub seed: u64,
+    /// Objects of the five default entities together: 30 % balance transactions, 25 % charges, 25 % payment intents,
+    /// 15 % invoices, 5 % refunds. Every other entity has 36, or as many as this if that is fewer. Default 20,000.
+    pub objects: u64,
+    /// Objects of single entities, by name, in place of the above; default none.
+    pub counts: BTreeMap<String, u64>,
+    /// Days before `end` in which the objects were created; default 730.
+    pub history_days: u32,
+    /// When the simulator's clock starts, in seconds since 1970: no object is newer, and `Date` goes on from there.
+    /// Default: the real time.
+    pub end: Option<i64>,
+    /// Requests a second over all endpoints; one second's worth may come at once. Default: no limit. Live Stripe: 100.
+    pub rate_limit: Option<f64>,
+    /// Requests a second for each endpoint. Default: no limit. Live Stripe: 25.
+    pub endpoint_rate_limit: Option<f64>,
+    /// Seconds that `Retry-After` says in answers to requests over a limit. Default: no such header, as with Stripe.
+    pub retry_after: Option<u64>,
+    /// Wait before each answer; default none.
+    pub latency: Duration,
+    /// Most that chance adds to the latency; default nothing.
+    pub latency_jitter: Duration,
+    /// Which requests go wrong, e.g. `status=500@p0.01,reset@n7`; see [`StripeSimulator::set_faults`](super::StripeSimulator::set_faults). Default: none.
+    pub faults: String,
+    /// Objects that are created after each `arrivals_every`-th page of an entity, in that entity; default 0.
+    pub arrivals: u32,
+    /// Pages from one arrival to the next; default 1.
+    pub arrivals_every: u64,
+    /// Entities (or `account`) that no key may read; default none.
+    pub denied: Vec<String>,
+    /// Keys that are known. Default, an empty list: every `sk_…` and `rk_…` key that does not contain `invalid`.
+    pub keys: Vec<String>,
+    /// Whether answers are compressed for clients that accept gzip; default no, as it costs more than all the rest.
+    pub gzip: bool,
+    /// Threads that serve; default 2.
+    pub threads: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            seed: 1,
+            objects: 20_000,
+            counts: BTreeMap::new(),
+            history_days: 730,
+            end: None,
+            rate_limit: None,
+            endpoint_rate_limit: None,
+            retry_after: None,
+            latency: Duration::ZERO,
+            latency_jitter: Duration::ZERO,
+            faults: String::new(),
+            arrivals: 0,
+            arrivals_every: 1,
+            denied: Vec::new(),
+            keys: Vec::new(),
+            gzip: false,
+            threads: 2,
+        }
+    }
+}
+
+impl Settings {
+    /// Refuses what cannot be used.
+    pub(super) fn check(&self) -> Result<()> {
+        for name in self.counts.keys() {
+            entity(name)?;
+        }
+        for name in self.denied.iter().filter(|name| name.as_str() != ACCOUNT) {
+            entity(name)?;
+        }
+        for (name, rate) in [("rate_limit", self.rate_limit), ("endpoint_rate_limit", self.endpoint_rate_limit)] {
+            if rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
+                return Err(Error::usage(format!("{name} must be more than 0 requests a second")));
+            }
+        }
+        if let Some(end) = self.end {
+            check_time("end", end)?;
+        }
+        let largest = ENTITIES.iter().map(|entity| self.count(entity)).max().unwrap_or_default();
+        if largest > LARGEST_LIST {
+            return Err(Error::usage(format!("a list of the simulator starts with at most {LARGEST_LIST} objects")));
+        }
+        if self.threads == 0 || self.arrivals_every == 0 {
+            return Err(Error::usage("threads and arrivals_every must be at least 1"));
+        }
+        Ok(())
+    }
+
+    /// How many objects of that entity there are at the start.
+    pub(super) fn count(&self, entity: &Entity) -> u64 {
+        let share = SHARES.iter().find(|share| share.0 == entity.name);
+        let usual = share.map_or(self.objects.min(OTHER_OBJECTS), |share| {
+            u64::try_from(u128::from(self.objects) * u128::from(share.1) / 100).unwrap_or(u64::MAX)
+        });
+        self.counts.get(entity.name).copied().unwrap_or(usual)
+    }
+}
+
+/// Objects that one list may start with: 2.4 GB of memory.
+const LARGEST_LIST: u64 = 100_000_000;
+
+/// The entity of that name.
+pub(super) fn entity(name: &str) -> Result<&'static Entity> {
+    by_name(name).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(name))))
+}
+
+/// Refuses a time that no object can have.
+pub(super) fn check_time(name: &str, time: i64) -> Result<()> {
+    if TIMES.contains(&time) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{name} must be from {} to {} seconds since 1970, not {time}",
+        TIMES.start(),
+        TIMES.end()
+    )))
+}

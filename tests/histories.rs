@@ -1,0 +1,204 @@
+//! The machine against a simulated Stripe, tables and clock: thousands of histories with crashes at any step, objects
+//! that arrive and vanish, failing requests and rival processes. After each of them a clean run must leave every object
+//! landed, once a run, with an audit that finds nothing.
+
+mod world;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use stripe_raw_rs::audit::Audit;
+use stripe_raw_rs::checkpoint::GiveUp;
+use stripe_raw_rs::error::Class;
+use stripe_raw_rs::options::Options;
+use world::{Engine, Process, World};
+
+fn options(page_size: u32, commit_interval: Duration) -> Options {
+    Options { page_size, commit_interval, max_retries: 1_000, lookback_seconds: 60, ..Options::default() }
+}
+
+/// What must hold after any history: nothing lost, nothing twice in a run, and the audit agrees.
+fn check(world: &World) {
+    let mut times: HashMap<(String, String), usize> = HashMap::new();
+    for landed in world.landed() {
+        *times.entry(landed).or_default() += 1;
+    }
+    let twice: Vec<_> = times.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "twice in a run: {twice:?}");
+    let ids: HashSet<&String> = times.keys().map(|(id, _)| id).collect();
+    let lost: Vec<_> = world.list.iter().filter(|object| !ids.contains(&object.id)).collect();
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    let mut audit = Audit::new("charges");
+    world.checkpoints.batches.iter().for_each(|batch| audit.add_events(batch).unwrap());
+    world.raw.batches.iter().for_each(|batch| audit.add_rows(batch).unwrap());
+    let findings = audit.finish();
+    assert!(findings.is_empty(), "{findings:#?}");
+}
+
+/// A history: bursts of objects, many in one second.
+fn populate(world: &mut World, objects: u64) {
+    for _ in 0..objects {
+        let age = 1 + i64::try_from(world.chance.below(objects / 3 + 1)).unwrap();
+        world.create(age * 50);
+    }
+}
+
+fn stir(world: &mut World) {
+    if world.chance.one_in(6) {
+        world.create(0);
+    }
+    if world.chance.one_in(10) {
+        let at = usize::try_from(world.chance.below(world.list.len() as u64 + 1)).unwrap();
+        world.delete(at);
+    }
+}
+
+#[test]
+fn one_run_reads_each_page_once() {
+    for objects in [0, 1, 9, 10, 11, 100, 101] {
+        let mut world = World::new(7, Engine::Refuses);
+        populate(&mut world, objects);
+        let (outcome, _) = Process::new("a", &options(10, Duration::ZERO)).finish(&mut world);
+        assert_eq!(outcome, Ok(()));
+        check(&world);
+        let pages = usize::try_from(objects.div_ceil(10)).unwrap();
+        // An empty list costs one request, and so does the confirmation that a full last page is the last.
+        let confirmation = usize::from(objects % 10 == 0);
+        assert_eq!(world.requests, pages + confirmation, "{objects} objects");
+    }
+}
+
+#[test]
+fn a_small_incremental_run_is_one_request() {
+    let mut world = World::new(7, Engine::Refuses);
+    populate(&mut world, 50);
+    Process::new("a", &options(10, Duration::ZERO)).finish(&mut world).0.unwrap();
+    let before = world.requests;
+    world.clock += Duration::from_secs(1_000);
+    world.create(0);
+    Process::new("b", &options(10, Duration::ZERO)).finish(&mut world).0.unwrap();
+    assert_eq!(world.requests - before, 1);
+    check(&world);
+}
+
+#[test]
+fn a_crash_between_any_two_effects_loses_and_doubles_nothing() {
+    for interval in [Duration::ZERO, Duration::from_millis(350)] {
+        let mut steps = 0;
+        loop {
+            let mut world = World::new(3, Engine::Refuses);
+            populate(&mut world, 23);
+            let mut victim = Process::new("victim", &options(5, interval));
+            for _ in 0..steps {
+                victim.step(&mut world);
+            }
+            let over = victim.outcome().is_some();
+            let (outcome, _) = Process::new("heir", &options(5, interval)).finish(&mut world);
+            assert_eq!(outcome, Ok(()), "after {steps} steps");
+            check(&world);
+            if over {
+                break;
+            }
+            steps += 1;
+        }
+        assert!(steps > 15, "{steps} crash points");
+    }
+}
+
+#[test]
+fn a_process_that_is_presumed_alive_is_not_disturbed() {
+    let mut world = World::new(3, Engine::Refuses);
+    populate(&mut world, 23);
+    let options = options(5, Duration::ZERO);
+    let mut first = Process::new("first", &options);
+    (0..8).for_each(|_| first.step(&mut world));
+    let (outcome, _) = Process::new("second", &options).patient().finish(&mut world);
+    assert_eq!(outcome.unwrap_err().class, Class::Held);
+    assert_eq!(first.finish(&mut world).0, Ok(()));
+    check(&world);
+}
+
+#[test]
+fn a_run_can_be_given_up_and_a_lake_begun_from_scratch() {
+    for how in [GiveUp::Restart, GiveUp::Scratch] {
+        let mut world = World::new(5, Engine::Refuses);
+        populate(&mut world, 23);
+        let options = options(5, Duration::ZERO);
+        Process::new("first", &options).finish(&mut world).0.unwrap();
+        world.create(0);
+        let mut second = Process::new("second", &options);
+        (0..9).for_each(|_| second.step(&mut world));
+        Process::new("third", &options).giving_up(how).finish(&mut world).0.unwrap();
+        check(&world);
+        let newest = world.landed().into_iter().last().unwrap().1;
+        let rows = world.landed().iter().filter(|(_, run)| *run == newest).count();
+        assert_eq!(rows == world.list.len(), how == GiveUp::Scratch, "{rows} rows");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Crashes, arrivals, deletions and faults in any order.
+    #[test]
+    fn any_history_of_crashes_ends_whole(
+        seed in any::<u64>(),
+        page_size in 1u32..7,
+        grouped in any::<bool>(),
+        skips in any::<bool>(),
+        objects in 0u64..60,
+        crashes in 0usize..6,
+    ) {
+        let mut world = World::new(seed, if skips { Engine::Skips } else { Engine::Refuses });
+        let options = options(page_size, if grouped { Duration::from_millis(400) } else { Duration::ZERO });
+        populate(&mut world, objects);
+        world.faults = 8;
+        for number in 0..crashes {
+            let mut process = Process::new(&format!("process {number}"), &options);
+            for _ in 0..world.chance.below(40) {
+                process.step(&mut world);
+                stir(&mut world);
+            }
+        }
+        world.faults = 0;
+        let (outcome, _) = Process::new("last", &options).finish(&mut world);
+        prop_assert_eq!(outcome, Ok(()));
+        check(&world);
+    }
+
+    /// Three processes at once, each taking over from the others, in any interleaving.
+    #[test]
+    fn any_interleaving_of_rivals_ends_whole(
+        seed in any::<u64>(),
+        page_size in 1u32..5,
+        grouped in any::<bool>(),
+        skips in any::<bool>(),
+        objects in 0u64..30,
+    ) {
+        let mut world = World::new(seed, if skips { Engine::Skips } else { Engine::Refuses });
+        let options = options(page_size, if grouped { Duration::from_millis(400) } else { Duration::ZERO });
+        populate(&mut world, objects);
+        let mut rivals: Vec<Process> = (0..3).map(|number| Process::new(&format!("rival {number}"), &options)).collect();
+        for _ in 0..300 {
+            let which = usize::try_from(world.chance.below(3)).unwrap();
+            // Bursts, so that a rival gets far enough to write before another takes over.
+            for _ in 0..=world.chance.below(12) {
+                rivals[which].step(&mut world);
+            }
+            stir(&mut world);
+        }
+        let (outcome, _) = Process::new("last", &options).finish(&mut world);
+        prop_assert_eq!(outcome, Ok(()));
+        check(&world);
+        // Whoever was asleep wakes up when all is done, and nothing it does counts.
+        for rival in &mut rivals {
+            for _ in 0..3 {
+                rival.step(&mut world);
+            }
+        }
+        let (outcome, _) = Process::new("very last", &options).finish(&mut world);
+        prop_assert_eq!(outcome, Ok(()));
+        check(&world);
+    }
+}

@@ -1,0 +1,178 @@
+"""The command line as people use it: a child process, its exit code, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stripe_raw_rs import UsageError, main
+from stripe_raw_rs.simulator import StripeSimulator
+from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stripe_raw_rs.tables.delta_rs import DeltaRsTables
+
+
+def call(*arguments: object, key: str | None = KEY, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), env=variables(key, environment), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "stripe_raw_rs", *map(str, arguments)]
+
+
+def variables(key: str | None, more: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, **({} if key is None else {"STRIPE_API_KEY": key}), **more}
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(command(*arguments), env=variables(KEY, {}), stderr=subprocess.PIPE, text=True)
+
+
+def test_a_run_says_what_it_did(lake: Path, stripe: StripeSimulator) -> None:
+    done = call("run", "--lake", lake, "--api-base-url", stripe.url)
+    assert done.returncode == 0, done.stderr
+    for name in DEFAULT:
+        assert_whole(lake, stripe, name)
+        assert any(line.startswith(name) and "complete" in line for line in done.stdout.splitlines())
+    assert "committed" in done.stderr
+    assert "\x1b" not in done.stderr
+    shown = call("status", "--lake", lake, key=None)
+    assert (shown.returncode, shown.stdout.count("complete")) == (0, 5)
+    checked = call("verify", "--lake", lake, key=None)
+    assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "no findings")
+
+
+def test_machines_read_json(lake: Path, stripe: StripeSimulator) -> None:
+    done = call("run", "--lake", lake, "--api-base-url", stripe.url, "--log-format", "json")
+    assert done.returncode == 0, done.stderr
+    assert {json.loads(line)["level"] for line in done.stderr.splitlines()} <= {"info", "debug"}
+    report = json.loads(done.stdout)
+    assert [entity["state"] for entity in report["entities"]] == ["complete"] * 5
+
+
+def test_named_parameters_of_a_job_are_enough(lake: Path, stripe: StripeSimulator, monkeypatch: Any) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", KEY)
+    main(["--lake", str(lake), f"--api_base_url={stripe.url}", "--entities=charges"])
+    assert_whole(lake, stripe, "charges")
+    with pytest.raises(UsageError, match="charged"):
+        main(["--lake", str(lake), "--entities=charged"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "said"),
+    [
+        (("--entities", "charge"), KEY, "charges"),
+        (("--page-size", "0"), KEY, "1 to 100"),
+        (("--page-size", "101"), KEY, "1 to 100"),
+        (("--lookback-seconds", "-1"), KEY, "lookback_seconds"),
+        ((), "pk_test_123456789", "pk_"),
+        ((), "hello", "sk_"),
+        ((), None, "STRIPE_API_KEY"),
+        (("--api-base-url", "http://example.com"), KEY, "https"),
+        (("--api-base-url", "ftp://localhost"), KEY, "https"),
+        (("--api-base-url", "http://127.0.0.1:9"), "rk_live_CANARYcanary0123456789", "test"),
+        (("--start", "2999-01-01"), KEY, "future"),
+        (("--checkpoint-table", "../x"), KEY, "letters, digits and underscores"),
+        (("--unknown", "1"), KEY, "unknown option"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(
+    lake: Path, arguments: tuple[str, ...], key: str | None, said: str
+) -> None:
+    done = call("run", "--lake", lake, *arguments, key=key)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("stripe-raw: error: ")
+    assert said in line
+    assert "CANARY" not in line
+    assert not lake.exists()
+
+
+def test_a_lake_that_cannot_be_is_refused(tmp_path: Path, stripe: StripeSimulator) -> None:
+    (tmp_path / "file").write_text("mine")
+    done = call("run", "--lake", tmp_path / "file", "--api-base-url", stripe.url)
+    assert done.returncode == 2
+    assert str(tmp_path / "file") in done.stderr
+
+
+def test_a_table_with_other_columns_is_refused(lake: Path, tables: DeltaRsTables, stripe: StripeSimulator) -> None:
+    tables.table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
+    done = call("run", "--lake", lake, "--api-base-url", stripe.url)
+    assert done.returncode == 2
+    assert "another schema" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_in_good_order(lake: Path, number: signal.Signals) -> None:
+    with StripeSimulator(counts=dict.fromkeys(DEFAULT, 20_000), latency_ms=30) as stripe:
+        child = start("run", "--lake", lake, "--api-base-url", stripe.url, "--commit-interval-seconds", "0.5")
+        wait_for(lambda: len(events(lake, "event_type = 'PAGE_COMMITTED'")) > 5)
+        began = time.monotonic()
+        child.send_signal(number)
+        _, said = child.communicate(timeout=30)
+        assert child.returncode == 130, said
+        assert time.monotonic() - began < 5
+        failed = events(lake, "event_type = 'RUN_FAILED'")
+        assert {event["error_class"] for event in failed} == {"Interrupted"}
+        assert len(failed) == 5
+
+
+def test_of_two_processes_one_steps_back(lake: Path) -> None:
+    with StripeSimulator(counts={"charges": 3_000}, latency_ms=100) as stripe:
+        arguments = ("run", "--lake", lake, "--api-base-url", stripe.url, "--entities", "charges")
+        first = start(*arguments, "--commit-interval-seconds", "0.3")
+        wait_for(lambda: events(lake, "event_type = 'RUN_STARTED'"))
+        second = call(*arguments)
+        assert second.returncode == 75
+        assert str(first.pid) in second.stderr
+        first.communicate(timeout=60)
+        assert first.returncode == 0
+        assert_whole(lake, stripe, "charges")
+
+
+def wait_for(condition: Any, seconds: float = 30) -> None:
+    """Wait until a condition holds; a lake that is not there yet does not meet it."""
+    end = time.monotonic() + seconds
+    while True:
+        with suppress(Exception):
+            if condition():
+                return
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_the_demo_can_be_repeated_and_harms_nobody(tmp_path: Path) -> None:
+    lake = tmp_path / "demo"
+    for _ in range(2):
+        done = call("demo", "--lake", lake, key=None)
+        assert done.returncode == 0, done.stderr
+        assert all(word in done.stdout for word in ("duckdb", "polars", "pyspark"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    refused = call("demo", "--lake", tmp_path / "mine", key=None)
+    assert (refused.returncode, (tmp_path / "mine" / "file").read_text()) == (2, "mine")
+
+
+def test_entities_lists_the_registry() -> None:
+    lines = call("entities", key=None).stdout.splitlines()
+    assert len(lines) == 42
+    assert sum(" default" in line for line in lines) == 5
+
+
+def test_importing_is_light() -> None:
+    code = "import sys, stripe_raw_rs; print({'deltalake', 'pyarrow', 'pyspark', 'arro3'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

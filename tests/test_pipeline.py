@@ -1,0 +1,160 @@
+"""The main job against the simulator: what lands, what a second run does, what a kill leaves behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stripe_raw_rs import (
+    Client,
+    FencedError,
+    HeldError,
+    TableError,
+    UsageError,
+    ingest,
+)
+from stripe_raw_rs.simulator import StripeSimulator
+from stripe_raw_rs.tables import open_lake
+from stripe_raw_rs.verify import verify
+from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events, landed
+
+if TYPE_CHECKING:
+    from stripe_raw_rs import Report
+
+
+def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
+    return ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **options)
+
+
+def test_everything_lands_as_sent(lake: Path, stripe: StripeSimulator) -> None:
+    report = land(lake, stripe)
+    report.raise_for_status()
+    assert [result.entity for result in report.entities] == list(DEFAULT)
+    assert {result.state for result in report.entities} == {"complete"}
+    for result in report.entities:
+        assert_whole(lake, stripe, result.entity)
+        assert result.rows == len(stripe.ids(result.entity))
+    verify(lake, say=lambda _line: None)
+
+
+def test_a_second_run_reads_what_is_new(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe).raise_for_status()
+    before = stripe.requests
+    stripe.add("charges", 5)
+    report = land(lake, stripe, lookback_seconds=0)
+    report.raise_for_status()
+    assert stripe.requests - before <= 2 * len(DEFAULT)
+    assert_whole(lake, stripe, "charges")
+    runs = events(lake, "entity = 'charges' AND event_type = 'RUN_COMPLETED'")
+    assert len({run["run_id"] for run in runs}) == 2
+    assert sum(result.rows for result in report.entities) < 100
+
+
+def test_an_empty_account_is_complete(lake: Path) -> None:
+    with StripeSimulator(counts=dict.fromkeys(DEFAULT, 0)) as stripe:
+        for _ in range(2):
+            report = land(lake, stripe)
+            assert (report.exit_code, sum(result.rows for result in report.entities)) == (0, 0)
+    verify(lake, say=lambda _line: None)
+
+
+def test_one_entity_that_fails_does_not_stop_the_others(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe, entities="refunds").raise_for_status()
+    raw = lake / "stripe_refunds_raw"
+    raw.rename(lake / "elsewhere")
+    report = land(lake, stripe)
+    assert report.exit_code == 1
+    assert {result.entity: result.state for result in report.entities if result.error} == {"refunds": "failed"}
+    assert "refunds: table" in str(report)
+    with pytest.raises(TableError, match=r"is gone.*--from-scratch"):
+        report.raise_for_status()
+    assert_whole(lake, stripe, "charges")
+    land(lake, stripe, entities="refunds", give_up="scratch").raise_for_status()
+    assert_whole(lake, stripe, "refunds")
+
+
+def test_a_table_with_other_columns_stops_all_before_anything_is_written(lake: Path, stripe: StripeSimulator) -> None:
+    open_lake(lake).table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "mine")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="another schema"):
+        land(lake, stripe)
+    assert [path.name for path in lake.iterdir()] == ["stripe_refunds_raw"]
+    assert stripe.requests == 0
+
+
+def test_a_lake_of_another_server_is_refused(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe, entities="charges").raise_for_status()
+    with StripeSimulator(counts=dict.fromkeys(DEFAULT, 1)) as other, pytest.raises(UsageError) as refused:
+        land(lake, other)
+    assert stripe.url in str(refused.value)
+    assert other.url in str(refused.value)
+
+
+def crash(lake: Path, stripe: StripeSimulator, step: int, interval: str) -> int:
+    command = [sys.executable, "-m", "tests.crash", str(lake), stripe.url, str(step), interval, "100"]
+    root = Path(__file__).parents[1]
+    return subprocess.run(command, check=False, timeout=120, cwd=root).returncode
+
+
+@pytest.mark.parametrize("interval", ["0", "10"], ids=["each page by itself", "in groups"])
+def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path: Path, stripe: StripeSimulator, interval: str) -> None:
+    step = 0
+    while True:
+        step += 1
+        lake = tmp_path / f"lake{step}"
+        ended = crash(lake, stripe, step, interval)
+        if ended != -signal.SIGKILL:
+            break
+        # The next process is killed as well, while it recovers; the third one must find its way.
+        crash(lake, stripe, 1 + step % 9, interval)
+        land(lake, stripe, entities="charges", lookback_seconds=0).raise_for_status()
+        verify(lake, say=lambda _line: None)
+        assert_whole(lake, stripe, "charges")
+    assert ended == 0
+    assert step > 10
+
+
+def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: Path, stripe: StripeSimulator) -> None:
+    client = Client(KEY, api_base_url=stripe.url, page_size=10, commit_interval_seconds=0.0)
+    from stripe_raw_rs._core import entities  # noqa: PLC0415
+    from stripe_raw_rs.raw_writer import RawWriter  # noqa: PLC0415
+    from stripe_raw_rs.state_store import StateStore  # noqa: PLC0415
+
+    state = StateStore(open_lake(lake), client)
+    raw = RawWriter(open_lake(lake), entities("charges")[0], state.store_id)
+    raw.open(expects_rows=False)
+    run = client.run("charges", state.latest_run("charges", None), store_id=state.store_id, owner="job one")
+    state.append(run.started())
+    raw.fence(run.fence())
+    assert run.recover_events(state.events(run.run_id, "charges", None)) is not None
+    rows, checkpoint = next(run)
+    raw.append(rows)
+    state.append(checkpoint)
+    held = land(lake, stripe, entities="charges", owner="job two")
+    assert held.exit_code == 75
+    with pytest.raises(HeldError, match="job one"):
+        held.raise_for_status()
+    land(lake, stripe, entities="charges", owner="job two", take_over=True).raise_for_status()
+    rows, checkpoint = next(run)
+    with pytest.raises(FencedError):
+        raw.append(rows)
+    with pytest.raises(FencedError):
+        state.append(checkpoint)
+    assert_whole(lake, stripe, "charges")
+    verify(lake, say=lambda _line: None)
+
+
+def test_the_key_is_nowhere(lake: Path, stripe: StripeSimulator, capfd: pytest.CaptureFixture[str]) -> None:
+    client = Client(KEY, api_base_url=stripe.url)
+    assert KEY not in f"{client!r} {client}"
+    report = land(lake, stripe)
+    assert KEY not in f"{report!r} {report} {report.to_dict()}"
+    assert KEY not in "".join(capfd.readouterr())
+    for file in (path for path in lake.rglob("*") if path.is_file()):
+        assert KEY.encode() not in file.read_bytes(), file
+    assert all(KEY not in str(event) for event in events(lake))
+    assert KEY not in str(landed(lake, "charges").slice(0, 10).to_pylist())

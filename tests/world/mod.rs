@@ -1,0 +1,424 @@
+//! A world small enough to try thousands of histories in: a Stripe list, the two Delta tables, a clock, and processes
+//! that can be stopped between any two effects.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, events_of, plan};
+use stripe_raw_rs::entities::{Entity, by_name};
+use stripe_raw_rs::error::{Class, Error};
+use stripe_raw_rs::exchange::{Failure, Now, Outcome, Request, Response};
+use stripe_raw_rs::options::Options;
+use stripe_raw_rs::run::{Commit, Condition, Group, Run, Setting, Value};
+
+/// Chance that a seed repeats: xorshift64*.
+pub struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound.max(1)
+    }
+
+    pub(crate) fn one_in(&mut self, bound: u64) -> bool {
+        self.below(bound) == 0
+    }
+}
+
+/// What a table does with a commit whose version is not newer than the one it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Refuses it, like delta-rs under a compare-and-swap.
+    Refuses,
+    /// Drops it without a word, like Spark.
+    Skips,
+}
+
+/// An append-only table with transaction identifiers.
+#[derive(Default)]
+pub struct Table {
+    pub batches: Vec<RecordBatch>,
+    versions: HashMap<String, i64>,
+    nonces: Vec<(i64, String)>,
+}
+
+impl Table {
+    /// Appends, unless a newer or equal version is there. Answers whether it landed, as far as the engine tells.
+    fn append(&mut self, engine: Engine, commit: &Commit) -> bool {
+        let stored = self.versions.get(&commit.app_id).copied().unwrap_or(-1);
+        if commit.version <= stored {
+            return engine == Engine::Skips;
+        }
+        self.versions.insert(commit.app_id.clone(), commit.version);
+        self.nonces.push((commit.version, commit.nonce.clone()));
+        self.batches.extend(commit.batches.iter().cloned());
+        true
+    }
+
+    fn holds(&self, commit: &Commit) -> bool {
+        self.nonces.contains(&(commit.version, commit.nonce.clone()))
+    }
+}
+
+/// One object of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    pub id: String,
+    pub created: i64,
+}
+
+/// The list, both tables, and the time.
+pub struct World {
+    pub entity: &'static Entity,
+    /// Newest first; the order inside a second never changes.
+    pub list: Vec<Object>,
+    pub raw: Table,
+    pub checkpoints: Table,
+    pub engine: Engine,
+    pub clock: Duration,
+    pub requests: usize,
+    /// One request in so many fails; 0 for none.
+    pub faults: u64,
+    pub chance: Chance,
+    born: usize,
+}
+
+const EPOCH: i64 = 1_700_000_000;
+
+impl World {
+    pub(crate) fn new(seed: u64, engine: Engine) -> Self {
+        Self {
+            entity: by_name("charges").unwrap(),
+            list: Vec::new(),
+            raw: Table::default(),
+            checkpoints: Table::default(),
+            engine,
+            clock: Duration::ZERO,
+            requests: 0,
+            faults: 0,
+            chance: Chance::new(seed),
+            born: 0,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let micros = i64::try_from(self.clock.as_micros()).unwrap();
+        Now { monotonic: self.clock, wall_micros: EPOCH * 1_000_000 + micros }
+    }
+
+    /// A new object, created `age` seconds ago.
+    pub(crate) fn create(&mut self, age: i64) {
+        let created = self.now().wall_micros / 1_000_000 - age;
+        self.born += 1;
+        let object = Object { id: format!("ch_{:06}", self.born), created };
+        let at = self.list.partition_point(|other| other.created > created);
+        self.list.insert(at, object);
+    }
+
+    pub(crate) fn delete(&mut self, at: usize) {
+        if at < self.list.len() {
+            self.list.remove(at);
+        }
+    }
+
+    /// What Stripe would answer.
+    fn serve(&mut self, request: &Request) -> Outcome {
+        self.requests += 1;
+        self.clock += Duration::from_millis(100);
+        if self.faults > 0 && self.chance.one_in(self.faults) {
+            return match self.chance.below(4) {
+                0 => Outcome::Failed(Failure::Read, "reset".to_owned()),
+                1 => Outcome::Failed(Failure::Timeout, "late".to_owned()),
+                2 => self.answer(500, "{}"),
+                _ => self.answer(200, r#"{"object":"list","data":[{"id":"ch_"#),
+            };
+        }
+        let query: HashMap<&str, &str> = request.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let number = |name: &str| query.get(name).map(|text| text.parse::<i64>().unwrap());
+        let limit = usize::try_from(number("limit").unwrap()).unwrap();
+        let mut from = 0;
+        if let Some(cursor) = query.get("starting_after") {
+            let Some(at) = self.list.iter().position(|object| object.id == *cursor) else {
+                let gone =
+                    r#"{"error":{"code":"resource_missing","param":"starting_after","message":"No such charge"}}"#;
+                return self.answer(400, gone);
+            };
+            from = at + 1;
+        }
+        let (gte, lt) = (number("created[gte]"), number("created[lt]"));
+        let inside =
+            |object: &&Object| gte.is_none_or(|gte| object.created >= gte) && lt.is_none_or(|lt| object.created < lt);
+        let rest: Vec<&Object> = self.list[from..].iter().filter(inside).collect();
+        let data: Vec<String> = rest.iter().take(limit).map(|object| text(object)).collect();
+        let body = format!(
+            "{{\n \"object\": \"list\",\n \"data\": [{}],\n \"has_more\": {}, \"url\": \"/v1/charges\"\n}}",
+            data.join(", "),
+            rest.len() > limit
+        );
+        self.answer(200, &body)
+    }
+
+    fn answer(&self, status: u16, body: &str) -> Outcome {
+        Outcome::Answered(Response {
+            status,
+            request_id: Some(format!("req_{}", self.requests)),
+            api_version: Some("2026-09-30.endive".to_owned()),
+            date: Some(self.now().wall_micros / 1_000_000),
+            retry_after: None,
+            should_retry: None,
+            rate_limited_reason: None,
+            body: body.as_bytes().to_vec(),
+        })
+    }
+
+    /// Ids in the raw table with their runs.
+    pub(crate) fn landed(&self) -> Vec<(String, String)> {
+        let mut landed = Vec::new();
+        for batch in &self.raw.batches {
+            let ids = batch.column_by_name("_stripe_id").unwrap().as_string::<i32>();
+            let runs = batch.column_by_name("_ingest_run_id").unwrap().as_string::<i32>();
+            landed.extend((0..batch.num_rows()).map(|row| (ids.value(row).to_owned(), runs.value(row).to_owned())));
+        }
+        landed
+    }
+}
+
+fn text(object: &Object) -> String {
+    format!("{{\n  \"id\": \"{}\", \"object\": \"charge\", \"created\": {}, \"n\": 1.10 }}", object.id, object.created)
+}
+
+/// Rows that meet all conditions.
+fn select(batches: &[RecordBatch], conditions: &[Condition]) -> Vec<RecordBatch> {
+    let mut selected = Vec::new();
+    for batch in batches {
+        for row in 0..batch.num_rows() {
+            let meets = conditions.iter().all(|(column, operator, value)| {
+                let column = batch.column_by_name(column).unwrap();
+                match value {
+                    Value::Text(text) => Some(column.as_string::<i32>().value(row)) == text.as_deref(),
+                    Value::Timestamp(micros) => column.as_primitive::<TimestampMicrosecondType>().value(row) == *micros,
+                    Value::Long(number) => {
+                        let found = column.as_primitive::<Int64Type>().value(row);
+                        if *operator == ">" { found > *number } else { found == *number }
+                    }
+                }
+            });
+            if meets {
+                selected.push(batch.slice(row, 1));
+            }
+        }
+    }
+    selected
+}
+
+/// What a process does next.
+enum Next {
+    Plan,
+    AppendStarted(Commit),
+    ReadBack(Commit),
+    AppendFence(Commit),
+    Recover,
+    Work,
+    AppendRows(Group),
+    AppendCheckpoint(Group),
+    AppendEnd(Commit),
+    Over(Result<(), Error>),
+}
+
+/// A process that lands the list: one effect a step, so that it can be stopped between any two.
+pub struct Process {
+    name: String,
+    options: Options,
+    give_up: Option<GiveUp>,
+    take_over: bool,
+    run: Option<Run>,
+    next: Next,
+    pub runs_completed: usize,
+}
+
+impl Process {
+    pub(crate) fn new(name: &str, options: &Options) -> Self {
+        Self {
+            name: name.to_owned(),
+            options: options.clone(),
+            give_up: None,
+            take_over: true,
+            run: None,
+            next: Next::Plan,
+            runs_completed: 0,
+        }
+    }
+
+    pub(crate) fn patient(mut self) -> Self {
+        self.take_over = false;
+        self
+    }
+
+    pub(crate) fn giving_up(mut self, how: GiveUp) -> Self {
+        self.give_up = Some(how);
+        self
+    }
+
+    /// How it ended, once it has.
+    pub(crate) fn outcome(&self) -> Option<&Result<(), Error>> {
+        match &self.next {
+            Next::Over(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Runs to its end. Answers how it ended and after how many steps.
+    pub(crate) fn finish(&mut self, world: &mut World) -> (Result<(), Error>, usize) {
+        for steps in 0..100_000 {
+            if let Some(outcome) = self.outcome() {
+                return (outcome.clone(), steps);
+            }
+            self.step(world);
+        }
+        panic!("the process goes on for ever");
+    }
+
+    /// One step: at most one effect on the world.
+    pub(crate) fn step(&mut self, world: &mut World) {
+        let next = std::mem::replace(&mut self.next, Next::Work);
+        self.next = match self.take(next, world) {
+            Ok(next) => next,
+            Err(error) => Next::Over(Err(error)),
+        };
+    }
+
+    fn fenced(&self) -> Error {
+        Error::new(Class::Fenced, format!("{} was fenced", self.name))
+    }
+
+    fn take(&mut self, next: Next, world: &mut World) -> Result<Next, Error> {
+        let engine = world.engine;
+        match next {
+            Next::Over(outcome) => Ok(Next::Over(outcome)),
+            Next::Plan => self.plan(world).map(Next::AppendStarted),
+            Next::AppendStarted(commit) => {
+                if !world.checkpoints.append(engine, &commit) {
+                    return Err(self.fenced());
+                }
+                Ok(Next::ReadBack(commit))
+            }
+            Next::ReadBack(commit) => {
+                if !world.checkpoints.holds(&commit) {
+                    return Err(self.fenced());
+                }
+                Ok(Next::AppendFence(self.run().fence()?))
+            }
+            Next::AppendFence(commit) => {
+                if !world.raw.append(engine, &commit) || !world.raw.holds(&commit) {
+                    return Err(self.fenced());
+                }
+                Ok(Next::Recover)
+            }
+            Next::Recover => {
+                let run_id = self.run().plan().run_id.clone();
+                let ours = ("run_id", "=", Value::Text(Some(run_id)));
+                let events = select(&world.checkpoints.batches, &[ours]);
+                for read in self.run().recover_events(&events)? {
+                    let rows = select(&world.raw.batches, &read);
+                    self.run().recover_rows(&rows)?;
+                }
+                let now = world.now();
+                self.run().begin(now)?;
+                Ok(Next::Work)
+            }
+            Next::Work => self.work(world),
+            Next::AppendRows(group) => {
+                if !group.rows.batches.is_empty() && !world.raw.append(engine, &group.rows) {
+                    return Err(self.fenced());
+                }
+                Ok(Next::AppendCheckpoint(group))
+            }
+            Next::AppendCheckpoint(group) => {
+                if !world.checkpoints.append(engine, &group.checkpoint) {
+                    return Err(self.fenced());
+                }
+                Ok(Next::Work)
+            }
+            Next::AppendEnd(commit) => {
+                let landed = commit.batches.is_empty()
+                    || (world.checkpoints.append(engine, &commit) && world.checkpoints.holds(&commit));
+                if !landed {
+                    return Err(self.fenced());
+                }
+                if let Some(error) = self.run().error() {
+                    return Err(error.clone());
+                }
+                self.runs_completed += 1;
+                let again = self.run().plan().purpose != stripe_raw_rs::checkpoint::Purpose::New;
+                self.give_up = None;
+                Ok(if again { Next::Plan } else { Next::Over(Ok(())) })
+            }
+        }
+    }
+
+    fn run(&mut self) -> &mut Run {
+        self.run.as_mut().expect("planned")
+    }
+
+    fn plan(&mut self, world: &mut World) -> Result<Commit, Error> {
+        let mut history = History::default();
+        for batch in &world.checkpoints.batches {
+            history.extend(events_of(batch)?);
+        }
+        let attempt = Attempt {
+            now: world.now(),
+            owner: self.name.clone(),
+            holder_is_dead: false,
+            take_over: self.take_over,
+            give_up: self.give_up,
+            start: None,
+            new_run_id: format!("run-{}", world.chance.below(1 << 32)),
+        };
+        let plan = plan(world.entity, &history, &self.options, &attempt)?;
+        let setting = Setting {
+            entity: world.entity,
+            account: None,
+            options: self.options.clone(),
+            store_id: "store".to_owned(),
+            owner: self.name.clone(),
+            nonce: format!("{}-{}", self.name, world.chance.below(1 << 32)),
+            settings: "{}".to_owned(),
+            library_version: "test".to_owned(),
+        };
+        self.run = Some(Run::new(plan, setting));
+        let now = world.now();
+        self.run().started(now)
+    }
+
+    fn work(&mut self, world: &mut World) -> Result<Next, Error> {
+        let now = world.now();
+        let run = self.run.as_mut().expect("planned");
+        if let Some(group) = run.poll_group(now)? {
+            return Ok(Next::AppendRows(group));
+        }
+        if let Some(error) = run.error().cloned() {
+            return Ok(Next::AppendEnd(run.failed(error.class.name(), &error.message, now)?));
+        }
+        if run.is_finished() {
+            return Ok(Next::AppendEnd(run.ended(now)?));
+        }
+        if let Some(request) = run.poll_request(now) {
+            let outcome = world.serve(&request);
+            let (now, jitter) = (world.now(), f64::from(u32::try_from(world.chance.below(1_000)).unwrap()) / 1_000.0);
+            self.run().handle_response(outcome, now, jitter);
+        } else {
+            let at = run.poll_timeout().expect("a run that waits says until when");
+            world.clock = world.clock.max(at);
+        }
+        Ok(Next::Work)
+    }
+}
