@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use arrow_array::RecordBatch;
 use sha2::{Digest, Sha256};
 
-use crate::checkpoint::{Event, Kind, PageEvent, events_of, hex, rows_digest};
+use crate::checkpoint::{Event, Kind, PageEvent, events_of};
 use crate::columns::Columns;
+use crate::digest::{hex, rows_digest};
 use crate::error::{Class, Result, foreign};
 use crate::ranges;
 
@@ -205,11 +206,7 @@ impl Audit {
 
     /// Pages that are in the raw table and in no event: the mark of a crash, which the next attempt mends.
     fn check_orphans(&mut self, run_id: &str, events: &[Event], rows: &RunRows) {
-        let closed = events.iter().any(|event| {
-            event.kind == Kind::Completed
-                || event.kind.is_failure_of(Class::Abandoned)
-                || event.kind.is_failure_of(Class::Reset)
-        });
+        let closed = events.iter().any(|event| ends(&event.kind));
         if rows.pages.is_empty() {
             return;
         }
@@ -229,6 +226,7 @@ impl Audit {
         let start = pages.min_by_key(|event| event.commit_version()).and_then(|event| event.start_created_gte);
         let links: Vec<_> = events.iter().filter_map(page_of).map(PageEvent::link).collect();
         let empty = links.is_empty();
+        let ended = events.iter().any(|event| ends(&event.kind));
         match ranges::remaining(start, links) {
             Err(loose) => {
                 let at = At { run_id, page_number: loose.page_number, request_id: None };
@@ -245,7 +243,7 @@ impl Audit {
                     &format!("is called complete, and {} parts of its window are not covered", left.len()),
                 );
             }
-            Ok(left) if !completed && !left.is_empty() => self.notes.push(format!("run {run_id} is not complete")),
+            Ok(left) if !ended && !left.is_empty() => self.notes.push(format!("run {run_id} is not complete")),
             Ok(_) => {}
         }
     }
@@ -325,6 +323,11 @@ const fn page_of(event: &Event) -> Option<&PageEvent> {
         Kind::Page(page) => Some(page),
         _ => None,
     }
+}
+
+/// Whether the run is over for good: no later attempt goes on with it.
+fn ends(kind: &Kind) -> bool {
+    *kind == Kind::Completed || kind.is_failure_of(Class::Abandoned) || kind.is_failure_of(Class::Reset)
 }
 
 /// The newest reset of each account.

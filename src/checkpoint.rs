@@ -8,15 +8,11 @@ pub use arrow::{events_of, schema, to_batch};
 pub use history::{History, State};
 pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
 
-use sha2::{Digest, Sha256};
-
 use crate::error::Class;
 use crate::ranges::{Link, Range};
 
 /// Name of the checkpoint table, unless told otherwise.
 pub const CHECKPOINT_TABLE: &str = "stripe_ingestion_checkpoints";
-/// Version of the tables' layout: a lake of another one is refused.
-pub const LAYOUT_VERSION: &str = "1";
 
 /// Version of a Delta commit: `epoch << 32 | sequence`, strictly increasing for one entity and account.
 #[must_use]
@@ -109,23 +105,6 @@ impl PageEvent {
             min_created: self.min_created,
         }
     }
-}
-
-/// The digest of a page: SHA-256, as hex, over its rows' payload hashes (hex) in row order.
-#[must_use]
-pub fn rows_digest<'a>(hashes: impl IntoIterator<Item = &'a str>) -> String {
-    let mut digest = Sha256::new();
-    for hash in hashes {
-        digest.update(hash);
-    }
-    hex(&digest.finalize().into())
-}
-
-/// Lower-case hex of a hash.
-#[must_use]
-pub fn hex(hash: &[u8; 32]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    hash.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 /// One row of the checkpoint table.

@@ -104,36 +104,52 @@ impl std::error::Error for Error {}
 /// Longest piece of foreign text that a message carries, in characters.
 const FOREIGN_TEXT: usize = 500;
 
-/// Text from outside, fit for one line of a log: control characters escaped, long text cut, secrets masked.
+/// Text from outside, fit for one line that a person reads: white space is one space, control characters are escaped,
+/// long text is cut, secrets are masked.
 #[must_use]
 pub fn foreign(text: &str) -> String {
+    // Characters that turn a line's direction could make it read as something else.
+    let unruly = |character: char| {
+        character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     let mut clean = String::with_capacity(text.len().min(FOREIGN_TEXT));
-    for character in text.chars().take(FOREIGN_TEXT) {
-        if character.is_control()
-            || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        {
-            clean.extend(character.escape_unicode());
-        } else {
-            clean.push(character);
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        if length > 0 {
+            clean.push(' ');
+        }
+        for character in word.chars().take(FOREIGN_TEXT - length) {
+            if unruly(character) {
+                clean.extend(character.escape_unicode());
+            } else {
+                clean.push(character);
+            }
+            length += 1;
+        }
+        length += 1;
+        if length > FOREIGN_TEXT {
+            break;
         }
     }
-    mask_secrets(&clean)
+    masked(&clean)
 }
 
 /// Prefixes of Stripe's secrets; what follows one, up to the first character no key has, is masked.
 const SECRET_PREFIXES: [&str; 3] = ["sk_", "rk_", "whsec_"];
 
-fn mask_secrets(text: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
+/// The text with everything masked that looks like a secret of Stripe's.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = next_secret(rest) {
-        masked.push_str(&rest[..at.start]);
-        masked.push_str(&rest[at.start..at.start + at.prefix]);
-        masked.push_str("***");
+        result.push_str(&rest[..at.start]);
+        result.push_str(&rest[at.start..at.start + at.prefix]);
+        result.push_str("***");
         rest = &rest[at.end..];
     }
-    masked.push_str(rest);
-    masked
+    result.push_str(rest);
+    result
 }
 
 struct SecretSpan {
@@ -165,7 +181,8 @@ mod tests {
 
     #[test]
     fn foreign_text_stays_on_one_line_and_is_cut() {
-        assert_eq!(foreign("a\nb\u{1b}[2J"), "a\\u{a}b\\u{1b}[2J");
+        assert_eq!(foreign(" a\nb\u{1b}[2J\u{202e} "), "a b\\u{1b}[2J\\u{202e}");
+        assert_eq!(foreign(&"x ".repeat(10_000)).len(), FOREIGN_TEXT);
         assert_eq!(foreign(&"x".repeat(10_000)).len(), FOREIGN_TEXT);
     }
 

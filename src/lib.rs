@@ -8,6 +8,7 @@
 pub mod audit;
 pub mod checkpoint;
 pub mod columns;
+pub mod digest;
 pub mod entities;
 pub mod error;
 pub mod exchange;

@@ -18,8 +18,9 @@ use arrow_array::RecordBatch;
 use crate::error::{Class, Error};
 
 /// The batches of any Arrow stream.
-fn batches(stream: PyRecordBatchReader) -> PyResult<Vec<RecordBatch>> {
-    let read: Result<Vec<_>, _> = stream.into_reader()?.collect();
+fn batches(py: Python<'_>, stream: PyRecordBatchReader) -> PyResult<Vec<RecordBatch>> {
+    let reader = stream.into_reader()?;
+    let read: Result<Vec<_>, _> = py.detach(|| reader.collect());
     read.map_err(|error| Error::new(Class::Table, format!("a table could not be read: {error}")).into())
 }
 
@@ -34,7 +35,7 @@ mod _core {
     #[pymodule_export]
     use super::commit::{Checkpoint, Commit, Rows};
     #[pymodule_export]
-    use super::facts::{Entity, Option_, Schema, checkpoint_schema, entities, options, raw_schema};
+    use super::facts::{Entity, Option_, Schema, checkpoint_schema, entities, masked, options, plain, raw_schema};
     #[pymodule_export]
     use super::history::History;
     #[pymodule_export]
@@ -48,7 +49,7 @@ mod _core {
         super::simulator::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("CHECKPOINT_TABLE", crate::checkpoint::CHECKPOINT_TABLE)?;
-        module.add("LAYOUT_VERSION", crate::checkpoint::LAYOUT_VERSION)?;
+        module.add("LAYOUT_VERSION", crate::store::LAYOUT_VERSION)?;
         module.add("RECOVERY_COLUMNS", crate::run::RECOVERY_COLUMNS.to_vec())
     }
 }

@@ -10,8 +10,8 @@ use arrow_array::{
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Schema};
 
-use crate::checkpoint::hex;
 use crate::columns::{field, timestamp};
+use crate::digest::hex;
 use crate::error::{Class, Error, Result};
 use crate::page::{Page, Row};
 use crate::ranges::Range;

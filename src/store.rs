@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::checkpoint::LAYOUT_VERSION;
 use crate::error::{Error, Result, foreign};
 
+/// Version of the tables' layout: a lake of another one is refused.
+pub const LAYOUT_VERSION: &str = "1";
 /// Property of every table: the lake's id.
 pub const STORE_ID: &str = "stripe_raw.store_id";
 /// Property of every table: version of its columns.

@@ -146,7 +146,9 @@ def _query(sql: str, table: DeltaTable) -> pa.Table:
     files = [uri.removeprefix("file://") for uri in table.file_uris()]
     if not files:
         return pa.table(table.schema().to_arrow().empty_table())
-    return duckdb.connect().execute(sql, {"files": files}).to_arrow_table()
+    found = duckdb.connect().sql(sql, params={"files": files})
+    assert found is not None
+    return found.to_arrow_table()
 
 
 def assert_whole(lake: Path, stripe: StripeSimulator, name: str) -> None:

@@ -16,7 +16,7 @@ RUST = ROOT / "src"
 PYTHON = ROOT / "python" / "stripe_raw_rs"
 
 VALUES = {"entities", "error", "exchange", "options"}
-LEAVES = {"columns", "page", "ranges", "retry"}
+LEAVES = {"columns", "digest", "page", "ranges", "retry"}
 TABLES = {"audit", "checkpoint", "raw_batch", "store"}
 
 # Each room and the rooms it may use, from the bottom up.
@@ -26,13 +26,14 @@ RUST_ROOMS: dict[str, set[str]] = {
     "exchange": {"error"},
     "options": {"error"},
     "columns": {"error"},
+    "digest": set(),
     "ranges": {"error"},
     "page": VALUES,
     "retry": VALUES,
     "checkpoint": VALUES | {"columns", "ranges"},
-    "raw_batch": VALUES | {"checkpoint", "columns", "page", "ranges"},
-    "store": VALUES | {"checkpoint"},
-    "audit": VALUES | {"checkpoint", "columns", "page", "ranges", "raw_batch"},
+    "raw_batch": VALUES | {"columns", "digest", "page", "ranges"},
+    "store": VALUES,
+    "audit": VALUES | {"checkpoint", "columns", "digest", "ranges"},
     "run": VALUES | LEAVES | TABLES,
     "http_client": VALUES | {"page", "retry", "run"},
     "simulator": {"entities", "error"},
@@ -55,17 +56,16 @@ RUST_CRATES: dict[str, set[str]] = {
     "flate2": {"simulator"},
 }
 
-BASE = {"_core", "exceptions", "plain"}
+BASE = {"_core", "exceptions"}
 WRITERS = {"raw_writer", "state_store"}
 
 PYTHON_ROOMS: dict[str, set[str]] = {
     # At the bottom: the extension, words, and facts about this process.
     "_core": set(),
     "exceptions": set(),
-    "plain": set(),
     "owner": set(),
     "threads": set(),
-    "log": {"plain"},
+    "log": {"_core"},
     "options": BASE,
     "report": BASE,
     "start": BASE,

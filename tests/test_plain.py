@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.owner import default_owner, is_dead
-from stripe_raw_rs.plain import plain
 from tests.conftest import KEY as SECRET
 
 
 def test_plain_text_is_one_line_without_secrets() -> None:
-    assert plain(f"a\nb\t{SECRET} \x1b[2J\u202e") == r"a b rk_*** \u001b[2J\u202e"
+    assert plain(f"a\nb\t{SECRET} \x1b[2J\u202e") == r"a b rk_*** \u{1b}[2J\u{202e}"
     assert plain("task_force and disk_x") == "task_force and disk_x"
     assert len(plain("x" * 10_000)) == 500
 

@@ -10,18 +10,18 @@ from typing import Literal, Protocol, TypeAlias, TypedDict, final
 from typing_extensions import Self, Unpack, disjoint_base
 
 __all__ = [
-    "Audit",
     "CHECKPOINT_TABLE",
+    "LAYOUT_VERSION",
+    "RECOVERY_COLUMNS",
+    "Audit",
     "Checkpoint",
     "Client",
     "Commit",
     "Entity",
     "Finding",
     "History",
-    "LAYOUT_VERSION",
     "Option",
     "Progress",
-    "RECOVERY_COLUMNS",
     "Rows",
     "Run",
     "Schema",
@@ -31,7 +31,9 @@ __all__ = [
     "checkpoint_schema",
     "entities",
     "log_records",
+    "masked",
     "options",
+    "plain",
     "raw_schema",
 ]
 
@@ -115,6 +117,12 @@ def entities(selection: str = "all") -> list[Entity]:
     """The entities that a selection names: `all`, a comma list, or "" for the default five. Raises UsageError."""
 
 def options() -> list[Option]: ...
+def plain(text: object) -> str:
+    """Text from outside on one plain line: control characters escaped, long text cut, keys masked."""
+
+def masked(text: str) -> str:
+    """The text with everything masked that looks like a secret of Stripe's."""
+
 def raw_schema() -> Schema: ...
 def checkpoint_schema() -> Schema: ...
 def check_raw_table(properties: Mapping[str, str], store_id: str, place: str) -> None:

@@ -8,10 +8,10 @@ import os
 from typing import TYPE_CHECKING, NoReturn
 
 from stripe_raw_rs import _core
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.config import Config
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import COMMANDS, OPTIONS, CommandRow, OptionRow
-from stripe_raw_rs.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError
-from stripe_raw_rs.plain import plain
 from stripe_raw_rs.tables import CommitUnknownError, fenced
 
 if TYPE_CHECKING:

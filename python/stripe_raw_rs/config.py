@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stripe_raw_rs import _core
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import OPTIONS, OptionRow
-from stripe_raw_rs.plain import plain
 from stripe_raw_rs.start import start_seconds
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.pipeline import ingest
-from stripe_raw_rs.plain import plain
 from stripe_raw_rs.simulator import StripeSimulator
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
     seed: int,
     objects: int,
     rate_limit: float | None,
-    latency_ms: float,
+    latency_ms: int,
     faults: str | None,
     say: Callable[[str], None],
 ) -> None:

@@ -8,7 +8,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs.plain import plain, redacted
+from stripe_raw_rs._core import masked, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,4 +67,4 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
-    return redacted(formatter.formatException(record.exc_info)) if record.exc_info else None
+    return masked(formatter.formatException(record.exc_info)) if record.exc_info else None

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core, demo, status, verify
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.arguments import parse
 from stripe_raw_rs.config import Config, read_api_key
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.log import configure_log
 from stripe_raw_rs.pipeline import ingest
-from stripe_raw_rs.plain import plain
 from stripe_raw_rs.progress import LiveLines
 from stripe_raw_rs.report import error_line, text_table
 
@@ -53,7 +53,11 @@ def console() -> int:
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("stripe-raw: interrupted\n")
-        return 130
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Threads may still be at work after a second Ctrl-C. An interpreter that ends around them can crash; leaving
+        # at once is what was asked for, and the tables are safe against it.
+        os._exit(130)
     except BrokenPipeError:
         # Whoever read the output has seen enough. The interpreter flushes once more at exit, into nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -131,7 +135,7 @@ def _simulate(config: Config) -> None:
             seed=config.whole_number("seed"),
             objects=config.whole_number("objects"),
             rate_limit=config.number("rate_limit"),
-            latency_ms=config.number("latency_ms") or 0,
+            latency_ms=config.whole_number("latency_ms"),
             faults=config.text("faults"),
             say=_print,
         )

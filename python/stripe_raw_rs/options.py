@@ -68,8 +68,8 @@ _ROWS = (
     OptionRow("seed", "integer", "N", "1", "the same seed makes the same objects"),
     OptionRow("objects", "integer", "N", "20000", "objects over the five default entities"),
     OptionRow("rate_limit", "decimal", "N", "", "requests allowed per second; without it all"),
-    OptionRow("latency_ms", "decimal", "MS", "0", "milliseconds before each answer"),
-    _text("faults", "SPEC", "", "faults to answer with, such as status=503:0.01,reset:0.01"),
+    OptionRow("latency_ms", "integer", "MS", "0", "milliseconds before each answer"),
+    _text("faults", "SPEC", "", "faults to answer with, such as status=503@p0.01,reset@n7"),
     *(
         OptionRow(
             option.name,

@@ -84,10 +84,9 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     place = tables or open_lake(lake)
     checkpoints = place.table(checkpoint_table or _core.CHECKPOINT_TABLE)
     # All tables are looked at before the first is written.
-    wanted = [(checkpoints, _core.checkpoint_schema())]
-    wanted += [(place.table(entity.table), _core.raw_schema()) for entity in selection]
-    for table, schema in wanted:
-        check_schema(table, schema)
+    check_schema(checkpoints, _core.checkpoint_schema())
+    for entity in selection:
+        check_schema(place.table(entity.table), _core.raw_schema())
     job = _Job(
         client=client,
         tables=place,
@@ -128,7 +127,10 @@ def _ingest_entity(job: _Job, entity: Entity) -> EntityResult:
     error: BaseException | None = None
     try:
         while not runs or runs[-1].resumed or runs[-1].gives_up:
-            _attempt(job, entity, runs)
+            try:
+                _attempt(job, entity, runs)
+            except FencedError as fenced:  # noqa: PERF203 - at most two rounds
+                raise _naming_the_winner(job, entity, fenced) from fenced
     except BaseException as caught:  # whatever happens to one entity must not stop the others
         error = caught
         level = logging.WARNING if isinstance(caught, InterruptedRunError) else logging.ERROR
@@ -191,6 +193,15 @@ def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, disp
     except BaseException as error:
         _append_failed(run, state, error)
         raise
+
+
+def _naming_the_winner(job: _Job, entity: Entity, fenced: FencedError) -> FencedError:
+    """Tell who has the run now, where the table can still be read."""
+    try:
+        history = job.state.latest_run(entity.name, job.account)
+    except Exception:  # noqa: BLE001 - the first error is the one to hear about
+        return fenced
+    return FencedError(f"{history.owner} holds run {history.run_id} now: {fenced}")
 
 
 def _append_failed(run: Run, state: StateStore, error: BaseException) -> None:

@@ -46,13 +46,7 @@ class RawWriter:
     def check(self) -> None:
         """Refuse a table with other columns, or one that belongs to another lake."""
         check_schema(self._table, _core.raw_schema())
-        found = self._table.properties().get("stripe_raw.store_id")
-        if found != self._store_id:
-            message = (
-                f"table '{self._table.location}' belongs to another lake (stripe_raw.store_id {found}, not "
-                f"{self._store_id}); move it away, then land everything into a new one with --from-scratch"
-            )
-            raise TableError(message)
+        _core.check_raw_table(self._table.properties(), self._store_id, self._table.location)
 
     def exists(self) -> bool:
         """Tell whether the table is there."""

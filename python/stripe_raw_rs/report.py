@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import StripeRawError
-from stripe_raw_rs.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

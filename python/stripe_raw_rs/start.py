@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from datetime import date, datetime, timezone
 
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.plain import plain
 
 
 def start_seconds(start: str | date | int) -> int:

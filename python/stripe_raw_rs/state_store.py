@@ -24,10 +24,11 @@ class StateStore:
         Raises UsageError where the lake belongs to another account, mode or server, or has another schema.
         """
         self._table = tables.table(name or _core.CHECKPOINT_TABLE)
+        account = None if client is None else client.account_id()
         if client is not None:
             self._table.create(
                 _core.checkpoint_schema(),
-                client.store_properties(str(uuid4())),
+                client.store_properties(str(uuid4()), account),
                 "Progress of stripe-raw: one row per event; append-only",
             )
         elif not self._table.exists():
@@ -39,7 +40,7 @@ class StateStore:
             message = f"table '{self._table.location}' was not created by stripe-raw: no property stripe_raw.store_id"
             raise UsageError(message)
         if client is not None:
-            client.check_store(properties, tables.location)
+            client.check_store(properties, tables.location, account)
         self.store_id = properties["stripe_raw.store_id"]
 
     def latest_run(self, entity: str, account: str | None) -> History:

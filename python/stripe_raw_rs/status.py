@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from stripe_raw_rs.plain import plain
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.report import date_time
 from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.tables import open_lake

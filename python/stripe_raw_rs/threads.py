@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
 Item = TypeVar("Item")
 
@@ -16,7 +16,7 @@ _WAIT_SECONDS = 0.1
 
 def each_in_a_thread(
     work: Callable[[Item], None],
-    items: Iterable[Item],
+    items: Sequence[Item],
     *,
     tick: Callable[[], None],
     interrupt: Callable[[], None],
@@ -26,13 +26,27 @@ def each_in_a_thread(
     The first Ctrl-C calls `interrupt`, which is to make the work end in good order; a second one leaves at once. The
     threads are daemons so that it can: the tables are safe against being left at any moment.
     """
-    threads = [threading.Thread(target=work, args=(item,), daemon=True) for item in items]
-    for thread in threads:
-        thread.start()
-    stopping = False
-    while running := [thread for thread in threads if thread.is_alive()]:
+    left = len(items)
+    count = threading.Lock()
+    # Not Thread.join: a Ctrl-C during it makes Python 3.11 take a running thread for a finished one.
+    done = threading.Event()
+
+    def work_on(item: Item) -> None:
+        nonlocal left
         try:
-            running[0].join(_WAIT_SECONDS)
+            work(item)
+        finally:
+            with count:
+                left -= 1
+                if left == 0:
+                    done.set()
+
+    for item in items:
+        threading.Thread(target=work_on, args=(item,), daemon=True).start()
+    stopping = False
+    while not done.is_set():
+        try:
+            done.wait(_WAIT_SECONDS)
             tick()
         except KeyboardInterrupt:  # noqa: PERF203 - each round may be the one
             if stopping:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError
-from stripe_raw_rs.plain import plain
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.tables import open_lake

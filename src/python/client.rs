@@ -12,7 +12,7 @@ use super::history::History;
 use super::run::Run;
 use crate::checkpoint::{self, Attempt, GiveUp};
 use crate::error::{Error, foreign};
-use crate::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Mode, Origin, new_ulid, now};
+use crate::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Mode, Origin, new_ulid, now, within_a_tick};
 use crate::options::{Options, row};
 use crate::run::Setting;
 use crate::store::{self, Identity};
@@ -76,8 +76,14 @@ impl Client {
         self.options.lookback_seconds
     }
 
-    fn account_id(&self, py: Python<'_>) -> Option<String> {
-        py.detach(|| runtime().block_on(self.http.account_id()))
+    fn account_id(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        let mut asking = Box::pin(self.http.account_id());
+        loop {
+            if let Some(account) = py.detach(|| runtime().block_on(within_a_tick(asking.as_mut()))) {
+                return Ok(account);
+            }
+            py.check_signals()?;
+        }
     }
 
     #[pyo3(signature = (store_id, account_id = None))]

@@ -10,6 +10,7 @@ use pyo3_arrow::PySchema;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
+use crate::error::foreign;
 use crate::options::{Kind, OPTIONS};
 use crate::{checkpoint, columns, raw_batch};
 
@@ -55,6 +56,18 @@ pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
             note: entity.note,
         })
         .collect())
+}
+
+/// Text from outside on one plain line: control characters escaped, long text cut, keys masked.
+#[pyfunction]
+pub(super) fn plain(text: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(foreign(&text.str()?.to_string_lossy()))
+}
+
+/// The text with everything masked that looks like a secret of Stripe's.
+#[pyfunction]
+pub(super) fn masked(text: &str) -> String {
+    crate::error::masked(text)
 }
 
 /// One option of a run.

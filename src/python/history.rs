@@ -17,8 +17,8 @@ pub struct History {
 }
 
 impl History {
-    fn extend(&mut self, events: PyRecordBatchReader) -> PyResult<()> {
-        for batch in batches(events)? {
+    fn extend(&mut self, py: Python<'_>, events: PyRecordBatchReader) -> PyResult<()> {
+        for batch in batches(py, events)? {
             let events = events_of(&batch)?;
             let ours =
                 events.into_iter().filter(|event| event.entity == self.entity.name && event.account == self.account);
@@ -31,16 +31,16 @@ impl History {
 #[pymethods]
 impl History {
     #[new]
-    fn new(entity: &str, account: Option<String>, lifecycle: PyRecordBatchReader) -> PyResult<Self> {
+    fn new(py: Python<'_>, entity: &str, account: Option<String>, lifecycle: PyRecordBatchReader) -> PyResult<Self> {
         let entity =
             entities::by_name(entity).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(entity))))?;
         let mut history = Self { entity, folded: checkpoint::History::default(), account };
-        history.extend(lifecycle)?;
+        history.extend(py, lifecycle)?;
         Ok(history)
     }
 
-    fn add_pages(&mut self, pages: PyRecordBatchReader) -> PyResult<()> {
-        self.extend(pages)
+    fn add_pages(&mut self, py: Python<'_>, pages: PyRecordBatchReader) -> PyResult<()> {
+        self.extend(py, pages)
     }
 
     #[getter]

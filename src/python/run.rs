@@ -113,14 +113,14 @@ impl Run {
         rows(py, self.driver.with(crate::run::Run::fence)?)
     }
 
-    fn recover_events(&self, events: PyRecordBatchReader) -> PyResult<Vec<Vec<PyCondition>>> {
-        let batches = batches(events)?;
+    fn recover_events(&self, py: Python<'_>, events: PyRecordBatchReader) -> PyResult<Vec<Vec<PyCondition>>> {
+        let batches = batches(py, events)?;
         let reads = self.driver.with(|run| run.recover_events(&batches))?;
         Ok(reads.into_iter().map(|read| read.into_iter().map(condition).collect()).collect())
     }
 
-    fn recover_rows(&self, rows: PyRecordBatchReader) -> PyResult<()> {
-        let batches = batches(rows)?;
+    fn recover_rows(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        let batches = batches(py, rows)?;
         Ok(self.driver.with(|run| run.recover_rows(&batches))?)
     }
 
@@ -131,11 +131,12 @@ impl Run {
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Pair>> {
         let mut next = self.next()?;
         loop {
+            // Looked at before each wait: where pages come faster than ticks, no wait ever runs out.
+            self.stop_if_asked();
             if let Some(group) = py.detach(|| runtime().block_on(within_a_tick(next.as_mut()))) {
                 return pair(py, group?);
             }
             py.check_signals()?;
-            self.stop_if_asked();
         }
     }
 
@@ -148,11 +149,11 @@ impl Run {
         let run: Py<Self> = slf.unbind();
         pyo3_async_runtimes::tokio::future_into_py(py, async move {
             loop {
+                run.get().stop_if_asked();
                 if let Some(group) = within_a_tick(next.as_mut()).await {
                     let group = group?;
                     return Python::attach(|py| pair(py, group))?.ok_or_else(|| PyStopAsyncIteration::new_err(()));
                 }
-                run.get().stop_if_asked();
             }
         })
     }

@@ -3,7 +3,8 @@
 use arrow_array::RecordBatch;
 
 use super::{Fetched, Run, Stage};
-use crate::checkpoint::{Event, Kind, PageEvent, Purpose, commit_version, hex, rows_digest, to_batch};
+use crate::checkpoint::{Event, Kind, PageEvent, Purpose, commit_version, to_batch};
+use crate::digest::{hex, rows_digest};
 use crate::error::{Class, Result, foreign};
 use crate::exchange::Now;
 

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use arrow_array::RecordBatch;
 
 use super::{Reading, Run, Stage};
-use crate::checkpoint::{Event, Kind, PageEvent, events_of, rows_digest};
+use crate::checkpoint::{Event, Kind, PageEvent, events_of};
 use crate::columns::Columns;
+use crate::digest::rows_digest;
 use crate::error::{Class, Error, Result};
 use crate::ranges::{self, Chain, Range};
 

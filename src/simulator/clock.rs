@@ -1,5 +1,7 @@
 //! The simulator's clock: where it reads the time, and nowhere else.
 
+#![expect(clippy::disallowed_methods, reason = "a fake server has a clock and makes its clients wait")]
+
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Time since the simulator's start, and the time of day: that of the machine, or one that began at a given second.

@@ -3,6 +3,8 @@
 //! Written by hand because a page is half a megabyte and thousands are asked for in a second: each connection has one
 //! buffer, each answer is rendered into it behind its head, and leaves in one write.
 
+#![expect(clippy::disallowed_methods, reason = "a fake server has a clock and makes its clients wait")]
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;

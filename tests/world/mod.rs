@@ -15,7 +15,7 @@ use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::{Commit, Condition, Group, Run, Setting, Value};
 
 /// Chance that a seed repeats: xorshift64*.
-pub struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
@@ -36,7 +36,7 @@ impl Chance {
 
 /// What a table does with a commit whose version is not newer than the one it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
+pub(crate) enum Engine {
     /// Refuses it, like delta-rs under a compare-and-swap.
     Refuses,
     /// Drops it without a word, like Spark.
@@ -45,8 +45,8 @@ pub enum Engine {
 
 /// An append-only table with transaction identifiers.
 #[derive(Default)]
-pub struct Table {
-    pub batches: Vec<RecordBatch>,
+pub(crate) struct Table {
+    pub(crate) batches: Vec<RecordBatch>,
     versions: HashMap<String, i64>,
     nonces: Vec<(i64, String)>,
 }
@@ -71,24 +71,24 @@ impl Table {
 
 /// One object of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    pub id: String,
-    pub created: i64,
+pub(crate) struct Object {
+    pub(crate) id: String,
+    pub(crate) created: i64,
 }
 
 /// The list, both tables, and the time.
-pub struct World {
-    pub entity: &'static Entity,
+pub(crate) struct World {
+    pub(crate) entity: &'static Entity,
     /// Newest first; the order inside a second never changes.
-    pub list: Vec<Object>,
-    pub raw: Table,
-    pub checkpoints: Table,
-    pub engine: Engine,
-    pub clock: Duration,
-    pub requests: usize,
+    pub(crate) list: Vec<Object>,
+    pub(crate) raw: Table,
+    pub(crate) checkpoints: Table,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Duration,
+    pub(crate) requests: usize,
     /// One request in so many fails; 0 for none.
-    pub faults: u64,
-    pub chance: Chance,
+    pub(crate) faults: u64,
+    pub(crate) chance: Chance,
     born: usize,
 }
 
@@ -235,14 +235,14 @@ enum Next {
 }
 
 /// A process that lands the list: one effect a step, so that it can be stopped between any two.
-pub struct Process {
+pub(crate) struct Process {
     name: String,
     options: Options,
     give_up: Option<GiveUp>,
     take_over: bool,
     run: Option<Run>,
     next: Next,
-    pub runs_completed: usize,
+    pub(crate) runs_completed: usize,
 }
 
 impl Process {

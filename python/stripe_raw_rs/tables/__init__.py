@@ -48,10 +48,21 @@ class Commit(ArrowStream, Protocol):
     Exporting it again must give the same rows again: a commit whose outcome was lost is repeated byte by byte.
     """
 
-    app_id: str
-    commit_version: int
-    nonce: str
-    metadata: str
+    @property
+    def app_id(self) -> str:
+        """Application id of the transaction identifier."""
+
+    @property
+    def commit_version(self) -> int:
+        """Version of the transaction identifier."""
+
+    @property
+    def nonce(self) -> str:
+        """What tells this attempt's commits from those of any other."""
+
+    @property
+    def metadata(self) -> str:
+        """User metadata of the commit, different for each."""
 
     def __len__(self) -> int:
         """Count the rows; none is a fence."""

@@ -12,8 +12,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.writer import ColumnProperties, WriterProperties
 
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError, UsageError
-from stripe_raw_rs.plain import plain
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, fenced
 from stripe_raw_rs.tables.delta_select import select
 
@@ -98,6 +98,8 @@ class DeltaRsTable:
                 description=description,
                 configuration=configuration,
                 raise_if_key_not_exists=False,  # stripe_raw.* are no keys of Delta's
+                # Version 0 or nothing: a retry would put our properties over those of whoever came first.
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except (DeltaError, OSError) as error:
             # Two processes may create it at the same moment; the loser uses what the winner made.

@@ -1,0 +1,20 @@
+//! Hashes as they stand in the tables.
+
+use sha2::{Digest, Sha256};
+
+/// Lower-case hex of a hash.
+#[must_use]
+pub fn hex(hash: &[u8; 32]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    hash.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+/// The digest of a page: SHA-256, as hex, over its rows' payload hashes (hex) in row order.
+#[must_use]
+pub fn rows_digest<'a>(hashes: impl IntoIterator<Item = &'a str>) -> String {
+    let mut digest = Sha256::new();
+    for hash in hashes {
+        digest.update(hash);
+    }
+    hex(&digest.finalize().into())
+}
