@@ -37,6 +37,10 @@ fmt:
     {{ tool }} ruff check --fix
     just --unstable --fmt
 
+# Write the README's tables that follow from the code
+readme:
+    uv run python -m tests.readme_tables
+
 # Formatting and lints
 lint: fmt-check clippy
     {{ tool }} ruff check

@@ -31,7 +31,7 @@ pub struct Finding {
 #[derive(Debug, Default)]
 struct PageRows {
     /// Payload hash, by position.
-    hashes: BTreeMap<i64, String>,
+    hashes: BTreeMap<i64, [u8; 32]>,
     request_id: Option<String>,
     next_cursor: Option<String>,
     starting_after: Option<String>,
@@ -110,9 +110,9 @@ impl Audit {
             let request_id = columns.text("_request_id", row)?;
             let id = columns.required_text("_stripe_id", row)?;
             let stored = columns.required_text("_payload_sha256", row)?;
-            let found = hex(&Sha256::digest(columns.required_text("_raw_json", row)?).into());
+            let found: [u8; 32] = Sha256::digest(columns.required_text("_raw_json", row)?).into();
             let at = At { run_id, page_number, request_id };
-            if found != stored {
+            if hex(&found) != stored {
                 self.findings.push(at.finding(
                     "altered",
                     &format!(
@@ -196,7 +196,7 @@ impl Audit {
             self.findings.push(at.finding("rows missing", &message));
         } else if !found.hashes.keys().copied().eq(0..rows) {
             self.findings.push(at.finding("rows missing", "the positions of its rows have holes"));
-        } else if rows_digest(found.hashes.values().map(String::as_str)) != page.rows_digest {
+        } else if rows_digest(&found.hashes.values().map(hex).collect::<Vec<_>>()) != page.rows_digest {
             let message = "its rows are others than those the event was made of: rows were changed or moved";
             self.findings.push(at.finding("altered", message));
         } else if rows > 0 && (&found.next_cursor, &found.starting_after) != (&page.next_cursor, &page.starting_after) {

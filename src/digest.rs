@@ -11,10 +11,10 @@ pub fn hex(hash: &[u8; 32]) -> String {
 
 /// The digest of a page: SHA-256, as hex, over its rows' payload hashes (hex) in row order.
 #[must_use]
-pub fn rows_digest<'a>(hashes: impl IntoIterator<Item = &'a str>) -> String {
+pub fn rows_digest(hashes: &[impl AsRef<str>]) -> String {
     let mut digest = Sha256::new();
     for hash in hashes {
-        digest.update(hash);
+        digest.update(hash.as_ref());
     }
     hex(&digest.finalize().into())
 }

@@ -2,15 +2,19 @@
 //! its tokens, and the few facts about it that the protocol needs.
 
 mod error;
+mod lanes;
+mod pass;
+mod scan;
+mod usual;
 
 use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::entities::{Entity, Time};
 pub use error::{Expected, Fault, PageError};
+use pass::{Pass, SLACK, unescaped};
+use scan::Members;
 
 /// One answered page, sliced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,112 +83,381 @@ impl Page {
     }
 }
 
-/// An object's members in order, duplicates and all.
-struct Members<'body>(Vec<(String, &'body RawValue)>);
-
-impl<'body> Members<'body> {
-    fn last(&self, key: &str) -> Option<&'body RawValue> {
-        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| *value)
-    }
-}
-
-impl<'body> Deserialize<'body> for Members<'body> {
-    fn deserialize<D: Deserializer<'body>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'body> Visitor<'body> for InOrder {
-            type Value = Members<'body>;
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'body>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
 /// Slices the body of a list answer.
+///
+/// Whatever is in the body has been checked when this returns, also what is not kept. Where a key comes twice, the
+/// last one counts.
 ///
 /// # Errors
 /// Anything that is not a whole, valid list of the entity's objects, each with an id and its time.
 pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
-    let whole = |fault| PageError::new(fault, 0);
-    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        None => return Err(PageError::new(Fault::Truncated, body.len())),
-        Some(b'{') => {}
-        Some(b'[' | b'"') => return Err(whole(Fault::NotAnObject)),
-        Some(_) => return Err(whole(Fault::NotJson)),
-    }
-    let text = std::str::from_utf8(body).map_err(|error| {
-        let fault = if error.error_len().is_none() { Fault::Truncated } else { Fault::NotUtf8 };
-        PageError::new(fault, error.valid_up_to())
-    })?;
-    let members: Members<'_> = serde_json::from_str(text).map_err(|error| {
-        let at = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>()
-            + error.column().saturating_sub(1);
-        if error.is_eof() { PageError::new(Fault::Truncated, at) } else { PageError::syntax(Expected::Value, at) }
-    })?;
-    let object: Option<String> = members.last("object").and_then(|value| serde_json::from_str(value.get()).ok());
-    if object.as_deref() != Some("list") {
-        return Err(whole(Fault::NotAList(object)));
-    }
-    let data: Vec<&RawValue> = members
-        .last("data")
-        .and_then(|value| serde_json::from_str(value.get()).ok())
-        .ok_or_else(|| whole(Fault::NoData))?;
-    let has_more = members
-        .last("has_more")
-        .and_then(|value| serde_json::from_str(value.get()).ok())
-        .ok_or_else(|| whole(Fault::NoHasMore))?;
-    let mut page = Page { json: Vec::with_capacity(body.len()), rows: Vec::with_capacity(data.len()), has_more };
-    for (position, element) in data.into_iter().enumerate() {
-        let at = element.get().as_ptr() as usize - body.as_ptr() as usize;
-        let row = slice(element.get(), entity, &mut page.json)
-            .map_err(|fault| PageError::new(fault, at).in_element(position))?;
-        page.rows.push(row);
-    }
-    Ok(page)
+    slice(body, entity).map_err(|error| *error)
 }
 
-fn slice(element: &str, entity: &Entity, json: &mut Vec<u8>) -> Result<Row, Fault> {
-    let members: Members<'_> = serde_json::from_str(element).map_err(|_| Fault::ElementNotAnObject)?;
-    let found: Option<String> = members.last("object").and_then(|value| serde_json::from_str(value.get()).ok());
-    if found.as_deref() != Some(entity.object) {
-        return Err(Fault::OtherObject { expected: entity.object, found });
+fn slice(body: &[u8], entity: &Entity) -> pass::Result<Page> {
+    let mut json = vec![0; body.len() + SLACK];
+    let mut pass = Pass::new(body, &mut json);
+    pass.blank();
+    let start = pass.at;
+    check_start(body, start)?;
+    check_utf8(body)?;
+    let mut rows = Vec::new();
+    let (mut object, mut has_data, mut has_more) = (None, false, None);
+    let mut members = Members::enter(&mut pass);
+    // End of the rows. What the pass copies of the envelope comes behind and is overwritten.
+    let mut kept = 0;
+    loop {
+        pass.end = kept;
+        let Some(key) = members.next(&mut pass)? else { break };
+        let member = pass.position(key, &["object", "data", "has_more"]);
+        let (at, value) = (pass.at, pass.end);
+        if member == 1 {
+            rows.clear();
+            kept = 0;
+            has_data = pass.next() == b'[';
+            if has_data {
+                pass.end = 0;
+                elements(&mut pass, entity, &mut rows)?;
+                kept = pass.end;
+                continue;
+            }
+        }
+        pass.value(1)?;
+        let text = &pass.output[value..pass.end];
+        if member == 0 {
+            object = Some((at, text_of(text)));
+        } else if member == 2 {
+            has_more = match text {
+                b"true" => Some(true),
+                b"false" => Some(false),
+                _ => None,
+            };
+        }
     }
-    let id: String = members
-        .last("id")
-        .and_then(|value| serde_json::from_str(value.get()).ok())
-        .filter(|id: &String| !id.is_empty())
-        .ok_or(Fault::NoId)?;
+    pass.blank();
+    if pass.at < body.len() {
+        return fault(Fault::DataAfterEnd, pass.at);
+    }
+    match object {
+        Some((_, Some(object))) if object == "list" => {}
+        Some((at, found)) => return fault(Fault::NotAList(found), at),
+        None => return fault(Fault::NotAList(None), start),
+    }
+    if !has_data {
+        return fault(Fault::NoData, start);
+    }
+    let Some(has_more) = has_more else { return fault(Fault::NoHasMore, start) };
+    json.truncate(kept);
+    Ok(Page { json, rows, has_more })
+}
+
+#[cold]
+fn fault<T>(fault: Fault, at: usize) -> pass::Result<T> {
+    Err(Box::new(PageError::new(fault, at)))
+}
+
+/// A body that does not begin as an object gets an error of its own: it never came from Stripe's list.
+fn check_start(body: &[u8], at: usize) -> pass::Result<()> {
+    match body.get(at) {
+        Some(b'{') => Ok(()),
+        Some(b'[' | b'"') => fault(Fault::NotAnObject, at),
+        Some(_) => fault(Fault::NotJson, at),
+        None => fault(Fault::Truncated, at),
+    }
+}
+
+/// A character cut in two at the very end belongs to a body cut short.
+fn check_utf8(body: &[u8]) -> pass::Result<()> {
+    match std::str::from_utf8(body) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error_len().is_none() => fault(Fault::Truncated, body.len()),
+        Err(error) => fault(Fault::NotUtf8, error.valid_up_to()),
+    }
+}
+
+/// Copies the objects of `data`, without what is between them.
+fn elements(pass: &mut Pass<'_>, entity: &Entity, rows: &mut Vec<Row>) -> pass::Result<()> {
+    pass.at += 1;
+    pass.blank();
+    if pass.next() == b']' {
+        pass.at += 1;
+        return Ok(());
+    }
+    loop {
+        let row = element(pass, entity).map_err(|error| Box::new(error.in_element(rows.len())))?;
+        rows.push(row);
+        pass.blank();
+        match pass.next() {
+            b',' => pass.at += 1,
+            b']' => {
+                pass.at += 1;
+                return Ok(());
+            }
+            _ => return pass.stopped(Expected::CommaOrEnd),
+        }
+        pass.blank();
+    }
+}
+
+/// Copies one object of `data` and notes its facts.
+fn element(pass: &mut Pass<'_>, entity: &Entity) -> pass::Result<Row> {
+    let (start, start_at) = (pass.end, pass.at);
+    if pass.next() != b'{' {
+        // Broken JSON is told as such: only a whole value can be of the wrong kind.
+        pass.value(2)?;
+        return fault(Fault::ElementNotAnObject, start_at);
+    }
     let field = entity.time.field();
-    let created = match (members.last(field).map(RawValue::get), entity.time) {
-        (None | Some("null"), Time::Always(_)) => return Err(Fault::NoTime(field)),
-        (None | Some("null"), Time::Optional(_)) => None,
-        (Some(number), _) => Some(serde_json::from_str(number).map_err(|_| Fault::TimeNotAnInteger(field))?),
+    let facts = pass.value_with(["id", "object", field], 2)?;
+    let json = &pass.output[..pass.end];
+    let [id, object, time] = facts.map(|fact| fact.map(|fact| (fact.at, &json[fact.start..fact.end])));
+    let place = |fact: Option<(usize, &[u8])>| fact.map_or(start_at, |(at, _)| at);
+    let found = object.and_then(|(_, text)| text_of(text));
+    if found.as_deref() != Some(entity.object) {
+        return fault(Fault::OtherObject { expected: entity.object, found }, place(object));
+    }
+    let Some(id) = id.and_then(|(_, text)| text_of(text)).filter(|id| !id.is_empty()) else {
+        return fault(Fault::NoId, place(id));
     };
-    let start = json.len();
-    minify(element.as_bytes(), json);
+    let created = match (time, entity.time) {
+        (None | Some((_, b"null")), Time::Optional(_)) => None,
+        (None | Some((_, b"null")), Time::Always(_)) => return fault(Fault::NoTime(field), place(time)),
+        (Some((at, number)), _) => match std::str::from_utf8(number).ok().and_then(|number| number.parse().ok()) {
+            Some(seconds) => Some(seconds),
+            None => return fault(Fault::TimeNotAnInteger(field), at),
+        },
+    };
     Ok(Row { end: json.len(), id, created, sha256: Sha256::digest(&json[start..]).into() })
 }
 
-fn minify(text: &[u8], json: &mut Vec<u8>) {
-    let mut in_string = false;
-    let mut escaped = false;
-    for &byte in text {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-        } else if byte.is_ascii_whitespace() {
-            continue;
-        } else {
-            in_string = byte == b'"';
+/// What a JSON string says; `None` where the value is none, or one that no text can hold (lone surrogates).
+fn text_of(value: &[u8]) -> Option<String> {
+    let quoted = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if quoted.contains(&b'\\') { unescaped(quoted) } else { String::from_utf8(quoted.to_vec()).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entities::by_name;
+
+    fn decode_as(entity: &str, body: &str) -> Result<Page, PageError> {
+        decode(body.as_bytes(), by_name(entity).unwrap())
+    }
+
+    fn charges(elements: &str) -> Result<Page, PageError> {
+        decode_as("charges", &format!(r#"{{"object": "list", "data": [{elements}], "has_more": false}}"#))
+    }
+
+    fn charge(members: &str) -> String {
+        format!(r#"{{"id": "ch_1", "object": "charge", "created": 7{members}}}"#)
+    }
+
+    fn texts(page: &Page) -> Vec<&str> {
+        (0..page.rows.len()).map(|row| std::str::from_utf8(page.text(row)).unwrap()).collect()
+    }
+
+    #[test]
+    fn nothing_but_whitespace_between_tokens_is_removed() {
+        let long = "9".repeat(400);
+        for value in [
+            long.as_str(),
+            "1.10",
+            "1E5",
+            "-0",
+            "0",
+            "-0.0e+00",
+            r#""\ud800""#,
+            "\"a  b\\n\\\"\\\\\\/\\u00e9 \u{e9}\u{1f600}\"",
+            r#"{"a":1,"a":2}"#,
+            "[[],{},[[null,true,false]]]",
+        ] {
+            let page = charges(&charge(&format!(",\t\r\n \"value\" :  {value} \n"))).unwrap();
+            let compact = format!(r#"{{"id":"ch_1","object":"charge","created":7,"value":{value}}}"#);
+            assert_eq!(texts(&page), [compact.as_str()]);
+            assert_eq!(page.rows[0].sha256, *Sha256::digest(&compact));
         }
-        json.push(byte);
+    }
+
+    #[test]
+    fn rows_know_their_id_time_and_place() {
+        let page = decode_as(
+            "charges",
+            r#"{"has_more":true,"extra":{"data":[1]},"data":[{"created":-5,"object":"charge","id":"b"},
+                {"id":"a","livemode":false,"object":"charge","created":9223372036854775807}],"object":"list"} "#,
+        )
+        .unwrap();
+        let facts: Vec<_> = page.rows.iter().map(|row| (row.id.as_str(), row.created)).collect();
+        assert_eq!(facts, [("b", Some(-5)), ("a", Some(i64::MAX))]);
+        assert_eq!((page.span(0), page.span(1)), (0..41, 41..page.json.len()));
+        assert!(page.has_more);
+    }
+
+    #[test]
+    fn keys_and_ids_may_be_written_with_escapes() {
+        let page = decode_as(
+            "charges",
+            r#"{"\u006fbject":"l\u0069st","d\u0061ta":[{"i\u0064":"ch\u005f1\u00e9","object":"\u0063harge","created":1}],
+                "\u0068as_more":false}"#,
+        )
+        .unwrap();
+        assert_eq!(page.rows[0].id, "ch_1\u{e9}");
+        assert!(texts(&page)[0].starts_with(r#"{"i\u0064":"#));
+    }
+
+    #[test]
+    fn of_equal_keys_the_last_counts() {
+        let page = decode_as(
+            "charges",
+            r#"{"object":"x","data":[{"id":"a","object":"charge","created":1}],"has_more":0,"object":"list",
+                "has_more":true,
+                "data":[{"id":1,"object":7,"created":1.5,"id":"b","object":"charge","created":2}]}"#,
+        )
+        .unwrap();
+        assert_eq!((page.rows.len(), page.rows[0].id.as_str(), page.rows[0].created), (1, "b", Some(2)));
+    }
+
+    #[test]
+    fn keys_inside_an_object_are_not_its_own() {
+        let page = charges(&charge(r#", "inner": {"id": 5, "object": "x", "created": "y"}"#)).unwrap();
+        assert_eq!((page.rows[0].id.as_str(), page.rows[0].created), ("ch_1", Some(7)));
+    }
+
+    #[test]
+    fn only_an_optional_time_may_be_missing() {
+        let list = |members: &str| {
+            format!(r#"{{"object":"list","has_more":false,"data":[{{"id":"a","object":"account"{members}}}]}}"#)
+        };
+        for (members, created) in [("", None), (r#","created":null"#, None), (r#","created":3"#, Some(3))] {
+            assert_eq!(decode_as("accounts", &list(members)).unwrap().rows[0].created, created);
+        }
+        let fault = decode_as("accounts", &list(r#","created":"3""#)).unwrap_err().fault;
+        assert_eq!(fault, Fault::TimeNotAnInteger("created"));
+    }
+
+    #[test]
+    fn an_empty_list_is_a_page() {
+        for data in ["[]", "[\n  ]"] {
+            let page = decode_as("charges", &format!(r#"{{"object":"list","data":{data},"has_more":false}}"#)).unwrap();
+            assert_eq!((page.json.len(), page.rows.len(), page.has_more), (0, 0, false));
+        }
+    }
+
+    #[test]
+    fn dropped_rows_take_their_text_along() {
+        let element = |id: &str| format!(r#"{{"id":"{id}","object":"charge","created":1}}"#);
+        let ids = ["a", "bb", "ccc", "dddd"];
+        let whole = charges(&ids.map(element).join(",")).unwrap();
+        for kept in 0..16 {
+            let is_kept = |id: &str| kept >> (id.len() - 1) & 1 == 1;
+            let mut page = whole.clone();
+            page.retain(|row| is_kept(&row.id));
+            let expected: Vec<_> = ids.into_iter().filter(|id| is_kept(id)).map(element).collect();
+            assert_eq!(texts(&page), expected);
+            assert_eq!(page.json.len(), expected.concat().len());
+        }
+    }
+
+    #[test]
+    fn values_nest_128_levels_and_no_more() {
+        // The list, its data and the charge are three of them.
+        for (levels, fits) in [(125, true), (126, false)] {
+            for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"{"a": "#, "}")] {
+                let value = format!("{}1{}", open.repeat(levels), close.repeat(levels));
+                let answer = charges(&charge(&format!(r#","deep":{value}"#)));
+                assert_eq!(answer.map_err(|error| error.fault).err(), (!fits).then_some(Fault::TooDeep));
+            }
+        }
+    }
+
+    #[test]
+    fn every_fault_of_an_answer_is_told_with_its_place() {
+        let list = |found: Option<&str>| Fault::NotAList(found.map(str::to_owned));
+        for (body, fault, at) in [
+            ("", Fault::Truncated, 0),
+            (" \n", Fault::Truncated, 2),
+            ("<html>", Fault::NotJson, 0),
+            ("\u{feff}{}", Fault::NotJson, 0),
+            ("upstream error", Fault::NotJson, 0),
+            (" []", Fault::NotAnObject, 1),
+            ("\"list\"", Fault::NotAnObject, 0),
+            ("{", Fault::Truncated, 1),
+            (r#"{"error":{}}"#, list(None), 0),
+            (r#"{"object":"search","data":[],"has_more":true}"#, list(Some("search")), 10),
+            (r#"{"object":1,"data":[],"has_more":true}"#, list(None), 10),
+            (r#"{"object":"list","has_more":true}"#, Fault::NoData, 0),
+            (r#"{"object":"list","data":{},"has_more":true}"#, Fault::NoData, 0),
+            (r#"{"object":"list","data":[]}"#, Fault::NoHasMore, 0),
+            (r#"{"object":"list","data":[],"has_more":null}"#, Fault::NoHasMore, 0),
+            (r#"{"object":"list","data":[],"has_more":true}}"#, Fault::DataAfterEnd, 43),
+            (r#"{"a":1,}"#, Fault::Syntax(Expected::Key), 7),
+            (r#"{,"a":1}"#, Fault::Syntax(Expected::Key), 1),
+            (r#"{"data":[,]}"#, Fault::Syntax(Expected::Value), 9),
+        ] {
+            let error = decode_as("charges", body).unwrap_err();
+            assert_eq!((error.fault, error.at), (fault, at), "{body}");
+        }
+        let error = decode(b"{\"a\":\"\xff\"}", by_name("charges").unwrap()).unwrap_err();
+        assert_eq!((error.fault, error.at), (Fault::NotUtf8, 6));
+    }
+
+    #[test]
+    fn every_fault_of_an_element_is_told_with_its_place() {
+        let other = |found: Option<&str>| Fault::OtherObject { expected: "charge", found: found.map(str::to_owned) };
+        let no_integer = Fault::TimeNotAnInteger("created");
+        let syntax = Fault::Syntax;
+        let before = r#"{"object":"list","has_more":false,"data":["#;
+        for (element, fault, at) in [
+            ("1", Fault::ElementNotAnObject, 0),
+            (r#"{"object":"charge","created":1}"#, Fault::NoId, 0),
+            (r#"{"id":"","object":"charge","created":1}"#, Fault::NoId, 6),
+            (r#"{"id":7,"object":"charge","created":1}"#, Fault::NoId, 6),
+            (r#"{"id":"\ud800","object":"charge","created":1}"#, Fault::NoId, 6),
+            (r#"{"id":"a","created":1}"#, other(None), 0),
+            (r#"{"id":"a","object":"refund"}"#, other(Some("refund")), 19),
+            (r#"{"id":"a","object":"charge"}"#, Fault::NoTime("created"), 0),
+            (r#"{"created":null,"id":"a","object":"charge"}"#, Fault::NoTime("created"), 11),
+            (r#"{"created":1.0,"id":"a","object":"charge"}"#, no_integer.clone(), 11),
+            (r#"{"created":1e3,"id":"a","object":"charge"}"#, no_integer.clone(), 11),
+            (r#"{"created":{},"id":"a","object":"charge"}"#, no_integer.clone(), 11),
+            (r#"{"created":9223372036854775808,"id":"a","object":"charge"}"#, no_integer, 11),
+            (r#"{"a" 1}"#, syntax(Expected::Colon), 5),
+            (r#"{"a":}"#, syntax(Expected::Value), 5),
+            (r#"{"a":nul}"#, syntax(Expected::Value), 5),
+            (r#"{"a": falsy,"b":1}"#, syntax(Expected::Value), 6),
+            (r#"{"a":1 "b":2}"#, syntax(Expected::CommaOrEnd), 7),
+            (r#"{"a":01}"#, syntax(Expected::CommaOrEnd), 6),
+            (r#"{"a": 01,"b":1}"#, syntax(Expected::CommaOrEnd), 7),
+            (r#"{"a":[1}"#, syntax(Expected::CommaOrEnd), 7),
+            (r#"{"a":1.}"#, syntax(Expected::Digit), 7),
+            (r#"{"a":-}"#, syntax(Expected::Digit), 6),
+            (r#"{"a":1e+}"#, syntax(Expected::Digit), 8),
+            (r#"{"a":"\x"}"#, syntax(Expected::Escape), 7),
+            (r#"{"a":"\u00g0"}"#, syntax(Expected::Escape), 10),
+            ("{\"a\":\"\n\"}", syntax(Expected::EscapedControl), 6),
+        ] {
+            let error = decode_as("charges", &format!("{before}{element}]}}")).unwrap_err();
+            assert_eq!(error, PageError { fault, at: before.len() + at, element: Some(0) }, "{element}");
+        }
+    }
+
+    #[test]
+    fn a_body_cut_anywhere_is_told_as_cut() {
+        let whole = format!(
+            "{{ \"object\" : \"list\", \"data\": [{}], \"has_more\": true, \"url\": \"\u{e9}\\u00e9\"}}",
+            charge(r#", "a": [-1.5e+7, null, {"b": false}], "metadata": {}"#)
+        );
+        for end in 0..whole.len() {
+            let error = decode(&whole.as_bytes()[..end], by_name("charges").unwrap()).unwrap_err();
+            assert!(error.is_truncated(), "{end}: {error}");
+        }
+        assert!(decode_as("charges", &whole).is_ok());
+    }
+
+    #[test]
+    fn messages_carry_nothing_of_the_payload_but_the_name_of_the_object() {
+        let error = charges(r#"{"id":"secret","object":"a\u001bb","created":1}"#).unwrap_err();
+        let expected = "an object of the list is no 'charge' but 'a\\u{1b}b' (byte 52, element 0)";
+        assert_eq!(error.to_string(), expected);
     }
 }

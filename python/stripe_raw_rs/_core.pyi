@@ -138,8 +138,8 @@ LAYOUT_VERSION: str
 class History:
     """What the checkpoint table says of one entity: folded from its events, in any order."""
 
-    def __new__(cls, entity: str, account: str | None, lifecycle: _ArrowStream) -> Self:
-        """`lifecycle`: all events of the entity and account but PAGE_COMMITTED."""
+    def __new__(cls, entity: str, account: str | None = None, lifecycle: _ArrowStream | None = None) -> Self:
+        """`lifecycle`: all events of the entity and account but PAGE_COMMITTED; None where it never ran."""
 
     def add_pages(self, pages: _ArrowStream) -> None:
         """The PAGE_COMMITTED events of the run `run_id`."""

@@ -36,8 +36,9 @@ def demo(lake: str | Path, *, say: Callable[[str], None]) -> None:
         _land(folder, stripe, say)
     table = folder / "stripe_charges_raw"
     say(
-        "\nquery it:\n"
-        f"""  duckdb   FROM delta_scan('{table}') SELECT _raw_json->>'$.currency', count(*) GROUP BY 1\n"""
+        "\nquery it:\n"  # noqa: S608 - printed, not executed
+        f"""  duckdb   charges = DeltaTable("{table}").to_pyarrow_dataset(); """
+        f"""duckdb.sql("SELECT _raw_json->>'$.currency', count(*) FROM charges GROUP BY 1")\n"""
         f"""  polars   pl.scan_delta("{table}").select("_stripe_id", "_stripe_created_at").collect()\n"""
         f"""  pyspark  spark.read.format("delta").load("{table}").createOrReplaceTempView("charges")"""
     )

@@ -131,13 +131,10 @@ def _ingest_entity(job: _Job, entity: Entity) -> EntityResult:
                 _attempt(job, entity, runs)
             except FencedError as fenced:  # noqa: PERF203 - at most two rounds
                 raise _naming_the_winner(job, entity, fenced) from fenced
-    except BaseException as caught:  # whatever happens to one entity must not stop the others
+    except BaseException as caught:  # noqa: BLE001 - whatever happens to one entity must not stop the others
         error = caught
-        level = logging.WARNING if isinstance(caught, InterruptedRunError) else logging.ERROR
-        logger.log(level, "%s: %s", entity.name, error_line(caught), extra={"fields": {"entity": entity.name}})
-        logger.debug("%s: traceback", entity.name, exc_info=caught)
     done = [run.progress() for run in runs]
-    return EntityResult(
+    result = EntityResult(
         entity=entity.name,
         run_id=runs[-1].run_id if runs else None,
         pages=sum(progress.pages for progress in done),
@@ -149,6 +146,11 @@ def _ingest_entity(job: _Job, entity: Entity) -> EntityResult:
         watermark=done[-1].newest if done else None,
         error=error,
     )
+    if error is not None:
+        level = logging.WARNING if isinstance(error, InterruptedRunError) else logging.ERROR
+        logger.log(level, "%s", result.message, extra={"fields": {"entity": entity.name}})
+        logger.debug("%s: traceback", entity.name, exc_info=error)
+    return result
 
 
 def _attempt(job: _Job, entity: Entity, runs: list[Run]) -> None:

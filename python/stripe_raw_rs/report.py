@@ -64,8 +64,11 @@ class EntityResult:
 
     @property
     def message(self) -> str | None:
-        """One line on what went wrong."""
-        return None if self.error is None else error_line(self.error)
+        """One line on what went wrong, the entity's name first."""
+        if self.error is None:
+            return None
+        line = error_line(self.error)
+        return line if line.startswith(f"{self.entity}: ") else f"{self.entity}: {line}"
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
@@ -108,9 +111,7 @@ class Report:
             return
         wrong = [result for result in self.entities if result.error is not None]
         first = next(result for result in wrong if result.exit_code == self.exit_code)
-        lines = "; ".join(
-            f"{result.entity}: {result.message}" for result in (first, *(r for r in wrong if r is not first))
-        )
+        lines = "; ".join(result.message or "" for result in (first, *(r for r in wrong if r is not first)))
         kind = type(first.error) if isinstance(first.error, StripeRawError) else StripeRawError
         fields = {name: getattr(first.error, name, None) for name in ("status", "code", "request_id")}
         raise kind(lines, **fields) from first.error
@@ -126,15 +127,13 @@ class Report:
 
     def __str__(self) -> str:
         """Show the summary table, and one line for each thing that went wrong."""
-        wrong = [f"{result.entity}: {result.message}" for result in self.entities if result.error is not None]
+        wrong = [result.message for result in self.entities if result.message is not None]
         return "\n".join([text_table(_HEADINGS, [result.cells() for result in self.entities]), *wrong])
 
     def _repr_html_(self) -> str:
         rows = [_HEADINGS, *(result.cells() for result in self.entities)]
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        wrong = "".join(
-            f"<p>{html.escape(f'{r.entity}: {r.message}')}</p>" for r in self.entities if r.error is not None
-        )
+        wrong = "".join(f"<p>{html.escape(r.message)}</p>" for r in self.entities if r.message is not None)
         return f"<p>{html.escape(self.lake)}</p><table>{body}</table>{wrong}"
 
 

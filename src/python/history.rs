@@ -31,11 +31,17 @@ impl History {
 #[pymethods]
 impl History {
     #[new]
-    fn new(py: Python<'_>, entity: &str, account: Option<String>, lifecycle: PyRecordBatchReader) -> PyResult<Self> {
+    #[pyo3(signature = (entity, account = None, lifecycle = None))]
+    fn new(
+        py: Python<'_>,
+        entity: &str,
+        account: Option<String>,
+        lifecycle: Option<PyRecordBatchReader>,
+    ) -> PyResult<Self> {
         let entity =
             entities::by_name(entity).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(entity))))?;
         let mut history = Self { entity, folded: checkpoint::History::default(), account };
-        history.extend(py, lifecycle)?;
+        lifecycle.map_or(Ok(()), |events| history.extend(py, events))?;
         Ok(history)
     }
 

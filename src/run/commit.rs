@@ -236,7 +236,7 @@ fn page_event(fetched: &Fetched, page_number: i64) -> PageEvent {
         has_more: fetched.page.has_more,
         min_created: rows.iter().filter_map(|row| row.created).min(),
         max_created: rows.iter().filter_map(|row| row.created).max(),
-        rows_digest: rows_digest(hashes.iter().map(String::as_str)),
+        rows_digest: rows_digest(&hashes),
         recovered: false,
         http_status: i64::from(fetched.http_status),
         request_id: fetched.request_id.clone(),

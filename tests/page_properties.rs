@@ -1,0 +1,310 @@
+//! What holds of every page, over generated ones: `page::decode` against serde_json's parser and a minifier that
+//! looks at one byte at a time.
+
+use proptest::prelude::*;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use stripe_raw_rs::entities::{Entity, by_name};
+use stripe_raw_rs::page::{Fault, Page, Row, decode};
+
+#[path = "bench/charges.rs"]
+mod charges;
+
+fn entity() -> &'static Entity {
+    by_name("charges").expect("a list of Stripe's")
+}
+
+/// The same as `decode`, as simple as can be; only whether there is a page is told, not why there is none.
+mod oracle {
+    use super::*;
+
+    /// An object's members in order, duplicates and all.
+    struct Members<'body>(Vec<(String, &'body RawValue)>);
+
+    impl<'body> Members<'body> {
+        fn last<T: Deserialize<'body>>(&self, key: &str) -> Option<T> {
+            let (_, value) = self.0.iter().rev().find(|(name, _)| name == key)?;
+            serde_json::from_str(value.get()).ok()
+        }
+    }
+
+    impl<'body> Deserialize<'body> for Members<'body> {
+        fn deserialize<D: Deserializer<'body>>(deserializer: D) -> Result<Self, D::Error> {
+            struct InOrder;
+            impl<'body> Visitor<'body> for InOrder {
+                type Value = Members<'body>;
+
+                fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    formatter.write_str("an object")
+                }
+
+                fn visit_map<A: MapAccess<'body>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                    let mut members = Vec::new();
+                    while let Some(member) = map.next_entry()? {
+                        members.push(member);
+                    }
+                    Ok(Members(members))
+                }
+            }
+            deserializer.deserialize_map(InOrder)
+        }
+    }
+
+    pub(super) fn decode(body: &[u8], entity: &Entity) -> Option<Page> {
+        let list: Members<'_> = serde_json::from_slice(body).ok()?;
+        let data: Vec<&RawValue> = list.last("data")?;
+        let mut page = Page { json: Vec::new(), rows: Vec::new(), has_more: list.last("has_more")? };
+        for element in data {
+            let object: Members<'_> = serde_json::from_str(element.get()).ok()?;
+            let id: String = object.last("id")?;
+            let text = minified(element.get().as_bytes());
+            page.json.extend(&text);
+            let (end, created) = (page.json.len(), Some(object.last(entity.time.field())?));
+            let is_ours = object.last::<String>("object")? == entity.object && !id.is_empty();
+            page.rows.push(is_ours.then(|| Row { end, id, created, sha256: Sha256::digest(text).into() })?);
+        }
+        (list.last::<String>("object")? == "list").then_some(page)
+    }
+
+    pub(super) fn minified(text: &[u8]) -> Vec<u8> {
+        let (mut in_string, mut is_escaped) = (false, false);
+        let is_kept = |byte: &u8| {
+            if in_string {
+                in_string = is_escaped || *byte != b'"';
+                is_escaped = !is_escaped && *byte == b'\\';
+                return true;
+            }
+            in_string = *byte == b'"';
+            !byte.is_ascii_whitespace()
+        };
+        text.iter().copied().filter(is_kept).collect()
+    }
+}
+
+/// JSON with the whitespace between its tokens still to be chosen: each may be followed by some.
+type Tokens = Vec<String>;
+
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<i64>().prop_map(|number| number.to_string()),
+        (0..2000_u32).prop_map(|number| number.to_string()),
+        "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?",
+        Just("9".repeat(400)),
+    ]
+}
+
+fn string() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        4 => "[ -!#-\\[\\]-~]{0,12}",
+        1 => "[ -!#-\\[\\]-~]{20,70}",
+        1 => "[\u{80}-\u{10ffff}]{1,4}",
+        1 => Just("\u{7f}".to_owned()),
+        1 => "\\\\[\"\\\\/bfnrt]",
+        1 => "\\\\u[0-9a-fA-F]{4}",
+        1 => Just("\\ud800".to_owned()),
+    ];
+    proptest::collection::vec(piece, 0..4).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+}
+
+fn scalar() -> impl Strategy<Value = String> {
+    prop_oneof![number(), string(), "null|true|false"]
+}
+
+fn joined(items: Vec<Tokens>, open: &str, close: &str) -> Tokens {
+    let mut tokens = vec![open.to_owned()];
+    for (position, item) in items.into_iter().enumerate() {
+        if position > 0 {
+            tokens.push(",".to_owned());
+        }
+        tokens.extend(item);
+    }
+    tokens.push(close.to_owned());
+    tokens
+}
+
+fn object(members: Vec<(String, Tokens)>) -> Tokens {
+    let member = |(key, value): (String, Tokens)| [vec![key, ":".to_owned()], value].concat();
+    joined(members.into_iter().map(member).collect(), "{", "}")
+}
+
+fn value() -> impl Strategy<Value = Tokens> {
+    let key = prop_oneof![string(), Just("\"a\"".to_owned()), Just("\"id\"".to_owned())];
+    scalar().prop_map(|scalar| vec![scalar]).prop_recursive(6, 40, 6, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(|items| joined(items, "[", "]")),
+            proptest::collection::vec((key.clone(), inner), 0..6).prop_map(object),
+        ]
+    })
+}
+
+/// A charge with members of any kind between those that matter. Their keys are no broken text: serde_json, against
+/// which the page is held, would have none of it.
+fn charge() -> impl Strategy<Value = Tokens> {
+    let members = proptest::collection::vec(("\"[a-z_]{1,40}\"|\"\\\\u00e9\"|\"\u{e9}\"", value()), 0..8);
+    (members, "[a-z]{1,40}", any::<i64>()).prop_flat_map(|(mut members, id, created)| {
+        members.push(("\"id\"".to_owned(), vec![format!("\"{id}\"")]));
+        members.push(("\"object\"".to_owned(), vec!["\"charge\"".to_owned()]));
+        members.push(("\"created\"".to_owned(), vec![created.to_string()]));
+        // A generated member of the same name may stand before the one that counts, but not behind.
+        members.retain({
+            let mut left = members.len();
+            move |(key, _)| {
+                left -= 1;
+                left < 3 || !matches!(key.as_str(), "\"id\"" | "\"object\"" | "\"created\"")
+            }
+        });
+        Just(members).prop_shuffle().prop_map(object)
+    })
+}
+
+fn list() -> impl Strategy<Value = (Vec<Tokens>, Tokens)> {
+    (proptest::collection::vec(charge(), 0..4), value(), any::<bool>()).prop_flat_map(|(charges, other, has_more)| {
+        let member = |key: &str, value: Tokens| (format!("\"{key}\""), value);
+        let members = vec![
+            member("object", vec!["\"list\"".to_owned()]),
+            member("data", joined(charges.clone(), "[", "]")),
+            member("has_more", vec![has_more.to_string()]),
+            member("other", other),
+        ];
+        (Just(charges), Just(members).prop_shuffle().prop_map(object))
+    })
+}
+
+/// How whitespace is chosen.
+#[derive(Debug, Clone)]
+enum Space {
+    None,
+    Pretty,
+    Any(Vec<String>),
+}
+
+fn space() -> impl Strategy<Value = Space> {
+    prop_oneof![
+        Just(Space::None),
+        Just(Space::Pretty),
+        proptest::collection::vec("[ \n\r\t]{0,3}| {10,40}", 1..30).prop_map(Space::Any),
+    ]
+}
+
+fn printed(tokens: &Tokens, space: &Space) -> Vec<u8> {
+    let mut text = String::new();
+    let mut depth = 0_usize;
+    for (position, token) in tokens.iter().enumerate() {
+        match token.as_str() {
+            "{" | "[" => depth += 1,
+            "}" | "]" => depth -= 1,
+            _ => {}
+        }
+        match space {
+            Space::None => text.push_str(token),
+            Space::Any(choices) => text.extend([choices[position % choices.len()].as_str(), token]),
+            Space::Pretty => {
+                if matches!(token.as_str(), "}" | "]") {
+                    text.extend(["\n", &"  ".repeat(depth)]);
+                }
+                text.push_str(token);
+                match token.as_str() {
+                    ":" => text.push(' '),
+                    "{" | "[" | "," => text.extend(["\n", &"  ".repeat(depth)]),
+                    _ => {}
+                }
+            }
+        }
+    }
+    text.into_bytes()
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Replace(u8),
+    Insert(u8),
+    Delete,
+    Cut,
+}
+
+fn changed(mut body: Vec<u8>, at: usize, change: &Change) -> Vec<u8> {
+    match change {
+        Change::Replace(byte) => body[at] = *byte,
+        Change::Insert(byte) => body.insert(at, *byte),
+        Change::Delete => drop(body.remove(at)),
+        Change::Cut => body.truncate(at),
+    }
+    body
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let byte = || prop_oneof![proptest::sample::select(b" \n\t\"\\{}[]:,-+.019eEu\0".to_vec()), any::<u8>()];
+    prop_oneof![
+        byte().prop_map(Change::Replace),
+        byte().prop_map(Change::Insert),
+        Just(Change::Delete),
+        Just(Change::Cut)
+    ]
+}
+
+/// The same page, or none from both; depth is the one thing in which they may differ.
+fn agrees(body: &[u8]) -> Result<(), TestCaseError> {
+    match decode(body, entity()) {
+        Err(error) if error.fault == Fault::TooDeep => {}
+        Err(error) => prop_assert_eq!(oracle::decode(body, entity()), None, "{}", error),
+        Ok(page) => prop_assert_eq!(oracle::decode(body, entity()), Some(page)),
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn objects_are_kept_whole_whatever_they_hold((charges, list) in list(), space in space()) {
+        let body = printed(&list, &space);
+        let page = decode(&body, entity()).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(page.rows.len(), charges.len());
+        for (row, charge) in charges.iter().enumerate() {
+            prop_assert_eq!(String::from_utf8_lossy(page.text(row)), charge.concat());
+            prop_assert_eq!(oracle::minified(&printed(charge, &space)), page.text(row));
+        }
+        agrees(&body)?;
+    }
+
+    #[test]
+    fn a_changed_page_is_accepted_just_when_serde_json_accepts_it(
+        (_, list) in list(),
+        space in space(),
+        at in any::<proptest::sample::Index>(),
+        change in change(),
+    ) {
+        let body = printed(&list, &space);
+        let at = at.index(body.len());
+        agrees(&changed(body, at, &change))?;
+    }
+
+    #[test]
+    fn a_list_cut_short_is_told_as_cut((_, list) in list(), space in space(), at in any::<proptest::sample::Index>()) {
+        let body = printed(&list, &space);
+        let error = decode(&body[..at.index(body.trim_ascii_end().len())], entity()).expect_err("half a list");
+        prop_assert!(error.is_truncated(), "{}", error);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200), is_inside in any::<bool>()) {
+        let before: &[u8] = if is_inside { br#"{"object": "list", "data": [{"id": "#  } else { b"" };
+        agrees(&[before, &body].concat())?;
+    }
+}
+
+/// Every byte of a charge as Stripe prints it, for that is what the fast path was made for.
+#[test]
+fn a_changed_page_of_stripes_is_accepted_just_when_serde_json_accepts_it() {
+    let body = charges::page(1);
+    let changes: Vec<_> =
+        b" \n\"\\{]:,-0e\0\x80".iter().flat_map(|byte| [Change::Replace(*byte), Change::Insert(*byte)]).collect();
+    for at in 0..body.len() {
+        // One after the other all changes get their turn at every kind of place; a deleted byte is missed everywhere.
+        for change in [&changes[at % changes.len()], &changes[(at * 7 + at / 7) % changes.len()], &Change::Delete] {
+            let body = changed(body.clone(), at, change);
+            if let Err(error) = agrees(&body) {
+                panic!("{change:?} at {at}: {error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+"""`verify` finds whatever other hands did to the tables, and explains it by run, page and request."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from stripe_raw_rs import ingest
+from stripe_raw_rs.exceptions import StripeRawError
+from stripe_raw_rs.verify import verify
+from tests.conftest import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from stripe_raw_rs.simulator import StripeSimulator
+
+
+@pytest.fixture
+def whole(lake: Path, stripe: StripeSimulator) -> Path:
+    for _ in range(2):
+        ingest(
+            lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges", commit_interval_seconds=0
+        ).raise_for_status()
+        stripe.add("charges", 3)
+    return lake
+
+
+def tamper(lake: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write a table anew, changed, with its properties: what no append-only writer would do."""
+    place = lake / name
+    old = DeltaTable(place)
+    rows = old.to_pyarrow_table()
+    configuration: dict[str, Any] = {**old.metadata().configuration, "delta.appendOnly": "false"}
+    schema = old.schema()
+    shutil.rmtree(place)
+    DeltaTable.create(place, schema, configuration=configuration, raise_if_key_not_exists=False)
+    write_deltalake(place, change(rows).select([field.name for field in schema.fields]), mode="append")
+
+
+def findings(lake: Path) -> str:
+    said: list[str] = []
+    with pytest.raises(StripeRawError) as raised:
+        verify(lake, say=said.append)
+    assert raised.value.exit_code == 1
+    return "\n".join(said)
+
+
+def with_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    return rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
+
+
+RAW = "stripe_charges_raw"
+CHECKPOINTS = "stripe_ingestion_checkpoints"
+
+
+def test_a_lake_as_it_was_written_has_no_findings(whole: Path) -> None:
+    said: list[str] = []
+    verify(whole, say=said.append)
+    assert said[-1] == "no findings"
+
+
+def test_an_altered_payload_is_found(whole: Path) -> None:
+    def alter(rows: pa.Table) -> pa.Table:
+        payloads = rows["_raw_json"].to_pylist()
+        payloads[5] = payloads[5].replace("charge", "chargE", 1)
+        return with_column(rows, "_raw_json", pa.array(payloads))
+
+    tamper(whole, RAW, alter)
+    said = findings(whole)
+    assert "does not have the hash" in said
+    assert "request req_" in said
+
+
+def test_an_altered_payload_with_a_hash_that_fits_is_found(whole: Path) -> None:
+    import hashlib  # noqa: PLC0415 - only the forger needs it
+
+    def alter(rows: pa.Table) -> pa.Table:
+        payloads = rows["_raw_json"].to_pylist()
+        hashes = rows["_payload_sha256"].to_pylist()
+        payloads[5] = payloads[5].replace("charge", "chargE", 1)
+        hashes[5] = hashlib.sha256(payloads[5].encode()).hexdigest()
+        rows = with_column(rows, "_raw_json", pa.array(payloads))
+        return with_column(rows, "_payload_sha256", pa.array(hashes))
+
+    tamper(whole, RAW, alter)
+    assert "rows were changed or moved" in findings(whole)
+
+
+@pytest.mark.parametrize("row", [0, 50, 99])
+def test_a_missing_row_is_found(whole: Path, row: int) -> None:
+    def remove(rows: pa.Table) -> pa.Table:
+        first = pc.and_(pc.equal(rows["_page_number"], 2), pc.equal(rows["_page_row"], row))
+        return rows.filter(pc.invert(first))
+
+    tamper(whole, RAW, remove)
+    assert "promises" in findings(whole)
+
+
+def test_a_missing_page_is_found(whole: Path) -> None:
+    tamper(whole, RAW, lambda rows: rows.filter(pc.not_equal(rows["_page_number"], 3)))
+    assert "the table has 0" in findings(whole)
+
+
+def test_a_row_that_is_there_twice_is_found(whole: Path) -> None:
+    tamper(whole, RAW, lambda rows: pa.concat_tables([rows, rows.slice(7, 1)]))
+    assert "is there twice" in findings(whole)
+
+
+@pytest.mark.parametrize("page", [1, 3, 7])
+def test_a_missing_event_is_found(whole: Path, page: int) -> None:
+    def remove(events: pa.Table) -> pa.Table:
+        first = pc.equal(events["epoch"], 1)
+        return events.filter(pc.invert(pc.fill_null(pc.and_(first, pc.equal(events["page_number"], page)), False)))  # noqa: FBT003
+
+    tamper(whole, CHECKPOINTS, remove)
+    said = findings(whole)
+    assert "no event tells of the page" in said
+
+
+def test_a_run_without_events_is_found(whole: Path) -> None:
+    tamper(whole, CHECKPOINTS, lambda events: events.filter(pc.not_equal(events["epoch"], 1)))
+    assert "events were removed" in findings(whole)
+
+
+def test_an_event_that_is_there_twice_is_found(whole: Path) -> None:
+    tamper(whole, CHECKPOINTS, lambda events: pa.concat_tables([events, events]))
+    said = findings(whole)
+    assert "more than one PAGE_COMMITTED" in said
+    assert "more than one RUN_COMPLETED" in said
+    assert "2 RUN_STARTED" in said
+
+
+def test_a_watermark_that_goes_back_is_found(whole: Path) -> None:
+    def lower(events: pa.Table) -> pa.Table:
+        seen = events["max_created_seen"].to_pylist()
+        last = [
+            epoch == 2 and kind == "RUN_COMPLETED"
+            for epoch, kind in zip(events["epoch"].to_pylist(), events["event_type"].to_pylist(), strict=True)
+        ]
+        changed = [1 if at else value for at, value in zip(last, seen, strict=True)]
+        return with_column(events, "max_created_seen", pa.array(changed, pa.int64()))
+
+    tamper(whole, CHECKPOINTS, lower)
+    assert "older than the run before" in findings(whole)
+
+
+def test_a_raw_table_that_is_gone_is_found(whole: Path) -> None:
+    shutil.rmtree(whole / RAW)
+    with pytest.raises(StripeRawError):
+        verify(whole, say=lambda _line: None)

@@ -1,0 +1,152 @@
+"""Which window a run reads, and what the options say about it."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stripe_raw_rs import UsageError, ingest
+from stripe_raw_rs.simulator import StripeSimulator
+from stripe_raw_rs.verify import verify
+from tests.conftest import KEY, assert_whole, events, landed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stripe_raw_rs import Report
+
+
+def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
+    report = ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **{"entities": "charges", **options})
+    report.raise_for_status()
+    return report
+
+
+def runs_of(lake: Path, entity: str = "charges") -> list[str]:
+    found = landed(lake, entity, "DISTINCT _ingest_run_id").column(0).to_pylist()
+    return sorted(found)
+
+
+def asked(stripe: StripeSimulator) -> list[str]:
+    return [path for _, path, _ in stripe.request_log() if path.startswith("/v1/charges")]
+
+
+def test_the_first_run_begins_at_start_and_no_later_one_reaches_below(lake: Path, stripe: StripeSimulator) -> None:
+    ids = stripe.ids("charges")
+    start = stripe.created("charges", ids[300])
+    assert start is not None
+    expected = {one for one in ids if (stripe.created("charges", one) or 0) >= start}
+    land(lake, stripe, start=start)
+    assert set(landed(lake, "charges", "_stripe_id").column(0).to_pylist()) == expected
+    land(lake, stripe, start=start - 1_000_000, lookback_seconds=300_000_000)
+    assert set(landed(lake, "charges", "_stripe_id").column(0).to_pylist()) == expected
+    verify(lake, say=lambda _line: None)
+
+
+def test_the_next_run_looks_back_from_the_newest_object(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe)
+    newest = stripe.created("charges", stripe.ids("charges")[0])
+    assert newest is not None
+    land(lake, stripe, lookback_seconds=7_200)
+    assert f"created%5Bgte%5D={newest - 7_200}" in asked(stripe)[-1].replace("[", "%5B").replace("]", "%5D")
+
+
+def test_a_late_object_inside_the_lookback_is_landed(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe)
+    newest = stripe.created("charges", stripe.ids("charges")[0])
+    assert newest is not None
+    (late,) = stripe.add("charges", 1, created=newest - 600)
+    land(lake, stripe)
+    assert late in landed(lake, "charges", "_stripe_id").column(0).to_pylist()
+    assert_whole(lake, stripe, "charges")
+
+
+def test_from_scratch_lands_everything_again(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe)
+    land(lake, stripe, give_up="scratch")
+    rows = landed(lake, "charges", "_stripe_id").column(0).to_pylist()
+    assert len(rows) == 2 * len(stripe.ids("charges"))
+    assert len(runs_of(lake)) == 2
+    (reset,) = events(lake, "error_class = 'Reset'")
+    assert reset["event_type"] == "RUN_FAILED"
+    verify(lake, say=lambda _line: None)
+
+
+def test_restart_run_gives_up_what_was_begun(lake: Path, stripe: StripeSimulator) -> None:
+    stripe.set_faults("status=403@charges:n4")
+    report = ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges", commit_interval_seconds=0)
+    assert report.exit_code == 1
+    stripe.reset_faults()
+    land(lake, stripe, give_up="restart")
+    (abandoned,) = events(lake, "error_class = 'Abandoned'")
+    complete = events(lake, "event_type = 'RUN_COMPLETED'")
+    assert [event["run_id"] == abandoned["run_id"] for event in complete] == [False]
+    assert_whole(lake, stripe, "charges")
+    verify(lake, say=lambda _line: None)
+
+
+def test_a_resumed_run_keeps_its_api_version(lake: Path, stripe: StripeSimulator) -> None:
+    stripe.set_faults("status=403@charges:n4")
+    options: dict[str, Any] = {"entities": "charges", "commit_interval_seconds": 0}
+    first = "2026-08-26.dahlia"
+    ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, stripe_version=first, **options)
+    stripe.reset_faults()
+    land(lake, stripe)
+    versions = landed(lake, "charges", "DISTINCT _ingest_run_id, _api_version").to_pylist()
+    assert sorted(row["_api_version"] for row in versions) == [first, "2026-09-30.endive"]
+    assert len(runs_of(lake)) == 2
+
+
+def test_two_connected_accounts_share_a_lake(lake: Path, stripe: StripeSimulator) -> None:
+    accounts = [None, "acct_1first", "acct_2second"]
+    for _ in range(2):
+        for account in accounts:
+            land(lake, stripe, stripe_account=account)
+    rows = landed(lake, "charges", "_stripe_account, _stripe_id").to_pylist()
+    for account in accounts:
+        mine = {row["_stripe_id"] for row in rows if row["_stripe_account"] == account}
+        assert mine == set(stripe.ids("charges"))
+    assert len(events(lake, "event_type = 'RUN_COMPLETED'")) == 2 * len(accounts)
+    verify(lake, say=lambda _line: None)
+
+
+def test_all_lists_of_the_registry_land(lake: Path) -> None:
+    with StripeSimulator(objects=400, seed=11) as stripe:
+        report = land(lake, stripe, entities="all")
+        assert len(report.entities) == 42
+        for result in report.entities:
+            assert_whole(lake, stripe, result.entity)
+        # Some accounts have no created, so the list has no window: each run reads it whole.
+        again = land(lake, stripe, entities="all")
+        whole = {result.entity: result.rows for result in again.entities}
+        assert whole["accounts"] == len(stripe.ids("accounts"))
+        missing = landed(lake, "accounts", "_stripe_created_at").column(0).null_count
+        assert missing > 0
+    verify(lake, say=lambda _line: None)
+
+
+def test_a_page_of_another_size_resumes_as_well(lake: Path, stripe: StripeSimulator) -> None:
+    stripe.set_faults("status=403@charges:n4")
+    options: dict[str, Any] = {"entities": "charges", "commit_interval_seconds": 0}
+    ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, page_size=100, **options)
+    stripe.reset_faults()
+    land(lake, stripe, page_size=7)
+    assert_whole(lake, stripe, "charges")
+    verify(lake, say=lambda _line: None)
+
+
+def test_a_start_in_the_future_is_refused(lake: Path, stripe: StripeSimulator) -> None:
+    with pytest.raises(UsageError, match="future"):
+        land(lake, stripe, start=int(time.time()) + 86_400)
+    assert not lake.exists()
+
+
+def test_run_ids_sort_by_time(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe)
+    land(lake, stripe)
+    complete = events(lake, "event_type = 'RUN_COMPLETED'")
+    assert [event["run_id"] for event in complete] == sorted(event["run_id"] for event in complete)
+    assert all(re.fullmatch("[0-9A-HJKMNP-TV-Z]{26}", event["run_id"]) for event in complete)
