@@ -200,6 +200,14 @@ class Commit:
         """User metadata of the commit, as JSON."""
 
     @property
+    def must_be_seen(self) -> bool:
+        """Whether it must be seen in the table before anything else is committed.
+
+        An engine that drops a repeated transaction without a word (Spark) has to be asked; one that refuses it
+        (delta-rs under a compare-and-swap) has told already.
+        """
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory behind the stream."""
 

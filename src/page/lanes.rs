@@ -3,15 +3,15 @@
 //! With SSE2 where the target has it (every x86-64 machine does, so a wheel detects nothing at run time); else with
 //! 64-bit words.
 
-#[cfg(any())]
+#[cfg(target_feature = "sse2")]
 pub(super) use vectors::Lanes;
-#[cfg(not(any()))]
+#[cfg(not(target_feature = "sse2"))]
 pub(super) use words::Lanes;
 
 /// How many bytes [`Lanes`] are. Its masks have one bit for each, the first byte's lowest.
 pub(super) const LANES: usize = 16;
 
-#[cfg(any())]
+#[cfg(target_feature = "sse2")]
 mod vectors {
     use safe_arch::{
         bitor_m128i, cmp_eq_mask_i8_m128i, cmp_lt_mask_i8_m128i, load_unaligned_m128i, m128i, min_u8_m128i,
@@ -69,7 +69,7 @@ mod vectors {
     }
 }
 
-#[cfg(not(any()))]
+#[cfg(any(test, not(target_feature = "sse2")))]
 mod words {
     use super::LANES;
 

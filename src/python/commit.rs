@@ -86,6 +86,11 @@ impl Commit {
     }
 
     #[getter]
+    const fn must_be_seen(&self) -> bool {
+        self.commit.must_be_seen
+    }
+
+    #[getter]
     fn nbytes(&self) -> usize {
         self.commit.batches.iter().map(RecordBatch::get_array_memory_size).sum()
     }

@@ -26,6 +26,13 @@ pub struct Commit {
     pub metadata: String,
     /// What to append; none for a fence.
     pub batches: Vec<RecordBatch>,
+    /// Whether it must be seen in the table before anything else is committed. An engine that drops a repeated
+    /// transaction without a word has to be asked; one that refuses it has told already.
+    ///
+    /// True for the fences and the end, and for events of a page without rows: nothing in the raw table tells of such a
+    /// page, so were its event dropped and a later page appended before the rival's second fence, that page would hang
+    /// in the air.
+    pub must_be_seen: bool,
     /// Its PAGE_COMMITTED events, where it is one of the checkpoint table.
     pub pages: usize,
     /// Rows that those pages hold.
@@ -56,7 +63,7 @@ impl Run {
             settings: self.setting.settings.clone(),
             library_version: self.setting.library_version.clone(),
         };
-        self.events(vec![kind], 0, now)
+        Ok(Commit { must_be_seen: true, ..self.events(vec![kind], 0, now)? })
     }
 
     /// A commit of no rows. Appending it with its transaction identifier fences the raw table.
@@ -65,7 +72,7 @@ impl Run {
     /// Called before [`Run::started`].
     pub fn fence(&mut self) -> Result<Commit> {
         self.step(Stage::Started, Stage::Fenced)?;
-        Ok(self.commit(Vec::new(), 0))
+        Ok(Commit { must_be_seen: true, ..self.commit(Vec::new(), 0) })
     }
 
     /// The next group, if one is due. Calling it again says that the group before has been committed.
@@ -87,6 +94,7 @@ impl Run {
         let mut batches = Vec::with_capacity(count);
         let mut kinds = Vec::with_capacity(count);
         let group: Vec<Fetched> = self.pending.drain(..count).collect();
+        let must_be_seen = group.iter().any(|fetched| fetched.page.rows.is_empty());
         for fetched in group {
             self.pending_bytes -= fetched.page.json.len();
             self.seen = self.seen.max(fetched.seen);
@@ -97,7 +105,7 @@ impl Run {
                 batches.push(self.batch(fetched, page_number, version)?);
             }
         }
-        let checkpoint = self.events(kinds, self.sequence, now)?;
+        let checkpoint = Commit { must_be_seen, ..self.events(kinds, self.sequence, now)? };
         Ok(Some(Group { rows: self.commit(batches, self.sequence), checkpoint, fetched: count }))
     }
 
@@ -144,7 +152,7 @@ impl Run {
             }
             Purpose::New | Purpose::Resume => vec![Kind::Completed],
         };
-        self.events(kinds, self.sequence, now)
+        Ok(Commit { must_be_seen: true, ..self.events(kinds, self.sequence, now)? })
     }
 
     /// RUN_FAILED, with a masked line.
@@ -184,6 +192,7 @@ impl Run {
             nonce: setting.nonce.clone(),
             metadata: metadata.to_string(),
             batches,
+            must_be_seen: false,
             pages: 0,
             rows: 0,
             reached: None,

@@ -86,6 +86,8 @@ pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) clock: Duration,
     pub(crate) requests: usize,
+    /// Whether processes look for what must be seen; without it the protocol is broken.
+    pub(crate) looks: bool,
     /// One request in so many fails; 0 for none.
     pub(crate) faults: u64,
     pub(crate) chance: Chance,
@@ -104,6 +106,7 @@ impl World {
             engine,
             clock: Duration::ZERO,
             requests: 0,
+            looks: true,
             faults: 0,
             chance: Chance::new(seed),
             born: 0,
@@ -220,6 +223,11 @@ fn select(batches: &[RecordBatch], conditions: &[Condition]) -> Vec<RecordBatch>
     selected
 }
 
+/// Appends, and looks where the commit says that it must be seen.
+fn lands(table: &mut Table, engine: Engine, commit: &Commit) -> bool {
+    table.append(engine, commit) && (!commit.must_be_seen || table.holds(commit))
+}
+
 /// What a process does next.
 enum Next {
     Plan,
@@ -318,7 +326,7 @@ impl Process {
                 Ok(Next::AppendFence(self.run().fence()?))
             }
             Next::AppendFence(commit) => {
-                if !world.raw.append(engine, &commit) || !world.raw.holds(&commit) {
+                if !lands(&mut world.raw, engine, &commit) {
                     return Err(self.fenced());
                 }
                 Ok(Next::Recover)
@@ -337,21 +345,24 @@ impl Process {
             }
             Next::Work => self.work(world),
             Next::AppendRows(group) => {
-                if !group.rows.batches.is_empty() && !world.raw.append(engine, &group.rows) {
+                if !group.rows.batches.is_empty() && !lands(&mut world.raw, engine, &group.rows) {
                     return Err(self.fenced());
                 }
                 Ok(Next::AppendCheckpoint(group))
             }
             Next::AppendCheckpoint(group) => {
-                if !world.checkpoints.append(engine, &group.checkpoint) {
+                let landed = if world.looks {
+                    lands(&mut world.checkpoints, engine, &group.checkpoint)
+                } else {
+                    world.checkpoints.append(engine, &group.checkpoint)
+                };
+                if !landed {
                     return Err(self.fenced());
                 }
                 Ok(Next::Work)
             }
             Next::AppendEnd(commit) => {
-                let landed = commit.batches.is_empty()
-                    || (world.checkpoints.append(engine, &commit) && world.checkpoints.holds(&commit));
-                if !landed {
+                if !commit.batches.is_empty() && !lands(&mut world.checkpoints, engine, &commit) {
                     return Err(self.fenced());
                 }
                 if let Some(error) = self.run().error() {
