@@ -31,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use super::audit::{Audit, Finding};
     #[pymodule_export]
-    use super::client::{Client, check_raw_table};
+    use super::client::{Client, check_account, check_raw_table};
     #[pymodule_export]
     use super::commit::{Checkpoint, Commit, Rows};
     #[pymodule_export]

@@ -50,7 +50,7 @@ impl Chain {
     /// The second in which the cursor stands, as far as the pages tell: rows of it may be held already.
     #[must_use]
     pub fn edge(&self) -> Option<i64> {
-        self.last_created.or_else(|| self.cursor.as_ref().and(self.range.lt).map(|top| top - 1))
+        self.last_created.or_else(|| self.cursor.as_ref().and(self.range.lt).map(|top| top.saturating_sub(1)))
     }
 }
 

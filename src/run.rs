@@ -108,6 +108,15 @@ struct Fetched {
     seen: Option<i64>,
 }
 
+/// What a page takes in memory beside its payload, in bytes: nineteen columns and their buffers, however few its rows.
+const PAGE_OVERHEAD: usize = 16 << 10;
+
+/// What a page with a body of that length takes in memory, in bytes, until it is committed.
+#[must_use]
+pub const fn page_bytes(body: usize) -> usize {
+    body + PAGE_OVERHEAD
+}
+
 /// One attempt at one run of one entity.
 #[derive(Debug)]
 pub struct Run {
@@ -123,7 +132,6 @@ pub struct Run {
     retry_at: Option<Duration>,
     retry_reason: String,
     pending: VecDeque<Fetched>,
-    pending_bytes: usize,
     last_commit: Duration,
     /// Whether the buffers are so full that gathering longer makes no sense.
     pressed: bool,
@@ -153,7 +161,6 @@ impl Run {
             retry_at: None,
             retry_reason: String::new(),
             pending: VecDeque::new(),
-            pending_bytes: 0,
             last_commit: Duration::ZERO,
             pressed: false,
             next_page_number: 1,
@@ -193,7 +200,10 @@ impl Run {
         }
         self.step(Stage::EventsRead, Stage::Reading)?;
         self.last_commit = now.monotonic;
-        self.open_chains()
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        self.open_chains().inspect_err(|error| self.error = Some(error.clone()))
     }
 
     /// The next request, if one can be sent now.
@@ -273,10 +283,12 @@ impl Run {
         self.pressed = true;
     }
 
-    /// Bytes received and not yet handed over.
-    #[must_use]
-    pub const fn pending_bytes(&self) -> usize {
-        self.pending_bytes
+    /// Drops what waits, and fetches no more.
+    pub fn discard(&mut self) {
+        self.interrupt();
+        self.chains.clear();
+        self.pending.clear();
+        self.recovered = None;
     }
 
     fn fail(&mut self, error: Error) {

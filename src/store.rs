@@ -77,6 +77,21 @@ impl Identity {
     }
 }
 
+/// Checks the id of a connected account, which becomes a header and a part of transaction identifiers.
+///
+/// # Errors
+/// It is none.
+pub fn check_account(account: &str) -> Result<()> {
+    let fits = account.strip_prefix("acct_").is_some_and(|rest| {
+        !rest.is_empty() && rest.len() <= 250 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    });
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::usage(format!("'{}' is no connected account: its id begins with acct_", foreign(account))))
+    }
+}
+
 /// Checks that a raw table is one of the lake's.
 ///
 /// # Errors
@@ -133,6 +148,14 @@ mod tests {
     fn an_account_that_cannot_be_read_is_not_held_against_the_key() {
         let unread = Identity { account: None, ..identity() };
         assert_eq!(unread.check(&identity().properties("s"), "lake"), Ok(()));
+    }
+
+    #[test]
+    fn an_account_is_letters_and_digits_behind_its_prefix() {
+        assert!(check_account("acct_1Abc").is_ok());
+        for other in ["acct_", "acct_1/2", "acct_1\r\nX: y", "ac_1", ""] {
+            assert!(check_account(other).is_err(), "{other}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn check(world: &World) {
     let ids: HashSet<&String> = times.keys().map(|(id, _)| id).collect();
     let lost: Vec<_> = world.list.iter().filter(|object| !ids.contains(&object.id)).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
-    let mut audit = Audit::new("charges");
+    let mut audit = Audit::new(world.entity.name);
     world.checkpoints.batches.iter().for_each(|batch| audit.add_events(batch).unwrap());
     world.raw.batches.iter().for_each(|batch| audit.add_rows(batch).unwrap());
     let findings = audit.finish();
@@ -71,7 +71,7 @@ fn contend(world: &mut World, options: &Options) -> Vec<Process> {
 #[test]
 fn one_run_reads_each_page_once() {
     for objects in [0, 1, 9, 10, 11, 100, 101] {
-        let mut world = World::new(7, Engine::Refuses);
+        let mut world = World::new("charges", 7, Engine::Refuses);
         populate(&mut world, objects);
         let (outcome, _) = Process::new("a", &options(10, Duration::ZERO)).finish(&mut world);
         assert_eq!(outcome, Ok(()));
@@ -85,7 +85,7 @@ fn one_run_reads_each_page_once() {
 
 #[test]
 fn a_small_incremental_run_is_one_request() {
-    let mut world = World::new(7, Engine::Refuses);
+    let mut world = World::new("charges", 7, Engine::Refuses);
     populate(&mut world, 50);
     Process::new("a", &options(10, Duration::ZERO)).finish(&mut world).0.unwrap();
     let before = world.requests;
@@ -101,7 +101,7 @@ fn a_crash_between_any_two_effects_loses_and_doubles_nothing() {
     for interval in [Duration::ZERO, Duration::from_millis(350)] {
         let mut steps = 0;
         loop {
-            let mut world = World::new(3, Engine::Refuses);
+            let mut world = World::new("charges", 3, Engine::Refuses);
             populate(&mut world, 23);
             let mut victim = Process::new("victim", &options(5, interval));
             for _ in 0..steps {
@@ -122,7 +122,7 @@ fn a_crash_between_any_two_effects_loses_and_doubles_nothing() {
 
 #[test]
 fn a_process_that_is_presumed_alive_is_not_disturbed() {
-    let mut world = World::new(3, Engine::Refuses);
+    let mut world = World::new("charges", 3, Engine::Refuses);
     populate(&mut world, 23);
     let options = options(5, Duration::ZERO);
     let mut first = Process::new("first", &options);
@@ -136,7 +136,7 @@ fn a_process_that_is_presumed_alive_is_not_disturbed() {
 #[test]
 fn a_run_can_be_given_up_and_a_lake_begun_from_scratch() {
     for how in [GiveUp::Restart, GiveUp::Scratch] {
-        let mut world = World::new(5, Engine::Refuses);
+        let mut world = World::new("charges", 5, Engine::Refuses);
         populate(&mut world, 23);
         let options = options(5, Duration::ZERO);
         Process::new("first", &options).finish(&mut world).0.unwrap();
@@ -157,7 +157,7 @@ fn a_run_can_be_given_up_and_a_lake_begun_from_scratch() {
 fn without_looking_the_event_of_an_empty_page_can_be_lost() {
     let options = options(1, Duration::from_millis(400));
     let broken = (0..3_000).find(|seed| {
-        let mut world = World::new(*seed, Engine::Skips);
+        let mut world = World::new("charges", *seed, Engine::Skips);
         world.looks = false;
         populate(&mut world, 17);
         contend(&mut world, &options);
@@ -179,8 +179,9 @@ proptest! {
         skips in any::<bool>(),
         objects in 0u64..60,
         crashes in 0usize..6,
+        entity in prop::sample::select(vec!["charges", "accounts"]),
     ) {
-        let mut world = World::new(seed, if skips { Engine::Skips } else { Engine::Refuses });
+        let mut world = World::new(entity, seed, if skips { Engine::Skips } else { Engine::Refuses });
         let options = options(page_size, if grouped { Duration::from_millis(400) } else { Duration::ZERO });
         populate(&mut world, objects);
         world.faults = 8;
@@ -206,7 +207,7 @@ proptest! {
         skips in any::<bool>(),
         objects in 0u64..30,
     ) {
-        let mut world = World::new(seed, if skips { Engine::Skips } else { Engine::Refuses });
+        let mut world = World::new("charges", seed, if skips { Engine::Skips } else { Engine::Refuses });
         let options = options(page_size, if grouped { Duration::from_millis(400) } else { Duration::ZERO });
         populate(&mut world, objects);
         let mut rivals = contend(&mut world, &options);

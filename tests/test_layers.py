@@ -77,7 +77,8 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     # What a user starts.
     "config": BASE | {"options", "start"},
     "progress": BASE | {"report"},
-    "pipeline": BASE | WRITERS | {"owner", "progress", "report", "start", "tables", "threads"},
+    "attempt": BASE | WRITERS | {"owner", "progress", "report", "tables"},
+    "pipeline": BASE | WRITERS | {"attempt", "owner", "progress", "report", "start", "tables", "threads"},
     "status": BASE | WRITERS | {"report", "tables"},
     "verify": BASE | WRITERS | {"report", "tables"},
     "simulator": BASE,

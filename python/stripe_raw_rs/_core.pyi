@@ -27,6 +27,7 @@ __all__ = [
     "Schema",
     "StripeSimulator",
     "__version__",
+    "check_account",
     "check_raw_table",
     "checkpoint_schema",
     "entities",
@@ -125,6 +126,9 @@ def masked(text: str) -> str:
 
 def raw_schema() -> Schema: ...
 def checkpoint_schema() -> Schema: ...
+def check_account(account: str) -> None:
+    """UsageError for what is no id of a connected account."""
+
 def check_raw_table(properties: Mapping[str, str], store_id: str, place: str) -> None:
     """TableError where the raw table at `place` does not belong to the lake `store_id`."""
 
@@ -162,8 +166,6 @@ class History:
     def has_rows(self) -> bool:
         """Whether events since the last reset say that the raw table holds rows."""
 
-    @property
-    def started_at_micros(self) -> int | None: ...
     @property
     def newest_event_at_micros(self) -> int | None: ...
     @property
@@ -276,8 +278,12 @@ class Run:
         """Whether this attempt only ends an earlier run (`--restart-run`, `--from-scratch`)."""
 
     @property
+    def warnings(self) -> list[str]:
+        """Lines for the user: an ignored `--start`, a short lookback."""
+
+    @property
     def notices(self) -> list[str]:
-        """Lines for the user: an ignored `--start`, a small lookback, what is resumed."""
+        """Lines for the user: what is resumed."""
 
     def started(self) -> Checkpoint: ...
     def fence(self) -> Rows: ...
@@ -293,7 +299,12 @@ class Run:
     def __iter__(self) -> Iterator[tuple[Rows, Checkpoint]]: ...
     def __next__(self) -> tuple[Rows, Checkpoint]: ...
     def __aiter__(self) -> AsyncIterator[tuple[Rows, Checkpoint]]: ...
-    async def __anext__(self) -> tuple[Rows, Checkpoint]: ...
+    async def __anext__(self) -> tuple[Rows, Checkpoint]:
+        """The next pair. A wait that is cancelled ends the run: what it would have answered may be lost to it."""
+
+    def close(self) -> None:
+        """End the fetching and free the buffers, whoever still holds on to the run. It can still tell `failed`."""
+
     def ended(self) -> Checkpoint:
         """The closing event: RUN_COMPLETED, or RUN_FAILED (Abandoned, Reset) where the attempt gives a run up."""
 
@@ -317,8 +328,6 @@ class Client:
     def mode(self) -> Literal["test", "live"]: ...
     @property
     def origin(self) -> str: ...
-    @property
-    def lookback_seconds(self) -> int: ...
     def account_id(self) -> str | None:
         """The account behind the key, asked once; None where the key may not read it. One request."""
 

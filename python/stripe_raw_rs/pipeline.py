@@ -5,50 +5,32 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
-from stripe_raw_rs.exceptions import FencedError, InterruptedRunError
-from stripe_raw_rs.owner import default_owner, is_dead
+from stripe_raw_rs.attempt import Job, attempt, naming_the_winner
+from stripe_raw_rs.exceptions import FencedError, InterruptedRunError, UsageError
+from stripe_raw_rs.owner import default_owner
 from stripe_raw_rs.progress import LogLines, drain_log
-from stripe_raw_rs.raw_writer import RawWriter
-from stripe_raw_rs.report import EntityResult, Report, error_line
+from stripe_raw_rs.report import EntityResult, Report
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.tables import check_schema, open_lake
 from stripe_raw_rs.threads import each_in_a_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import date
     from pathlib import Path
 
     from typing_extensions import Unpack
 
-    from stripe_raw_rs._core import Client, Entity, Run, _Options
+    from stripe_raw_rs._core import Entity, Run, _Options
+    from stripe_raw_rs.attempt import GiveUp
     from stripe_raw_rs.progress import Display
     from stripe_raw_rs.tables import Tables
 
 logger = logging.getLogger("stripe_raw_rs")
-
-GiveUp = Literal["restart", "scratch"]
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What all entities of one call share."""
-
-    client: Client
-    tables: Tables
-    state: StateStore
-    display: Display
-    account: str | None
-    owner: str
-    take_over: bool
-    give_up: GiveUp | None
-    start: int | None
-    settings: Mapping[str, str]
 
 
 def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
@@ -83,11 +65,16 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     del api_key
     place = tables or open_lake(lake)
     checkpoints = place.table(checkpoint_table or _core.CHECKPOINT_TABLE)
+    if checkpoints.name in {entity.table for entity in _core.entities("all")}:
+        message = f"'{checkpoints.name}' is the name of a raw table: choose another checkpoint table"
+        raise UsageError(message)
+    if stripe_account is not None:
+        _core.check_account(stripe_account)
     # All tables are looked at before the first is written.
     check_schema(checkpoints, _core.checkpoint_schema())
     for entity in selection:
         check_schema(place.table(entity.table), _core.raw_schema())
-    job = _Job(
+    job = Job(
         client=client,
         tables=place,
         state=StateStore(place, client, checkpoints.name),
@@ -102,7 +89,7 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     return Report(place.location, tuple(_all(job, selection)), time.monotonic() - began)
 
 
-def _all(job: _Job, selection: list[Entity]) -> list[EntityResult]:
+def _all(job: Job, selection: list[Entity]) -> list[EntityResult]:
     """Ingest all entities at once, while this thread keeps an ear open for Ctrl-C."""
     results: dict[str, EntityResult] = {}
 
@@ -120,7 +107,7 @@ def _all(job: _Job, selection: list[Entity]) -> list[EntityResult]:
     return [results[entity.name] for entity in selection]
 
 
-def _ingest_entity(job: _Job, entity: Entity) -> EntityResult:
+def _ingest_entity(job: Job, entity: Entity) -> EntityResult:
     """One attempt after the other, until a run that was begun here is complete, or something goes wrong."""
     began = time.monotonic()
     runs: list[Run] = []
@@ -128,9 +115,9 @@ def _ingest_entity(job: _Job, entity: Entity) -> EntityResult:
     try:
         while not runs or runs[-1].resumed or runs[-1].gives_up:
             try:
-                _attempt(job, entity, runs)
+                attempt(job, entity, runs)
             except FencedError as fenced:  # noqa: PERF203 - at most two rounds
-                raise _naming_the_winner(job, entity, fenced) from fenced
+                raise naming_the_winner(job, entity, fenced) from fenced
     except BaseException as caught:  # noqa: BLE001 - whatever happens to one entity must not stop the others
         error = caught
     done = [run.progress() for run in runs]
@@ -151,64 +138,3 @@ def _ingest_entity(job: _Job, entity: Entity) -> EntityResult:
         logger.log(level, "%s", result.message, extra={"fields": {"entity": entity.name}})
         logger.debug("%s: traceback", entity.name, exc_info=error)
     return result
-
-
-def _attempt(job: _Job, entity: Entity, runs: list[Run]) -> None:
-    """Plan one attempt at one run, and see it through."""
-    history = job.state.latest_run(entity.name, job.account)
-    give_up = None if runs else job.give_up
-    run = job.client.run(
-        entity.name,
-        history,
-        store_id=job.state.store_id,
-        owner=job.owner,
-        account=job.account,
-        holder_is_dead=is_dead(history.owner),
-        take_over=job.take_over,
-        give_up=give_up,
-        start=job.start,
-        settings=job.settings,
-    )
-    raw = RawWriter(job.tables, entity, job.state.store_id)
-    raw.open(expects_rows=history.has_rows and give_up != "scratch")
-    runs.append(run)
-    job.display.began(run)
-    for notice in run.notices:
-        logger.info("%s: %s", entity.name, notice)
-    write(run, job.state, raw, job.account, job.display)
-
-
-def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, display: Display) -> None:
-    """Take one attempt through the write protocol. The order of these lines is what makes a kill harmless."""
-    state.append(run.started())
-    try:
-        raw.fence(run.fence())
-        for conditions in run.recover_events(state.events(run.run_id, run.entity, account)):
-            run.recover_rows(raw.read(conditions))
-        for rows, checkpoint in run:
-            raw.append(rows)
-            state.append(checkpoint)
-            display.committed(run, checkpoint)
-        state.append(run.ended())
-    except FencedError:
-        raise
-    except BaseException as error:
-        _append_failed(run, state, error)
-        raise
-
-
-def _naming_the_winner(job: _Job, entity: Entity, fenced: FencedError) -> FencedError:
-    """Tell who has the run now, where the table can still be read."""
-    try:
-        history = job.state.latest_run(entity.name, job.account)
-    except Exception:  # noqa: BLE001 - the first error is the one to hear about
-        return fenced
-    return FencedError(f"{history.owner} holds run {history.run_id} now: {fenced}")
-
-
-def _append_failed(run: Run, state: StateStore, error: BaseException) -> None:
-    """Leave word of the failure, so that the next process need not wait for this one. The failure itself goes on."""
-    try:
-        state.append(run.failed(getattr(error, "error_class", "Internal"), error_line(error)))
-    except Exception as second:  # noqa: BLE001 - the first error is the one to hear about
-        logger.debug("%s: no RUN_FAILED event: %s", run.entity, error_line(second))

@@ -25,15 +25,17 @@ class RawWriter:
         self._table = tables.table(entity.table)
         self._store_id = store_id
 
-    def open(self, *, expects_rows: bool) -> None:
+    def open(self, account: str | None, *, expects_rows: bool) -> None:
         """Create the table if it is absent, and check that it is this lake's.
 
-        `expects_rows`: the checkpoint table says that the table holds rows, so it must be there already.
+        `expects_rows`: the checkpoint table says that the table holds rows of the account, so they must be there.
         """
-        if expects_rows and not self._table.exists():
+        # A table that was made anew since, or that only another account wrote to, is no better than none.
+        mine: Condition = ("_stripe_account", "=", account, "string")
+        if expects_rows and not (self._table.exists() and self._table.holds_any([mine])):
             message = (
-                f"table '{self._table.location}' is gone, but the checkpoint table says that it holds rows; "
-                "restore it, or land everything again into a new one with --from-scratch"
+                f"the rows in table '{self._table.location}' are gone, but the checkpoint table says that there "
+                "are some; restore it, or land everything again into a new one with --from-scratch"
             )
             raise TableError(message)
         self._table.create(

@@ -79,12 +79,6 @@ impl History {
         Some((&newest.owner, newest.at_micros))
     }
 
-    /// When the latest run began, in microseconds since 1970.
-    #[must_use]
-    pub fn started_at(&self) -> Option<i64> {
-        self.latest().map(|event| event.at_micros).min()
-    }
-
     /// The error that ended the newest attempt: class and message.
     #[must_use]
     pub fn failure(&self) -> Option<(&str, &str)> {

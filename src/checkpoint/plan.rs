@@ -76,7 +76,9 @@ pub struct Plan {
     pub seen_before: Option<i64>,
     /// `Stripe-Version` of its requests.
     pub stripe_version: String,
-    /// Lines for the user.
+    /// Lines for the user: what is done otherwise than asked, or is unwise.
+    pub warnings: Vec<String>,
+    /// Lines for the user: what is taken up.
     pub notices: Vec<String>,
 }
 
@@ -86,12 +88,13 @@ pub struct Plan {
 /// [`Class::Held`] where another process is presumed to work on the run.
 pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Attempt) -> Result<Plan> {
     refuse_if_held(entity, history, attempt)?;
+    let mut warnings = Vec::new();
     let mut notices = Vec::new();
-    let purpose = purpose(history, attempt, &mut notices);
-    let mut window_notices = Vec::new();
-    let today = window(entity, history, options, attempt, &mut window_notices);
-    if !matches!(purpose, Purpose::GiveUp(_)) {
-        notices.append(&mut window_notices);
+    let today = window(entity, history, options, attempt, &mut warnings);
+    let purpose = purpose(history, attempt, &mut warnings);
+    if matches!(purpose, Purpose::GiveUp(_)) {
+        // It opens no window: what is to be said of one, the next attempt says.
+        warnings.clear();
     }
     let unfinished = history.is_open().then(|| history.run_id()).flatten();
     let first_page = history.pages().min_by_key(|(_, page)| page.page_number).filter(|_| unfinished.is_some());
@@ -115,6 +118,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         start_created_gte,
         seen_before: history.watermark(),
         stripe_version,
+        warnings,
         notices,
     })
 }
@@ -147,12 +151,12 @@ pub(crate) fn moment(micros: i64) -> String {
         .map_or_else(|| "at an unknown time".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
-fn purpose(history: &History, attempt: &Attempt, notices: &mut Vec<String>) -> Purpose {
+fn purpose(history: &History, attempt: &Attempt, warnings: &mut Vec<String>) -> Purpose {
     match attempt.give_up {
         Some(GiveUp::Scratch) if history.has_run() => Purpose::GiveUp(GiveUp::Scratch),
         Some(GiveUp::Restart) if history.is_open() => Purpose::GiveUp(GiveUp::Restart),
         Some(GiveUp::Restart) => {
-            notices.push("no unfinished run to give up: --restart-run changes nothing".to_owned());
+            warnings.push("no unfinished run to give up: --restart-run changes nothing".to_owned());
             Purpose::New
         }
         _ if history.is_open() => Purpose::Resume,
@@ -166,17 +170,17 @@ fn window(
     history: &History,
     options: &Options,
     attempt: &Attempt,
-    notices: &mut Vec<String>,
+    warnings: &mut Vec<String>,
 ) -> Option<i64> {
     if !entity.has_window() {
         if attempt.start.is_some() {
-            notices
+            warnings
                 .push("some of its objects have no created, so it is read whole: --start changes nothing".to_owned());
         }
         return None;
     }
     if options.lookback_seconds < SHORT_LOOKBACK_SECONDS {
-        notices.push(format!(
+        warnings.push(format!(
             "lookback_seconds {} is under {SHORT_LOOKBACK_SECONDS}: objects that become visible late may be missed",
             options.lookback_seconds
         ));
@@ -186,7 +190,7 @@ fn window(
         return attempt.start;
     }
     if attempt.start.is_some_and(|start| history.first_start() != Some(start)) {
-        notices.push("--start counts for the first run only: it is ignored now".to_owned());
+        warnings.push("--start counts for the first run only: it is ignored now".to_owned());
     }
     next_start(history, options.lookback_seconds)
 }
@@ -326,7 +330,7 @@ mod tests {
         let done = vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
         let plan = planned(done, &Attempt { start: Some(5), ..attempt() }).unwrap();
         assert_eq!(plan.start_created_gte, Some(6_400));
-        assert!(plan.notices.iter().any(|notice| notice.contains("--start")), "{:?}", plan.notices);
+        assert!(plan.warnings.iter().any(|warning| warning.contains("--start")), "{:?}", plan.warnings);
     }
 
     #[test]

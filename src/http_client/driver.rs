@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::{ByteBudget, HttpClient, Reservation, now, random_unit};
 use crate::error::Result;
 use crate::exchange::{Outcome, Request};
-use crate::run::{Group, Run};
+use crate::run::{Group, Run, page_bytes};
 
 /// A run and the task that fetches for it. Dropping it ends the task.
 #[derive(Debug)]
@@ -72,6 +72,20 @@ impl Driver {
         Ok(())
     }
 
+    /// Ends the fetching and gives the buffers back, whoever still holds on to the run.
+    pub fn stop(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+        {
+            let mut state = self.shared.lock();
+            state.run.discard();
+            state.reserved.clear();
+            state.committing.clear();
+        }
+        self.shared.changed.notify_waiters();
+    }
+
     /// A future of the next group; asking again says that the group before has been committed. `None` at the end.
     pub fn next_group(&self) -> impl Future<Output = Result<Option<Group>>> + Send + 'static {
         next_group(Arc::clone(&self.shared))
@@ -128,7 +142,7 @@ async fn fetch_all(shared: Arc<Shared>, client: HttpClient, budget: ByteBudget) 
         let (request, wait, done) = {
             let mut state = shared.lock();
             let request = state.run.poll_request(now());
-            (request, state.run.poll_timeout(), state.run.has_fetched_all())
+            (request, state.run.retry_pending(now()).map(|(wait, _)| wait), state.run.has_fetched_all())
         };
         if done {
             shared.changed.notify_waiters();
@@ -136,12 +150,7 @@ async fn fetch_all(shared: Arc<Shared>, client: HttpClient, budget: ByteBudget) 
         }
         match (request, wait) {
             (Some(request), _) => fetch(&shared, &client, &budget, &request).await,
-            (None, Some(at)) => {
-                tokio::select! {
-                    () = sleep(at.saturating_sub(now().monotonic)) => {}
-                    () = changed => {}
-                }
-            }
+            (None, Some(wait)) => drop(timeout(wait, changed).await),
             (None, None) => changed.await,
         }
     }
@@ -149,10 +158,11 @@ async fn fetch_all(shared: Arc<Shared>, client: HttpClient, budget: ByteBudget) 
 
 async fn fetch(shared: &Shared, client: &HttpClient, budget: &ByteBudget, request: &Request) {
     let outcome = client.send(request).await;
+    let received = now();
     let reservation = reserve(shared, budget, &outcome).await;
     let mut state = shared.lock();
     let retries = state.run.progress().retries;
-    if state.run.handle_response(outcome, now(), random_unit()) {
+    if state.run.handle_response(outcome, received, random_unit()) {
         state.reserved.extend(reservation);
     }
     if state.run.progress().retries > retries {
@@ -166,13 +176,20 @@ async fn fetch(shared: &Shared, client: &HttpClient, budget: &ByteBudget, reques
 /// Room for the answer in the process's buffers. Where there is none, what has gathered is to be committed at once.
 async fn reserve(shared: &Shared, budget: &ByteBudget, outcome: &Outcome) -> Option<Reservation> {
     let Outcome::Answered(response) = outcome else { return None };
-    let mut room = pin!(budget.reserve(response.body.len()));
+    let mut room = pin!(budget.reserve(page_bytes(response.body.len())));
     tokio::select! {
         biased;
         reservation = &mut room => return Some(reservation),
         () = std::future::ready(()) => {}
     }
-    shared.lock().run.press();
+    {
+        let mut state = shared.lock();
+        // Who holds nothing has nothing to commit, and might wait for ever for others to commit: one page may pass.
+        if state.reserved.is_empty() && state.committing.is_empty() {
+            return None;
+        }
+        state.run.press();
+    }
     shared.changed.notify_waiters();
     Some(room.await)
 }

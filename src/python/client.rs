@@ -71,11 +71,6 @@ impl Client {
         self.http.origin().as_str()
     }
 
-    #[getter]
-    const fn lookback_seconds(&self) -> i64 {
-        self.options.lookback_seconds
-    }
-
     fn account_id(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let mut asking = Box::pin(self.http.account_id());
         loop {
@@ -121,11 +116,10 @@ impl Client {
         if entity != history.entity.name {
             return Err(Error::usage(format!("the history is that of {}", history.entity.name)).into());
         }
-        if let Some(account) = account.as_deref().filter(|account| !is_account(account)) {
-            return Err(
-                Error::usage(format!("'{}' is no connected account: it begins with acct_", foreign(account))).into()
-            );
+        if account != history.account {
+            return Err(Error::usage("the history is that of another account: give History the same one").into());
         }
+        account.as_deref().map_or(Ok(()), store::check_account)?;
         let give_up = match give_up {
             None => None,
             Some("restart") => Some(GiveUp::Restart),
@@ -200,10 +194,10 @@ fn written(options: Option<&Bound<'_, PyDict>>) -> PyResult<BTreeMap<String, Str
     Ok(written)
 }
 
-fn is_account(text: &str) -> bool {
-    text.strip_prefix("acct_").is_some_and(|rest| {
-        !rest.is_empty() && rest.len() <= 250 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    })
+/// Checks the id of a connected account.
+#[pyfunction]
+pub(super) fn check_account(account: &str) -> PyResult<()> {
+    Ok(store::check_account(account)?)
 }
 
 /// Checks that a raw table is one of the lake's.

@@ -13,7 +13,7 @@ use crate::error::{Error, foreign};
 pub struct History {
     pub entity: &'static entities::Entity,
     pub folded: checkpoint::History,
-    account: Option<String>,
+    pub account: Option<String>,
 }
 
 impl History {
@@ -93,11 +93,6 @@ impl History {
     #[getter]
     fn has_rows(&self) -> bool {
         self.folded.has_rows()
-    }
-
-    #[getter]
-    fn started_at_micros(&self) -> Option<i64> {
-        self.folded.started_at()
     }
 
     #[getter]

@@ -101,6 +101,11 @@ impl Run {
     }
 
     #[getter]
+    fn warnings(&self) -> Vec<String> {
+        self.driver.with(|run| run.plan().warnings.clone())
+    }
+
+    #[getter]
     fn notices(&self) -> Vec<String> {
         self.driver.with(|run| run.plan().notices.clone())
     }
@@ -156,6 +161,10 @@ impl Run {
                 }
             }
         })
+    }
+
+    fn close(&self) {
+        self.driver.stop();
     }
 
     fn ended(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {

@@ -139,7 +139,6 @@ impl Run {
         self.progress.rows += page.rows.len() as u64;
         let oldest = page.rows.iter().filter_map(|row| row.created).min();
         self.progress.reached = oldest.or(self.progress.reached);
-        self.pending_bytes += page.json.len();
         self.pending.push_back(Fetched {
             page,
             range,
@@ -165,7 +164,10 @@ impl Run {
             return self.fail(error);
         }
         let edge = reading.edge;
-        let range = Range { gte: reading.chain.range.gte, lt: edge.map(|edge| edge + 1).or(reading.chain.range.lt) };
+        let range = Range {
+            gte: reading.chain.range.gte,
+            lt: edge.map(|edge| edge.saturating_add(1)).or(reading.chain.range.lt),
+        };
         reading.chain = Chain { range, cursor: None, last_created: None };
         reading.answered.clear();
         reading.stalled = true;
@@ -196,7 +198,7 @@ impl Reading {
 }
 
 fn check_order(page: &Page, reading: &Reading, asked: &Asked<'_>) -> Result<(), Error> {
-    let mut ceiling = reading.edge.or(reading.chain.range.lt.map(|top| top - 1));
+    let mut ceiling = reading.edge.or(reading.chain.range.lt.map(|top| top.saturating_sub(1)));
     for row in &page.rows {
         if row.created > ceiling.or(row.created) {
             return Err(asked.error(&format!(

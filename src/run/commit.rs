@@ -2,8 +2,8 @@
 
 use arrow_array::RecordBatch;
 
-use super::{Fetched, Run, Stage};
-use crate::checkpoint::{Event, Kind, PageEvent, Purpose, commit_version, to_batch};
+use super::{Fetched, Run, Stage, page_bytes};
+use crate::checkpoint::{Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
 use crate::digest::{hex, rows_digest};
 use crate::error::{Class, Result, foreign};
 use crate::exchange::Now;
@@ -96,7 +96,6 @@ impl Run {
         let group: Vec<Fetched> = self.pending.drain(..count).collect();
         let must_be_seen = group.iter().any(|fetched| fetched.page.rows.is_empty());
         for fetched in group {
-            self.pending_bytes -= fetched.page.json.len();
             self.seen = self.seen.max(fetched.seen);
             let page_number = self.next_page_number;
             self.next_page_number += 1;
@@ -120,7 +119,7 @@ impl Run {
         }
         let mut bytes = 0;
         for (at, fetched) in self.pending.iter().enumerate() {
-            bytes += fetched.page.json.len();
+            bytes += page_bytes(fetched.page.json.len());
             // A page without rows ends its group: were it followed by rows, a recovered group would hide it.
             if bytes >= GROUP_BYTES || (fetched.page.rows.is_empty() && at + 1 < self.pending.len()) {
                 return Some(at + 1);
@@ -145,7 +144,8 @@ impl Run {
         self.step(Stage::Reading, Stage::Ended)?;
         self.sequence += 1;
         let kinds = match self.plan.purpose {
-            _ if self.complete_already => vec![],
+            // A reset counts after a completion as well; to complete or to abandon it once more would be untrue.
+            Purpose::New | Purpose::Resume | Purpose::GiveUp(GiveUp::Restart) if self.complete_already => vec![],
             Purpose::GiveUp(how) => {
                 let option = if how.class() == Class::Reset { "--from-scratch" } else { "--restart-run" };
                 vec![Kind::Failed { class: how.class().name().to_owned(), message: format!("given up by {option}") }]

@@ -77,6 +77,10 @@ impl Run {
     /// Events that this protocol does not write; a newer attempt took over.
     pub fn recover_events(&mut self, batches: &[RecordBatch]) -> Result<Vec<Vec<Condition>>> {
         self.step(Stage::Fenced, Stage::EventsRead)?;
+        self.wanted_rows(batches).inspect_err(|error| self.error = Some(error.clone()))
+    }
+
+    fn wanted_rows(&mut self, batches: &[RecordBatch]) -> Result<Vec<Vec<Condition>>> {
         for batch in batches {
             self.recovery.events.extend(events_of(batch)?.into_iter().filter(|event| event.run_id == self.plan.run_id));
         }
@@ -100,6 +104,9 @@ impl Run {
             return Ok(vec![vec![run]]);
         }
         let mut reads = vec![vec![run.clone(), ("_commit_version", ">", Value::Long(newest.unwrap_or(-1)))]];
+        if self.gives_up() {
+            return Ok(reads);
+        }
         for edge in self.left(&[])?.iter().filter_map(Chain::edge) {
             let second = Value::Timestamp(edge.saturating_mul(1_000_000));
             reads.push(vec![run.clone(), ("_stripe_created_at", "=", second)]);
@@ -170,7 +177,11 @@ impl Run {
         }
         let recovery = std::mem::take(&mut self.recovery);
         self.adopt_filters(&recovery);
-        let orphans = self.orphan_pages(&recovery)?;
+        // A run that is given up need not be mended where it cannot be.
+        let orphans = match self.orphan_pages(&recovery) {
+            Err(_) if self.gives_up() => vec![],
+            orphans => orphans?,
+        };
         let committed = recovery.events.iter().filter_map(|event| match &event.kind {
             Kind::Page(page) => Some(page.page_number),
             _ => None,
@@ -185,7 +196,8 @@ impl Run {
         self.recovery.events = recovery.events;
         let chains = if self.gives_up() { vec![] } else { self.left(&orphans)? };
         self.recovery.events.clear();
-        self.chains = chains.into_iter().map(|chain| reading(chain, &recovery.ids)).collect::<VecDeque<_>>();
+        let windowed = self.setting.entity.has_window();
+        self.chains = chains.into_iter().map(|chain| reading(chain, windowed, &recovery.ids)).collect::<VecDeque<_>>();
         self.recovered = (!orphans.is_empty()).then_some(orphans);
         Ok(())
     }
@@ -257,7 +269,8 @@ impl Run {
     }
 }
 
-fn reading(chain: Chain, ids: &HashMap<Option<i64>, HashSet<String>>) -> Reading {
-    let edge = chain.edge();
+/// A chain to go on with. A list without window has no second to stand in: all its ids are kept under `None`.
+fn reading(chain: Chain, windowed: bool, ids: &HashMap<Option<i64>, HashSet<String>>) -> Reading {
+    let edge = chain.edge().filter(|_| windowed);
     Reading { edge, held: ids.get(&edge).cloned().unwrap_or_default(), ..Reading { chain, ..Reading::default() } }
 }

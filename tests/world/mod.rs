@@ -97,9 +97,9 @@ pub(crate) struct World {
 const EPOCH: i64 = 1_700_000_000;
 
 impl World {
-    pub(crate) fn new(seed: u64, engine: Engine) -> Self {
+    pub(crate) fn new(entity: &str, seed: u64, engine: Engine) -> Self {
         Self {
-            entity: by_name("charges").unwrap(),
+            entity: by_name(entity).unwrap(),
             list: Vec::new(),
             raw: Table::default(),
             checkpoints: Table::default(),
@@ -161,7 +161,8 @@ impl World {
         let inside =
             |object: &&Object| gte.is_none_or(|gte| object.created >= gte) && lt.is_none_or(|lt| object.created < lt);
         let rest: Vec<&Object> = self.list[from..].iter().filter(inside).collect();
-        let data: Vec<String> = rest.iter().take(limit).map(|object| text(object)).collect();
+        assert!(self.entity.has_window() || (gte, lt) == (None, None), "a list without window is asked for one");
+        let data: Vec<String> = rest.iter().take(limit).map(|object| text(self.entity, object)).collect();
         let body = format!(
             "{{\n \"object\": \"list\",\n \"data\": [{}],\n \"has_more\": {}, \"url\": \"/v1/charges\"\n}}",
             data.join(", "),
@@ -195,8 +196,11 @@ impl World {
     }
 }
 
-fn text(object: &Object) -> String {
-    format!("{{\n  \"id\": \"{}\", \"object\": \"charge\", \"created\": {}, \"n\": 1.10 }}", object.id, object.created)
+fn text(entity: &Entity, object: &Object) -> String {
+    // Where the time is optional, every third object has none.
+    let dated = entity.has_window() || !object.id.ends_with(['0', '3', '6', '9']);
+    let time = if dated { format!("\"created\": {}, ", object.created) } else { String::new() };
+    format!("{{\n  \"id\": \"{}\", \"object\": \"{}\", {time}\"n\": 1.10 }}", object.id, entity.object)
 }
 
 /// Rows that meet all conditions.

@@ -103,6 +103,9 @@ class Table(Protocol):
     def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions, in any order; None reads all columns."""
 
+    def holds_any(self, conditions: Sequence[Condition]) -> bool:
+        """Tell whether any row meets all conditions."""
+
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns among those rows, sorted."""
 

@@ -141,15 +141,23 @@ class DeltaRsTable:
         """Stream the rows that meet all conditions; batch by batch, so the table may be larger than memory."""
         return self._select("SELECT", columns, conditions)
 
+    def holds_any(self, conditions: Sequence[Condition]) -> bool:
+        """Tell whether any row meets all conditions; the first one found is enough."""
+        return any(
+            batch.num_rows > 0 for batch in self._select("SELECT", [conditions[0][0]], conditions, limit=1).reader
+        )
+
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""
         batches = self._select("SELECT DISTINCT", columns, conditions).reader
         rows = {row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)}
         return sorted(rows, key=lambda row: [(cell is not None, cell) for cell in row])
 
-    def _select(self, verb: str, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> Selection:
+    def _select(
+        self, verb: str, columns: Sequence[str] | None, conditions: Sequence[Condition], limit: int | None = None
+    ) -> Selection:
         try:
-            return select(self._load(), verb, columns, conditions)
+            return select(self._load(), verb, columns, conditions, limit)
         except (DeltaError, OSError) as error:
             raise self._unreadable(error) from error
 

@@ -31,13 +31,20 @@ class Selection:
         return self.reader.__arrow_c_stream__(requested_schema or self._schema.__arrow_c_schema__())
 
 
-def select(table: DeltaTable, verb: str, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> Selection:
-    """Stream the chosen columns (None: all) of the rows that meet all conditions."""
+def select(
+    table: DeltaTable,
+    verb: str,
+    columns: Sequence[str] | None,
+    conditions: Sequence[Condition],
+    limit: int | None = None,
+) -> Selection:
+    """Stream the chosen columns (None: all) of the rows that meet all conditions; at most `limit`."""
     schema = table.schema().to_arrow()
     names = schema.names if columns is None else columns
     chosen = ", ".join(_identifier(name) for name in names)
     where = " AND ".join(_predicate(*condition) for condition in conditions) or "TRUE"
-    reader = QueryBuilder(_SESSION).register("rows", table).execute(f"{verb} {chosen} FROM rows WHERE {where}")
+    most = "" if limit is None else f" LIMIT {limit}"
+    reader = QueryBuilder(_SESSION).register("rows", table).execute(f"{verb} {chosen} FROM rows WHERE {where}{most}")
     return Selection(reader, Schema([schema.field(name) for name in names]))
 
 

@@ -1,0 +1,107 @@
+"""One attempt at one run of one entity, from its plan to its last event."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from stripe_raw_rs.exceptions import FencedError
+from stripe_raw_rs.owner import is_dead
+from stripe_raw_rs.raw_writer import RawWriter
+from stripe_raw_rs.report import error_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stripe_raw_rs._core import Client, Entity, Run
+    from stripe_raw_rs.progress import Display
+    from stripe_raw_rs.state_store import StateStore
+    from stripe_raw_rs.tables import Tables
+
+logger = logging.getLogger("stripe_raw_rs")
+
+GiveUp = Literal["restart", "scratch"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all entities of one call share."""
+
+    client: Client
+    tables: Tables
+    state: StateStore
+    display: Display
+    account: str | None
+    owner: str
+    take_over: bool
+    give_up: GiveUp | None
+    start: int | None
+    settings: Mapping[str, str]
+
+
+def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
+    """Plan one attempt at one run, and see it through."""
+    history = job.state.latest_run(entity.name, job.account)
+    give_up = None if runs else job.give_up
+    run = job.client.run(
+        entity.name,
+        history,
+        store_id=job.state.store_id,
+        owner=job.owner,
+        account=job.account,
+        holder_is_dead=is_dead(history.owner),
+        take_over=job.take_over,
+        give_up=give_up,
+        start=job.start,
+        settings=job.settings,
+    )
+    raw = RawWriter(job.tables, entity, job.state.store_id)
+    raw.open(job.account, expects_rows=history.has_rows and give_up != "scratch")
+    runs.append(run)
+    job.display.began(run)
+    for warning in run.warnings:
+        logger.warning("%s: %s", entity.name, warning)
+    for notice in run.notices:
+        logger.info("%s: %s", entity.name, notice)
+    try:
+        write(run, job.state, raw, job.account, job.display)
+    finally:
+        # An error's traceback keeps the run alive as long as the report; its buffers are everybody's.
+        run.close()
+
+
+def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, display: Display) -> None:
+    """Take one attempt through the write protocol. The order of these lines is what makes a kill harmless."""
+    state.append(run.started())
+    try:
+        raw.fence(run.fence())
+        for conditions in run.recover_events(state.events(run.run_id, run.entity, account)):
+            run.recover_rows(raw.read(conditions))
+        for rows, checkpoint in run:
+            raw.append(rows)
+            state.append(checkpoint)
+            display.committed(run, checkpoint)
+        state.append(run.ended())
+    except FencedError:
+        raise
+    except BaseException as error:
+        _append_failed(run, state, error)
+        raise
+
+
+def naming_the_winner(job: Job, entity: Entity, fenced: FencedError) -> FencedError:
+    """Tell who has the run now, where the table can still be read."""
+    try:
+        history = job.state.latest_run(entity.name, job.account)
+    except Exception:  # noqa: BLE001 - the first error is the one to hear about
+        return fenced
+    return FencedError(f"{history.owner} holds run {history.run_id} now: {fenced}")
+
+
+def _append_failed(run: Run, state: StateStore, error: BaseException) -> None:
+    """Leave word of the failure, so that the next process need not wait for this one. The failure itself goes on."""
+    try:
+        state.append(run.failed(getattr(error, "error_class", "Internal"), error_line(error)))
+    except Exception as second:  # noqa: BLE001 - the first error is the one to hear about
+        logger.debug("%s: no RUN_FAILED event: %s", run.entity, error_line(second))

@@ -1,0 +1,80 @@
+"""Child processes that run the main job, each on its own, and are waited for by what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.conftest import KEY
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from stripe_raw_rs.simulator import StripeSimulator
+
+_ROOT = Path(__file__).parents[1]
+
+
+class Child:
+    """A process that runs the main job with stepped tables; `with` ends it if it is still there."""
+
+    def __init__(
+        self, lake: Path, stripe: StripeSimulator, step: int = 0, by: str = "SIGKILL", **options: object
+    ) -> None:
+        settings = {"api_key": KEY, "api_base_url": stripe.url, "backoff_base_seconds": 0.01, **options}
+        job = {"lake": str(lake), "step": step, "signal": by, "options": settings}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.stepped", json.dumps(job)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=_ROOT,
+        )
+        self.pid = self._process.pid
+        self.said: list[str] = []
+        self.steps: list[str] = []
+        self.peak_kib = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+    def stands_still(self) -> bool:
+        """Wait until it stands still (True) or has ended (False)."""
+        state = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
+        return state is not None and state.si_code == os.CLD_STOPPED
+
+    def go_on(self) -> None:
+        """Wake it up."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def ended(self) -> int:
+        """Wait for its end; a signal's number is negative."""
+        output, errors = self._process.communicate()
+        if output:
+            told = json.loads(output)
+            self.said, self.steps, self.peak_kib = told["said"], told["steps"], told["peak_kib"]
+        code = self._process.returncode
+        assert code in {0, 1, 75, -signal.SIGKILL}, errors
+        assert "Traceback" not in errors, errors
+        return code
+
+
+def steps_of(lake: Path, stripe: StripeSimulator, **options: Any) -> list[str]:
+    """The steps that a process takes which nobody stops."""
+    with Child(lake, stripe, **options) as child:
+        assert child.ended() == 0, child.said
+        return child.steps

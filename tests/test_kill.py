@@ -1,0 +1,170 @@
+"""kill -9 of a real process at each of its commit steps: the next process loses nothing and doubles nothing.
+
+The steps are counted in a run that nobody kills, so a step that is added to the protocol is tried as well.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stripe_raw_rs import ingest
+from stripe_raw_rs.simulator import StripeSimulator
+from tests.children import Child, steps_of
+from tests.conftest import DEFAULT, KEY, events
+from tests.truth import Served, assert_true, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OPTIONS: dict[str, Any] = {"entities": "charges", "page_size": 5, "lookback_seconds": 0}
+EACH_PAGE: dict[str, Any] = {**OPTIONS, "commit_interval_seconds": 0}
+IN_GROUPS: dict[str, Any] = {**OPTIONS, "commit_interval_seconds": 3_600}
+MODES = pytest.mark.parametrize("options", [EACH_PAGE, IN_GROUPS], ids=["each page by itself", "in groups"])
+
+
+@contextmanager
+def account() -> Iterator[StripeSimulator]:
+    """23 charges, seven of them created in one second: pages of five begin and end inside it."""
+    with StripeSimulator(seed=11, counts={"charges": 16}) as stripe:
+        stripe.add("charges", 7, created=stripe.created("charges", stripe.ids("charges")[6]))
+        yield stripe
+
+
+def kill(lake: Path, stripe: StripeSimulator, step: int, **options: Any) -> None:
+    with Child(lake, stripe, step, "SIGKILL", **options) as child:
+        assert child.ended() == -signal.SIGKILL
+
+
+def land(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
+    """A clean run in this process; the dead one's run is taken over without being asked."""
+    options = {**options, "backoff_base_seconds": 0.01}
+    ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
+
+
+def runs(lake: Path) -> int:
+    return len({event["run_id"] for event in events(lake, "entity = 'charges'")})
+
+
+def change(lake: Path, stripe: StripeSimulator) -> Served:
+    """Delete the object that the run would go on from, and its neighbours; let others arrive. What was there before."""
+    before = served(stripe, "charges")
+    committed = (
+        events(lake, "event_type = 'PAGE_COMMITTED'") if (lake / "stripe_ingestion_checkpoints").exists() else []
+    )
+    all_ids = stripe.ids("charges")
+    cursors = [all_ids.index(event["next_cursor"]) for event in committed if event["next_cursor"]]
+    # An orphan page's cursor is five further than what the events tell of.
+    at = max(cursors, default=4)
+    for gone in all_ids[at : at + 6 : 5]:
+        stripe.delete("charges", gone)
+    stripe.add("charges", 3)
+    return before
+
+
+@MODES
+def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path: Path, options: dict[str, Any]) -> None:
+    with account() as stripe:
+        steps = steps_of(tmp_path / "counted", stripe, **options)
+        print(f"{len(steps)} steps: {steps}")  # noqa: T201 - how many were tried
+        for step in range(1, len(steps) + 1):
+            lake = tmp_path / f"lake{step}"
+            kill(lake, stripe, step, **options)
+            land(lake, stripe, options)
+            assert_true(lake, stripe, "charges")
+            assert runs(lake) <= 2, "the run that was killed goes on, then a new window follows"
+
+
+@MODES
+def test_a_kill_while_the_account_changes_loses_and_doubles_nothing(tmp_path: Path, options: dict[str, Any]) -> None:
+    with account() as stripe:
+        steps = steps_of(tmp_path / "counted", stripe, **options)
+    for step in range(1, len(steps) + 1):
+        lake = tmp_path / f"lake{step}"
+        with account() as stripe:
+            kill(lake, stripe, step, **options)
+            before = change(lake, stripe)
+            land(lake, stripe, options)
+            assert_true(lake, stripe, "charges", before)
+
+
+@MODES
+def test_a_second_kill_in_the_recovery_loses_and_doubles_nothing(tmp_path: Path, options: dict[str, Any]) -> None:
+    with account() as stripe:
+        steps = steps_of(tmp_path / "counted", stripe, **options)
+        for first in range(5, len(steps), 3):
+            once = tmp_path / f"lake{first}"
+            kill(once, stripe, first, **options)
+            shutil.copytree(once, tmp_path / f"counted{first}")
+            again = steps_of(tmp_path / f"counted{first}", stripe, **options)
+            for second in range(3 + first % 3, len(again), 7):
+                lake = tmp_path / f"lake{first}-{second}"
+                shutil.copytree(once, lake)
+                kill(lake, stripe, second, **options)
+                land(lake, stripe, options)
+                assert_true(lake, stripe, "charges")
+                assert runs(lake) <= 3
+
+
+def test_a_kill_between_groups_of_some_pages_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """How many pages a group takes is a matter of time here, and so is the number of steps."""
+    options = {**OPTIONS, "commit_interval_seconds": 0.05}
+    with StripeSimulator(seed=11, counts={"charges": 50}, latency_ms=15) as stripe:
+        steps = steps_of(tmp_path / "counted", stripe, **options)
+        for step in range(9, len(steps) + 1):
+            lake = tmp_path / f"lake{step}"
+            with Child(lake, stripe, step, "SIGKILL", **options) as child:
+                assert child.ended() in {-signal.SIGKILL, 0}
+            land(lake, stripe, options)
+            assert_true(lake, stripe, "charges")
+
+
+def test_a_kill_in_a_later_run_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    options = {**EACH_PAGE, "lookback_seconds": 3_600}
+    with account() as stripe:
+        land(tmp_path / "lake", stripe, options)
+        stripe.add("charges", 8)
+        shutil.copytree(tmp_path / "lake", tmp_path / "counted")
+        steps = steps_of(tmp_path / "counted", stripe, **options)
+        for step in range(1, len(steps) + 1):
+            lake = tmp_path / f"lake{step}"
+            shutil.copytree(tmp_path / "lake", lake)
+            kill(lake, stripe, step, **options)
+            land(lake, stripe, options)
+            assert_true(lake, stripe, "charges")
+
+
+def test_a_kill_while_five_entities_share_the_checkpoint_table_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    options = {**EACH_PAGE, "entities": ",".join(DEFAULT)}
+    with StripeSimulator(seed=5, counts=dict.fromkeys(DEFAULT, 13)) as stripe:
+        steps = steps_of(tmp_path / "counted", stripe, **options)
+        for step in range(13, len(steps), 13):
+            lake = tmp_path / f"lake{step}"
+            kill(lake, stripe, step, **options)
+            land(lake, stripe, options)
+            for name in DEFAULT:
+                assert_true(lake, stripe, name)
+
+
+def test_the_command_goes_on_and_verify_agrees(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    with account() as stripe:
+        kill(lake, stripe, 12, **EACH_PAGE)
+        command = [sys.executable, "-m", "stripe_raw_rs"]
+        again = [*command, "run", "--lake", str(lake), "--api-base-url", stripe.url, "--entities", "charges"]
+        done = subprocess.run(
+            again, env={**os.environ, "STRIPE_API_KEY": KEY}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "goes on with run" in done.stderr
+        checked = subprocess.run([*command, "verify", "--lake", str(lake)], capture_output=True, text=True, check=False)
+        assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "no findings")
+        assert_true(lake, stripe, "charges")

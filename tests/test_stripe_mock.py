@@ -1,0 +1,87 @@
+"""The main job against stripe-mock: Stripe's own server, with Stripe's validation of requests and Stripe's fixtures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stripe_raw_rs import Entity, entities
+from tests.conftest import compact, landed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = "sk_test_123"
+_LISTENING = "Listening for HTTP at address: "
+
+
+@pytest.fixture(scope="module")
+def binary() -> str:
+    """Where stripe-mock is; it is built where it is missing, which takes Go."""
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    just = shutil.which("just", path=places)
+    assert just is not None, "just comes with the development tools"
+    root = Path(__file__).parents[1]
+    made = subprocess.run([just, "stripe-mock"], cwd=root, capture_output=True, text=True, check=False)
+    if made.returncode and shutil.which("go") is None and os.environ.get("CI") != "true":
+        pytest.skip("stripe-mock is not here, and neither is Go to build it")
+    assert made.returncode == 0, made.stderr
+    return made.stdout.split()[-1]
+
+
+@pytest.fixture(scope="module")
+def url(binary: str) -> Iterator[str]:
+    """One stripe-mock on ports that were free; it writes the address once it listens."""
+    addresses = ("-http-addr", "127.0.0.1:", "-https-addr", "127.0.0.1:")
+    with subprocess.Popen([binary, *addresses], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout is not None
+        said = next((line for line in server.stdout if line.startswith(_LISTENING)), None)
+        assert said is not None, "stripe-mock ended without listening"
+        # What it goes on to say is read and dropped, so that it never has to wait for a reader.
+        threading.Thread(target=server.stdout.read, daemon=True).start()
+        try:
+            yield f"http://{said.removeprefix(_LISTENING).strip()}"
+        finally:
+            server.kill()
+
+
+def stripe_raw(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stripe_raw_rs", *map(str, arguments)]
+    environment = {**os.environ, "STRIPE_API_KEY": KEY}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def served(url: str, entity: Entity) -> str:
+    """The first page of a list as stripe-mock sends it, without the whitespace between tokens."""
+    query = urllib.parse.urlencode({"limit": 100, **entity.fixed_query})
+    # It is on this machine, and nothing from outside chooses the address.
+    request = urllib.request.Request(  # noqa: S310
+        f"{url}{entity.path}?{query}", headers={"Authorization": f"Bearer {KEY}"}
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        return compact(answer.read())
+
+
+@pytest.mark.parametrize(("selection", "count"), [("", 5), ("all", 42)], ids=["the default five", "all"])
+def test_every_list_lands_as_stripe_serves_it(lake: Path, url: str, selection: str, count: int) -> None:
+    chosen = ("--entities", selection) if selection else ()
+    done = stripe_raw("run", "--lake", lake, "--api-base-url", url, "--max-retries", 0, *chosen)
+    assert done.returncode == 0, done.stderr
+    names = entities(selection)
+    assert len(names) == count
+    for entity in names:
+        texts: list[str] = landed(lake, entity.name, "_raw_json")["_raw_json"].to_pylist()
+        assert len(texts) >= 1
+        # The list's `data` is its objects and the commas between them: nothing of it is missing, nothing was added.
+        assert f'"data":[{",".join(texts)}]' in served(url, entity)
+    checked = stripe_raw("verify", "--lake", lake)
+    assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "no findings")

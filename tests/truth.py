@@ -1,0 +1,68 @@
+"""What must be true of a lake, told from its tables and from what the simulator served, by nobody's code but this."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from stripe_raw_rs.verify import verify
+from tests.conftest import compact, events, landed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stripe_raw_rs.simulator import StripeSimulator
+
+Served = dict[str, tuple[str, int | None]]
+
+
+def served(stripe: StripeSimulator, name: str) -> Served:
+    """The objects that are there now, compact, and when they were created; to be kept where some will be deleted."""
+    return {id_: (compact(stripe.raw(name, id_)), stripe.created(name, id_)) for id_ in stripe.ids(name)}
+
+
+def assert_true(lake: Path, stripe: StripeSimulator, name: str, before: Served | None = None) -> None:
+    """Everything that is there has landed, once per run, as it was sent, and the events tell of exactly that.
+
+    `before` are objects that were there earlier: they may have landed, and if so as they were.
+    """
+    now = served(stripe, name)
+    ever = {**(before or {}), **now}
+    rows = landed(lake, name).to_pylist()
+    lost = now.keys() - {row["_stripe_id"] for row in rows}
+    assert not lost, f"lost: {lost}"
+    times = Counter((row["_ingest_run_id"], row["_stripe_id"]) for row in rows)
+    assert not [key for key, count in times.items() if count > 1], "twice in a run"
+    for row in rows:
+        text, created = ever[row["_stripe_id"]]
+        assert row["_raw_json"] == text
+        assert row["_payload_sha256"] == hashlib.sha256(text.encode()).hexdigest()
+        at = row["_stripe_created_at"]
+        assert (None if at is None else at.timestamp()) == created
+    _assert_events_tell(rows, events(lake, f"entity = '{name}'"))
+    verify(lake, say=lambda _line: None)
+
+
+def _assert_events_tell(rows: list[dict[str, Any]], told: list[dict[str, Any]]) -> None:
+    pages: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        pages[row["_ingest_run_id"], row["_page_number"]].append(row)
+    found = {key: _page(page) for key, page in pages.items()}
+    committed = [event for event in told if event["event_type"] == "PAGE_COMMITTED"]
+    numbers = [(event["run_id"], event["page_number"]) for event in committed]
+    assert len(set(numbers)) == len(numbers), "one page told of twice"
+    claimed = {
+        number: (event["row_count"], event["rows_digest"])
+        for number, event in zip(numbers, committed, strict=True)
+        if event["row_count"]
+    }
+    assert claimed == found
+    completed = Counter(event["run_id"] for event in told if event["event_type"] == "RUN_COMPLETED")
+    assert completed == Counter({event["run_id"] for event in told}), "each run is completed, once"
+
+
+def _page(rows: list[dict[str, Any]]) -> tuple[int, str]:
+    rows = sorted(rows, key=lambda row: row["_page_row"])
+    assert [row["_page_row"] for row in rows] == list(range(len(rows)))
+    return len(rows), hashlib.sha256("".join(row["_payload_sha256"] for row in rows).encode()).hexdigest()
