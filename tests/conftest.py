@@ -6,18 +6,19 @@ import hashlib
 import itertools
 import os
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.tables.delta_rs import DeltaRsTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from stripe_raw_rs.tables import Condition, Table
@@ -140,6 +141,18 @@ def events(lake: Path, condition: str = "TRUE") -> list[dict[str, Any]]:
     found = _query(f"SELECT * FROM read_parquet($files) WHERE {condition} {order}", table)  # noqa: S608
     rows: list[dict[str, Any]] = found.to_pylist()
     return rows
+
+
+def tamper(lake: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write a table anew, changed, with its properties: what no append-only writer would do."""
+    place = lake / name
+    old = DeltaTable(place)
+    rows = old.to_pyarrow_table()
+    configuration: dict[str, Any] = {**old.metadata().configuration, "delta.appendOnly": "false"}
+    schema = old.schema()
+    shutil.rmtree(place)
+    DeltaTable.create(place, schema, configuration=configuration, raise_if_key_not_exists=False)
+    write_deltalake(place, change(rows).select([field.name for field in schema.fields]), mode="append")
 
 
 def _query(sql: str, table: DeltaTable) -> pa.Table:

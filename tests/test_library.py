@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pyarrow as pa
 import pytest
 
-from stripe_raw_rs import Client, History, InterruptedRunError, Run, checkpoint_schema
+from stripe_raw_rs import Client, History, InterruptedRunError, Run, UsageError
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import KEY
 
@@ -15,7 +16,7 @@ from tests.conftest import KEY
 def test_an_interrupted_run_hands_over_what_it_has() -> None:
     with StripeSimulator(counts={"charges": 5_000}, latency_ms=50) as stripe:
         client = Client(KEY, api_base_url=stripe.url, commit_interval_seconds=0.0)
-        run = _fresh(client)
+        run = begun(client)
         next(run)
         client.interrupt()
         with pytest.raises(InterruptedRunError):
@@ -23,18 +24,17 @@ def test_an_interrupted_run_hands_over_what_it_has() -> None:
                 pass
 
 
-def _fresh(client: Client) -> Run:
-    nothing = History("charges", None, pa.table(pa.schema(checkpoint_schema()).empty_table()))
-    run = client.run("charges", nothing, store_id="00000000-0000-0000-0000-000000000000", owner="test")
-    run.started()
+def begun(client: Client, entity: str = "charges") -> Run:
+    """A first run whose opening is done: the next call is the first request."""
+    run = client.run(entity, History(entity), store_id="mine", owner="me")
+    started = run.started()
     run.fence()
-    none = pa.table(pa.schema(checkpoint_schema()).empty_table())
-    assert run.recover_events(none) == []
+    assert run.recover_events(started) == []
     return run
 
 
 def test_pairs_can_be_written_anywhere(stripe: StripeSimulator) -> None:
-    run = _fresh(Client(KEY, api_base_url=stripe.url))
+    run = begun(Client(KEY, api_base_url=stripe.url))
     pairs = [(pa.table(rows), pa.table(checkpoint)) for rows, checkpoint in run]
     found = pa.concat_tables(rows for rows, _ in pairs)
     assert sorted(found["_stripe_id"].to_pylist()) == sorted(stripe.ids("charges"))
@@ -43,7 +43,37 @@ def test_pairs_can_be_written_anywhere(stripe: StripeSimulator) -> None:
 
 def test_pairs_come_in_a_running_loop_too(stripe: StripeSimulator) -> None:
     async def collect() -> list[str]:
-        run = _fresh(Client(KEY, api_base_url=stripe.url))
+        run = begun(Client(KEY, api_base_url=stripe.url))
         return [identifier async for rows, _ in run for identifier in pa.table(rows)["_stripe_id"].to_pylist()]
 
     assert sorted(asyncio.run(collect())) == sorted(stripe.ids("charges"))
+
+
+def test_a_run_that_is_put_aside_does_not_hold_up_another() -> None:
+    """What one run buffers is everybody's room: 128 MiB, which this account fills."""
+    with StripeSimulator(counts={"charges": 40_000, "refunds": 500}) as stripe:
+        client = Client(KEY, api_base_url=stripe.url, commit_interval_seconds=0.0)
+        aside = begun(client, "charges")
+        next(aside)
+        before = -1
+        while stripe.entity_requests("charges") > before:
+            before = stripe.entity_requests("charges")
+            time.sleep(0.3)
+        assert before < 400, "the room is full before the list is read"
+        assert sum(len(rows) for rows, _ in begun(client, "refunds")) == 500
+        aside.close()
+        assert sum(len(rows) for rows, _ in begun(client, "charges")) == 40_000
+
+
+def test_a_history_of_another_account_is_refused(stripe: StripeSimulator) -> None:
+    client = Client(KEY, api_base_url=stripe.url)
+    with pytest.raises(UsageError, match="another account"):
+        client.run("charges", History("charges"), store_id="mine", owner="me", account="acct_1other")
+
+
+def test_steps_out_of_order_are_refused(stripe: StripeSimulator) -> None:
+    run = Client(KEY, api_base_url=stripe.url).run("charges", History("charges"), store_id="mine", owner="me")
+    for step in (run.fence, run.ended, lambda: next(run)):
+        with pytest.raises(UsageError, match=r"protocol's steps|not at its end"):
+            step()
+    assert stripe.requests == 0

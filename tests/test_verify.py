@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from deltalake import DeltaTable, write_deltalake
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.verify import verify
-from tests.conftest import KEY
+from tests.conftest import KEY, tamper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from stripe_raw_rs.simulator import StripeSimulator
@@ -30,18 +28,6 @@ def whole(lake: Path, stripe: StripeSimulator) -> Path:
         ).raise_for_status()
         stripe.add("charges", 3)
     return lake
-
-
-def tamper(lake: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Write a table anew, changed, with its properties: what no append-only writer would do."""
-    place = lake / name
-    old = DeltaTable(place)
-    rows = old.to_pyarrow_table()
-    configuration: dict[str, Any] = {**old.metadata().configuration, "delta.appendOnly": "false"}
-    schema = old.schema()
-    shutil.rmtree(place)
-    DeltaTable.create(place, schema, configuration=configuration, raise_if_key_not_exists=False)
-    write_deltalake(place, change(rows).select([field.name for field in schema.fields]), mode="append")
 
 
 def findings(lake: Path) -> str:

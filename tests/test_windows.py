@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
 import pytest
 
-from stripe_raw_rs import UsageError, ingest
+from stripe_raw_rs import TableError, UsageError, ingest
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.verify import verify
-from tests.conftest import KEY, assert_whole, events, landed
+from tests.conftest import KEY, assert_whole, events, landed, tamper
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,3 +152,48 @@ def test_run_ids_sort_by_time(lake: Path, stripe: StripeSimulator) -> None:
     complete = events(lake, "event_type = 'RUN_COMPLETED'")
     assert [event["run_id"] for event in complete] == sorted(event["run_id"] for event in complete)
     assert all(re.fullmatch("[0-9A-HJKMNP-TV-Z]{26}", event["run_id"]) for event in complete)
+
+
+def test_lost_rows_are_noticed_even_where_the_table_was_made_anew(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe)
+    shutil.rmtree(lake / "stripe_charges_raw")
+    # Another account's first run makes the table anew.
+    land(lake, stripe, stripe_account="acct_1other")
+    with pytest.raises(TableError, match=r"are gone.*--from-scratch"):
+        land(lake, stripe)
+    land(lake, stripe, give_up="scratch")
+    rows = landed(lake, "charges", "_stripe_account, _stripe_id").to_pylist()
+    assert {row["_stripe_id"] for row in rows if row["_stripe_account"] is None} == set(stripe.ids("charges"))
+
+
+def test_a_run_whose_events_are_broken_can_be_given_up(lake: Path, stripe: StripeSimulator) -> None:
+    stripe.set_faults("status=403@charges:n4")
+    options: dict[str, Any] = {"entities": "charges", "commit_interval_seconds": 0}
+    ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **options)
+    stripe.reset_faults()
+    tamper(
+        lake,
+        "stripe_ingestion_checkpoints",
+        lambda found: found.filter(pc.invert(pc.fill_null(pc.equal(found["page_number"], 2), fill_value=False))),
+    )
+    with pytest.raises(TableError, match=r"--restart-run"):
+        land(lake, stripe)
+    land(lake, stripe, give_up="restart")
+    complete = events(lake, "event_type = 'RUN_COMPLETED'")
+    assert len(complete) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"stripe_account": "foo"}, "no connected account"),
+        ({"checkpoint_table": "stripe_charges_raw"}, "name of a raw table"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_written(
+    lake: Path, stripe: StripeSimulator, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        land(lake, stripe, **options)
+    assert not lake.exists()
+    assert stripe.requests == 0
