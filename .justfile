@@ -24,11 +24,12 @@ test-core *arguments:
 
 # The tests of the HTTP client against the simulator, on a real socket
 test-edge *arguments:
-    cargo test --locked --no-default-features --features http,simulator {{ arguments }}
+    cargo test --locked --no-default-features --features http,simulator --lib {{ arguments }}
+    cargo test --locked --no-default-features --features http,simulator --doc
 
-# The Python tests, with the extension compiled for them
+# The Python tests, two at a time, with the extension compiled for them
 test-python *arguments:
-    uv run pytest {{ arguments }}
+    uv run pytest -n 2 --dist loadgroup {{ arguments }}
 
 # Format everything
 fmt:

@@ -68,8 +68,8 @@ def test_one_entity_that_fails_does_not_stop_the_others(lake: Path, stripe: Stri
     report = land(lake, stripe)
     assert report.exit_code == 1
     assert {result.entity: result.state for result in report.entities if result.error} == {"refunds": "failed"}
-    assert "refunds: table" in str(report)
-    with pytest.raises(TableError, match=r"is gone.*--from-scratch"):
+    assert "refunds: the rows in table" in str(report)
+    with pytest.raises(TableError, match=r"are gone.*--from-scratch"):
         report.raise_for_status()
     assert_whole(lake, stripe, "charges")
     land(lake, stripe, entities="refunds", give_up="scratch").raise_for_status()

@@ -17,6 +17,9 @@ from tests.readme_tables import README, with_tables
 if TYPE_CHECKING:
     from pathlib import Path
 
+# In one process and in order: the README goes on with what it has made.
+pytestmark = pytest.mark.xdist_group("readme")
+
 TEXT = README.read_text(encoding="utf-8")
 # The test command is what runs this test.
 COMMANDS = [

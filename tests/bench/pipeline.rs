@@ -1,0 +1,267 @@
+//! CPU time per page of the compiled half, beside a floor: the same pages received with the same client and hashed, and
+//! thrown away. What is above the floor is the cost of parsing, paging and Arrow.
+//!
+//! The ways take turns over several rounds, so that whatever else the machine does falls on each of them alike. The
+//! simulator is a process of its own, so that its time is not counted. Linux only: times are read from `/proc`.
+
+#![expect(clippy::disallowed_methods, reason = "a program of its own, which reads its command line")]
+
+use std::env;
+use std::fs;
+use std::hint::black_box;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use stripe_raw_rs::checkpoint::{Attempt, History, plan};
+use stripe_raw_rs::entities::{Entity, by_name};
+use stripe_raw_rs::exchange::{Outcome, Request};
+use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Mode, Origin, now};
+use stripe_raw_rs::options::Options;
+use stripe_raw_rs::page::{self, Page};
+use stripe_raw_rs::run::{Run, Setting};
+use stripe_raw_rs::simulator::{Settings, StripeSimulator};
+use tokio::runtime::{Builder, Runtime};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Full pages in the account's list of charges.
+const PAGES: u32 = 200;
+/// Argument that makes this program the simulator.
+const SIMULATE: &str = "simulate";
+/// Argument that makes the simulator compress, as Stripe does.
+const GZIP: &str = "gzip";
+
+fn main() -> Result<()> {
+    match env::args().nth(1).as_deref() {
+        Some(SIMULATE) => simulate(env::args().any(|argument| argument == GZIP)),
+        Some("--bench") => compare(7, 10, false).and_then(|()| compare(5, 3, true)),
+        // `cargo test` leaves the argument out, and only wants to see it work.
+        _ => compare(1, 1, false),
+    }
+}
+
+/// Serves the account until whoever started this is gone.
+fn simulate(gzip: bool) -> Result<()> {
+    let counts = [("charges".to_owned(), u64::from(PAGES) * 100)].into();
+    let simulator = StripeSimulator::start(Settings { objects: 0, counts, gzip, ..Settings::default() })?;
+    println!("{}", simulator.url());
+    io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+/// A simulator in a process of its own. Dropping it ends the process.
+struct Simulator {
+    process: Child,
+    url: String,
+}
+
+impl Simulator {
+    fn start(gzip: bool) -> Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.arg(SIMULATE).args(gzip.then_some(GZIP));
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().ok_or("the simulator says nothing")?).read_line(&mut url)?;
+        Ok(Self { process, url: url.trim().to_owned() })
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        // It ends with its input; if it does not, there is nobody to tell.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// The whole list, received once, and what it takes to receive it again.
+struct Bench {
+    runtime: Runtime,
+    client: HttpClient,
+    options: Options,
+    entity: &'static Entity,
+    bodies: Vec<Vec<u8>>,
+    pages: Arc<Vec<Page>>,
+}
+
+/// A name, and what it does with the whole list.
+type Way = (&'static str, fn(&Bench) -> Result<()>);
+
+const WAYS: [Way; 5] = [
+    ("receive", receive_all),
+    ("hash", hash_all),
+    ("decode, which hashes too", decode_all),
+    ("floor: receive and hash", floor),
+    ("ours: receive, decode, Arrow", ours),
+];
+const FLOOR: usize = 3;
+const OURS: usize = 4;
+
+impl Bench {
+    fn new(url: &str) -> Result<Self> {
+        let options = Options { api_base_url: url.to_owned(), ..Options::default() };
+        let origin = Origin::parse(url, Mode::Test)?;
+        let client = HttpClient::new(ApiKey::parse("rk_test_bench".to_owned())?, origin, &options)?;
+        let entity = by_name("charges").ok_or("charges are no entity")?;
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        let mut bench = Self { runtime, client, options, entity, bodies: Vec::new(), pages: Arc::default() };
+        let mut pages: Vec<Page> = Vec::new();
+        for _ in 0..PAGES {
+            let body = bench.runtime.block_on(receive(&bench.client, &bench.request(pages.last())))?;
+            pages.push(page::decode(&body, entity)?);
+            bench.bodies.push(body);
+        }
+        bench.pages = Arc::new(pages);
+        Ok(bench)
+    }
+
+    /// The request that follows a page.
+    fn request(&self, after: Option<&Page>) -> Request {
+        let mut query = vec![("limit", "100".to_owned())];
+        let last = after.and_then(|page| page.rows.last());
+        query.extend(last.map(|row| ("starting_after", row.id.clone())));
+        Request { path: self.entity.path, query, api_version: self.options.stripe_version.clone(), account: None }
+    }
+
+    /// Receives the list, one page after the other, in a task as the driver does.
+    fn receive(&self, look: fn(&Page) -> Result<()>) -> Result<()> {
+        let before = std::iter::once(None).chain(self.pages.iter().map(Some));
+        let requests: Vec<Request> = before.take(self.pages.len()).map(|page| self.request(page)).collect();
+        let (client, pages) = (self.client.clone(), Arc::clone(&self.pages));
+        self.runtime.block_on(self.runtime.spawn(async move {
+            for (request, page) in requests.iter().zip(pages.iter()) {
+                black_box(receive(&client, request).await?);
+                look(page)?;
+            }
+            Ok(())
+        }))?
+    }
+}
+
+async fn receive(client: &HttpClient, request: &Request) -> Result<Vec<u8>> {
+    match client.send(request).await {
+        Outcome::Answered(response) if response.status == 200 => Ok(response.body),
+        other => Err(format!("no page but {other:?}").into()),
+    }
+}
+
+/// Hashes what the page's rows hold, and sees that it is what decoding hashed.
+fn hash(page: &Page) -> Result<()> {
+    let is_row = |row: usize| Sha256::digest(page.text(row)).as_slice() == page.rows[row].sha256;
+    if (0..page.rows.len()).all(is_row) { Ok(()) } else { Err("another hash than decoding found".into()) }
+}
+
+fn receive_all(bench: &Bench) -> Result<()> {
+    bench.receive(|_| Ok(()))
+}
+
+fn hash_all(bench: &Bench) -> Result<()> {
+    bench.pages.iter().try_for_each(hash)
+}
+
+fn decode_all(bench: &Bench) -> Result<()> {
+    for body in &bench.bodies {
+        black_box(page::decode(body, bench.entity)?);
+    }
+    Ok(())
+}
+
+fn floor(bench: &Bench) -> Result<()> {
+    bench.receive(hash)
+}
+
+/// One whole run, of which nothing is written.
+fn ours(bench: &Bench) -> Result<()> {
+    let attempt = Attempt {
+        now: now(),
+        owner: "bench".to_owned(),
+        holder_is_dead: false,
+        take_over: false,
+        give_up: None,
+        start: None,
+        new_run_id: "run".to_owned(),
+    };
+    let plan = plan(bench.entity, &History::default(), &bench.options, &attempt)?;
+    let mut run = Run::new(
+        plan,
+        Setting {
+            entity: bench.entity,
+            account: None,
+            options: bench.options.clone(),
+            store_id: "store".to_owned(),
+            owner: "bench".to_owned(),
+            nonce: "nonce".to_owned(),
+            settings: "{}".to_owned(),
+            library_version: "bench".to_owned(),
+        },
+    );
+    run.started(now())?;
+    run.fence()?;
+    run.recover_events(&[])?;
+    let driver = Driver::new(run);
+    let budget = ByteBudget::default();
+    let _inside = bench.runtime.enter();
+    driver.begin(&bench.client, &budget)?;
+    let mut rows = 0;
+    while let Some(group) = bench.runtime.block_on(driver.next_group())? {
+        rows += group.rows.batches.iter().map(|batch| black_box(batch).num_rows()).sum::<usize>();
+    }
+    let all: usize = bench.pages.iter().map(|page| page.rows.len()).sum();
+    if rows == all { Ok(()) } else { Err(format!("{rows} rows of {all}").into()) }
+}
+
+/// CPU time of this process so far, all its threads, in microseconds.
+fn cpu_micros() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // Behind the program's name, which stands in parentheses: fields 14 and 15, in hundredths of a second.
+    let fields = stat.rsplit_once(')').ok_or("no times in /proc/self/stat")?.1.split_whitespace();
+    let ticks = fields.skip(11).take(2).map(str::parse::<u32>).sum::<std::result::Result<u32, _>>()?;
+    Ok(f64::from(ticks) * 10_000.0)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes of a benchmark are far from 2^52")]
+fn compare(rounds: usize, walks: u32, gzip: bool) -> Result<()> {
+    let simulator = Simulator::start(gzip)?;
+    let bench = Bench::new(&simulator.url)?;
+    let mut measured = Vec::new();
+    // The first round warms up.
+    for _ in 0..=rounds {
+        let mut round = [0.0; WAYS.len()];
+        for (spent, (_, way)) in round.iter_mut().zip(WAYS) {
+            let before = cpu_micros()?;
+            for _ in 0..walks {
+                way(&bench)?;
+            }
+            *spent = (cpu_micros()? - before) / f64::from(walks * PAGES);
+        }
+        measured.push(round);
+    }
+    measured.remove(0);
+    let kilobytes = |bytes: usize| bytes as f64 / f64::from(PAGES) / 1e3;
+    let body = kilobytes(bench.bodies.iter().map(Vec::len).sum());
+    let compact = kilobytes(bench.pages.iter().map(|page| page.json.len()).sum());
+    let sent = if gzip { "sent with gzip" } else { "sent as they are" };
+    println!(
+        "pages of 100 charges, {body:.0} kB, {sent}, without whitespace {compact:.0} kB; medians of {rounds} rounds\n"
+    );
+    println!("| {:<28} | CPU µs per page | body MB per CPU s | ÷ floor |", "");
+    println!("|{:-<30}|----------------:|------------------:|--------:|", "");
+    for (at, (name, _)) in WAYS.iter().enumerate() {
+        let micros = median(measured.iter().map(|round| round[at]));
+        let ratio = median(measured.iter().map(|round| round[at] / round[FLOOR]));
+        println!("| {name:<28} | {micros:>15.0} | {:>17.0} | {ratio:>7.2} |", body * 1e3 / micros);
+    }
+    let ratios: Vec<f64> = measured.iter().map(|round| round[OURS] / round[FLOOR]).collect();
+    let (least, most) =
+        ratios.iter().fold((f64::MAX, f64::MIN), |(least, most), &ratio| (least.min(ratio), most.max(ratio)));
+    println!("\nours ÷ floor: {:.2} ({least:.2} to {most:.2})\n", median(ratios.into_iter()));
+    Ok(())
+}
