@@ -56,6 +56,7 @@ clippy:
     cargo clippy --locked --all-targets --no-default-features -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features http -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features simulator -- -D warnings
+    cargo clippy --locked --all-targets --no-default-features --features http,simulator -- -D warnings
     cargo clippy --locked --all-targets -- -D warnings
 
 # Types of Python, and the stub against the compiled extension
@@ -71,9 +72,10 @@ layers:
 deny:
     {{ tool }} cargo-deny check bans licenses sources
 
-# The benchmarks
-bench *arguments:
-    cargo bench --locked --no-default-features {{ arguments }}
+# The benchmarks: one page, the compiled half, and the whole beside Stripe's own library (Linux)
+bench:
+    cargo bench --locked --no-default-features --features http,simulator --bench page --bench pipeline
+    uv run --group bench python tests/bench/end_to_end.py
 
 # The wheel for others, for glibc 2.17 and later
 wheel target="x86_64-unknown-linux-gnu":

@@ -177,6 +177,9 @@ impl HttpClient {
         }
         let wall_seconds = now().wall_micros.div_euclid(1_000_000);
         let mut response = head::read(status.as_u16(), answer.headers(), wall_seconds);
+        // Absent where the body is compressed.
+        let length = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+        response.body.reserve_exact(length.min(LARGEST_BODY));
         // Chunks are counted as they come out of the inflater, so memory stays at the bound whatever was sent.
         while let Some(chunk) = answer.chunk().await.map_err(cause::explain)? {
             if response.body.len() + chunk.len() > LARGEST_BODY {

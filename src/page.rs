@@ -148,6 +148,7 @@ fn slice(body: &[u8], entity: &Entity) -> pass::Result<Page> {
     }
     let Some(has_more) = has_more else { return fault(Fault::NoHasMore, start) };
     json.truncate(kept);
+    json.shrink_to_fit();
     Ok(Page { json, rows, has_more })
 }
 

@@ -50,7 +50,10 @@ class Child:
     ) -> None:
         if self._process.poll() is None:
             self._process.kill()
-            self._process.communicate()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
 
     def stands_still(self) -> bool:
         """Wait until it stands still (True) or has ended (False)."""

@@ -66,11 +66,10 @@ def test_one_works_and_the_others_say_who(lake: Path, stripe: StripeSimulator, r
 
 
 def test_who_loses_the_race_for_the_start_says_who_won(lake: Path, stripe: StripeSimulator) -> None:
-    with (
-        Child(lake, stripe, PLANNED, "SIGSTOP", **OPTIONS) as late,
-        Child(lake, stripe, BETWEEN_THE_APPENDS, "SIGSTOP", **OPTIONS) as holder,
-    ):
+    with ExitStack() as stack:
+        late = stack.enter_context(Child(lake, stripe, PLANNED, "SIGSTOP", **OPTIONS))
         assert late.stands_still()
+        holder = stack.enter_context(Child(lake, stripe, BETWEEN_THE_APPENDS, "SIGSTOP", **OPTIONS))
         assert holder.stands_still()
         late.go_on()
         assert late.ended() == 75

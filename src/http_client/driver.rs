@@ -169,8 +169,11 @@ async fn fetch(shared: &Shared, client: &HttpClient, budget: &ByteBudget, reques
         let (wait, why) = state.run.retry_pending(now()).unwrap_or_default();
         tracing::info!(target: "stripe_raw_rs", "tries again in {:.1} s: {why}", wait.as_secs_f64());
     }
+    let has_news = state.run.has_news(now());
     drop(state);
-    shared.changed.notify_waiters();
+    if has_news {
+        shared.changed.notify_waiters();
+    }
 }
 
 /// Room for the answer in the process's buffers. Where there is none, what has gathered is to be committed at once.

@@ -121,7 +121,9 @@ impl Run {
         let floor = reading.chain.range.gte;
         let below = |created: Option<i64>| matches!((created, floor), (Some(created), Some(floor)) if created < floor);
         let reached_floor = page.rows.last().is_some_and(|row| below(row.created));
-        page.retain(|row| !below(row.created));
+        if page.rows.iter().any(|row| below(row.created)) {
+            page.retain(|row| !below(row.created));
+        }
         // A full page that ends the list costs one confirming request; a shorter one is believed.
         let closes = reached_floor || answered_last.is_none() || (!page.has_more && !full);
         let request_cursor = reading.chain.cursor.take();
@@ -183,8 +185,13 @@ impl Reading {
         let answered: Vec<String> =
             page.rows.iter().filter(|row| on_edge(row.created)).map(|row| row.id.clone()).collect();
         let fresh = page.rows.iter().any(|row| !self.answered.contains(&row.id));
-        let mut twice: HashSet<String> = HashSet::new();
-        page.retain(|row| !self.held.contains(&row.id) && twice.insert(row.id.clone()));
+        let mut seen: HashSet<&str> = HashSet::with_capacity(page.rows.len());
+        let known: Vec<bool> =
+            page.rows.iter().map(|row| self.held.contains(&row.id) || !seen.insert(&row.id)).collect();
+        if known.contains(&true) {
+            let mut known = known.into_iter();
+            page.retain(|_| known.next() == Some(false));
+        }
         // The list is in order: rows of a second that it has left cannot come again.
         if edge != self.edge && !answered.is_empty() {
             self.held.clear();

@@ -108,6 +108,12 @@ impl Run {
         Ok(Some(Group { rows: self.commit(batches, self.sequence), checkpoint, fetched: count }))
     }
 
+    /// Whether whoever waits for a group should look again: one is due, or the first page of one has come.
+    #[must_use]
+    pub fn has_news(&self, now: Now) -> bool {
+        self.pending.len() == 1 || self.due(now).is_some() || self.has_fetched_all()
+    }
+
     /// How many pages the group takes that is due now.
     fn due(&self, now: Now) -> Option<usize> {
         let interval = self.setting.options.commit_interval;
