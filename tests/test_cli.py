@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -176,3 +178,22 @@ def test_importing_is_light() -> None:
     code = "import sys, stripe_raw_rs; print({'deltalake', 'pyarrow', 'pyspark', 'arro3'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_terminal_shows_one_live_line_for_each_entity(lake: Path) -> None:
+    with StripeSimulator(counts=dict.fromkeys(DEFAULT, 1_500), latency_ms=60) as stripe:
+        terminal, end = pty.openpty()
+        run = command("run", "--lake", lake, "--api-base-url", stripe.url)
+        with subprocess.Popen(run, env=variables(KEY, {"TERM": "xterm"}), stdout=subprocess.PIPE, stderr=end) as child:
+            os.close(end)
+            shown = b""
+            # A terminal whose other end is closed answers with an error.
+            with suppress(OSError):
+                while piece := os.read(terminal, 65_536):
+                    shown += piece
+            assert child.wait(60) == 0, shown
+        os.close(terminal)
+    lines = shown.decode()
+    for name in DEFAULT:
+        assert re.search(rf"{name} +[\d,]+ pages +[\d,]+ objects +[\d,]+/s to \d{{4}}-\d\d-\d\d", lines), name
+    assert re.search(r"\x1b\[\dA\x1b\[J", lines), "the lines are drawn anew in place"

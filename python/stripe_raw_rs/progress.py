@@ -136,10 +136,11 @@ class LiveLines:
 def _live_line(run: Run, seconds: float) -> str:
     now = run.progress()
     speed = now.rows / seconds if seconds > 0 else 0.0
-    retries = f"  {now.retries:,} retries" if now.retries else ""
+    retries = f", {now.retries:,} retries" if now.retries else ""
+    # Up to the date it fits a terminal of 80 columns.
     return (
-        f"{run.entity:<24}{now.pages:>8,} pages{now.rows:>12,} objects{speed:>9,.0f}/s"
-        f"  back to {date_time(now.reached)}{retries}"
+        f"{run.entity:<22}{now.pages:>7,} pages{now.rows:>11,} objects{speed:>8,.0f}/s"
+        f" to {date_time(now.reached)[:10]}{retries}"
     )
 
 
