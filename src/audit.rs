@@ -151,7 +151,7 @@ impl Audit {
             let before_reset = resets.get(account).is_some_and(|reset| run.iter().all(|event| event.epoch <= *reset));
             if before_reset
                 && found.is_none()
-                && run.iter().any(|event| page_of(event).is_some_and(|page| page.row_count > 0))
+                && run.iter().any(|event| event.kind.page().is_some_and(|page| page.row_count > 0))
             {
                 self.notes.push(format!("run {run_id} is from before a reset and its rows are no longer there"));
                 continue;
@@ -175,7 +175,7 @@ impl Audit {
             self.run_finding("completed twice", run_id, "has more than one RUN_COMPLETED");
         }
         let mut seen = HashSet::new();
-        for page in events.iter().filter_map(page_of) {
+        for page in events.iter().filter_map(|event| event.kind.page()) {
             if !seen.insert(page.page_number) {
                 let at = At { run_id, page_number: page.page_number, request_id: page.request_id.as_deref() };
                 self.findings.push(at.finding("twice", "more than one PAGE_COMMITTED tells of the page"));
@@ -222,9 +222,9 @@ impl Audit {
     }
 
     fn check_coverage(&mut self, run_id: &str, events: &[Event], completed: bool) {
-        let pages = events.iter().filter(|event| page_of(event).is_some());
+        let pages = events.iter().filter(|event| event.kind.page().is_some());
         let start = pages.min_by_key(|event| event.commit_version()).and_then(|event| event.start_created_gte);
-        let links: Vec<_> = events.iter().filter_map(page_of).map(PageEvent::link).collect();
+        let links: Vec<_> = events.iter().filter_map(|event| event.kind.page()).map(PageEvent::link).collect();
         let empty = links.is_empty();
         let ended = events.iter().any(|event| ends(&event.kind));
         match ranges::remaining(start, links) {
@@ -318,16 +318,9 @@ impl At<'_> {
     }
 }
 
-const fn page_of(event: &Event) -> Option<&PageEvent> {
-    match &event.kind {
-        Kind::Page(page) => Some(page),
-        _ => None,
-    }
-}
-
 /// Whether the run is over for good: no later attempt goes on with it.
 fn ends(kind: &Kind) -> bool {
-    *kind == Kind::Completed || kind.is_failure_of(Class::Abandoned) || kind.is_failure_of(Class::Reset)
+    *kind == Kind::Completed || kind.gives_up()
 }
 
 /// The newest reset of each account.

@@ -55,6 +55,21 @@ impl Kind {
         }
     }
 
+    /// The page it tells of, where it is a PAGE_COMMITTED.
+    #[must_use]
+    pub const fn page(&self) -> Option<&PageEvent> {
+        match self {
+            Self::Page(page) => Some(page),
+            _ => None,
+        }
+    }
+
+    /// Whether its run was given up: no later attempt goes on with it.
+    #[must_use]
+    pub fn gives_up(&self) -> bool {
+        self.is_failure_of(Class::Abandoned) || self.is_failure_of(Class::Reset)
+    }
+
     /// Whether it is a RUN_FAILED of that class.
     #[must_use]
     pub fn is_failure_of(&self, class: Class) -> bool {

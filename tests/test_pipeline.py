@@ -92,6 +92,18 @@ def test_a_lake_of_another_server_is_refused(lake: Path, stripe: StripeSimulator
     assert other.url in str(refused.value)
 
 
+def test_a_lake_of_another_account_is_refused(lake: Path) -> None:
+    with StripeSimulator(seed=1, counts=dict.fromkeys(DEFAULT, 1)) as one:
+        land(lake, one, entities="charges").raise_for_status()
+        port = one.port
+    with StripeSimulator(seed=2, counts=dict.fromkeys(DEFAULT, 1), port=port) as other:
+        with pytest.raises(UsageError, match="belongs to account") as refused:
+            land(lake, other, entities="charges")
+        assert one.account in str(refused.value)
+        assert other.account in str(refused.value)
+        assert other.entity_requests("charges") == 0
+
+
 def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: Path, stripe: StripeSimulator) -> None:
     client = Client(KEY, api_base_url=stripe.url, page_size=10, commit_interval_seconds=0.0)
     from stripe_raw_rs._core import entities  # noqa: PLC0415

@@ -71,13 +71,13 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
     };
     let truth = |value: &dyn Fn(&PageEvent) -> bool| -> ArrayRef {
         let mut column = BooleanBuilder::new();
-        column.extend(events.iter().map(|event| page(event).map(value)));
+        column.extend(events.iter().map(|event| event.kind.page().map(value)));
         Arc::new(column.finish())
     };
     let mut at = TimestampMicrosecondBuilder::new().with_timezone("UTC");
     at.extend(events.iter().map(|event| Some(event.at_micros)));
     let mut status = Int32Builder::new();
-    status.extend(events.iter().map(|event| page(event).and_then(|page| i32::try_from(page.http_status).ok())));
+    status.extend(events.iter().map(|event| event.kind.page().and_then(|page| i32::try_from(page.http_status).ok())));
     let columns: Vec<ArrayRef> = vec![
         text(&|event| Some(event.event_id.clone())),
         text(&|event| Some(event.kind.name().to_owned())),
@@ -89,35 +89,28 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         long(&|event| Some(event.sequence)),
         text(&|event| Some(event.owner.clone())),
         long(&|event| event.start_created_gte),
-        long(&|event| page(event).map(|page| page.page_number)),
-        long(&|event| page(event).map(|page| page.row_count)),
-        long(&|event| page(event).and_then(|page| page.range.gte)),
-        long(&|event| page(event).and_then(|page| page.range.lt)),
+        long(&|event| event.kind.page().map(|page| page.page_number)),
+        long(&|event| event.kind.page().map(|page| page.row_count)),
+        long(&|event| event.kind.page().and_then(|page| page.range.gte)),
+        long(&|event| event.kind.page().and_then(|page| page.range.lt)),
         truth(&|page| page.next_cursor.is_none()),
-        text(&|event| page(event).and_then(|page| page.starting_after.clone())),
-        text(&|event| page(event).and_then(|page| page.next_cursor.clone())),
+        text(&|event| event.kind.page().and_then(|page| page.starting_after.clone())),
+        text(&|event| event.kind.page().and_then(|page| page.next_cursor.clone())),
         truth(&|page| page.has_more),
-        long(&|event| page(event).and_then(|page| page.min_created)),
-        long(&|event| page(event).and_then(|page| page.max_created)),
+        long(&|event| event.kind.page().and_then(|page| page.min_created)),
+        long(&|event| event.kind.page().and_then(|page| page.max_created)),
         long(&|event| event.max_created_seen),
-        text(&|event| page(event).map(|page| page.rows_digest.clone())),
+        text(&|event| event.kind.page().map(|page| page.rows_digest.clone())),
         truth(&|page| page.recovered),
         Arc::new(status.finish()),
-        text(&|event| page(event).and_then(|page| page.request_id.clone())),
-        text(&|event| page(event).and_then(|page| page.api_version.clone())),
+        text(&|event| event.kind.page().and_then(|page| page.request_id.clone())),
+        text(&|event| event.kind.page().and_then(|page| page.api_version.clone())),
         text(&|event| failure(event).map(|(class, _)| class.to_owned())),
         text(&|event| failure(event).map(|(_, message)| message.to_owned())),
         text(&|event| started(event).map(|(settings, _)| settings.to_owned())),
         text(&|event| started(event).map(|(_, version)| version.to_owned())),
     ];
     RecordBatch::try_new(Arc::new(schema()), columns).map_err(|error| Error::new(Class::Table, error.to_string()))
-}
-
-const fn page(event: &Event) -> Option<&PageEvent> {
-    match &event.kind {
-        Kind::Page(page) => Some(page),
-        _ => None,
-    }
 }
 
 fn failure(event: &Event) -> Option<(&str, &str)> {

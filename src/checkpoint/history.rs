@@ -51,13 +51,12 @@ impl History {
     /// How the latest run stands.
     #[must_use]
     pub fn state(&self) -> State {
-        let given_up = |kind: &Kind| kind.is_failure_of(Class::Abandoned) || kind.is_failure_of(Class::Reset);
         let epoch = self.epoch();
         if self.events.is_empty() {
             State::NeverRan
         } else if self.latest().any(|event| event.kind == Kind::Completed) {
             State::Complete
-        } else if self.latest().any(|event| given_up(&event.kind)) {
+        } else if self.latest().any(|event| event.kind.gives_up()) {
             State::GivenUp
         } else if self.latest().any(|event| event.epoch == epoch && matches!(event.kind, Kind::Failed { .. })) {
             State::Failed
@@ -91,10 +90,7 @@ impl History {
 
     /// Pages of the latest run with the attempt's window they belong to.
     pub fn pages(&self) -> impl Iterator<Item = (&Event, &PageEvent)> {
-        self.latest().filter_map(|event| match &event.kind {
-            Kind::Page(page) => Some((event, page)),
-            _ => None,
-        })
+        self.latest().filter_map(|event| Some((event, event.kind.page()?)))
     }
 
     /// Events since the last `--from-scratch`: what came before says nothing about windows.

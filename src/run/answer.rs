@@ -128,8 +128,8 @@ impl Run {
         let closes = reached_floor || answered_last.is_none() || (!page.has_more && !full);
         let request_cursor = reading.chain.cursor.take();
         reading.chain.cursor.clone_from(&answered_last);
-        reading.chain.last_created =
-            page.rows.iter().filter_map(|row| row.created).min().or(reading.chain.last_created);
+        let oldest = page.rows.iter().filter_map(|row| row.created).min();
+        reading.chain.last_created = oldest.or(reading.chain.last_created);
         reading.stalled &= page.rows.is_empty();
         let range = reading.chain.range;
         if closes {
@@ -139,7 +139,6 @@ impl Run {
         let newest = page.rows.iter().filter_map(|row| row.created).max();
         self.progress.pages += 1;
         self.progress.rows += page.rows.len() as u64;
-        let oldest = page.rows.iter().filter_map(|row| row.created).min();
         self.progress.reached = oldest.or(self.progress.reached);
         self.pending.push_back(Fetched {
             page,

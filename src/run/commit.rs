@@ -207,7 +207,7 @@ impl Run {
 
     fn events(&self, kinds: Vec<Kind>, sequence: i64, now: Now) -> Result<Commit> {
         let Self { setting, plan, .. } = self;
-        let pages: Vec<&PageEvent> = kinds.iter().filter_map(page_of).collect();
+        let pages: Vec<&PageEvent> = kinds.iter().filter_map(Kind::page).collect();
         let reached = pages.iter().filter_map(|page| page.min_created).min();
         let (count, rows) = (pages.len(), pages.iter().map(|page| page.row_count).sum());
         let events: Vec<Event> = kinds
@@ -229,13 +229,6 @@ impl Run {
             .collect();
         let batches = if events.is_empty() { vec![] } else { vec![to_batch(&events)?] };
         Ok(Commit { pages: count, rows, reached, ..self.commit(batches, sequence) })
-    }
-}
-
-const fn page_of(kind: &Kind) -> Option<&PageEvent> {
-    match kind {
-        Kind::Page(page) => Some(page),
-        _ => None,
     }
 }
 

@@ -182,10 +182,7 @@ impl Run {
             Err(_) if self.gives_up() => vec![],
             orphans => orphans?,
         };
-        let committed = recovery.events.iter().filter_map(|event| match &event.kind {
-            Kind::Page(page) => Some(page.page_number),
-            _ => None,
-        });
+        let committed = recovery.events.iter().filter_map(|event| event.kind.page()).map(|page| page.page_number);
         let newest_page = committed.chain(orphans.iter().map(|page| page.page_number)).max();
         self.next_page_number = newest_page.unwrap_or(0) + 1;
         self.seen = recovery.events.iter().map(|event| event.max_created_seen).max().flatten().max(self.seen);
@@ -248,10 +245,7 @@ impl Run {
 
     /// What the run's pages leave to read.
     fn left(&self, orphans: &[PageEvent]) -> Result<Vec<Chain>> {
-        let committed = self.recovery.events.iter().filter_map(|event| match &event.kind {
-            Kind::Page(page) => Some(page),
-            _ => None,
-        });
+        let committed = self.recovery.events.iter().filter_map(|event| event.kind.page());
         // Until the filters are adopted, the first page's window is the run's.
         let first = self.recovery.events.iter().filter(|event| matches!(event.kind, Kind::Page(_)));
         let start = first
