@@ -133,6 +133,8 @@ pub struct Run {
     retry_reason: String,
     pending: VecDeque<Fetched>,
     last_commit: Duration,
+    /// When a commit that must be seen was last handed over.
+    last_look: Duration,
     /// Whether the buffers are so full that gathering longer makes no sense.
     pressed: bool,
     next_page_number: i64,
@@ -162,6 +164,7 @@ impl Run {
             retry_reason: String::new(),
             pending: VecDeque::new(),
             last_commit: Duration::ZERO,
+            last_look: Duration::ZERO,
             pressed: false,
             next_page_number: 1,
             recovery: recover::Recovery::default(),
@@ -200,6 +203,7 @@ impl Run {
         }
         self.step(Stage::EventsRead, Stage::Reading)?;
         self.last_commit = now.monotonic;
+        self.last_look = now.monotonic;
         if let Some(error) = &self.error {
             return Err(error.clone());
         }

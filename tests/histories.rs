@@ -134,6 +134,21 @@ fn a_process_that_is_presumed_alive_is_not_disturbed() {
 }
 
 #[test]
+fn a_run_that_is_taken_over_without_a_word_learns_it_within_a_minute() {
+    let mut world = World::new("charges", 3, Engine::Skips);
+    populate(&mut world, 500);
+    let options = options(5, Duration::ZERO);
+    let mut first = Process::new("first", &options);
+    (0..12).for_each(|_| first.step(&mut world));
+    assert_eq!(Process::new("second", &options).finish(&mut world).0, Ok(()));
+    world.clock += Duration::from_secs(60);
+    let before = world.requests;
+    assert_eq!(first.finish(&mut world).0.unwrap_err().class, Class::Fenced);
+    assert!(world.requests - before <= 2, "{} requests in vain", world.requests - before);
+    check(&world);
+}
+
+#[test]
 fn a_run_can_be_given_up_and_a_lake_begun_from_scratch() {
     for how in [GiveUp::Restart, GiveUp::Scratch] {
         let mut world = World::new("charges", 5, Engine::Refuses);

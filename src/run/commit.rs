@@ -1,5 +1,7 @@
 //! What is to be committed: groups of pages, and the events around them, each with its commit's version and app id.
 
+use std::time::Duration;
+
 use arrow_array::RecordBatch;
 
 use super::{Fetched, Run, Stage, page_bytes};
@@ -10,6 +12,8 @@ use crate::exchange::Now;
 
 /// Bytes of payload after which a group is committed without gathering longer.
 const GROUP_BYTES: usize = 32 << 20;
+/// A run that was taken over without a word learns it after this long, and leaves Stripe's limits to whoever took over.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// First part of every app id; changes only with the protocol.
 const APP: &str = "stripe_raw_rs/1";
 
@@ -31,7 +35,7 @@ pub struct Commit {
     ///
     /// True for the fences and the end, and for events of a page without rows: nothing in the raw table tells of such a
     /// page, so were its event dropped and a later page appended before the rival's second fence, that page would hang
-    /// in the air.
+    /// in the air. Once a minute it is true for the sake of whoever waits: a run that goes on unseen asks Stripe in vain.
     pub must_be_seen: bool,
     /// Its PAGE_COMMITTED events, where it is one of the checkpoint table.
     pub pages: usize,
@@ -94,7 +98,11 @@ impl Run {
         let mut batches = Vec::with_capacity(count);
         let mut kinds = Vec::with_capacity(count);
         let group: Vec<Fetched> = self.pending.drain(..count).collect();
-        let must_be_seen = group.iter().any(|fetched| fetched.page.rows.is_empty());
+        let must_be_seen =
+            now.monotonic >= self.last_look + LOOK_EVERY || group.iter().any(|fetched| fetched.page.rows.is_empty());
+        if must_be_seen {
+            self.last_look = now.monotonic;
+        }
         for fetched in group {
             self.seen = self.seen.max(fetched.seen);
             let page_number = self.next_page_number;
