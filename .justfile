@@ -13,10 +13,10 @@ default:
 check: test rest
 
 # What the gate asks beyond `test`
-rest: lint types deny test-edge
+rest: lint types deny test-edge (test-spark "spark35") (test-spark "spark41") (test-spark "connect40") test-wheel
 
-# The tests of the core and of the Python side
-test: test-core test-python
+# The tests of the core and of the Python side, on delta-rs and on Spark 4
+test: test-core test-python (test-spark "spark40")
 
 # The core's tests: no sockets, no Python
 test-core *arguments:
@@ -27,9 +27,22 @@ test-edge *arguments:
     cargo test --locked --no-default-features --features http,simulator --lib {{ arguments }}
     cargo test --locked --no-default-features --features http,simulator --doc
 
-# The Python tests, two at a time, with the extension compiled for them
+# The Python tests on delta-rs, two at a time, with the extension compiled for them
 test-python *arguments:
-    uv run pytest -n 2 --dist loadgroup {{ arguments }}
+    uv run pytest -n 2 --dist loadgroup -m "not wheel" {{ arguments }}
+
+# The tests on a lane of Spark: spark35, spark40, spark41 or connect40; needs Java 17 and Maven
+test-spark lane="spark40" *arguments: (_spark-environment replace(lane, "connect", "spark"))
+    PYTHONPATH=python .venv-{{ replace(lane, "connect", "spark") }}/bin/python -m pytest --lane {{ lane }} {{ arguments }}
+
+# A process has one Spark, so each has an environment; the extension is the project's own, compiled once for all
+_spark-environment group:
+    uv sync --quiet
+    UV_PROJECT_ENVIRONMENT=.venv-{{ group }} uv sync --quiet --no-install-project --group {{ group }}
+
+# The tests of the wheel that the bundle builds, installed as Databricks does; needs Python 3.10 to 3.13, Java 17, Maven
+test-wheel *arguments:
+    uv run pytest -m wheel {{ arguments }}
 
 # Format everything
 fmt:
@@ -77,10 +90,25 @@ bench:
     cargo bench --locked --no-default-features --features http,simulator --bench page --bench pipeline
     uv run --group bench python tests/bench/end_to_end.py
 
-# The wheel for others, for glibc 2.17 and later
-wheel target="x86_64-unknown-linux-gnu":
+# The wheel for others, alone in dist: for Linux on x86_64 or aarch64, glibc 2.17 or later, from Linux or macOS
+[arg("architecture", pattern="x86_64|aarch64")]
+wheel architecture="x86_64": (_standard-library architecture) _no-wheels (_wheel architecture)
+
+# The wheels of both architectures; aarch64 is left out where Rust cannot build for it
+wheels: _no-wheels (_wheel "x86_64")
+    @if just _standard-library aarch64; then just _wheel aarch64; else echo "aarch64 is left out"; fi
+
+_no-wheels:
+    rm -rf dist
+
+_wheel architecture:
     uv run --only-dev --only-group wheel \
-        maturin build --compatibility manylinux2014 --zig --target {{ target }} --out dist
+        maturin build --compatibility manylinux2014 --zig --target {{ architecture }}-unknown-linux-gnu --out dist
+
+[no-exit-message]
+_standard-library architecture:
+    @test -d "$(rustc --print target-libdir --target {{ architecture }}-unknown-linux-gnu)" || \
+        { echo "no Rust standard library for {{ architecture }}: rustup target add {{ architecture }}-unknown-linux-gnu"; exit 1; } >&2
 
 # Stripe's own mock server, into the cache; prints where it is
 stripe-mock:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.conftest import KEY
+from tests.places import place_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs.simulator import StripeSimulator
 
+# Seconds after which a child has hung.
+_LONGEST = 240
 _ROOT = Path(__file__).parents[1]
 
 
@@ -26,10 +29,18 @@ class Child:
     """A process that runs the main job with stepped tables; `with` ends it if it is still there."""
 
     def __init__(
-        self, lake: Path, stripe: StripeSimulator, step: int = 0, by: str = "SIGKILL", **options: object
+        self,
+        lake: Path,
+        stripe: StripeSimulator,
+        step: int = 0,
+        by: str = "SIGKILL",
+        *,
+        delay: float = 0,
+        **options: object,
     ) -> None:
         settings = {"api_key": KEY, "api_base_url": stripe.url, "backoff_base_seconds": 0.01, **options}
-        job = {"lake": str(lake), "step": step, "signal": by, "options": settings}
+        place = {name: str(value) for name, value in place_of(lake).items()}
+        job = {"place": place, "step": step, "delay": delay, "signal": by, "options": settings}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.stepped", json.dumps(job)],
             stdout=subprocess.PIPE,
@@ -66,7 +77,7 @@ class Child:
 
     def ended(self) -> int:
         """Wait for its end; a signal's number is negative."""
-        output, errors = self._process.communicate()
+        output, errors = self._process.communicate(timeout=_LONGEST)
         if output:
             told = json.loads(output)
             self.said, self.steps, self.peak_kib = told["said"], told["steps"], told["peak_kib"]

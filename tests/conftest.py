@@ -15,23 +15,55 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.tables.delta_rs import DeltaRsTables
+from tests.places import schema_folder, tables_of
+from tests.spark.lanes import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from stripe_raw_rs.tables import Condition, Table
-    from stripe_raw_rs.tables.delta_rs import DeltaRsTable
+    from pyspark.sql import SparkSession
+
+    from stripe_raw_rs.tables import Condition, Table, Tables
 
 _SERIAL = itertools.count(1)
+_DELTA_RS = "delta-rs"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lane", choices=[_DELTA_RS, *LANES], default=_DELTA_RS, help="whose tables the tests run on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("lane") == _DELTA_RS:
+        return
+    # pyspark leaves sockets and files to the garbage collector, and uses what its own dependencies advise against.
+    for kind in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning", "DeprecationWarning", "FutureWarning"):
+        config.addinivalue_line("filterwarnings", f"ignore::{kind}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On delta-rs run all but Spark's own tests; on a lane of Spark those, and the ones that hold for any tables."""
+    lane = config.getoption("lane")
+
+    def belongs(item: pytest.Item) -> bool:
+        marks = {mark.name for mark in item.iter_markers()}
+        only = marks & LANES.keys()
+        if lane == _DELTA_RS:
+            return not only and "spark" not in marks
+        return lane in only if only else bool(marks & {"contract", "spark"})
+
+    chosen = [item for item in items if belongs(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
 
 
 class HandMade:
     """A commit as `Rows` and `Checkpoint` offer it, of rows given as a table."""
 
-    def __init__(self, rows: pa.Table, version: int, app_id: str = "app") -> None:
+    def __init__(self, rows: pa.Table, version: int, app_id: str = "app", *, must_be_seen: bool = True) -> None:
         self.app_id = app_id
+        self.must_be_seen = must_be_seen
         self.commit_version = version
         self.nonce = f"nonce-{next(_SERIAL)}"
         self.metadata = f'{{"nonce":"{self.nonce}","version":{version}}}'
@@ -87,14 +119,50 @@ def rows_of(*ids: str, account: str | None = None) -> pa.Table:
     )
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Path:
-    return tmp_path / "lake"
+@pytest.fixture(scope="session")
+def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
+    """Where Spark keeps its tables, with everything set up so that this process and its children can have a session."""
+    name = request.config.getoption("lane")
+    if name == _DELTA_RS:
+        yield None
+        return
+    lane = LANES[name]
+    unable = lane.unable()
+    if unable is not None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(unable)
+        pytest.skip(unable)
+    folder = tmp_path_factory.mktemp("spark")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in lane.environment(folder).items():
+            patch.setenv(variable, value)
+        session = lane.session()
+        for variable, value in lane.childrens_environment().items():
+            patch.setenv(variable, value)
+        yield folder / "warehouse"
+        session.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(warehouse: Path | None) -> SparkSession:
+    """The one session of this run."""
+    assert warehouse is not None
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - lanes of Spark alone have it
+
+    session = SparkSession.getActiveSession()
+    assert session is not None
+    return session
 
 
 @pytest.fixture
-def tables(lake: Path) -> DeltaRsTables:
-    return DeltaRsTables(lake)
+def lake(tmp_path: Path, warehouse: Path | None) -> Path:
+    """A folder that is not there yet, for tables."""
+    return tmp_path / "lake" if warehouse is None else schema_folder(warehouse, f"lake_{next(_SERIAL)}")
+
+
+@pytest.fixture
+def tables(lake: Path) -> Tables:
+    return tables_of(lake)
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +176,7 @@ PROPERTIES = {"stripe_raw.store_id": "first", "stripe_raw.layout_version": "1"}
 
 
 @pytest.fixture
-def table(tables: DeltaRsTables) -> DeltaRsTable:
+def table(tables: Tables) -> Table:
     table = tables.table("stripe_charges_raw")
     table.create(Columns(SCHEMA), PROPERTIES, "Charges as sent")  # type: ignore[arg-type]
     return table

@@ -9,6 +9,7 @@ what its steps were, and how much memory it took.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import ingest
-from stripe_raw_rs.tables import open_lake
+from stripe_raw_rs.tables import open_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,16 +62,21 @@ class SteppedTable:
 
 
 def main(job: dict[str, Any]) -> int:
-    """Run a job: `lake`, `step` (0: none), `signal`, and `options` of `ingest`."""
+    """Run a job: `place` of the tables, `step` (0: none), `delay`, `signal`, and `options` of `ingest`."""
     steps: list[str] = []
 
     def step(what: str) -> None:
         steps.append(what)
         if len(steps) == job["step"]:
+            number = signal.Signals[job["signal"]]
+            if job["delay"]:
+                # Into the middle of what comes next.
+                threading.Timer(job["delay"], os.kill, (os.getpid(), number)).start()
+                return
             # To this thread: a signal to the process may take effect while this thread goes on for a moment.
-            signal.pthread_kill(threading.get_ident(), signal.Signals[job["signal"]])
+            signal.pthread_kill(threading.get_ident(), number)
 
-    report = ingest(tables=SteppedTables(open_lake(job["lake"]), step), **job["options"])
+    report = ingest(tables=SteppedTables(open_tables(job["place"]), step), **job["options"])
     said = [result.message for result in report.entities if result.message]
     json.dump({"said": said, "steps": steps, "peak_kib": peak_kib()}, sys.stdout)
     sys.stdout.flush()

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.tables import open_lake
 from tests.conftest import KEY
+from tests.places import tables_of
 from tests.stepped import SteppedTables
 from tests.truth import Served, assert_true, served
 
@@ -86,7 +86,7 @@ class World:
     def run(self, last_step: int | None, faults: list[tuple[str, int]]) -> None:
         self.remember()
         self.stripe.set_faults(",".join(f"{kind}@charges:n{number}" for kind, number in faults))
-        tables = SteppedTables(open_lake(self.lake), killed_at(last_step or sys.maxsize))
+        tables = SteppedTables(tables_of(self.lake), killed_at(last_step or sys.maxsize))
         with suppress(Killed):
             self._ingest(tables=tables)
         self.stripe.reset_faults()

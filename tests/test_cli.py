@@ -22,7 +22,7 @@ from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stripe_raw_rs.tables.delta_rs import DeltaRsTables
+    from stripe_raw_rs.tables import Tables
 
 
 def call(*arguments: object, key: str | None = KEY, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -110,7 +110,7 @@ def test_a_lake_that_cannot_be_is_refused(tmp_path: Path, stripe: StripeSimulato
     assert str(tmp_path / "file") in done.stderr
 
 
-def test_a_table_with_other_columns_is_refused(lake: Path, tables: DeltaRsTables, stripe: StripeSimulator) -> None:
+def test_a_table_with_other_columns_is_refused(lake: Path, tables: Tables, stripe: StripeSimulator) -> None:
     tables.table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
     done = call("run", "--lake", lake, "--api-base-url", stripe.url)
     assert done.returncode == 2

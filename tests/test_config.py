@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stripe_raw_rs import _core
+from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.arguments import parse
-from stripe_raw_rs.config import Config, read_api_key
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import COMMANDS, OPTIONS
 from stripe_raw_rs.start import start_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from stripe_raw_rs.config import Config
 
 SECRET = "rk_test_CANARYcanary0123456789"  # noqa: S105 - made up, to be looked for
 
@@ -121,7 +123,7 @@ def test_what_is_no_option_is_refused(arguments: tuple[str, ...], message: str) 
         (("--restart-run", "--from-scratch"), "--restart-run and --from-scratch exclude each other"),
         (("--take-over=maybe",), "STRIPE_RAW_TAKE_OVER must be yes or no, not 'maybe'"),
         (("--log-format", "xml"), "log_format must be text or json, not 'xml'"),
-        ((), "run needs --lake DIR (or STRIPE_RAW_LAKE): folder that the tables are in"),
+        (("--liquid-clustering", "on"), "liquid_clustering must be auto, yes or no, not 'on'"),
     ],
 )
 def test_what_cannot_be_a_value_is_refused(arguments: tuple[str, ...], message: str) -> None:
@@ -133,7 +135,7 @@ def test_what_cannot_be_a_value_is_refused(arguments: tuple[str, ...], message: 
             config.give_up(),
             config.flag("take_over"),
             config.log_format(),
-            config.required("lake"),
+            config.place(),
         )
     assert str(refused.value).startswith(message)
 
@@ -155,25 +157,25 @@ def test_a_start_is_utc(written: str | int, seconds: int) -> None:
 
 
 def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
-    assert read_api_key(read("run"), {"STRIPE_API_KEY": f" {SECRET}\n"}) == SECRET
+    assert read_api_key(environment={"STRIPE_API_KEY": f" {SECRET}\n"}) == SECRET
     file = tmp_path / "key"
     file.write_text(SECRET + "\n")
-    assert read_api_key(read("run", "--api-key-file", str(file)), {"STRIPE_API_KEY": "rk_test_other"}) == SECRET
+    assert read_api_key(file=file, environment={"STRIPE_API_KEY": "rk_test_other"}) == SECRET
 
 
 def test_a_key_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")
-    for arguments, message in [
-        ((), "no key: set STRIPE_API_KEY"),
-        (("--api-key-file", str(tmp_path / "none")), "cannot be read: No such file or directory"),
-        (("--api-key-file", str(tmp_path)), "cannot be read: Is a directory"),
-        (("--api-key-file", str(tmp_path / "empty")), "is empty"),
-        (("--api-key-file", str(tmp_path / "binary")), "cannot be read: it is no text"),
-        (("--api-key-file", SECRET), "'rk_***' cannot be read"),
+    for file, message in [
+        (None, "no key: set STRIPE_API_KEY"),
+        (tmp_path / "none", "cannot be read: No such file or directory"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (tmp_path / "empty", "is empty"),
+        (tmp_path / "binary", "cannot be read: it is no text"),
+        (SECRET, "'rk_***' cannot be read"),
     ]:
         with pytest.raises(UsageError, match=message.replace("*", r"\*")) as refused:
-            read_api_key(read("run", *arguments), {})
+            read_api_key(file=file, environment={})
         assert SECRET not in str(refused.value)
 
 

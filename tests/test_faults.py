@@ -18,6 +18,7 @@ from stripe_raw_rs import (
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole, events, landed
+from tests.places import tables_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ def test_what_passes_by_itself_is_tried_again(lake: Path, stripe: StripeSimulato
     report = land(lake, stripe)
     report.raise_for_status()
     assert_whole(lake, stripe, "charges")
-    verify(lake, say=lambda _line: None)
+    verify(tables_of(lake), say=lambda _line: None)
 
 
 @pytest.mark.parametrize("when", ["n1", "n4", "n7"])
@@ -94,7 +95,7 @@ def test_what_does_not_pass_is_one_clear_line(  # noqa: PLR0913, PLR0917 - the t
     stripe.reset_faults()
     land(lake, stripe).raise_for_status()
     assert_whole(lake, stripe, "charges")
-    verify(lake, say=lambda _line: None)
+    verify(tables_of(lake), say=lambda _line: None)
 
 
 def test_retries_come_to_an_end(lake: Path, stripe: StripeSimulator) -> None:
@@ -116,7 +117,7 @@ def test_an_empty_page_that_promises_more_is_not_the_end(lake: Path, stripe: Str
     stripe.set_faults(f"empty@charges:{when}")
     land(lake, stripe).raise_for_status()
     assert_whole(lake, stripe, "charges")
-    verify(lake, say=lambda _line: None)
+    verify(tables_of(lake), say=lambda _line: None)
 
 
 def test_an_empty_first_page_that_promises_more_is_an_error(lake: Path, stripe: StripeSimulator) -> None:
@@ -140,7 +141,7 @@ def test_a_cursor_that_vanishes_each_time_still_ends_whole(lake: Path) -> None:
         rows = landed(lake, "invoices", "_stripe_id").column(0).to_pylist()
         # Each was read before it vanished.
         assert sorted(rows) == sorted(everything)
-        verify(lake, say=lambda _line: None)
+        verify(tables_of(lake), say=lambda _line: None)
 
 
 def test_a_permission_that_is_missing_is_named_and_the_others_go_on(lake: Path) -> None:

@@ -19,6 +19,7 @@ from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child, steps_of
 from tests.conftest import DEFAULT, KEY, events
+from tests.places import place_of
 from tests.truth import Served, assert_true, served
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def kill(lake: Path, stripe: StripeSimulator, step: int, **options: Any) -> None
 def land(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
     """A clean run in this process; the dead one's run is taken over without being asked."""
     options = {**options, "backoff_base_seconds": 0.01}
-    ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
+    ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
 
 
 def runs(lake: Path) -> int:

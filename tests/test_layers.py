@@ -75,17 +75,20 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "raw_writer": BASE | {"commit", "tables"},
     "state_store": BASE | {"commit", "tables"},
     # What a user starts.
-    "config": BASE | {"options", "start"},
+    "api_key": BASE,
+    "config": BASE | {"options", "start", "tables"},
     "progress": BASE | {"report"},
     "attempt": BASE | WRITERS | {"owner", "progress", "report", "tables"},
-    "pipeline": BASE | WRITERS | {"attempt", "owner", "progress", "report", "start", "tables", "threads"},
+    "pipeline": BASE | WRITERS | {"api_key", "attempt", "owner", "progress", "report", "start", "tables", "threads"},
     "status": BASE | WRITERS | {"report", "tables"},
     "verify": BASE | WRITERS | {"report", "tables"},
     "simulator": BASE,
     "demo": BASE | {"pipeline", "report", "simulator"},
     # The command line.
     "arguments": BASE | {"config", "options"},
-    "main": BASE | {"arguments", "config", "demo", "log", "pipeline", "progress", "report", "status", "verify"},
+    "main": BASE
+    | {"arguments", "config", "demo", "log", "pipeline", "progress", "report", "status"}
+    | {"tables", "verify"},
     "__init__": BASE | {"config", "main", "pipeline", "report"},
     "__main__": {"main"},
 }
@@ -94,6 +97,8 @@ PYTHON_PACKAGES: dict[str, set[str]] = {
     "deltalake": {"tables"},
     "delta": {"tables"},
     "pyspark": {"tables"},
+    "pyarrow": {"tables"},
+    "databricks": {"api_key", "tables"},
 }
 
 COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|r(#*)".*?"\1|"(?:\\.|[^"\\])*"', re.DOTALL)

@@ -15,9 +15,9 @@ from stripe_raw_rs import (
     ingest,
 )
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.tables import open_lake
 from stripe_raw_rs.verify import verify
 from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events, landed
+from tests.places import place_of, tables_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
     from stripe_raw_rs import Report
 
 
+contract = pytest.mark.contract
+
+
 def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
-    return ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **options)
+    return ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options)
 
 
+@contract
 def test_everything_lands_as_sent(lake: Path, stripe: StripeSimulator) -> None:
     report = land(lake, stripe)
     report.raise_for_status()
@@ -37,9 +41,10 @@ def test_everything_lands_as_sent(lake: Path, stripe: StripeSimulator) -> None:
     for result in report.entities:
         assert_whole(lake, stripe, result.entity)
         assert result.rows == len(stripe.ids(result.entity))
-    verify(lake, say=lambda _line: None)
+    verify(tables_of(lake), say=lambda _line: None)
 
 
+@contract
 def test_a_second_run_reads_what_is_new(lake: Path, stripe: StripeSimulator) -> None:
     land(lake, stripe).raise_for_status()
     before = stripe.requests
@@ -58,7 +63,7 @@ def test_an_empty_account_is_complete(lake: Path) -> None:
         for _ in range(2):
             report = land(lake, stripe)
             assert (report.exit_code, sum(result.rows for result in report.entities)) == (0, 0)
-    verify(lake, say=lambda _line: None)
+    verify(tables_of(lake), say=lambda _line: None)
 
 
 def test_one_entity_that_fails_does_not_stop_the_others(lake: Path, stripe: StripeSimulator) -> None:
@@ -76,8 +81,9 @@ def test_one_entity_that_fails_does_not_stop_the_others(lake: Path, stripe: Stri
     assert_whole(lake, stripe, "refunds")
 
 
+@contract
 def test_a_table_with_other_columns_stops_all_before_anything_is_written(lake: Path, stripe: StripeSimulator) -> None:
-    open_lake(lake).table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "mine")  # type: ignore[arg-type]
+    tables_of(lake).table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "mine")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="another schema"):
         land(lake, stripe)
     assert [path.name for path in lake.iterdir()] == ["stripe_refunds_raw"]
@@ -104,14 +110,15 @@ def test_a_lake_of_another_account_is_refused(lake: Path) -> None:
         assert other.entity_requests("charges") == 0
 
 
+@contract
 def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: Path, stripe: StripeSimulator) -> None:
     client = Client(KEY, api_base_url=stripe.url, page_size=10, commit_interval_seconds=0.0)
     from stripe_raw_rs._core import entities  # noqa: PLC0415
     from stripe_raw_rs.raw_writer import RawWriter  # noqa: PLC0415
     from stripe_raw_rs.state_store import StateStore  # noqa: PLC0415
 
-    state = StateStore(open_lake(lake), client)
-    raw = RawWriter(open_lake(lake), entities("charges")[0], state.store_id)
+    state = StateStore(tables_of(lake), client)
+    raw = RawWriter(tables_of(lake), entities("charges")[0], state.store_id)
     raw.open(None, expects_rows=False)
     run = client.run("charges", state.latest_run("charges", None), store_id=state.store_id, owner="job one")
     state.append(run.started())
@@ -131,9 +138,10 @@ def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: P
     with pytest.raises(FencedError):
         state.append(checkpoint)
     assert_whole(lake, stripe, "charges")
-    verify(lake, say=lambda _line: None)
+    verify(tables_of(lake), say=lambda _line: None)
 
 
+@contract
 def test_the_key_is_nowhere(lake: Path, stripe: StripeSimulator, capfd: pytest.CaptureFixture[str]) -> None:
     client = Client(KEY, api_base_url=stripe.url)
     assert KEY not in f"{client!r} {client}"

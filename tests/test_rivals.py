@@ -15,6 +15,7 @@ from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child, steps_of
 from tests.conftest import KEY, events
+from tests.places import place_of
 from tests.truth import assert_true
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def stripe() -> Iterator[StripeSimulator]:
 
 
 def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
-    return ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **{**OPTIONS, **options})
+    return ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **{**OPTIONS, **options})
 
 
 def files(lake: Path) -> set[Path]:

@@ -13,6 +13,7 @@ from stripe_raw_rs import ingest
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, tamper
+from tests.places import place_of, tables_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def whole(lake: Path, stripe: StripeSimulator) -> Path:
     for _ in range(2):
         ingest(
-            lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges", commit_interval_seconds=0
+            **place_of(lake), api_key=KEY, api_base_url=stripe.url, entities="charges", commit_interval_seconds=0
         ).raise_for_status()
         stripe.add("charges", 3)
     return lake
@@ -33,7 +34,7 @@ def whole(lake: Path, stripe: StripeSimulator) -> Path:
 def findings(lake: Path) -> str:
     said: list[str] = []
     with pytest.raises(StripeRawError) as raised:
-        verify(lake, say=said.append)
+        verify(tables_of(lake), say=said.append)
     assert raised.value.exit_code == 1
     return "\n".join(said)
 
@@ -48,7 +49,7 @@ CHECKPOINTS = "stripe_ingestion_checkpoints"
 
 def test_a_lake_as_it_was_written_has_no_findings(whole: Path) -> None:
     said: list[str] = []
-    verify(whole, say=said.append)
+    verify(tables_of(whole), say=said.append)
     assert said[-1] == "no findings"
 
 
@@ -140,4 +141,4 @@ def test_a_watermark_that_goes_back_is_found(whole: Path) -> None:
 def test_a_raw_table_that_is_gone_is_found(whole: Path) -> None:
     shutil.rmtree(whole / RAW)
     with pytest.raises(StripeRawError):
-        verify(whole, say=lambda _line: None)
+        verify(tables_of(whole), say=lambda _line: None)

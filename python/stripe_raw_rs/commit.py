@@ -23,19 +23,26 @@ def commit(table: Table, item: Commit) -> None:
     Raises FencedError where another process took over, TableError where the commit cannot be made or its outcome
     cannot be learned; in both cases nothing may be written afterwards.
     """
+    look = table.skips_silently and item.must_be_seen
     for wait in (*_WAITS, None):
+        error: CommitUnknownError | None = None
         try:
             table.append(item)
-        except CommitUnknownError as error:
-            outcome = _look(table, item)
-            if outcome == "superseded":
-                raise fenced(table) from error
-            if outcome != "landed":
-                if wait is None:
-                    raise _gave_up(error, outcome) from error
-                time.sleep(wait)
-                continue
-        return
+        except CommitUnknownError as caught:
+            error = caught
+        if error is None and not look:
+            return
+        outcome = _look(table, item)
+        if outcome == "landed":
+            return
+        # Written without an error and yet not there: the version was taken, and the commit skipped without a word.
+        if outcome == "superseded" or (outcome == "absent" and error is None):
+            raise fenced(table) from error
+        if wait is None:
+            raise _gave_up(table, error, outcome) from error
+        # From here on nothing is taken on trust: what is tried again may be skipped, by us or by a rival's commit.
+        look = table.skips_silently
+        time.sleep(wait)
 
 
 def _look(table: Table, item: Commit) -> Outcome | None:
@@ -45,9 +52,10 @@ def _look(table: Table, item: Commit) -> Outcome | None:
         return None
 
 
-def _gave_up(error: CommitUnknownError, outcome: Outcome | None) -> TableError:
+def _gave_up(table: Table, error: CommitUnknownError | None, outcome: Outcome | None) -> TableError:
+    why = plain(error) if error is not None else f"table '{table.location}' cannot be read"
     if outcome == "absent":
-        message = f"cannot commit to {plain(error)}; nothing of this commit is stored, the next run goes on from here"
+        message = f"cannot commit to {why}; nothing of this commit is stored, the next run goes on from here"
     else:
-        message = f"the commit's outcome is unknown, {plain(error)}; the next run finds out and goes on from there"
+        message = f"the commit's outcome is unknown, {why}; the next run finds out and goes on from there"
     return TableError(message)

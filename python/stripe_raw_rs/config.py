@@ -1,11 +1,9 @@
-"""What the user asked for, checked as far as the command line can; and the key, read from where it is kept."""
+"""What the user asked for, checked as far as the command line can."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain
@@ -15,6 +13,10 @@ from stripe_raw_rs.start import start_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stripe_raw_rs.tables import Place
+
+Chosen = TypeVar("Chosen", bound=str)
 
 _YES_NO = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -71,6 +73,17 @@ class Config:
                 options[option.name] = value if row.kind == "text" else _number(row, value)  # type: ignore[literal-required]
         return options
 
+    def place(self) -> Place:
+        """Give the place where the tables are."""
+        return {
+            "lake": self.text("lake"),
+            "catalog": self.text("catalog"),
+            "schema": self.text("schema"),
+            "staging_volume": self.text("staging_volume"),
+            "liquid_clustering": self._choice("liquid_clustering", ("auto", "yes", "no")),
+            "check_payloads": self.flag("check_payloads"),
+        }
+
     def give_up(self) -> Literal["restart", "scratch"] | None:
         """Tell which way an unfinished run is given up, if any."""
         restart, scratch = self.flag("restart_run"), self.flag("from_scratch")
@@ -86,32 +99,15 @@ class Config:
 
     def log_format(self) -> str:
         """Give the format of the log."""
-        value = self.required("log_format")
-        if value not in ("text", "json"):
-            message = f"log_format must be text or json, not '{plain(value)}'"
-            raise UsageError(message)
-        return value
+        return self._choice("log_format", ("text", "json"))
 
-
-def read_api_key(config: Config, environment: Mapping[str, str] = os.environ) -> str:
-    """Read the key from where it is kept. The caller hands it on and keeps no copy."""
-    file = config.text("api_key_file")
-    if file is None:
-        key = environment.get("STRIPE_API_KEY", "").strip()
-        if not key:
-            message = "no key: set STRIPE_API_KEY to a restricted key (rk_...), or name a file with --api-key-file"
-            raise UsageError(message)
-        return key
-    try:
-        key = Path(file).expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        message = f"the key file '{plain(file)}' cannot be read: {reason}"
-        raise UsageError(message) from None
-    if not key:
-        message = f"the key file '{plain(file)}' is empty"
+    def _choice(self, name: str, values: tuple[Chosen, ...]) -> Chosen:
+        given = self.required(name)
+        for value in values:
+            if value == given:
+                return value
+        message = f"{name} must be {', '.join(values[:-1])} or {values[-1]}, not '{plain(given)}'"
         raise UsageError(message)
-    return key
 
 
 def _number(row: OptionRow, text: str) -> float:

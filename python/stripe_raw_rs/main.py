@@ -13,23 +13,25 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs import _core, demo, status, verify
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.arguments import parse
-from stripe_raw_rs.config import Config, read_api_key
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.log import configure_log
 from stripe_raw_rs.pipeline import ingest
 from stripe_raw_rs.progress import LiveLines
 from stripe_raw_rs.report import error_line, text_table
+from stripe_raw_rs.tables import open_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
+
+    from stripe_raw_rs.config import Config
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Do what the arguments say: return when it is done, raise where it failed.
 
     Without a subcommand the main job runs, so named parameters of a job's wheel task are enough:
-    `main(["--lake", "/data/lake"])`.
+    `main(["--catalog=main", "--schema=stripe_raw"])`.
     """
     config = parse(sys.argv[1:] if argv is None else argv)
     commands: dict[str, Callable[[Config], None]] = {
@@ -74,16 +76,19 @@ def _run(config: Config) -> None:
     _configure_log(config, (lambda: None) if live is None else live.clear)
     with _terminable():
         report = ingest(
-            lake=config.required("lake"),
             entities=config.text("entities") or "",
-            api_key=read_api_key(config),
+            api_key_file=config.text("api_key_file"),
+            stripe_secret_scope=config.text("stripe_secret_scope"),
+            stripe_secret_key=config.text("stripe_secret_key"),
             stripe_account=config.text("stripe_account"),
             checkpoint_table=config.text("checkpoint_table"),
             owner=config.text("owner"),
             start=config.start(),
             take_over=config.flag("take_over"),
             give_up=config.give_up(),
+            bundle_target=config.text("bundle_target"),
             display=live,
+            **config.place(),
             **config.client_options(),
         )
     _print(json.dumps(report.to_dict()) if json_log else str(report))
@@ -110,7 +115,7 @@ def _demo(config: Config) -> None:
 def _status(config: Config) -> None:
     _configure_log(config)
     found = status.status(
-        config.required("lake"),
+        open_tables(config.place()),
         lookback_seconds=config.whole_number("lookback_seconds"),
         checkpoint_table=config.required("checkpoint_table"),
     )
@@ -124,7 +129,7 @@ def _status(config: Config) -> None:
 
 def _verify(config: Config) -> None:
     _configure_log(config)
-    verify.verify(config.required("lake"), checkpoint_table=config.required("checkpoint_table"), say=_print)
+    verify.verify(open_tables(config.place()), checkpoint_table=config.required("checkpoint_table"), say=_print)
 
 
 def _simulate(config: Config) -> None:

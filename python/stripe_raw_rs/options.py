@@ -48,11 +48,25 @@ def _flag(name: str, help_line: str) -> OptionRow:
     return OptionRow(name, "flag", "", "", help_line)
 
 
+_PLACE = ("lake", "catalog", "schema")
 _LOG = ("log_format", "verbose")
 _COMPILED = tuple(option.name for option in _core.options())
 
 _ROWS = (
-    _text("lake", "DIR", "", "folder that the tables are in; created if it is absent"),
+    _text("lake", "DIR", "", "folder that the tables are in, written by delta-rs; created if it is absent"),
+    _text("catalog", "NAME", "", "instead of a lake: catalog that the tables are in, written by Spark"),
+    _text("schema", "NAME", "", "schema of that catalog; created if it is absent"),
+    _text("staging_volume", "DIR", "", "Spark 3.5: folder of a volume, which is faster than passing through pandas"),
+    _text(
+        "liquid_clustering",
+        "WHEN",
+        "auto",
+        "cluster new raw tables by _stripe_created_at: auto (on Databricks), yes, no",
+    ),
+    _flag("check_payloads", "with Spark: a constraint on raw tables that each payload has its hash"),
+    _text("bundle_target", "NAME", "", "target of the bundle that runs this; told in the events' settings"),
+    _text("stripe_secret_scope", "SCOPE", "", "Databricks secret scope that has the key"),
+    _text("stripe_secret_key", "NAME", "", "name of the secret in that scope"),
     _text("entities", "NAMES", "", "comma list of entities, or all; without it the five default ones"),
     _flag("take_over", "take an unfinished run over although its process may still be alive"),
     _flag("restart_run", "give an unfinished run up and begin again where the last complete one left off"),
@@ -91,8 +105,10 @@ COMMANDS = {
             "run",
             "land what is new in Stripe (also without the word: stripe-raw --lake DIR)",
             (
-                *("lake", "entities", "start", "take_over", "restart_run", "from_scratch", "stripe_account"),
-                *("api_key_file", *_COMPILED, "checkpoint_table", "owner", *_LOG),
+                *(*_PLACE, "entities", "start", "take_over", "restart_run", "from_scratch", "stripe_account"),
+                *("api_key_file", "stripe_secret_scope", "stripe_secret_key", *_COMPILED),
+                *("checkpoint_table", "liquid_clustering", "check_payloads", "staging_volume"),
+                *("owner", "bundle_target", *_LOG),
             ),
         ),
         CommandRow("entities", "list the entities that can be landed", _LOG),
@@ -100,9 +116,9 @@ COMMANDS = {
         CommandRow(
             "status",
             "show the last run of each entity and what the next one will do",
-            ("lake", "lookback_seconds", "checkpoint_table", *_LOG),
+            (*_PLACE, "lookback_seconds", "checkpoint_table", *_LOG),
         ),
-        CommandRow("verify", "audit the tables, from the tables alone", ("lake", "checkpoint_table", *_LOG)),
+        CommandRow("verify", "audit the tables, from the tables alone", (*_PLACE, "checkpoint_table", *_LOG)),
         CommandRow(
             "simulate",
             "serve a made-up Stripe account on this machine",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from stripe_raw_rs import _core
+from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.attempt import Job, attempt, naming_the_winner
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError, UsageError
 from stripe_raw_rs.owner import default_owner
@@ -15,7 +15,7 @@ from stripe_raw_rs.progress import LogLines, drain_log
 from stripe_raw_rs.report import EntityResult, Report
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.tables import check_schema, open_lake
+from stripe_raw_rs.tables import Place, check_schema, open_tables
 from stripe_raw_rs.threads import each_in_a_thread
 
 if TYPE_CHECKING:
@@ -30,28 +30,36 @@ if TYPE_CHECKING:
     from stripe_raw_rs.progress import Display
     from stripe_raw_rs.tables import Tables
 
+    class _PlaceAndOptions(Place, _Options, total=False):
+        pass
+
+
 logger = logging.getLogger("stripe_raw_rs")
 
 
 def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     *,
-    lake: str | Path | None = None,
     entities: str | Iterable[str] = "",
-    api_key: str | None = None,
     tables: Tables | None = None,
+    api_key: str | None = None,
+    api_key_file: str | Path | None = None,
+    stripe_secret_scope: str | None = None,
+    stripe_secret_key: str | None = None,
     stripe_account: str | None = None,
     checkpoint_table: str | None = None,
     owner: str | None = None,
     start: str | date | int | None = None,
     take_over: bool = False,
     give_up: GiveUp | None = None,
+    bundle_target: str | None = None,
     display: Display | None = None,
-    **options: Unpack[_Options],
+    **options: Unpack[_PlaceAndOptions],
 ) -> Report:
     """Land what is new in the entities' lists, and report on each.
 
-    `lake` is a folder; `tables` is any other place. The key comes from `STRIPE_API_KEY` unless `api_key` is given,
-    and is kept nowhere. An entity that fails does not stop the others: the report says so, and its
+    The tables are in the folder `lake`, or in the schema `schema` of `catalog`, see `Place`; `tables` is any other
+    place. The key is `api_key`, or the Databricks secret that is named, or what the file has, or `STRIPE_API_KEY`, in
+    this order; it is kept nowhere. An entity that fails does not stop the others: the report says so, and its
     `raise_for_status()` raises. `give_up` ends an unfinished run first: "restart" begins again where the last
     complete run left off, "scratch" at the beginning of the account.
 
@@ -61,9 +69,11 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     began = time.monotonic()
     selection = _core.entities(entities if isinstance(entities, str) else ",".join(entities))
     since = None if start is None else start_seconds(start)
-    client = _core.Client(api_key or os.environ.get("STRIPE_API_KEY", ""), **options)
-    del api_key
-    place = tables or open_lake(lake)
+    where, requests = _parted(options)
+    key = api_key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
+    client = _core.Client(key, **requests)
+    del api_key, key
+    place = tables or open_tables(where)
     checkpoints = place.table(checkpoint_table or _core.CHECKPOINT_TABLE)
     if checkpoints.name in {entity.table for entity in _core.entities("all")}:
         message = f"'{checkpoints.name}' is the name of a raw table: choose another checkpoint table"
@@ -84,9 +94,22 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
         take_over=take_over,
         give_up=give_up,
         start=since,
-        settings={"lake": place.location, "entities": ",".join(entity.name for entity in selection)},
+        settings={
+            "tables": place.location,
+            "entities": ",".join(entity.name for entity in selection),
+            **({} if bundle_target is None else {"bundle_target": bundle_target}),
+        },
     )
+    # A cluster may have kept an older wheel: what runs is said, not assumed.
+    logger.info("stripe-raw %s lands %d lists in %s", _core.__version__, len(selection), place.location)
     return Report(place.location, tuple(_all(job, selection)), time.monotonic() - began)
+
+
+def _parted(options: _PlaceAndOptions) -> tuple[Place, _Options]:
+    """Part the options that say where the tables are from those of the requests."""
+    where = {name: value for name, value in options.items() if name in Place.__annotations__}
+    requests = {name: value for name, value in options.items() if name not in where}
+    return cast("Place", where), cast("_Options", requests)
 
 
 def _all(job: Job, selection: list[Entity]) -> list[EntityResult]:

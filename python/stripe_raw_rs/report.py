@@ -95,7 +95,7 @@ class EntityResult:
 class Report:
     """What `ingest` did. Printing it shows a table; in a notebook it is one."""
 
-    lake: str
+    place: str
     entities: tuple[EntityResult, ...]
     seconds: float
 
@@ -119,7 +119,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
         return {
-            "lake": self.lake,
+            "tables": self.place,
             "exit_code": self.exit_code,
             "seconds": round(self.seconds, 3),
             "entities": [result.to_dict() for result in self.entities],
@@ -134,7 +134,7 @@ class Report:
         rows = [_HEADINGS, *(result.cells() for result in self.entities)]
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
         wrong = "".join(f"<p>{html.escape(r.message)}</p>" for r in self.entities if r.message is not None)
-        return f"<p>{html.escape(self.lake)}</p><table>{body}</table>{wrong}"
+        return f"<p>{html.escape(self.place)}</p><table>{body}</table>{wrong}"
 
 
 def error_line(error: BaseException) -> str:

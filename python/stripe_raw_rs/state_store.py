@@ -32,7 +32,7 @@ class StateStore:
                 "Progress of stripe-raw: one row per event; append-only",
             )
         elif not self._table.exists():
-            message = f"'{tables.location}' is no lake of stripe-raw: table '{self._table.name}' is not there"
+            message = f"'{tables.location}' holds no tables of stripe-raw: table '{self._table.name}' is not there"
             raise UsageError(message)
         check_schema(self._table, _core.checkpoint_schema())
         properties = self._table.properties()

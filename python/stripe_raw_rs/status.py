@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.report import date_time
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.tables import open_lake
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from stripe_raw_rs.tables import Tables
 
 HEADINGS = ("entity", "last run", "state", "attempt", "pages", "objects", "newest created", "last event")
 
@@ -54,9 +53,9 @@ class EntityStatus:
         )
 
 
-def status(lake: str | Path, *, lookback_seconds: int, checkpoint_table: str | None = None) -> list[EntityStatus]:
-    """Read the state of all entities of a lake that ever ran."""
-    state = StateStore(open_lake(lake), None, checkpoint_table)
+def status(tables: Tables, *, lookback_seconds: int, checkpoint_table: str | None = None) -> list[EntityStatus]:
+    """Read the state of all entities that ever ran into these tables."""
+    state = StateStore(tables, None, checkpoint_table)
     return [_entity(state, entity, account, lookback_seconds) for entity, account in state.entities()]
 
 

@@ -1,4 +1,4 @@
-"""An audit of a lake from its tables alone. The rules are the compiled half's; this feeds it and prints."""
+"""An audit of the tables, from the tables alone. The rules are the compiled half's; this feeds it and prints."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.tables import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from stripe_raw_rs._core import Entity
     from stripe_raw_rs.tables import Tables
@@ -22,9 +20,8 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-def verify(lake: str | Path, *, say: Callable[[str], None], checkpoint_table: str | None = None) -> None:
-    """Audit all entities of a lake, say what was checked and found, and raise TableError on any finding."""
-    tables = open_lake(lake)
+def verify(tables: Tables, *, say: Callable[[str], None], checkpoint_table: str | None = None) -> None:
+    """Audit all entities of these tables, say what was checked and found, and raise TableError on any finding."""
     state = StateStore(tables, None, checkpoint_table)
     known = {entity for entity, _ in state.entities()}
     findings = 0
@@ -32,7 +29,7 @@ def verify(lake: str | Path, *, say: Callable[[str], None], checkpoint_table: st
         if entity.name in known or tables.table(entity.table).exists():
             findings += _verify_entity(tables, state, entity, say)
     if findings:
-        message = f"{findings:,} findings in lake '{tables.location}': what they say does not hold there"
+        message = f"{findings:,} findings in '{tables.location}': what they say does not hold there"
         raise TableError(message)
     say("no findings")
 

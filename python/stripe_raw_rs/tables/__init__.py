@@ -6,8 +6,10 @@ Only modules of this package may import a table library, and each does so when i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+import re
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict
 
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import FencedError, UsageError
 
 if TYPE_CHECKING:
@@ -64,6 +66,10 @@ class Commit(ArrowStream, Protocol):
     def metadata(self) -> str:
         """User metadata of the commit, different for each."""
 
+    @property
+    def must_be_seen(self) -> bool:
+        """Whether it must be seen in the table before anything else is committed."""
+
     def __len__(self) -> int:
         """Count the rows; none is a fence."""
 
@@ -77,6 +83,9 @@ class Table(Protocol):
 
     name: str
     location: str
+    # Whether `append` passes a version that is taken over without a word, as Spark does: what became of the commit is
+    # then for `outcome` to say.
+    skips_silently: bool
 
     def exists(self) -> bool:
         """Tell whether the table is there."""
@@ -93,12 +102,15 @@ class Table(Protocol):
     def append(self, commit: Commit) -> None:
         """Append the rows and store the commit's version, both or nothing, if that version is still free.
 
-        A version already stored that is not below ours raises FencedError, unless the stored commit is ours. Any
-        other failure raises CommitUnknownError.
+        A version already stored that is not below ours raises FencedError, unless the stored commit is ours, or
+        changes nothing where the table `skips_silently`. Any other failure raises CommitUnknownError.
         """
 
     def outcome(self, commit: Commit) -> Outcome:
-        """Look what became of a commit: it is in the table, it is not, or another one stands in its place."""
+        """Look what became of a commit: it is in the table, it is not, or another one stands in its place.
+
+        Where the table `skips_silently` nobody can tell the last two apart by looking: "absent" may be either.
+        """
 
     def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions, in any order; None reads all columns."""
@@ -119,10 +131,43 @@ class Tables(Protocol):
         """Name one table; the same object for the same name."""
 
 
-def open_lake(lake: str | Path | None) -> Tables:
-    """Open Delta tables in a folder, written by delta-rs. Writes nothing yet."""
+class Place(TypedDict, total=False):
+    """Where the tables are, and how they are made there.
+
+    Either `lake`, a folder of this machine, written by delta-rs; or `catalog` and `schema`, written by Spark. The rest
+    is for Spark alone. `staging_volume`: folder that this process and Spark both see, for a Spark that takes no Arrow.
+    `liquid_clustering`: of new raw tables, by `_stripe_created_at`; "auto" is yes on Databricks. `check_payloads`: give
+    raw tables a constraint that each payload has its hash.
+    """
+
+    lake: str | Path | None
+    catalog: str | None
+    schema: str | None
+    staging_volume: str | None
+    liquid_clustering: Literal["auto", "yes", "no"]
+    check_payloads: bool
+
+
+def open_tables(place: Place) -> Tables:
+    """Open the place where the tables are. Writes nothing yet."""
+    lake, catalog, schema = place.get("lake"), place.get("catalog"), place.get("schema")
+    if lake is not None and (catalog is not None or schema is not None):
+        message = "a lake and a catalog exclude each other: give --lake DIR, or --catalog NAME and --schema NAME"
+        raise UsageError(message)
+    if catalog is not None and schema is not None:
+        return _open_catalog(catalog, schema, place)
+    if catalog is not None or schema is not None:
+        message = "--catalog NAME and --schema NAME belong together: together they say where Spark keeps the tables"
+        raise UsageError(message)
+    return _open_lake(lake)
+
+
+def _open_lake(lake: str | Path | None) -> Tables:
     if lake is None:
-        message = "a lake is needed: the folder that the tables are in (--lake DIR)"
+        message = (
+            "it must be said where the tables are: --lake DIR for a folder of this machine, "
+            "or --catalog NAME and --schema NAME for Spark's"
+        )
         raise UsageError(message)
     try:
         from stripe_raw_rs.tables.delta_rs import DeltaRsTables  # noqa: PLC0415 - only here is the library needed
@@ -134,11 +179,34 @@ def open_lake(lake: str | Path | None) -> Tables:
     return DeltaRsTables(lake)
 
 
+def _open_catalog(catalog: str, schema: str, place: Place) -> Tables:
+    try:
+        from stripe_raw_rs.tables.spark import SparkTables  # noqa: PLC0415 - only here is the library needed
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in ("pyspark", "pyarrow"):
+            raise
+        message = (
+            f"a catalog is written by Spark, and there is no {error.name} here: run it on Databricks or beside Spark"
+        )
+        raise UsageError(message) from None
+    return SparkTables(catalog, schema, place)
+
+
+_NAME = re.compile(r"[A-Za-z0-9_]{1,255}")
+
+
+def check_table_name(name: str) -> None:
+    """Refuse a table name that is not the same in every catalog and file system."""
+    if not _NAME.fullmatch(name):
+        message = f"table name '{plain(name)}' must be 1 to 255 letters, digits and underscores"
+        raise UsageError(message)
+
+
 def check_schema(table: Table, wanted: Schema) -> None:
     """Refuse a table that is there with other columns. Writes nothing."""
     difference = wanted.difference(table.schema()) if table.exists() else None
     if difference is not None:
-        message = f"table '{table.location}' has another schema: {difference}; move it away or choose another lake"
+        message = f"table '{table.location}' has another schema: {difference}; move it away or choose another place"
         raise UsageError(message)
 
 

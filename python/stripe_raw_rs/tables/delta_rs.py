@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from deltalake.writer import ColumnProperties, WriterProperties
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError, UsageError
-from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, fenced
+from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, check_table_name, fenced
 from stripe_raw_rs.tables.delta_select import select
 
 if TYPE_CHECKING:
@@ -32,7 +31,17 @@ _TARGET_FILE_SIZE = 1 << 40
 # Own commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
 # somebody else's, which stops the run and loses nothing.
 _HISTORY = 1000
-_NAME = re.compile(r"[A-Za-z0-9_]{1,255}")
+# What Spark may have given a table and delta-rs 1.6 refuses to write to, by name of the table feature.
+_BEYOND = {
+    "clustering": "liquid clustering",
+    "icebergCompatV1": "Iceberg compatibility",
+    "icebergCompatV2": "Iceberg compatibility",
+    "inCommitTimestamp": "in-commit timestamps",
+    "rowTracking": "row tracking",
+    "typeWidening": "type widening",
+    "typeWidening-preview": "type widening",
+}
+_CONSTRAINT = "delta.constraints."
 
 
 class DeltaRsTables:
@@ -54,15 +63,15 @@ class DeltaRsTables:
 
     def table(self, name: str) -> DeltaRsTable:
         """Name one table; the same object for the same name, so that its lock is one for the process."""
-        if not _NAME.fullmatch(name):
-            message = f"table name '{plain(name)}' must be 1 to 255 letters, digits and underscores"
-            raise UsageError(message)
+        check_table_name(name)
         with self._lock:
             return self._tables.setdefault(name, DeltaRsTable(self._folder, name))
 
 
 class DeltaRsTable:
     """One table of a lake."""
+
+    skips_silently = False
 
     def __init__(self, lake: Path, name: str) -> None:
         """Name the table; nothing is read or written yet."""
@@ -82,6 +91,7 @@ class DeltaRsTable:
         """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
         self._require_writable()
         if self.exists():
+            self._require_appendable()
             return
         names = schema.names
         configuration = {
@@ -172,6 +182,21 @@ class DeltaRsTable:
 
     def _unreadable(self, error: Exception) -> TableError:
         return TableError(f"table '{self.location}' cannot be read: {plain(error)}")
+
+    def _require_appendable(self) -> None:
+        table = self._load()
+        beyond = sorted({*(table.protocol().writer_features or [])} & _BEYOND.keys())
+        # Of the functions in constraints delta-rs knows fewer than Spark.
+        beyond += [name for name in table.metadata().configuration if name.startswith(_CONSTRAINT)]
+        if beyond:
+            what = ", ".join(
+                _BEYOND.get(name, f"the check constraint {name.removeprefix(_CONSTRAINT)}") for name in beyond
+            )
+            message = (
+                f"table '{self.location}' has {what}, to which delta-rs cannot append: "
+                "write it with Spark (--catalog NAME --schema NAME); reading it and verify work"
+            )
+            raise UsageError(message)
 
     def _require_writable(self) -> None:
         try:

@@ -1,0 +1,32 @@
+"""Where tests land: a folder for delta-rs, or a schema of Spark's catalog, told by the name of its folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs.tables import open_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stripe_raw_rs.tables import Place, Tables
+
+# Spark keeps the tables of schema `name` in `name.db` of its warehouse.
+_SCHEMA = ".db"
+
+
+def schema_folder(warehouse: Path, schema: str) -> Path:
+    """The folder in which Spark keeps a schema's tables: to the tests it is a lake like any other."""
+    return warehouse / f"{schema}{_SCHEMA}"
+
+
+def place_of(lake: Path) -> Place:
+    """What `ingest` is told, so that the tables are in this folder."""
+    if lake.suffix == _SCHEMA:
+        return {"catalog": "spark_catalog", "schema": lake.stem}
+    return {"lake": lake}
+
+
+def tables_of(lake: Path) -> Tables:
+    """The tables in this folder, by whoever is to write it."""
+    return open_tables(place_of(lake))

@@ -1,0 +1,118 @@
+"""kill -9 of a process that writes with Spark: the next one loses nothing and doubles nothing.
+
+On Spark Connect a process dies and its server lives on, as on Databricks: there every step is tried, counted in a run
+that nobody kills. A classic session dies with its process and takes long to start, so each such lane is killed at the
+six points around the two appends: before, within and after each.
+"""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stripe_raw_rs import ingest
+from stripe_raw_rs.simulator import StripeSimulator
+from tests.children import Child, steps_of
+from tests.conftest import KEY, events
+from tests.places import place_of, schema_folder
+from tests.spark.schemas import adopt
+from tests.truth import assert_true
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+    from stripe_raw_rs import Report
+
+# A child starts a session of its own, and machines are busy.
+pytestmark = pytest.mark.timeout(1_800)
+
+OPTIONS: dict[str, Any] = {
+    "entities": "charges",
+    "page_size": 5,
+    "commit_interval_seconds": 0,
+    "lookback_seconds": 0,
+}
+# Steps of a first run: four for creating the tables, two for RUN_STARTED, two for the fence, then two for each append.
+BEFORE_ROWS, AFTER_ROWS, BEFORE_EVENTS, AFTER_EVENTS = 9, 10, 11, 12
+# Into the middle of an append, which takes about a second. Where it misses, it is one of the other points.
+WITHIN = 0.4
+POINTS = [(BEFORE_ROWS, 0), (BEFORE_ROWS, WITHIN), (AFTER_ROWS, 0), (BEFORE_EVENTS, 0), (BEFORE_EVENTS, WITHIN)]
+POINTS.append((AFTER_EVENTS, 0))
+
+
+@contextmanager
+def account() -> Iterator[StripeSimulator]:
+    """Nine charges in two pages; the cut between them goes through a second."""
+    with StripeSimulator(seed=11, counts={"charges": 6}) as stripe:
+        stripe.add("charges", 3, created=stripe.created("charges", stripe.ids("charges")[3]))
+        yield stripe
+
+
+def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
+    return ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **{**OPTIONS, **options})
+
+
+def runs(lake: Path) -> int:
+    return len({event["run_id"] for event in events(lake, "entity = 'charges'")})
+
+
+@pytest.mark.spark35
+@pytest.mark.spark40
+@pytest.mark.spark41
+def test_a_kill_around_the_two_appends_loses_and_doubles_nothing(spark: SparkSession, warehouse: Path) -> None:
+    lakes = [schema_folder(warehouse, f"killed_{number}") for number in range(len(POINTS))]
+    with account() as stripe:
+
+        def kill(lake: Path, point: tuple[int, float]) -> int:
+            step, delay = point
+            with Child(lake, stripe, step, "SIGKILL", delay=delay, **OPTIONS) as child:
+                return child.ended()
+
+        with ThreadPoolExecutor(2) as two:
+            assert set(two.map(kill, lakes, POINTS)) == {-signal.SIGKILL}
+        for lake in lakes:
+            adopt(spark, lake)
+            land(lake, stripe).raise_for_status()
+            assert_true(lake, stripe, "charges")
+            assert runs(lake) == 2, "the run that was killed goes on, then a new window follows"
+
+
+@pytest.mark.connect40
+def test_a_kill_at_any_step_loses_and_doubles_nothing(spark: SparkSession, warehouse: Path) -> None:
+    assert spark
+    with account() as stripe:
+        steps = steps_of(schema_folder(warehouse, "counted"), stripe, **OPTIONS)
+        print(f"{len(steps)} steps: {steps}")  # noqa: T201 - how many were tried
+        for step in range(1, len(steps) + 1):
+            lake = schema_folder(warehouse, f"killed_{step}")
+            with Child(lake, stripe, step, "SIGKILL", **OPTIONS) as child:
+                assert child.ended() == -signal.SIGKILL
+            land(lake, stripe).raise_for_status()
+            assert_true(lake, stripe, "charges")
+            assert runs(lake) <= 2, "the run that was killed goes on, then a new window follows"
+
+
+@pytest.mark.connect40
+@pytest.mark.parametrize("step", [AFTER_ROWS, AFTER_EVENTS], ids=["between the two appends", "after both"])
+def test_who_is_taken_over_while_it_stands_still_commits_nothing_more(
+    spark: SparkSession, lake: Path, step: int
+) -> None:
+    assert spark
+    with account() as stripe, Child(lake, stripe, step, "SIGSTOP", **OPTIONS) as child:
+        assert child.stands_still()
+        held = land(lake, stripe)
+        assert held.exit_code == 75
+        assert f"/{child.pid} holds run" in str(held.entities[0].message)
+        land(lake, stripe, take_over=True).raise_for_status()
+        before = events(lake)
+        child.go_on()
+        assert child.ended() == 75
+        assert events(lake) == before
+        assert_true(lake, stripe, "charges")

@@ -1,0 +1,254 @@
+"""What holds for Spark's tables alone: names, definition, ways into Spark, going on with delta-rs' tables."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from stripe_raw_rs import _core, ingest
+from stripe_raw_rs.commit import commit
+from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
+from stripe_raw_rs.tables import open_tables, spark, spark_frames
+from stripe_raw_rs.tables.spark_frames import Frames
+from stripe_raw_rs.verify import verify
+from tests.conftest import KEY, PROPERTIES, SCHEMA, Columns, HandMade, assert_whole, events, ids, rows_of
+from tests.places import place_of, tables_of
+from tests.spark.schemas import adopt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import SparkSession
+
+    from stripe_raw_rs.simulator import StripeSimulator
+    from stripe_raw_rs.tables import Place, Table
+
+pytestmark = pytest.mark.spark
+
+ROOM = Path(spark.__file__).parent
+
+
+@pytest.mark.parametrize("name", ["a`b", "a.b", "a;b", "a b", "a/b", "a\nb", "a\x7fb", "", "x" * 256])
+@pytest.mark.parametrize("what", ["catalog", "schema"])
+def test_a_name_that_could_end_its_quotes_is_refused_before_anything_is_sent(
+    what: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark, "_session", lambda: pytest.fail("a session was asked for"))
+    names = {"catalog": "spark_catalog", "schema": "raw", what: name}
+    with pytest.raises(UsageError, match=f"{what} '.*' cannot be used"):
+        open_tables({"catalog": names["catalog"], "schema": names["schema"]})
+
+
+def test_a_catalog_that_is_not_there_is_an_error_that_names_the_grant(spark: SparkSession) -> None:
+    assert spark
+    with pytest.raises(UsageError, match=r"catalog 'nowhere' is not there.* GRANT USE CATALOG ON CATALOG `nowhere`"):
+        open_tables({"catalog": "nowhere", "schema": "raw"})
+
+
+def test_a_schema_is_made_with_its_first_table(spark: SparkSession, lake: Path) -> None:
+    tables = tables_of(lake)
+    assert not tables.table("stripe_charges_raw").exists()
+    assert lake.stem not in [row[0] for row in spark.sql("SHOW SCHEMAS").collect()]
+    tables.table("stripe_charges_raw").create(Columns(SCHEMA), PROPERTIES, "")  # type: ignore[arg-type]
+    assert tables.table("stripe_charges_raw").exists()
+
+
+def test_words_of_sql_are_names_like_any_other(spark: SparkSession) -> None:
+    table = open_tables({"catalog": "spark_catalog", "schema": "select"}).table("stripe_charges_raw")
+    table.create(Columns(SCHEMA), PROPERTIES, 'it\'s \\ a "test"; --')  # type: ignore[arg-type]
+    commit(table, HandMade(rows_of("ch_1"), 1))
+    assert ids(table) == ["ch_1"]
+    detail = spark.sql("DESCRIBE DETAIL spark_catalog.`select`.stripe_charges_raw").collect()[0]
+    assert detail["description"] == 'it\'s \\ a "test"; --'
+
+
+def real_table(lake: Path, options: Place | None = None) -> Table:
+    """A raw table as the main job makes it."""
+    place: Place = {**place_of(lake), **(options or {})}
+    table = open_tables(place).table("stripe_charges_raw")
+    table.create(_core.raw_schema(), PROPERTIES, "Charges")
+    return table
+
+
+def test_clustering_is_for_databricks_or_on_demand(spark: SparkSession, lake: Path) -> None:
+    def clustered() -> list[str]:
+        (detail,) = spark.sql(f"DESCRIBE DETAIL spark_catalog.{lake.stem}.stripe_charges_raw").collect()
+        columns: list[str] = list(detail["clusteringColumns"] or [])
+        spark.sql(f"DROP TABLE spark_catalog.{lake.stem}.stripe_charges_raw")
+        return columns
+
+    real_table(lake)
+    assert clustered() == []
+    real_table(lake, {"liquid_clustering": "yes"})
+    assert clustered() == ["_stripe_created_at"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+        real_table(lake)
+        assert clustered() == ["_stripe_created_at"]
+        real_table(lake, {"liquid_clustering": "no"})
+        assert clustered() == []
+
+
+def test_delta_rs_says_what_it_cannot_write(lake: Path) -> None:
+    real_table(lake, {"liquid_clustering": "yes"})
+    table = open_tables({"lake": lake}).table("stripe_charges_raw")
+    with pytest.raises(UsageError, match=r"liquid clustering, to which delta-rs cannot append: .*--catalog"):
+        table.create(_core.raw_schema(), PROPERTIES, "")
+
+
+def test_payloads_are_checked_where_that_is_wanted(lake: Path) -> None:
+    table = real_table(lake, {"check_payloads": True})
+    assert table.properties()["delta.constraints.stripe_raw_payload"]
+    real_table(lake, {"check_payloads": True})
+    row = raw_rows(1)
+    commit(table, HandMade(row, 1))
+    forged = row.set_column(row.schema.get_field_index("_payload_sha256"), "_payload_sha256", pa.array(["0" * 64]))
+    with pytest.raises(TableError, match="stripe_raw_payload") as refused:
+        commit(table, HandMade(pa.table(forged.columns, schema=row.schema), 2))
+    assert "secret payload" not in str(refused.value), "the row's values are nobody's to log"
+    assert len(ids(table)) == 1
+    with pytest.raises(UsageError, match=r"check constraint.* delta-rs cannot append"):
+        open_tables({"lake": lake}).table("stripe_charges_raw").create(_core.raw_schema(), PROPERTIES, "")
+
+
+# One hour is there twice in New York that night; one microsecond before 1970; integers that no float holds.
+MOMENTS = [1_699_163_999_999_999, 1_699_164_000_000_000, 1_699_167_599_999_999, -1, 0, None]
+LARGE = [(1 << 53) + 1, -((1 << 53) + 1), (1 << 63) - 1, 0, None, -1]
+TEXTS = ['{"a":"é\\u0000"}', "\U0001f4b3", "", "'", "\\", "\u2028"]
+
+
+def raw_rows(count: int, size: int = 0) -> pa.Table:
+    """Rows of a raw table with what is hard to carry over."""
+    schema = pa.schema(_core.raw_schema())
+    payloads = [TEXTS[at % 6] if at % 6 else "secret payload" + "x" * size for at in range(count)]
+    import hashlib  # noqa: PLC0415 - this alone needs it
+
+    columns: dict[str, list[Any]] = {
+        "_stripe_id": [f"ch_{at}" for at in range(count)],
+        "_stripe_created_at": [MOMENTS[at % 6] for at in range(count)],
+        "_entity": ["charges"] * count,
+        "_stripe_account": [None if at % 2 else "acct_1" for at in range(count)],
+        "_ingest_run_id": ["run"] * count,
+        "_ingested_at": [MOMENTS[at % 5] for at in range(count)],
+        "_page_number": [abs(LARGE[at % 4] or 0) for at in range(count)],
+        "_page_row": list(range(count)),
+        "_range_gte": [LARGE[at % 6] for at in range(count)],
+        "_range_lt": [None] * count,
+        "_request_cursor": [None] * count,
+        "_next_cursor": ["ch_9"] * count,
+        "_has_more": [at % 2 == 0 for at in range(count)],
+        "_http_status": [200] * count,
+        "_request_id": ["req_1"] * count,
+        "_api_version": ["v"] * count,
+        "_payload_sha256": [hashlib.sha256(text.encode()).hexdigest() for text in payloads],
+        "_commit_version": [1 << 32] * count,
+        "_raw_json": payloads,
+    }
+    return pa.table(columns, schema=schema)
+
+
+@pytest.fixture(params=["arrow", "parquet", "pandas", "pandas without arrow"])
+def way(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Iterator[Place]:
+    """Each way into this Spark, whichever it would choose by itself."""
+    name: str = request.param
+    if name == "arrow" and not spark_frames._takes_arrow(spark):  # noqa: SLF001 - the very question
+        pytest.skip("this Spark takes no Arrow table")
+    setting = "spark.sql.execution.arrow.pyspark.enabled"
+    with pytest.MonkeyPatch.context() as patch:
+        if name != "arrow":
+            patch.setattr(spark_frames, "_takes_arrow", lambda _session: False)
+        if name.startswith("pandas"):
+            spark.conf.set(setting, str(name == "pandas").lower())
+        (tmp_path / "volume").mkdir()
+        yield {"staging_volume": str(tmp_path / "volume")} if name == "parquet" else {}
+        if name.startswith("pandas"):
+            spark.conf.unset(setting)
+        assert list((tmp_path / "volume").iterdir()) == []
+
+
+def test_every_value_arrives_as_it_was(lake: Path, way: Place) -> None:
+    table = real_table(lake, way)
+    rows = raw_rows(12)
+    commit(table, HandMade(rows, 1))
+    assert pa.table(table.read(None, [])).sort_by("_page_row").equals(rows), "read by Spark"
+    by_delta_rs = open_tables({"lake": lake}).table(table.name)
+    assert pa.table(by_delta_rs.read(None, [])).sort_by("_page_row").equals(rows), "read by delta-rs"
+
+
+def test_a_large_group_is_one_commit_and_one_file(lake: Path, way: Place) -> None:
+    # The largest that the core hands over: a full group, and a page of the largest size on top.
+    table = real_table(lake, way)
+    rows = raw_rows(66, size=6_000_000)
+    assert rows.nbytes > 60_000_000
+    commit(table, HandMade(rows, 1))
+    files = DeltaTable(lake / table.name)
+    assert (files.version(), len(files.file_uris())) == (1, 1)
+    assert sorted(ids(table)) == sorted(rows["_stripe_id"].to_pylist())
+
+
+def test_which_way_is_taken_is_found_by_trying(spark: SparkSession, tmp_path: Path) -> None:
+    arrow = spark_frames._takes_arrow(spark)  # noqa: SLF001 - the very question
+    assert arrow == (not spark.version.startswith("3."))
+    assert Frames(spark).way.__name__ == ("_arrow" if arrow else "_pandas")
+    assert Frames(spark, str(tmp_path)).way.__name__ == ("_arrow" if arrow else "_parquet")
+    with pytest.raises(UsageError, match="staging volume '/Volumes/no/such/one' is no folder"):
+        Frames(spark, "/Volumes/no/such/one")
+
+
+def test_a_skipped_commit_is_noticed_where_it_must_be_seen(table: Table) -> None:
+    commit(table, HandMade(rows_of("ch_1"), 2))
+    # Without a word, as Spark does; the next one that must be seen tells.
+    commit(table, HandMade(rows_of("ch_lost"), 1, must_be_seen=False))
+    with pytest.raises(FencedError):
+        commit(table, HandMade(rows_of("ch_lost"), 2))
+    assert ids(table) == ["ch_1"]
+
+
+def test_a_table_of_other_types_is_refused(spark: SparkSession, lake: Path) -> None:
+    spark.sql(f"CREATE SCHEMA spark_catalog.{lake.stem}")
+    spark.sql(f"CREATE TABLE spark_catalog.{lake.stem}.stripe_charges_raw (a DECIMAL(10, 2)) USING DELTA")
+    with pytest.raises(UsageError, match=r"column 'a' is decimal\(10,2\)"):
+        tables_of(lake).table("stripe_charges_raw").schema()
+
+
+def test_tables_go_from_one_writer_to_the_other_and_back(
+    spark: SparkSession, lake: Path, stripe: StripeSimulator
+) -> None:
+    options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "entities": "charges,refunds"}
+    places: list[Place] = [place_of(lake), {"lake": lake}, place_of(lake)]
+    for round_, place in enumerate(places):
+        stripe.add("charges", 5)
+        ingest(**place, **options).raise_for_status()
+        assert_whole(lake, stripe, "charges")
+        assert len(events(lake, "event_type = 'RUN_COMPLETED' AND entity = 'charges'")) == round_ + 1
+        spark.catalog.clearCache()
+    said: list[str] = []
+    verify(tables_of(lake), say=said.append)
+    verify(open_tables({"lake": lake}), say=said.append)
+    assert said.count("no findings") == 2
+
+
+def test_tables_that_delta_rs_made_are_gone_on_with(
+    spark: SparkSession, warehouse: Path, lake: Path, stripe: StripeSimulator
+) -> None:
+    assert lake.parent == warehouse
+    options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "entities": "refunds"}
+    ingest(lake=lake, **options).raise_for_status()
+    adopt(spark, lake)
+    stripe.add("refunds", 3)
+    ingest(**place_of(lake), **options).raise_for_status()
+    assert_whole(lake, stripe, "refunds")
+    verify(tables_of(lake), say=lambda _line: None)
+
+
+def test_only_what_spark_connect_has_is_used() -> None:
+    """And never `insertInto`, which ignores the transaction's identifier."""
+    refused = {"insertInto", "_jvm", "_jsparkSession", "_jdf", "sparkContext", "rdd", "_sc", "toPandas", "DeltaTable"}
+    for file in ROOM.glob("spark*.py"):
+        names = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+        assert not names & refused, file.name
