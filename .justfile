@@ -90,6 +90,10 @@ bench:
     cargo bench --locked --no-default-features --features http,simulator --bench page --bench pipeline
     uv run --group bench python tests/bench/end_to_end.py
 
+# 10,000 charges appended on a lane of Spark, over what Spark alone takes for them (Linux)
+bench-spark lane="spark40": (_spark-environment replace(lane, "connect", "spark"))
+    PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_append.py {{ lane }}
+
 # The wheel for others, alone in dist: for Linux on x86_64 or aarch64, glibc 2.17 or later, from Linux or macOS
 [arg("architecture", pattern="x86_64|aarch64")]
 wheel architecture="x86_64": (_standard-library architecture) _no-wheels (_wheel architecture)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 import os
 import re
 import shutil
@@ -170,6 +171,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No option and no key from the environment the tests were started in."""
     for name in [name for name in os.environ if name.startswith(("STRIPE_RAW_", "STRIPE_API_KEY"))]:
         monkeypatch.delenv(name)
+    # The command line makes the log its own, and writes it to what stderr is just then.
+    logger = logging.getLogger("stripe_raw_rs")
+    for name, value in (("handlers", list(logger.handlers)), ("propagate", logger.propagate), ("level", logger.level)):
+        monkeypatch.setattr(logger, name, value)
 
 
 PROPERTIES = {"stripe_raw.store_id": "first", "stripe_raw.layout_version": "1"}

@@ -12,6 +12,7 @@ from stripe_raw_rs.arguments import parse
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import COMMANDS, OPTIONS
 from stripe_raw_rs.start import start_seconds
+from stripe_raw_rs.tables import open_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,6 +178,29 @@ def test_a_key_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=message.replace("*", r"\*")) as refused:
             read_api_key(file=file, environment={})
         assert SECRET not in str(refused.value)
+
+
+def test_a_secret_has_a_scope_and_a_name() -> None:
+    for half in ({"secret_scope": "stripe"}, {"secret_key": "api_key"}):
+        with pytest.raises(UsageError, match="--stripe-secret-scope and --stripe-secret-key belong together"):
+            read_api_key(**half, environment={"STRIPE_API_KEY": SECRET})
+
+
+def test_a_secret_that_was_named_is_not_replaced_by_a_key_that_happens_to_be_set() -> None:
+    with pytest.raises(UsageError, match="needs the package databricks-sdk"):
+        read_api_key(secret_scope="stripe", secret_key="api_key", environment={"STRIPE_API_KEY": SECRET})  # noqa: S106
+
+
+def test_tables_are_in_a_lake_or_in_a_catalog() -> None:
+    for arguments, message in [
+        ((), "it must be said where the tables are: --lake DIR .* --catalog NAME and --schema NAME"),
+        (("--catalog", "main"), "--catalog NAME and --schema NAME belong together"),
+        (("--schema", "raw"), "--catalog NAME and --schema NAME belong together"),
+        (("--lake", "l", "--catalog", "main", "--schema", "raw"), "a lake and a catalog exclude each other"),
+        (("--catalog", "main", "--schema", "raw"), "a catalog is written by Spark, and there is no pyspark here"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            open_tables(read("run", *arguments).place())
 
 
 def test_a_config_shows_no_secret() -> None:

@@ -238,7 +238,7 @@ def rows(spark: SparkSession, sql: str) -> list[dict[str, Any]]:
     return [row.asDict() for row in spark.sql(sql).collect()]
 
 
-@pytest.mark.spark
+@pytest.mark.spark35
 def test_the_state_of_each_list_is_its_latest_run(checkpoints: SparkSession) -> None:
     found = {row["list"]: row for row in rows(checkpoints, DATASETS["lists"])}
     hours = ("hours_since_complete", "lag_hours")
@@ -265,14 +265,14 @@ def test_the_state_of_each_list_is_its_latest_run(checkpoints: SparkSession) -> 
     assert found["payouts"]["owner"] == "job/2"
 
 
-@pytest.mark.spark
+@pytest.mark.spark35
 def test_the_worst_list_stands_first(checkpoints: SparkSession) -> None:
     order = [row["list"] for row in rows(checkpoints, DATASETS["lists"])]
     assert order[:4] == ["charges/acct_1A", "payouts", "disputes", "events"]
     assert order[-1] == "charges"
 
 
-@pytest.mark.spark
+@pytest.mark.spark35
 def test_the_dashboard_says_what_the_product_says(checkpoints: SparkSession, told: Story) -> None:
     """`stripe-raw status` folds the same events in Rust: neither may see another state than the other."""
     states = {"running": "unfinished", "stalled": "unfinished"}
@@ -294,7 +294,7 @@ def test_the_dashboard_says_what_the_product_says(checkpoints: SparkSession, tol
         assert (None if newest is None else int(newest.timestamp())) == history.watermark, row["list"]
 
 
-@pytest.mark.spark
+@pytest.mark.spark35
 def test_each_run_is_there_once_with_all_its_attempts(checkpoints: SparkSession) -> None:
     found = rows(checkpoints, DATASETS["runs"])
     assert {
@@ -321,7 +321,7 @@ def test_each_run_is_there_once_with_all_its_attempts(checkpoints: SparkSession)
     assert [row["run_id"] for row in found if row["recovered_pages"]] == ["C2"]
 
 
-@pytest.mark.spark
+@pytest.mark.spark35
 def test_a_failure_says_what_came_of_it(checkpoints: SparkSession) -> None:
     """Only what nothing has gone on with is failing; what was complete later, or given up, is the past."""
     found = rows(checkpoints, DATASETS["failures"])
@@ -340,7 +340,7 @@ def test_a_failure_says_what_came_of_it(checkpoints: SparkSession) -> None:
     ]
 
 
-@pytest.mark.spark
+@pytest.mark.spark35
 def test_the_days_add_up_to_all_pages(checkpoints: SparkSession, told: Story) -> None:
     pages = [event for event in told.events if event["event_type"] == "PAGE_COMMITTED"]
     expected: dict[tuple[Any, str], list[int]] = {}
@@ -355,7 +355,7 @@ def test_the_days_add_up_to_all_pages(checkpoints: SparkSession, told: Story) ->
     } == expected
 
 
-@pytest.mark.spark
+@pytest.mark.spark35
 @pytest.mark.parametrize("name", SHOWN)
 def test_every_widget_has_its_columns(checkpoints: SparkSession, name: str) -> None:
     """A dashboard asks a dataset for a widget's fields in this form."""
@@ -368,7 +368,7 @@ def test_every_widget_has_its_columns(checkpoints: SparkSession, name: str) -> N
     assert found.collect()
 
 
-@pytest.mark.spark
+@pytest.mark.spark35
 @pytest.mark.parametrize(
     ("name", "number"),
     [
@@ -386,7 +386,7 @@ def test_the_counters_count(checkpoints: SparkSession, name: str, number: float)
     assert checkpoints.sql(f"SELECT {described['expression']} FROM ({dataset})").collect()[0][0] == number  # noqa: S608
 
 
-@pytest.mark.spark
+@pytest.mark.spark35
 def test_a_table_without_events_is_no_error(checkpoints: SparkSession) -> None:
     """The dashboard is deployed before the first run has anything to tell."""
     for name, sql in DATASETS.items():

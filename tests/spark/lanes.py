@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import SparkSession
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stripe-raw-rs" / "jars"
@@ -29,6 +31,19 @@ _POM = """<project><modelVersion>4.0.0</modelVersion>
 <groupId>io.delta</groupId><artifactId>{artifact}</artifactId><version>{version}</version>
 </dependency></dependencies></project>
 """
+_LOG = Path(__file__).parent / "log4j2.properties"
+
+# Few rows are not worth a compiled plan, nor one that adapts, and in a short session half of the time is the JVM's
+# compiler's: it is told to do less. With that it keeps less room for code than Spark needs, and stands still once it is
+# full; so it is given what it has otherwise.
+FEW_ROWS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.driver.extraJavaOptions": (
+        f"-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -Dlog4j2.configurationFile={_LOG}"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -74,25 +89,16 @@ class Lane:
             "spark.sql.session.timeZone": "America/New_York",
             "spark.sql.shuffle.partitions": "1",
             "spark.databricks.delta.snapshotPartitions": "1",
-            # A few rows are not worth a compiled plan, nor one that adapts.
-            "spark.sql.codegen.wholeStage": "false",
-            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-            "spark.sql.adaptive.enabled": "false",
             "spark.driver.memory": "2g",
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
-            # Half of the time of a short session is the compiler's, and there are two cores. With less to compile the
-            # JVM keeps less room for code than Spark needs, and stands still once it is full.
-            "spark.driver.extraJavaOptions": " ".join(
-                ("-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", f"-Dlog4j2.configurationFile={_LOG}")
-            ),
         }
 
-    def environment(self, folder: Path) -> dict[str, str]:
+    def environment(self, folder: Path, more: Mapping[str, str] = FEW_ROWS) -> dict[str, str]:
         """What makes any Spark session of a process one of this lane; `folder` is for its files."""
-        settings = self.settings(folder / "warehouse")
+        settings = {**self.settings(folder / "warehouse"), **more}
         lines = [f"{name} {value}" for name, value in settings.items()]
         (folder / "spark-defaults.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return {"SPARK_CONF_DIR": str(folder)}
@@ -113,8 +119,6 @@ class Lane:
         assert session.version.startswith(self.pyspark), f"{self.name} has Spark {session.version}"
         return session
 
-
-_LOG = Path(__file__).parent / "log4j2.properties"
 
 LANES = {
     lane.name: lane

@@ -219,13 +219,13 @@ def test_a_table_of_other_types_is_refused(spark: SparkSession, lake: Path) -> N
 def test_tables_go_from_one_writer_to_the_other_and_back(
     spark: SparkSession, lake: Path, stripe: StripeSimulator
 ) -> None:
-    options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "entities": "charges,refunds"}
+    options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "entities": "refunds"}
     places: list[Place] = [place_of(lake), {"lake": lake}, place_of(lake)]
     for round_, place in enumerate(places):
-        stripe.add("charges", 5)
+        stripe.add("refunds", 5)
         ingest(**place, **options).raise_for_status()
-        assert_whole(lake, stripe, "charges")
-        assert len(events(lake, "event_type = 'RUN_COMPLETED' AND entity = 'charges'")) == round_ + 1
+        assert_whole(lake, stripe, "refunds")
+        assert len(events(lake, "event_type = 'RUN_COMPLETED'")) == round_ + 1
         spark.catalog.clearCache()
     said: list[str] = []
     verify(tables_of(lake), say=said.append)
