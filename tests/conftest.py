@@ -17,7 +17,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.places import schema_folder, tables_of
-from tests.spark.lanes import LANES
+from tests.spark.lanes import FEW_ROWS, LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,13 +134,14 @@ def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
             pytest.fail(unable)
         pytest.skip(unable)
     folder = tmp_path_factory.mktemp("spark")
+    place = folder / "warehouse"
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in lane.environment(folder).items():
+        for variable, value in lane.environment(folder / "own", place, FEW_ROWS).items():
             patch.setenv(variable, value)
         session = lane.session()
-        for variable, value in lane.childrens_environment().items():
+        for variable, value in lane.childrens_environment(folder / "childrens", place).items():
             patch.setenv(variable, value)
-        yield folder / "warehouse"
+        yield place
         session.stop()
 
 

@@ -67,7 +67,7 @@ def main(name: str) -> None:
     lane = LANES[name]
     rows = charges()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(lane.environment(Path(folder), {}))
+        os.environ.update(lane.environment(Path(folder, "conf"), Path(folder, "warehouse"), {}))
         session = lane.session()
         table = open_tables({"catalog": "spark_catalog", "schema": "bench"}).table("stripe_charges_raw")
         table.create(_core.raw_schema(), {"stripe_raw.store_id": "bench"}, "Charges")

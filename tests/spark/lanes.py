@@ -33,16 +33,20 @@ _POM = """<project><modelVersion>4.0.0</modelVersion>
 """
 _LOG = Path(__file__).parent / "log4j2.properties"
 
-# Few rows are not worth a compiled plan, nor one that adapts, and in a short session half of the time is the JVM's
-# compiler's: it is told to do less. With that it keeps less room for code than Spark needs, and stands still once it is
-# full; so it is given what it has otherwise.
+_QUIET = f"-Dlog4j2.configurationFile={_LOG}"
+
+# Few rows are not worth a compiled plan, nor one that adapts.
 FEW_ROWS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
-    "spark.driver.extraJavaOptions": (
-        f"-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -Dlog4j2.configurationFile={_LOG}"
-    ),
+    "spark.driver.extraJavaOptions": _QUIET,
+}
+# In a short session half of the time is the JVM's compiler's: it is told to do less. With that it keeps less room for
+# code than Spark needs, and stands still once it is full; so it is given what it has otherwise.
+SHORT = {
+    **FEW_ROWS,
+    "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m {_QUIET}",
 }
 
 
@@ -96,17 +100,17 @@ class Lane:
             "spark.ui.showConsoleProgress": "false",
         }
 
-    def environment(self, folder: Path, more: Mapping[str, str] = FEW_ROWS) -> dict[str, str]:
-        """What makes any Spark session of a process one of this lane; `folder` is for its files."""
-        settings = {**self.settings(folder / "warehouse"), **more}
-        lines = [f"{name} {value}" for name, value in settings.items()]
+    def environment(self, folder: Path, warehouse: Path, more: Mapping[str, str]) -> dict[str, str]:
+        """What makes any Spark session of a process one of this lane; `folder` is for its settings."""
+        lines = [f"{name} {value}" for name, value in {**self.settings(warehouse), **more}.items()]
+        folder.mkdir()
         (folder / "spark-defaults.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return {"SPARK_CONF_DIR": str(folder)}
 
-    def childrens_environment(self) -> dict[str, str]:
-        """What is added for child processes once the session is there: on Connect they share its server."""
+    def childrens_environment(self, folder: Path, warehouse: Path) -> dict[str, str]:
+        """What is set for child processes once the session is there: on Connect they share its server."""
         if not self.connect:
-            return {}
+            return self.environment(folder, warehouse, SHORT)
         # The port cannot be chosen, so runs on Connect go one after the other; the client trusts it by this name alone.
         return {"SPARK_REMOTE": "sc://localhost:15002", "SPARK_CONNECT_MODE_ENABLED": "1"}
 

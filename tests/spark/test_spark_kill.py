@@ -106,12 +106,9 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(spark: SparkSession, wareh
 
 
 @pytest.mark.connect40
-@pytest.mark.parametrize("step", [AFTER_ROWS, AFTER_EVENTS], ids=["between the two appends", "after both"])
-def test_who_is_taken_over_while_it_stands_still_commits_nothing_more(
-    spark: SparkSession, lake: Path, step: int
-) -> None:
+def test_who_is_taken_over_between_its_two_appends_commits_nothing_more(spark: SparkSession, lake: Path) -> None:
     assert spark
-    with account() as stripe, Child(lake, stripe, step, "SIGSTOP", **OPTIONS) as child:
+    with account() as stripe, Child(lake, stripe, AFTER_ROWS, "SIGSTOP", **OPTIONS) as child:
         assert child.stands_still()
         held = land(lake, stripe)
         assert held.exit_code == 75
