@@ -13,10 +13,13 @@ default:
 check: test rest
 
 # What the gate asks beyond `test`
-rest: lint types deny test-edge (test-spark "spark35") (test-spark "spark41") (test-spark "connect40") test-wheel
+rest: lint types deny test-edge test-lanes test-wheel
+
+# What is left of the lanes of Spark after `test`
+test-lanes: (test-spark "spark40" "-m" "kill") (test-spark "spark35") (test-spark "spark41") (test-spark "connect40")
 
 # The tests of the core and of the Python side, on delta-rs and on Spark 4
-test: test-core test-python (test-spark "spark40")
+test: test-core test-python (test-spark "spark40" "-m" "not kill")
 
 # The core's tests: no sockets, no Python
 test-core *arguments:
@@ -32,8 +35,9 @@ test-python *arguments:
     uv run pytest -n 2 --dist loadgroup -m "not wheel" {{ arguments }}
 
 # The tests on a lane of Spark: spark35, spark40, spark41 or connect40; needs Java 17 and Maven
+[positional-arguments]
 test-spark lane="spark40" *arguments: (_spark-environment replace(lane, "connect", "spark"))
-    PYTHONPATH=python .venv-{{ replace(lane, "connect", "spark") }}/bin/python -m pytest --lane {{ lane }} {{ arguments }}
+    PYTHONPATH=python .venv-{{ replace(lane, "connect", "spark") }}/bin/python -m pytest --lane "$@"
 
 # A process has one Spark, so each has an environment; the extension is the project's own, compiled once for all
 _spark-environment group:

@@ -53,7 +53,7 @@ def test_it_is_kept_without_outputs() -> None:
     assert len({cell["id"] for cell in NOTEBOOK["cells"]}) == len(NOTEBOOK["cells"])
 
 
-@pytest.mark.spark40
+@pytest.mark.spark41
 @pytest.mark.timeout(900)  # some thirty commits of Spark's, on a machine that may be busy
 @pytest.mark.usefixtures("no_key", "current_schema")
 def test_every_cell_runs_and_the_account_has_landed(
@@ -79,7 +79,7 @@ def test_every_cell_runs_and_the_account_has_landed(
     assert "RUN_COMPLETED" in said
 
 
-@pytest.mark.spark40
+@pytest.mark.spark41
 @pytest.mark.usefixtures("no_key")
 def test_on_databricks_the_widgets_count(spark: SparkSession) -> None:  # noqa: ARG001 - the first cell looks for it
     """With a secret named nothing is made up, and the schema is the one that was asked for."""

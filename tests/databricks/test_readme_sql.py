@@ -35,7 +35,7 @@ def test_there_is_sql_to_run() -> None:
     assert len(here) < len(statements())
 
 
-@pytest.mark.spark40
+@pytest.mark.spark35
 def test_every_statement_of_the_readme_runs(spark: SparkSession, lake: Path) -> None:
     with StripeSimulator(counts={"charges": 12}) as stripe:
         options = {"api_key": KEY, "api_base_url": stripe.url}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,8 @@ class Lane:
         lines = [f"{name} {value}" for name, value in {**self.settings(warehouse), **more}.items()]
         folder.mkdir()
         (folder / "spark-defaults.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return {"SPARK_CONF_DIR": str(folder)}
+        # Else Spark starts its Python workers with whatever `python3` is on the path.
+        return {"SPARK_CONF_DIR": str(folder), "PYSPARK_PYTHON": sys.executable}
 
     def childrens_environment(self, folder: Path, warehouse: Path) -> dict[str, str]:
         """What is set for child processes once the session is there: on Connect they share its server."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stripe_raw_rs import Report
 
 # A child starts a session of its own, and machines are busy.
-pytestmark = pytest.mark.timeout(1_800)
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(1_800)]
 
 OPTIONS: dict[str, Any] = {
     "entities": "charges",

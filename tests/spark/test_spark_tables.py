@@ -122,6 +122,15 @@ LARGE = [(1 << 53) + 1, -((1 << 53) + 1), (1 << 63) - 1, 0, None, -1]
 TEXTS = ['{"a":"é\\u0000"}', "\U0001f4b3", "", "'", "\\", "\u2028"]
 
 
+def test_a_constraint_that_rows_already_break_is_an_error(lake: Path) -> None:
+    table = real_table(lake)
+    row = raw_rows(1)
+    forged = row.set_column(row.schema.get_field_index("_payload_sha256"), "_payload_sha256", pa.array(["0" * 64]))
+    commit(table, HandMade(pa.table(forged.columns, schema=row.schema), 1))
+    with pytest.raises(TableError, match="cannot be given its constraint"):
+        real_table(lake, {"check_payloads": True})
+
+
 def raw_rows(count: int, size: int = 0) -> pa.Table:
     """Rows of a raw table with what is hard to carry over."""
     schema = pa.schema(_core.raw_schema())

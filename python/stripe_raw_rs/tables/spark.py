@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
@@ -17,17 +17,20 @@ from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import StripeRawError, TableError, UsageError
 from stripe_raw_rs.tables import CommitUnknownError, check_table_name
 from stripe_raw_rs.tables.spark_frames import Frames, Selection
-from stripe_raw_rs.tables.spark_sql import CONSTRAINT, add_constraint, check_name, create_table, quoted, select
+from stripe_raw_rs.tables.spark_select import select
+from stripe_raw_rs.tables.spark_sql import CONSTRAINT, add_constraint, check_name, create_table, quoted
 from stripe_raw_rs.tables.spark_types import TIMESTAMP, to_arrow, to_spark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     from pyspark.sql import DataFrame, Row
 
     from stripe_raw_rs._core import Schema
     from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Outcome, Place
+
+Answer = TypeVar("Answer")
 
 # Own commits are looked for right after they were tried, so they are among the newest; the second number is for one
 # that many others followed. Beyond it a commit counts as dropped, which stops the run and loses nothing.
@@ -105,10 +108,7 @@ class SparkTable:
 
     def exists(self) -> bool:
         """Tell whether the table is there."""
-        try:
-            return bool(self._session.catalog.tableExists(self._sql_name))
-        except Exception as error:
-            raise self._unreadable(error) from error
+        return self._asked(lambda: bool(self._session.catalog.tableExists(self._sql_name)))
 
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
         """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
@@ -119,8 +119,6 @@ class SparkTable:
                 types, clustered = to_spark(columns), self._place.clustered
                 statement = create_table(self._sql_name, columns, types, properties, description, clustered=clustered)
                 self._session.sql(statement).collect()
-            if self._place.check_payloads and "_payload_sha256" in columns.names:
-                self._require_constraint()
         except StripeRawError:
             raise
         except Exception as error:
@@ -128,6 +126,8 @@ class SparkTable:
             if not self.exists():
                 message = f"table '{self.location}' cannot be created: {reason(error)}"
                 raise TableError(message) from error
+        if self._place.check_payloads and "_payload_sha256" in columns.names:
+            self._require_constraint()
 
     def properties(self) -> dict[str, str]:
         """Read the table's properties."""
@@ -172,22 +172,16 @@ class SparkTable:
             raise TableError(message)
         schema = pa.schema([every.field(name) for name in names])
         moments = [field.name for field in schema if field.type == TIMESTAMP]
-        statement, values = select(self._sql_name, names, conditions, moments)
-        try:
-            return Selection(self._session.sql(statement, values).toLocalIterator(), schema)
-        except Exception as error:
-            raise self._unreadable(error) from error
+        return self._asked(lambda: Selection(self._select(names, conditions, moments).toLocalIterator(), schema))
 
     def holds_any(self, conditions: Sequence[Condition]) -> bool:
         """Tell whether any row meets all conditions; the first one found is enough."""
-        statement, values = select(self._sql_name, [conditions[0][0]], conditions)
-        return bool(self._sql(f"{statement} LIMIT 1", values))
+        return bool(self._asked(lambda: self._select([conditions[0][0]], conditions).limit(1).collect()))
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""
-        statement, values = select(self._sql_name, columns, conditions)
-        rows = self._sql(statement.replace("SELECT", "SELECT DISTINCT", 1), values)
-        return sorted((tuple(row) for row in rows), key=lambda row: [(cell is not None, cell) for cell in row])
+        found = self._asked(lambda: self._select(columns, conditions).distinct().collect())
+        return sorted((tuple(row) for row in found), key=lambda row: [(cell is not None, cell) for cell in row])
 
     def _write(self, frame: DataFrame, commit: Commit) -> None:
         # Never `insertInto`: it ignores the transaction's identifier, and what is repeated is there twice.
@@ -196,31 +190,43 @@ class SparkTable:
         ).option("userMetadata", commit.metadata).option("compression", "zstd").saveAsTable(self._sql_name)
 
     def _require_constraint(self) -> None:
-        if f"delta.constraints.{CONSTRAINT}" not in self.properties():
+        def is_there() -> bool:
+            return f"delta.constraints.{CONSTRAINT}" in self.properties()
+
+        if is_there():
+            return
+        try:
             self._session.sql(add_constraint(self._sql_name)).collect()
+        except Exception as error:
+            # Two processes may add it at the same moment.
+            if not is_there():
+                message = f"table '{self.location}' cannot be given its constraint: {reason(error)}"
+                raise TableError(message) from error
 
     def _columns(self) -> pa.Schema:
         self._require_there()
-        try:
-            columns = self._session.table(self._sql_name).schema
-        except Exception as error:
-            raise self._unreadable(error) from error
-        return to_arrow(columns, self.location)
+        return to_arrow(self._asked(lambda: self._session.table(self._sql_name).schema), self.location)
 
     def _require_there(self) -> None:
         if not self.exists():
             message = f"table '{self.location}' does not exist"
             raise TableError(message)
 
-    def _sql(self, statement: str, values: Mapping[str, str | int] | None = None) -> list[Row]:
-        try:
-            rows: list[Row] = self._session.sql(statement, dict(values or {})).collect()
-        except Exception as error:
-            raise self._unreadable(error) from error
-        return rows
+    def _select(
+        self, columns: Sequence[str], conditions: Sequence[Condition], timestamps: Sequence[str] = ()
+    ) -> DataFrame:
+        return select(self._session, self._sql_name, columns, conditions, timestamps)
 
-    def _unreadable(self, error: Exception) -> TableError:
-        return TableError(f"table '{self.location}' cannot be read: {reason(error)}")
+    def _sql(self, statement: str) -> list[Row]:
+        return self._asked(lambda: self._session.sql(statement).collect())
+
+    def _asked(self, question: Callable[[], Answer]) -> Answer:
+        """Ask Spark; whatever it raises is told as this table's error."""
+        try:
+            return question()
+        except Exception as error:
+            message = f"table '{self.location}' cannot be read: {reason(error)}"
+            raise TableError(message) from error
 
 
 def reason(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Spark's SQL as text: quoted names, and the definition of a table. Values of queries are parameters, never text."""
+"""Spark's SQL as text: quoted names, and the definition of a table."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.tables import PAYLOAD_COLUMN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pyarrow as pa
     from pyspark.sql.types import StructType
-
-    from stripe_raw_rs.tables import Condition
 
 # What Unity Catalog does not allow in the name of a catalog or schema, and what could end a quoted name.
 _NOT_IN_A_NAME = re.compile(r"[`.;/\s\x00-\x1f\x7f]")
@@ -74,30 +72,6 @@ def create_table(  # noqa: PLR0913 - each is a part of the statement
 def add_constraint(name: str) -> str:
     """Add the constraint that each payload has its hash."""
     return f"ALTER TABLE {name} ADD CONSTRAINT {CONSTRAINT} CHECK ({_RULE})"
-
-
-def select(
-    name: str, columns: Sequence[str], conditions: Sequence[Condition], timestamps: Sequence[str] = ()
-) -> tuple[str, dict[str, str | int]]:
-    """Select columns of the rows that meet all conditions: the statement, and its parameters.
-
-    The `timestamps` among the columns come as microseconds since 1970: a number means the same in every time zone.
-    """
-    chosen = ", ".join(
-        f"unix_micros({quoted(column)}) AS {quoted(column)}" if column in timestamps else quoted(column)
-        for column in columns
-    )
-    where: list[str] = []
-    values: dict[str, str | int] = {}
-    for number, (column, operator, value, kind) in enumerate(conditions):
-        if value is None:
-            where.append(f"{quoted(column)} IS NULL")
-            continue
-        values[f"value{number}"] = str(value) if kind == "string" else int(value)
-        marker = f"timestamp_micros(:value{number})" if kind == "timestamp" else f":value{number}"
-        where.append(f"{quoted(column)} {operator} {marker}")
-    # Names are quoted, values are parameters.
-    return f"SELECT {chosen} FROM {name} WHERE {' AND '.join(where) or 'TRUE'}", values  # noqa: S608
 
 
 def _literal(text: str) -> str:
