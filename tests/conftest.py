@@ -43,6 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", f"ignore::{kind}")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where there is no Spark, its own tests cannot even be imported."""
+    return True if config.getoption("lane") == _DELTA_RS and collection_path.name == "spark" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On delta-rs run all but Spark's own tests; on a lane of Spark those, and the ones that hold for any tables."""
     lane = config.getoption("lane")
