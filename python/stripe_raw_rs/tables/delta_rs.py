@@ -194,7 +194,7 @@ class DeltaRsTable:
             )
             message = (
                 f"table '{self.location}' has {what}, to which delta-rs cannot append: "
-                "write it with Spark (--catalog NAME --schema NAME); reading it and verify work"
+                "write it with Spark (--catalog NAME --schema NAME)"
             )
             raise UsageError(message)
 
