@@ -30,6 +30,8 @@ pub enum Class {
     Held,
     /// Another process took the run over; nothing of ours after that point is visible. Exit code 75.
     Fenced,
+    /// `--max-requests` is used up. Exit code 1.
+    Budget,
     /// The run was asked to stop. Exit code 130.
     Interrupted,
     /// The run was given up by `--restart-run`.
@@ -54,6 +56,7 @@ impl Class {
             Self::Table => "Table",
             Self::Held => "Held",
             Self::Fenced => "Fenced",
+            Self::Budget => "Budget",
             Self::Interrupted => "Interrupted",
             Self::Abandoned => "Abandoned",
             Self::Reset => "Reset",

@@ -16,6 +16,8 @@ mod entropy;
 mod head;
 mod key;
 mod origin;
+mod quota;
+mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -27,13 +29,16 @@ use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 pub use self::byte_budget::{ByteBudget, Reservation};
 pub use self::clock::now;
-pub use self::driver::{Driver, within_a_tick};
+pub use self::driver::{Driver, Means, within_a_tick};
 pub use self::entropy::{new_ulid, random_u128, random_unit};
 pub use self::key::{ApiKey, Mode};
 pub use self::origin::Origin;
+pub use self::quota::Quota;
+pub use self::slots::{Slot, Slots};
 use crate::error::{Class, Error, Result};
 use crate::exchange::{Failure, Outcome, Request, Response};
 use crate::options::Options;
@@ -119,6 +124,13 @@ impl HttpClient {
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.shared.origin
+    }
+
+    /// Tells origin and key from others, without having either.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let digest = Sha256::new().chain_update(self.shared.origin.as_str()).chain_update("\n");
+        digest.chain_update(self.shared.authorization.as_bytes()).finalize().into()
     }
 
     /// Sends a request once and reads the whole answer, within `request_timeout` from connecting to the last byte.

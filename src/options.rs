@@ -27,6 +27,13 @@ pub enum Kind {
         /// Largest value allowed.
         maximum: f64,
     },
+    /// A decimal number within bounds (inclusive), or `auto`.
+    AutoDecimal {
+        /// Smallest value allowed.
+        minimum: f64,
+        /// Largest value allowed.
+        maximum: f64,
+    },
     /// Free text, checked where it is used.
     Text,
 }
@@ -68,6 +75,12 @@ const fn decimal(
     Row { name, kind: Kind::Decimal { minimum, maximum }, default, unit, help }
 }
 
+const fn rate(name: &'static str, help: &'static str) -> Row {
+    // The most that any account was ever granted is far below; the least is a request in a quarter of an hour.
+    let kind = Kind::AutoDecimal { minimum: 0.001, maximum: 100_000.0 };
+    Row { name, kind, default: "auto", unit: "requests/s", help }
+}
+
 const fn text(name: &'static str, default: &'static str, help: &'static str) -> Row {
     Row { name, kind: Kind::Text, default, unit: "", help }
 }
@@ -77,9 +90,13 @@ const DAY: i64 = 86_400;
 
 /// All options that the compiled half reads.
 #[rustfmt::skip]
-pub static OPTIONS: [Row; 10] = [
+pub static OPTIONS: [Row; 14] = [
     integer("page_size", "100", 1, 100, "objects", "objects per request, 1 to 100"),
     integer("lookback_seconds", "3600", 0, 10 * 365 * DAY, "seconds", "how far before the newest object seen the next run begins again, for objects that became visible late"),
+    rate("max_requests_per_second", "most requests a second over all lists; auto: with a live key 75 of the 100 that Stripe allows, with a test key 20 of 25, on loopback no limit"),
+    rate("max_requests_per_second_per_endpoint", "most requests a second to each list; auto: 20 of the 25 that Stripe allows, on loopback no limit"),
+    integer("max_concurrent_requests", "64", 1, 1_000, "requests", "most requests in flight over all lists; how many there are follows from the answers, from 8 upwards"),
+    integer("max_requests", "0", 0, i64::MAX, "requests", "stop after so many requests over all lists, as a failure; the next run goes on from there; 0 is no end"),
     integer("max_retries", "10", 0, 1_000, "retries", "how often one request is tried again"),
     decimal("request_timeout_seconds", "60", 0.001, 3_600.0, "seconds", "deadline of one request, from connecting to the last byte"),
     decimal("backoff_base_seconds", "0.5", 0.0, 3_600.0, "seconds", "longest wait before the first retry; doubles with each one"),
@@ -108,6 +125,14 @@ pub struct Options {
     pub page_size: u32,
     /// Overlap of two runs, in seconds.
     pub lookback_seconds: i64,
+    /// Requests a second over all lists; `None` goes by the key's mode.
+    pub max_requests_per_second: Option<f64>,
+    /// Requests a second to each list; `None` goes by the key's mode.
+    pub max_requests_per_second_per_endpoint: Option<f64>,
+    /// Requests in flight over all lists.
+    pub max_concurrent_requests: u32,
+    /// Requests over all lists; 0 is no end.
+    pub max_requests: u64,
     /// Retries of one request.
     pub max_retries: u32,
     /// Deadline of one request.
@@ -139,10 +164,18 @@ impl Options {
         let integer = |name: &str| written(name).and_then(|(row, value)| whole(row, &value));
         let seconds =
             |name: &str| written(name).and_then(|(row, value)| decimal_of(row, &value)).map(Duration::from_secs_f64);
+        let rate = |name: &str| -> Result<Option<f64>> {
+            let (row, value) = written(name)?;
+            if value.trim() == "auto" { Ok(None) } else { decimal_of(row, &value).map(Some) }
+        };
         let narrow = |value: i64| u32::try_from(value).map_err(|_| Error::usage("number out of range"));
         Ok(Self {
             page_size: integer("page_size").and_then(narrow)?,
             lookback_seconds: integer("lookback_seconds")?,
+            max_requests_per_second: rate("max_requests_per_second")?,
+            max_requests_per_second_per_endpoint: rate("max_requests_per_second_per_endpoint")?,
+            max_concurrent_requests: integer("max_concurrent_requests").and_then(narrow)?,
+            max_requests: integer("max_requests").map(i64::unsigned_abs)?,
             max_retries: integer("max_retries").and_then(narrow)?,
             request_timeout: seconds("request_timeout_seconds")?,
             backoff_base: seconds("backoff_base_seconds")?,
@@ -172,12 +205,14 @@ fn whole(row: &Row, value: &str) -> Result<i64> {
 }
 
 fn decimal_of(row: &Row, value: &str) -> Result<f64> {
-    let Kind::Decimal { minimum, maximum } = row.kind else {
-        return Err(Error::usage(format!("{} is not a number", row.name)));
+    let (minimum, maximum, what) = match row.kind {
+        Kind::Decimal { minimum, maximum } => (minimum, maximum, "a number"),
+        Kind::AutoDecimal { minimum, maximum } => (minimum, maximum, "auto or a number"),
+        Kind::Integer { .. } | Kind::Text => return Err(Error::usage(format!("{} is not a number", row.name))),
     };
     match value.trim().parse::<f64>() {
         Ok(number) if (minimum..=maximum).contains(&number) => Ok(number),
-        _ => Err(out_of_bounds(row, value, &minimum.to_string(), &maximum.to_string(), "a number")),
+        _ => Err(out_of_bounds(row, value, &minimum.to_string(), &maximum.to_string(), what)),
     }
 }
 
@@ -227,6 +262,8 @@ mod tests {
             ("page_size", "101"),
             ("lookback_seconds", "-1"),
             ("backoff_jitter", "NaN"),
+            ("max_requests_per_second", "fast"),
+            ("max_requests_per_second_per_endpoint", "0"),
             ("max_retries", "x"),
         ] {
             let message = only(name, value).unwrap_err().to_string();

@@ -7,17 +7,23 @@
 
 mod answer;
 mod commit;
+mod reading;
 mod recover;
+mod split;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
+pub use answer::Taken;
 pub use commit::{Commit, Group};
+pub use reading::Ticket;
 pub use recover::{Condition, RECOVERY_COLUMNS, Value};
+
+use reading::Reading;
 
 use crate::checkpoint::{Plan, Purpose};
 use crate::entities::Entity;
@@ -79,20 +85,6 @@ pub struct Progress {
     pub newest: Option<i64>,
 }
 
-/// A chain being read, and what is known of the second its cursor stands in.
-#[derive(Debug, Default)]
-struct Reading {
-    chain: Chain,
-    /// The second of the last row answered.
-    edge: Option<i64>,
-    /// Ids of the run's rows in that second (of all its rows where the list has no window).
-    held: HashSet<String>,
-    /// Of the second's ids, those that this chain answered itself: to see a page that repeats.
-    answered: HashSet<String>,
-    /// Whether the chain was begun because a cursor vanished, and has kept no row since.
-    stalled: bool,
-}
-
 /// A page received and not yet handed over.
 #[derive(Debug)]
 struct Fetched {
@@ -106,6 +98,17 @@ struct Fetched {
     received_at_micros: i64,
     /// Newest `created`, not later than the server's own clock.
     seen: Option<i64>,
+}
+
+/// What the requests that are left weigh where a list must be parted to send one. Each parting costs about half a page.
+const STEALING: f64 = 0.8;
+
+impl Fetched {
+    /// Whether nothing but its event leads on to the next page of its chain. Without rows and next page, a lost event is
+    /// a gap that is read again; without rows, but with one, it is a link that is missing.
+    fn leaves_only_its_event(&self) -> bool {
+        self.page.rows.is_empty() && self.next_cursor.is_some()
+    }
 }
 
 /// What a page takes in memory beside its payload, in bytes: nineteen columns and their buffers, however few its rows.
@@ -125,12 +128,9 @@ pub struct Run {
     stage: Stage,
     sequence: i64,
     schema: Arc<Schema>,
-    /// What is left to read; the first is being read.
-    chains: VecDeque<Reading>,
-    in_flight: bool,
-    retries: u32,
-    retry_at: Option<Duration>,
-    retry_reason: String,
+    /// What is left to read, each part by itself.
+    chains: Vec<Reading>,
+    tickets: u64,
     pending: VecDeque<Fetched>,
     last_commit: Duration,
     /// When a commit that must be seen was last handed over.
@@ -138,11 +138,15 @@ pub struct Run {
     /// Whether the buffers are so full that gathering longer makes no sense.
     pressed: bool,
     next_page_number: i64,
+    /// Newest `created` of the run, as far as this attempt knows.
+    newest: Option<i64>,
     seen: Option<i64>,
     recovery: recover::Recovery,
     recovered: Option<Vec<crate::checkpoint::PageEvent>>,
     complete_already: bool,
     error: Option<Error>,
+    /// What will have ended the fetching as soon as no answer is outstanding.
+    stopping: Option<Error>,
     progress: Progress,
 }
 
@@ -157,20 +161,19 @@ impl Run {
             stage: Stage::Planned,
             sequence: 0,
             schema: Arc::new(raw_batch::schema()),
-            chains: VecDeque::new(),
-            in_flight: false,
-            retries: 0,
-            retry_at: None,
-            retry_reason: String::new(),
+            chains: Vec::new(),
+            tickets: 0,
             pending: VecDeque::new(),
             last_commit: Duration::ZERO,
             last_look: Duration::ZERO,
             pressed: false,
             next_page_number: 1,
+            newest: None,
             recovery: recover::Recovery::default(),
             recovered: None,
             complete_already: false,
             error: None,
+            stopping: None,
             progress: Progress::default(),
         }
     }
@@ -210,20 +213,36 @@ impl Run {
         self.open_chains().inspect_err(|error| self.error = Some(error.clone()))
     }
 
-    /// The next request, if one can be sent now.
-    pub fn poll_request(&mut self, now: Now) -> Option<Request> {
-        if self.stage != Stage::Reading || self.in_flight || self.error.is_some() {
+    /// How many requests are left as far as the pages tell, if one can be sent now; a number without end before the
+    /// first page. One that would have to part its list for it counts less: who is ready goes before it.
+    #[must_use]
+    pub fn wants(&self, now: Now) -> Option<f64> {
+        if !self.asks() {
             return None;
         }
-        if self.retry_at.is_some_and(|at| now.monotonic < at) {
+        if self.ready(now).is_some() {
+            return Some(self.left_to_ask());
+        }
+        self.heaviest().map(|_| self.left_to_ask() * STEALING)
+    }
+
+    /// The next request, if one can be sent now. Called only when it is sent at once: where each part of the list that
+    /// is left is being read already, the heaviest is parted in two, and that is worth it for an idle slot only.
+    pub fn poll_request(&mut self, now: Now) -> Option<(Ticket, Request)> {
+        if !self.asks() {
             return None;
         }
-        let reading = self.chains.front()?;
-        let request = self.request(&reading.chain);
-        self.retry_at = None;
-        self.in_flight = true;
+        let at = self.ready(now).or_else(|| self.split())?;
+        let request = self.request(&self.chains[at].chain);
+        let reading = &mut self.chains[at];
+        reading.retry = None;
+        reading.in_flight = true;
         self.progress.requests += 1;
-        Some(request)
+        Some((reading.ticket, request))
+    }
+
+    fn asks(&self) -> bool {
+        self.stage == Stage::Reading && self.error.is_none() && self.stopping.is_none()
     }
 
     /// The same filters for the life of a cursor: only the chain's top and the cursor differ between requests.
@@ -246,19 +265,19 @@ impl Run {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         let group = (!self.pending.is_empty()).then(|| self.last_commit + self.setting.options.commit_interval);
-        [self.retry_at, group].into_iter().flatten().min()
+        [self.next_retry(), group].into_iter().flatten().min()
     }
 
-    /// The retry that is waiting: for how long yet, and what went wrong.
+    /// When the next retry is due, if one waits.
     #[must_use]
-    pub fn retry_pending(&self, now: Now) -> Option<(Duration, String)> {
-        self.retry_at.map(|at| (at.saturating_sub(now.monotonic), self.retry_reason.clone()))
+    pub fn next_retry(&self) -> Option<Duration> {
+        self.chains.iter().filter_map(|reading| reading.retry.as_ref()).map(|retry| retry.at).min()
     }
 
     /// Whether nothing more will be fetched.
     #[must_use]
     pub fn has_fetched_all(&self) -> bool {
-        self.stage >= Stage::Reading && !self.in_flight && (self.error.is_some() || self.chains.is_empty())
+        self.stage >= Stage::Reading && (self.error.is_some() || self.chains.is_empty())
     }
 
     /// Whether everything fetched has been handed over.
@@ -282,6 +301,20 @@ impl Run {
         }
     }
 
+    /// Sends nothing more; what is in flight is still taken in, then the fetching has ended with `error`.
+    pub fn stop_asking(&mut self, error: Error) {
+        if self.error.is_none() && self.stopping.is_none() && self.stage < Stage::Ended {
+            self.stopping = Some(error);
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.stopping.is_some() && !self.chains.is_empty() && self.chains.iter().all(|reading| !reading.in_flight) {
+            self.error = self.error.take().or_else(|| self.stopping.take());
+        }
+    }
+
     /// Tells that the buffers are full: the pages gathered so far become a group at once.
     pub const fn press(&mut self) {
         self.pressed = true;
@@ -299,8 +332,11 @@ impl Run {
         if self.error.is_none() {
             self.error = Some(error);
         }
-        self.in_flight = false;
-        self.retry_at = None;
+        // Answers that are still to come are not waited for.
+        for reading in &mut self.chains {
+            reading.in_flight = false;
+            reading.retry = None;
+        }
     }
 
     fn step(&mut self, from: Stage, to: Stage) -> Result<()> {

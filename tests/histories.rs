@@ -55,12 +55,13 @@ fn stir(world: &mut World) {
 }
 
 /// Three processes, each taking over from the others, in an interleaving that follows from the world's seed.
-fn contend(world: &mut World, options: &Options) -> Vec<Process> {
-    let mut rivals: Vec<Process> = (0..3).map(|number| Process::new(&format!("rival {number}"), options)).collect();
+fn contend(world: &mut World, options: &Options, widths: [usize; 3]) -> Vec<Process> {
+    let mut rivals: Vec<Process> =
+        (0..3).map(|number| Process::new(&format!("rival {number}"), options).asking(widths[number])).collect();
     for _ in 0..300 {
         let which = usize::try_from(world.chance.below(3)).unwrap();
         // Bursts, so that a rival gets far enough to write before another takes over.
-        for _ in 0..=world.chance.below(12) {
+        for _ in 0..=world.chance.below(20) {
             rivals[which].step(world);
         }
         stir(world);
@@ -98,17 +99,17 @@ fn a_small_incremental_run_is_one_request() {
 
 #[test]
 fn a_crash_between_any_two_effects_loses_and_doubles_nothing() {
-    for interval in [Duration::ZERO, Duration::from_millis(350)] {
+    for (interval, width) in [(Duration::ZERO, 1), (Duration::from_millis(350), 1), (Duration::from_millis(350), 4)] {
         let mut steps = 0;
         loop {
             let mut world = World::new("charges", 3, Engine::Refuses);
-            populate(&mut world, 23);
-            let mut victim = Process::new("victim", &options(5, interval));
+            populate(&mut world, 23 * u64::try_from(width).unwrap());
+            let mut victim = Process::new("victim", &options(5, interval)).asking(width);
             for _ in 0..steps {
                 victim.step(&mut world);
             }
             let over = victim.outcome().is_some();
-            let (outcome, _) = Process::new("heir", &options(5, interval)).finish(&mut world);
+            let (outcome, _) = Process::new("heir", &options(5, interval)).asking(width).finish(&mut world);
             assert_eq!(outcome, Ok(()), "after {steps} steps");
             check(&world);
             if over {
@@ -175,7 +176,7 @@ fn without_looking_the_event_of_an_empty_page_can_be_lost() {
         let mut world = World::new("charges", *seed, Engine::Skips);
         world.looks = false;
         populate(&mut world, 17);
-        contend(&mut world, &options);
+        contend(&mut world, &options, [1; 3]);
         let (outcome, _) = Process::new("last", &options).finish(&mut world);
         outcome.is_err_and(|error| error.class == Class::Table)
     });
@@ -194,6 +195,7 @@ proptest! {
         skips in any::<bool>(),
         objects in 0u64..60,
         crashes in 0usize..6,
+        width in 1usize..6,
         entity in prop::sample::select(vec!["charges", "accounts"]),
     ) {
         let mut world = World::new(entity, seed, if skips { Engine::Skips } else { Engine::Refuses });
@@ -201,14 +203,14 @@ proptest! {
         populate(&mut world, objects);
         world.faults = 8;
         for number in 0..crashes {
-            let mut process = Process::new(&format!("process {number}"), &options);
+            let mut process = Process::new(&format!("process {number}"), &options).asking(width);
             for _ in 0..world.chance.below(40) {
                 process.step(&mut world);
                 stir(&mut world);
             }
         }
         world.faults = 0;
-        let (outcome, _) = Process::new("last", &options).finish(&mut world);
+        let (outcome, _) = Process::new("last", &options).asking(width).finish(&mut world);
         prop_assert_eq!(outcome, Ok(()));
         check(&world);
     }
@@ -221,11 +223,12 @@ proptest! {
         grouped in any::<bool>(),
         skips in any::<bool>(),
         objects in 0u64..30,
+        widths in prop::array::uniform3(1usize..5),
     ) {
         let mut world = World::new("charges", seed, if skips { Engine::Skips } else { Engine::Refuses });
         let options = options(page_size, if grouped { Duration::from_millis(400) } else { Duration::ZERO });
         populate(&mut world, objects);
-        let mut rivals = contend(&mut world, &options);
+        let mut rivals = contend(&mut world, &options, widths);
         let (outcome, _) = Process::new("last", &options).finish(&mut world);
         prop_assert_eq!(outcome, Ok(()));
         check(&world);

@@ -22,6 +22,7 @@ from stripe_raw_rs._core import (
 from stripe_raw_rs.exceptions import (
     AnswerError,
     AuthenticationError,
+    BudgetError,
     ConnectionFailedError,
     FencedError,
     HeldError,
@@ -43,6 +44,7 @@ __all__ = [
     "AnswerError",
     "Audit",
     "AuthenticationError",
+    "BudgetError",
     "Checkpoint",
     "Client",
     "ConnectionFailedError",

@@ -49,6 +49,10 @@ class _ArrowSchema(Protocol):
 class _Options(TypedDict, total=False):
     page_size: int
     lookback_seconds: int
+    max_requests_per_second: float | Literal["auto"]
+    max_requests_per_second_per_endpoint: float | Literal["auto"]
+    max_concurrent_requests: int
+    max_requests: int
     max_retries: int
     request_timeout_seconds: float
     backoff_base_seconds: float
@@ -96,7 +100,7 @@ class Option:
     @property
     def name(self) -> str: ...
     @property
-    def kind(self) -> Literal["integer", "decimal", "text"]: ...
+    def kind(self) -> Literal["integer", "decimal", "auto or decimal", "text"]: ...
     @property
     def default(self) -> str: ...
     @property

@@ -70,7 +70,8 @@ class Config:
             value = self.written.get(option.name)
             if value is not None:
                 row = OPTIONS[option.name]
-                options[option.name] = value if row.kind == "text" else _number(row, value)  # type: ignore[literal-required]
+                number = row.kind in ("integer", "decimal")
+                options[option.name] = _number(row, value) if number else value  # type: ignore[literal-required]
         return options
 
     def place(self) -> Place:

@@ -107,6 +107,12 @@ class FencedError(StripeRawError):
     exit_code = 75
 
 
+class BudgetError(StripeRawError):
+    """`max_requests` is used up; the next run goes on from the last committed page."""
+
+    error_class = "Budget"
+
+
 class InterruptedRunError(StripeRawError):
     """The run was asked to stop; the next one goes on from the last committed page."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from stripe_raw_rs import _core
 
-Kind = Literal["text", "integer", "decimal", "flag"]
+Kind = Literal["text", "integer", "decimal", "auto or decimal", "flag"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ _ROWS = (
         OptionRow(
             option.name,
             option.kind,
-            {"integer": "N", "decimal": "F"}.get(option.kind, "VALUE"),
+            {"integer": "N", "decimal": "F", "auto or decimal": "F"}.get(option.kind, "VALUE"),
             option.default,
             f"{option.help} ({option.unit})" if option.unit else option.help,
         )

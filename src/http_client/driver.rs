@@ -6,13 +6,26 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::{ByteBudget, HttpClient, Reservation, now, random_unit};
+use super::{ByteBudget, HttpClient, Quota, Reservation, Slot, Slots, now, random_unit};
 use crate::error::Result;
 use crate::exchange::{Outcome, Request};
-use crate::run::{Group, Run, page_bytes};
+use crate::run::{Group, Run, Taken, Ticket, page_bytes};
+
+/// What the runs of a process share.
+#[derive(Debug, Clone)]
+pub struct Means {
+    /// Where requests go, and how.
+    pub client: HttpClient,
+    /// Room for their answers.
+    pub buffers: ByteBudget,
+    /// How many may be sent.
+    pub slots: Slots,
+    /// How many may be sent in all.
+    pub quota: Quota,
+}
 
 /// A run and the task that fetches for it. Dropping it ends the task.
 #[derive(Debug)]
@@ -26,6 +39,8 @@ struct Shared {
     state: Mutex<State>,
     /// Rung whenever the run may have something new to hand over.
     changed: Notify,
+    /// Rung whenever the run may have something new to ask.
+    answered: Notify,
 }
 
 #[derive(Debug)]
@@ -49,13 +64,17 @@ impl Driver {
     #[must_use]
     pub fn new(run: Run) -> Self {
         let state = Mutex::new(State { run, reserved: VecDeque::new(), committing: Vec::new() });
-        Self { shared: Arc::new(Shared { state, changed: Notify::new() }), task: OnceLock::new() }
+        Self {
+            shared: Arc::new(Shared { state, changed: Notify::new(), answered: Notify::new() }),
+            task: OnceLock::new(),
+        }
     }
 
     /// The run itself, for what needs no waiting. Must not be called while the closure of another call runs.
     pub fn with<T>(&self, look: impl FnOnce(&mut Run) -> T) -> T {
         let result = look(&mut self.shared.lock().run);
         self.shared.changed.notify_waiters();
+        self.shared.answered.notify_waiters();
         result
     }
 
@@ -63,10 +82,10 @@ impl Driver {
     ///
     /// # Errors
     /// The opening's steps were left out.
-    pub fn begin(&self, client: &HttpClient, budget: &ByteBudget) -> Result<()> {
+    pub fn begin(&self, means: &Means) -> Result<()> {
         if self.task.get().is_none() {
             self.with(|run| run.begin(now()))?;
-            let fetching = || fetch_all(Arc::clone(&self.shared), client.clone(), budget.clone());
+            let fetching = || fetch_all(Arc::clone(&self.shared), means.clone());
             self.task.get_or_init(|| tokio::spawn(fetching()).abort_handle());
         }
         Ok(())
@@ -135,45 +154,83 @@ async fn next_group(shared: Arc<Shared>) -> Result<Option<Group>> {
     }
 }
 
-async fn fetch_all(shared: Arc<Shared>, client: HttpClient, budget: ByteBudget) {
+async fn fetch_all(shared: Arc<Shared>, means: Means) {
+    let endpoint = shared.lock().run.entity().path;
+    // Dropped with this future, and all that is in flight with it.
+    let mut requests = JoinSet::new();
     loop {
-        let mut changed = pin!(shared.changed.notified());
-        changed.as_mut().enable();
-        let (request, wait, done) = {
-            let mut state = shared.lock();
-            let request = state.run.poll_request(now());
-            (request, state.run.retry_pending(now()).map(|(wait, _)| wait), state.run.has_fetched_all())
+        let mut answered = pin!(shared.answered.notified());
+        answered.as_mut().enable();
+        let (wanted, retry, done) = {
+            let state = shared.lock();
+            (state.run.wants(now()), state.run.next_retry(), state.run.has_fetched_all())
         };
         if done {
             shared.changed.notify_waiters();
             return;
         }
-        match (request, wait) {
-            (Some(request), _) => fetch(&shared, &client, &budget, &request).await,
-            (None, Some(wait)) => drop(timeout(wait, changed).await),
-            (None, None) => changed.await,
+        while requests.try_join_next().is_some() {}
+        let retry_due = async {
+            match retry {
+                Some(at) => tokio::time::sleep(at.saturating_sub(now().monotonic)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let Some(left) = wanted else {
+            tokio::select! { () = answered => {} () = retry_due => {} }
+            continue;
+        };
+        let slot = tokio::select! {
+            biased;
+            slot = means.slots.take(endpoint, left) => slot,
+            // How much is left has changed, and with it whose turn it is.
+            () = answered => continue,
+        };
+        let request = {
+            let mut state = shared.lock();
+            match means.quota.take() {
+                Ok(()) => {
+                    let request = state.run.poll_request(now());
+                    if request.is_none() {
+                        means.quota.give_back();
+                    }
+                    request
+                }
+                Err(used_up) => {
+                    state.run.stop_asking(used_up);
+                    None
+                }
+            }
+        };
+        if let Some((ticket, request)) = request {
+            requests.spawn(fetch(Arc::clone(&shared), means.clone(), slot, ticket, request));
         }
     }
 }
 
-async fn fetch(shared: &Shared, client: &HttpClient, budget: &ByteBudget, request: &Request) {
-    let outcome = client.send(request).await;
+async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket, request: Request) {
+    let sent = now();
+    slot.sent();
+    let outcome = means.client.send(&request).await;
     let received = now();
-    let reservation = reserve(shared, budget, &outcome).await;
+    slot.answered(&outcome, received.monotonic.saturating_sub(sent.monotonic));
+    let reservation = reserve(&shared, &means.buffers, &outcome).await;
     let mut state = shared.lock();
-    let retries = state.run.progress().retries;
-    if state.run.handle_response(outcome, received, random_unit()) {
-        state.reserved.extend(reservation);
-    }
-    if state.run.progress().retries > retries {
-        let (wait, why) = state.run.retry_pending(now()).unwrap_or_default();
-        tracing::info!(target: "stripe_raw_rs", "tries again in {:.1} s: {why}", wait.as_secs_f64());
+    match state.run.handle_response(ticket, outcome, received, random_unit()) {
+        Taken::Page => state.reserved.extend(reservation),
+        Taken::Retry(wait, why) => {
+            tracing::info!(target: "stripe_raw_rs", "tries again in {:.1} s: {why}", wait.as_secs_f64());
+        }
+        Taken::Nothing => {}
     }
     let has_news = state.run.has_news(now());
     drop(state);
     if has_news {
         shared.changed.notify_waiters();
     }
+    // The slot is held until here, so that answers which wait for room count as in flight.
+    drop(slot);
+    shared.answered.notify_waiters();
 }
 
 /// Room for the answer in the process's buffers. Where there is none, what has gathered is to be committed at once.

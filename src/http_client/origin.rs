@@ -8,6 +8,7 @@ use reqwest::Url;
 use super::Mode;
 use crate::error::{Error, Result, foreign};
 use crate::options::API_BASE_URL;
+use crate::pace::{LIVE, Rates, SANDBOX, UNLIMITED};
 
 /// Scheme, host and port of the API.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,6 +66,16 @@ impl Origin {
         &self.text
     }
 
+    /// What is taken of it unless told otherwise, with a key of that mode.
+    #[must_use]
+    pub fn usual_rates(&self, mode: Mode) -> Rates {
+        match mode {
+            _ if self.url.host_str().is_some_and(is_loopback) => UNLIMITED,
+            Mode::Live => LIVE,
+            Mode::Test => SANDBOX,
+        }
+    }
+
     /// The address of a path and query there.
     pub(super) fn address(&self, path: &str, query: &[(&'static str, String)]) -> Url {
         let mut url = self.url.clone();
@@ -92,6 +103,14 @@ fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
     use crate::error::Class;
+
+    #[test]
+    fn limits_follow_from_the_key_and_there_are_none_on_this_machine() {
+        let limits = |text: &str, mode: Mode| Origin::parse(text, mode).unwrap().usual_rates(mode);
+        assert_eq!(limits(API_BASE_URL, Mode::Live), LIVE);
+        assert_eq!(limits(API_BASE_URL, Mode::Test), SANDBOX);
+        assert_eq!(limits("http://127.0.0.1:1", Mode::Test), UNLIMITED);
+    }
 
     #[test]
     fn origins_are_normalised() {

@@ -12,8 +12,11 @@ use super::history::History;
 use super::run::Run;
 use crate::checkpoint::{self, Attempt, GiveUp};
 use crate::error::{Error, foreign};
-use crate::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Mode, Origin, new_ulid, now, within_a_tick};
+use crate::http_client::{
+    ApiKey, ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, new_ulid, now, within_a_tick,
+};
 use crate::options::{Options, row};
+use crate::pace::Limits;
 use crate::run::Setting;
 use crate::store::{self, Identity};
 
@@ -28,7 +31,7 @@ static BUDGET: LazyLock<ByteBudget> = LazyLock::new(ByteBudget::default);
 /// A Stripe key, an API address and the options of a run.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Client {
-    http: HttpClient,
+    means: Means,
     options: Options,
     mode: Mode,
     interrupted: Arc<AtomicBool>,
@@ -36,7 +39,7 @@ pub struct Client {
 
 impl Client {
     fn identity(&self, account: Option<String>) -> Identity {
-        Identity { origin: self.http.origin().as_str().to_owned(), mode: mode_name(self.mode), account }
+        Identity { origin: self.means.client.origin().as_str().to_owned(), mode: mode_name(self.mode), account }
     }
 }
 
@@ -57,8 +60,11 @@ impl Client {
         let options = Options::read(|name| written.get(name).cloned())?;
         let mode = key.mode();
         let origin = Origin::parse(&options.api_base_url, mode)?;
-        let http = HttpClient::new(key, origin, &options)?;
-        Ok(Self { http, options, mode, interrupted: Arc::default() })
+        let client = HttpClient::new(key, origin, &options)?;
+        let limits = Limits::of(&options, client.origin().usual_rates(mode));
+        let (slots, quota) = (Slots::of_account(&client, limits), Quota::new(options.max_requests));
+        let means = Means { client, buffers: BUDGET.clone(), slots, quota };
+        Ok(Self { means, options, mode, interrupted: Arc::default() })
     }
 
     #[getter]
@@ -68,11 +74,11 @@ impl Client {
 
     #[getter]
     fn origin(&self) -> &str {
-        self.http.origin().as_str()
+        self.means.client.origin().as_str()
     }
 
     fn account_id(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        let mut asking = Box::pin(self.http.account_id());
+        let mut asking = Box::pin(self.means.client.account_id());
         loop {
             if let Some(account) = py.detach(|| runtime().block_on(within_a_tick(asking.as_mut()))) {
                 return Ok(account);
@@ -146,7 +152,7 @@ impl Client {
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let driver = Driver::new(crate::run::Run::new(plan, setting));
-        Ok(Run::new(driver, self.http.clone(), BUDGET.clone(), Arc::clone(&self.interrupted)))
+        Ok(Run::new(driver, self.means.clone(), Arc::clone(&self.interrupted)))
     }
 
     fn interrupt(&self) {
@@ -167,6 +173,10 @@ impl Client {
             "api_base_url": self.origin(),
             "page_size": options.page_size,
             "lookback_seconds": options.lookback_seconds,
+            "max_requests_per_second": options.max_requests_per_second,
+            "max_requests_per_second_per_endpoint": options.max_requests_per_second_per_endpoint,
+            "max_concurrent_requests": options.max_concurrent_requests,
+            "max_requests": options.max_requests,
             "max_retries": options.max_retries,
             "request_timeout_seconds": options.request_timeout.as_secs_f64(),
             "backoff_base_seconds": options.backoff_base.as_secs_f64(),

@@ -19,6 +19,7 @@ const fn class_name(class: Class) -> &'static str {
         Class::Table => "TableError",
         Class::Held => "HeldError",
         Class::Fenced => "FencedError",
+        Class::Budget => "BudgetError",
         Class::Interrupted | Class::Abandoned | Class::Reset => "InterruptedRunError",
     }
 }

@@ -97,6 +97,7 @@ pub(super) fn options() -> Vec<Option_> {
             kind: match row.kind {
                 Kind::Integer { .. } => "integer",
                 Kind::Decimal { .. } => "decimal",
+                Kind::AutoDecimal { .. } => "auto or decimal",
                 Kind::Text => "text",
             },
             default: row.default,

@@ -13,7 +13,7 @@ use super::client::runtime;
 use super::commit::{Checkpoint, Rows, checkpoint, rows};
 use crate::checkpoint::Purpose;
 use crate::error::Result as CoreResult;
-use crate::http_client::{ByteBudget, Driver, HttpClient, now, within_a_tick};
+use crate::http_client::{Driver, Means, now, within_a_tick};
 use crate::run::{Condition, Group, Value};
 
 /// Counters of one attempt.
@@ -42,21 +42,20 @@ impl Progress {
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Run {
     driver: Driver,
-    http: HttpClient,
-    budget: ByteBudget,
+    means: Means,
     interrupted: Arc<AtomicBool>,
 }
 
 type Next = Pin<Box<dyn Future<Output = CoreResult<Option<Group>>> + Send>>;
 
 impl Run {
-    pub const fn new(driver: Driver, http: HttpClient, budget: ByteBudget, interrupted: Arc<AtomicBool>) -> Self {
-        Self { driver, http, budget, interrupted }
+    pub const fn new(driver: Driver, means: Means, interrupted: Arc<AtomicBool>) -> Self {
+        Self { driver, means, interrupted }
     }
 
     fn next(&self) -> PyResult<Next> {
         let _inside = runtime().enter();
-        self.driver.begin(&self.http, &self.budget)?;
+        self.driver.begin(&self.means)?;
         Ok(Box::pin(self.driver.next_group()))
     }
 

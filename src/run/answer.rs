@@ -1,8 +1,9 @@
 //! What an answer does to the chain it belongs to.
 
-use std::collections::HashSet;
+use std::time::Duration;
 
-use super::{Fetched, Reading, Run};
+use super::reading::{Reading, Retry, Ticket};
+use super::{Fetched, Run};
 use crate::error::Error;
 use crate::exchange::{Failure, Now, Outcome, Response};
 use crate::page::{self, Page};
@@ -22,94 +23,115 @@ impl Asked<'_> {
     }
 }
 
+/// What came of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// A page more waits to be handed over.
+    Page,
+    /// The request is sent again, after so long, because of that.
+    Retry(Duration, String),
+    /// Neither.
+    Nothing,
+}
+
 impl Run {
-    /// Takes in what came of the request in flight. `jitter` is uniform in `[0, 1)`. Answers whether a page is now
-    /// waiting to be handed over because of it.
-    pub fn handle_response(&mut self, outcome: Outcome, now: Now, jitter: f64) -> bool {
-        if !self.in_flight {
-            return false;
-        }
-        self.in_flight = false;
-        let before = self.pending.len();
-        match outcome {
-            Outcome::Failed(failure, cause) if retry::is_passing(failure) => {
-                self.retry_silence(failure, &cause, now, jitter);
-            }
-            Outcome::Failed(failure, cause) => {
-                self.fail(retry::silence(self.setting.entity.name, failure, &cause, self.retries));
-            }
+    /// Takes in what came of a request in flight. `jitter` is uniform in `[0, 1)`.
+    pub fn handle_response(&mut self, ticket: Ticket, outcome: Outcome, now: Now, jitter: f64) -> Taken {
+        let asked = self.chains.iter().position(|reading| reading.ticket == ticket && reading.in_flight);
+        let Some(at) = asked else { return Taken::Nothing };
+        self.chains[at].in_flight = false;
+        let taken = match outcome {
+            Outcome::Failed(failure, cause) => self.take_silence(at, failure, &cause, now, jitter),
             Outcome::Answered(response) if (200..300).contains(&response.status) => {
-                self.take_page(&response, now, jitter);
+                self.take_page(at, &response, now, jitter)
             }
-            Outcome::Answered(response) => self.take_refusal(&response, now, jitter),
-        }
-        self.pending.len() > before
+            Outcome::Answered(response) => self.take_refusal(at, &response, now, jitter),
+        };
+        let taken = taken.unwrap_or_else(|error| {
+            self.fail(error);
+            Taken::Nothing
+        });
+        self.settle();
+        taken
     }
 
-    fn retry_silence(&mut self, failure: Failure, cause: &str, now: Now, jitter: f64) {
-        let error = retry::silence(self.setting.entity.name, failure, cause, self.retries);
-        self.retry(error, None, now, jitter);
+    fn take_silence(
+        &mut self,
+        at: usize,
+        failure: Failure,
+        cause: &str,
+        now: Now,
+        jitter: f64,
+    ) -> Result<Taken, Error> {
+        let error = retry::silence(self.setting.entity.name, failure, cause, self.chains[at].retries);
+        if retry::is_passing(failure) { self.retry(at, error, None, now, jitter) } else { Err(error) }
     }
 
     /// Sends the same request again later, or gives up with `error` when the retries are used up.
-    fn retry(&mut self, error: Error, response: Option<&Response>, now: Now, jitter: f64) {
-        if self.retries >= self.setting.options.max_retries {
-            return self.fail(error);
+    fn retry(
+        &mut self,
+        at: usize,
+        error: Error,
+        response: Option<&Response>,
+        now: Now,
+        jitter: f64,
+    ) -> Result<Taken, Error> {
+        let reading = &mut self.chains[at];
+        if reading.retries >= self.setting.options.max_retries {
+            return Err(error);
         }
         let retry_after = response.and_then(|response| response.retry_after);
-        let wait = retry::wait(&self.setting.options, self.retries, retry_after, jitter);
-        self.retries += 1;
+        let wait = retry::wait(&self.setting.options, reading.retries, retry_after, jitter);
+        reading.retries += 1;
+        reading.retry = Some(Retry { at: now.monotonic + wait });
         self.progress.retries += 1;
-        self.retry_at = Some(now.monotonic + wait);
-        self.retry_reason = error.message;
+        Ok(Taken::Retry(wait, error.message))
     }
 
-    fn take_refusal(&mut self, response: &Response, now: Now, jitter: f64) {
-        let error = retry::refusal(self.setting.entity.name, response, self.retries);
-        let asked_with_cursor = self.chains.front().is_some_and(|reading| reading.chain.cursor.is_some());
-        if asked_with_cursor && retry::is_vanished_cursor(response) {
-            self.reopen(response.request_id.as_deref());
+    fn take_refusal(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Taken, Error> {
+        let error = retry::refusal(self.setting.entity.name, response, self.chains[at].retries);
+        if self.chains[at].chain.cursor.is_some() && retry::is_vanished_cursor(response) {
+            self.reopen(at, response.request_id.as_deref())
         } else if retry::is_worth_retrying(response) {
-            self.retry(error, Some(response), now, jitter);
+            self.retry(at, error, Some(response), now, jitter)
         } else {
-            self.fail(error);
+            Err(error)
         }
     }
 
-    fn take_page(&mut self, response: &Response, now: Now, jitter: f64) {
+    fn take_page(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Taken, Error> {
         let entity = self.setting.entity;
         let asked = Asked { entity: entity.name, request_id: response.request_id.as_deref() };
         match page::decode(&response.body, entity) {
             Ok(page) => {
-                self.retries = 0;
+                self.chains[at].retries = 0;
                 self.progress.bytes += response.body.len() as u64;
-                if let Err(error) = self.place(page, response, now) {
-                    self.fail(error);
-                }
+                self.place(at, page, response, now)
             }
             Err(error) if error.is_truncated() => {
-                let error = asked.error(&format!("{error}, {} retries long; run again", self.retries));
-                self.retry(error, Some(response), now, jitter);
+                let error = asked.error(&format!("{error}, {} retries long; run again", self.chains[at].retries));
+                self.retry(at, error, Some(response), now, jitter)
             }
-            Err(error) => self.fail(asked.error(&error.to_string())),
+            Err(error) => Err(asked.error(&error.to_string())),
         }
     }
 
     /// Puts a whole page where it belongs: at the end of the chain that asked for it.
-    fn place(&mut self, mut page: Page, response: &Response, now: Now) -> Result<(), Error> {
+    fn place(&mut self, at: usize, mut page: Page, response: &Response, now: Now) -> Result<Taken, Error> {
         let asked = Asked { entity: self.setting.entity.name, request_id: response.request_id.as_deref() };
-        let Some(reading) = self.chains.front_mut() else { return Ok(()) };
+        let reading = &mut self.chains[at];
         let windowed = self.setting.entity.has_window();
         if page.rows.is_empty() && page.has_more {
             if reading.chain.cursor.is_none() {
                 return Err(asked.error("Stripe answered an empty first page that says there is more; run again later"));
             }
-            self.reopen(response.request_id.as_deref());
-            return Ok(());
+            return self.reopen(at, response.request_id.as_deref());
         }
         if windowed {
             check_order(&page, reading, &asked)?;
         }
+        self.newest = self.newest.max(page.rows.first().and_then(|row| row.created));
+        reading.measure(&page);
         let answered_last = page.rows.last().map(|row| row.id.clone());
         let full = page.rows.len() >= self.setting.options.page_size as usize;
         let fresh = reading.absorb(&mut page, windowed);
@@ -133,13 +155,13 @@ impl Run {
         reading.stalled &= page.rows.is_empty();
         let range = reading.chain.range;
         if closes {
-            self.chains.pop_front();
+            self.chains.swap_remove(at);
         }
         let clock = response.date.unwrap_or(now.wall_micros / 1_000_000);
         let newest = page.rows.iter().filter_map(|row| row.created).max();
         self.progress.pages += 1;
         self.progress.rows += page.rows.len() as u64;
-        self.progress.reached = oldest.or(self.progress.reached);
+        self.progress.reached = [oldest, self.progress.reached].into_iter().flatten().min();
         self.pending.push_back(Fetched {
             page,
             range,
@@ -151,18 +173,18 @@ impl Run {
             received_at_micros: now.wall_micros,
             seen: newest.map(|newest| newest.min(clock)),
         });
-        Ok(())
+        Ok(Taken::Page)
     }
 
     /// The cursor's object is gone. No guessing with earlier ids: a new chain begins at the end of the cursor's second,
     /// and what the run holds of that second is dropped.
-    fn reopen(&mut self, request_id: Option<&str>) {
+    fn reopen(&mut self, at: usize, request_id: Option<&str>) -> Result<Taken, Error> {
         let asked = Asked { entity: self.setting.entity.name, request_id };
-        let Some(reading) = self.chains.front_mut() else { return };
+        let reading = &mut self.chains[at];
         if reading.stalled {
-            let error =
-                asked.error("the object to start after vanished twice without any progress between; run again later");
-            return self.fail(error);
+            return Err(
+                asked.error("the object to start after vanished twice without any progress between; run again later")
+            );
         }
         let edge = reading.edge;
         let range = Range {
@@ -172,34 +194,7 @@ impl Run {
         reading.chain = Chain { range, cursor: None, last_created: None };
         reading.answered.clear();
         reading.stalled = true;
-    }
-}
-
-impl Reading {
-    /// Takes the page's ids in and drops the rows that the run holds already. Answers whether any row is one that this
-    /// chain has not answered before.
-    fn absorb(&mut self, page: &mut Page, windowed: bool) -> bool {
-        let edge = if windowed { page.rows.last().and_then(|row| row.created) } else { None };
-        let on_edge = |created: Option<i64>| !windowed || created == edge;
-        let answered: Vec<String> =
-            page.rows.iter().filter(|row| on_edge(row.created)).map(|row| row.id.clone()).collect();
-        let fresh = page.rows.iter().any(|row| !self.answered.contains(&row.id));
-        let mut seen: HashSet<&str> = HashSet::with_capacity(page.rows.len());
-        let known: Vec<bool> =
-            page.rows.iter().map(|row| self.held.contains(&row.id) || !seen.insert(&row.id)).collect();
-        if known.contains(&true) {
-            let mut known = known.into_iter();
-            page.retain(|_| known.next() == Some(false));
-        }
-        // The list is in order: rows of a second that it has left cannot come again.
-        if edge != self.edge && !answered.is_empty() {
-            self.held.clear();
-            self.answered.clear();
-            self.edge = edge;
-        }
-        self.held.extend(answered.iter().cloned());
-        self.answered.extend(answered);
-        fresh
+        Ok(Taken::Nothing)
     }
 }
 

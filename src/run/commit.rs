@@ -33,9 +33,9 @@ pub struct Commit {
     /// Whether it must be seen in the table before anything else is committed. An engine that drops a repeated
     /// transaction without a word has to be asked; one that refuses it has told already.
     ///
-    /// True for the fences and the end, and for events of a page without rows: nothing in the raw table tells of such a
-    /// page, so were its event dropped and a later page appended before the rival's second fence, that page would hang
-    /// in the air. Once a minute it is true for the sake of whoever waits: a run that goes on unseen asks Stripe in vain.
+    /// True for the fences and the end, and for events of a page without rows that another follows: nothing in the raw
+    /// table tells of such a page, so were its event dropped and the next page appended before the rival's second fence,
+    /// that page would hang in the air. Once a minute it is true for the sake of whoever waits: a run that goes on unseen asks Stripe in vain.
     pub must_be_seen: bool,
     /// Its PAGE_COMMITTED events, where it is one of the checkpoint table.
     pub pages: usize,
@@ -99,7 +99,7 @@ impl Run {
         let mut kinds = Vec::with_capacity(count);
         let group: Vec<Fetched> = self.pending.drain(..count).collect();
         let must_be_seen =
-            now.monotonic >= self.last_look + LOOK_EVERY || group.iter().any(|fetched| fetched.page.rows.is_empty());
+            now.monotonic >= self.last_look + LOOK_EVERY || group.iter().any(Fetched::leaves_only_its_event);
         if must_be_seen {
             self.last_look = now.monotonic;
         }
@@ -134,8 +134,8 @@ impl Run {
         let mut bytes = 0;
         for (at, fetched) in self.pending.iter().enumerate() {
             bytes += page_bytes(fetched.page.json.len());
-            // A page without rows ends its group: were it followed by rows, a recovered group would hide it.
-            if bytes >= GROUP_BYTES || (fetched.page.rows.is_empty() && at + 1 < self.pending.len()) {
+            // Such a page ends its group: were it followed by the next of its chain, a recovered group would hide it.
+            if bytes >= GROUP_BYTES || (fetched.leaves_only_its_event() && at + 1 < self.pending.len()) {
                 return Some(at + 1);
             }
         }

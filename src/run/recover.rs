@@ -3,11 +3,12 @@
 //! Rows are appended before their events, so a crash can leave pages in the raw table that no event tells of. They are
 //! never fetched again: their events are made from the rows, marked `recovered`.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow_array::RecordBatch;
 
-use super::{Reading, Run, Stage};
+use super::reading::Reading;
+use super::{Run, Stage};
 use crate::checkpoint::{Event, Kind, PageEvent, events_of};
 use crate::columns::Columns;
 use crate::digest::rows_digest;
@@ -191,10 +192,15 @@ impl Run {
             seen_in_orphans.filter_map(|row| Some(row.created?.min(row.ingested_at / 1_000_000))).max();
         self.seen = self.seen.max(seen_in_orphans);
         self.recovery.events = recovery.events;
+        let tops = self.recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);
+        self.newest = tops.filter_map(|page| page.max_created).max();
         let chains = if self.gives_up() { vec![] } else { self.left(&orphans)? };
         self.recovery.events.clear();
         let windowed = self.setting.entity.has_window();
-        self.chains = chains.into_iter().map(|chain| reading(chain, windowed, &recovery.ids)).collect::<VecDeque<_>>();
+        self.chains = chains.into_iter().map(|chain| Reading::of(chain, windowed, &recovery.ids)).collect();
+        for at in 0..self.chains.len() {
+            self.chains[at].ticket = self.next_ticket();
+        }
         self.recovered = (!orphans.is_empty()).then_some(orphans);
         Ok(())
     }
@@ -261,10 +267,4 @@ impl Run {
             Error::new(Class::Table, message)
         })
     }
-}
-
-/// A chain to go on with. A list without window has no second to stand in: all its ids are kept under `None`.
-fn reading(chain: Chain, windowed: bool, ids: &HashMap<Option<i64>, HashSet<String>>) -> Reading {
-    let edge = chain.edge().filter(|_| windowed);
-    Reading { edge, held: ids.get(&edge).cloned().unwrap_or_default(), ..Reading { chain, ..Reading::default() } }
 }

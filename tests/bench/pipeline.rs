@@ -17,8 +17,9 @@ use sha2::{Digest as _, Sha256};
 use stripe_raw_rs::checkpoint::{Attempt, History, plan};
 use stripe_raw_rs::entities::{Entity, by_name};
 use stripe_raw_rs::exchange::{Outcome, Request};
-use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Mode, Origin, now};
+use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, now};
 use stripe_raw_rs::options::Options;
+use stripe_raw_rs::pace::{Limits, UNLIMITED};
 use stripe_raw_rs::page::{self, Page};
 use stripe_raw_rs::run::{Run, Setting};
 use stripe_raw_rs::simulator::{Settings, StripeSimulator};
@@ -201,9 +202,10 @@ fn ours(bench: &Bench) -> Result<()> {
     run.fence()?;
     run.recover_events(&[])?;
     let driver = Driver::new(run);
-    let budget = ByteBudget::default();
+    let slots = Slots::new(Limits::of(&bench.options, UNLIMITED));
+    let means = Means { client: bench.client.clone(), buffers: ByteBudget::default(), slots, quota: Quota::new(0) };
     let _inside = bench.runtime.enter();
-    driver.begin(&bench.client, &budget)?;
+    driver.begin(&means)?;
     let mut rows = 0;
     while let Some(group) = bench.runtime.block_on(driver.next_group())? {
         rows += group.rows.batches.iter().map(|batch| black_box(batch).num_rows()).sum::<usize>();

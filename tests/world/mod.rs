@@ -12,7 +12,7 @@ use stripe_raw_rs::entities::{Entity, by_name};
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::exchange::{Failure, Now, Outcome, Request, Response};
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::run::{Commit, Condition, Group, Run, Setting, Value};
+use stripe_raw_rs::run::{Commit, Condition, Group, Run, Setting, Ticket, Value};
 
 /// Chance that a seed repeats: xorshift64*.
 pub(crate) struct Chance(u64);
@@ -254,6 +254,9 @@ pub(crate) struct Process {
     take_over: bool,
     run: Option<Run>,
     next: Next,
+    /// How many requests it has in flight at most, and those it has.
+    width: usize,
+    in_flight: Vec<(Ticket, Outcome)>,
     pub(crate) runs_completed: usize,
 }
 
@@ -266,6 +269,8 @@ impl Process {
             take_over: true,
             run: None,
             next: Next::Plan,
+            width: 1,
+            in_flight: Vec::new(),
             runs_completed: 0,
         }
     }
@@ -277,6 +282,12 @@ impl Process {
 
     pub(crate) fn giving_up(mut self, how: GiveUp) -> Self {
         self.give_up = Some(how);
+        self
+    }
+
+    /// Asks for up to so many pages at once.
+    pub(crate) fn asking(mut self, width: usize) -> Self {
+        self.width = width;
         self
     }
 
@@ -410,6 +421,7 @@ impl Process {
             library_version: "test".to_owned(),
         };
         self.run = Some(Run::new(plan, setting));
+        self.in_flight.clear();
         let now = world.now();
         self.run().started(now)
     }
@@ -426,10 +438,16 @@ impl Process {
         if run.is_finished() {
             return Ok(Next::AppendEnd(run.ended(now)?));
         }
-        if let Some(request) = run.poll_request(now) {
+        // Answers come in any order, and between any two requests.
+        let sends = self.in_flight.len() < self.width && (self.in_flight.is_empty() || !world.chance.one_in(3));
+        if sends && let Some((ticket, request)) = run.poll_request(now) {
             let outcome = world.serve(&request);
+            self.in_flight.push((ticket, outcome));
+        } else if !self.in_flight.is_empty() {
+            let at = usize::try_from(world.chance.below(self.in_flight.len() as u64)).unwrap();
+            let (ticket, outcome) = self.in_flight.swap_remove(at);
             let (now, jitter) = (world.now(), f64::from(u32::try_from(world.chance.below(1_000)).unwrap()) / 1_000.0);
-            self.run().handle_response(outcome, now, jitter);
+            self.run().handle_response(ticket, outcome, now, jitter);
         } else {
             let at = run.poll_timeout().expect("a run that waits says until when");
             world.clock = world.clock.max(at);

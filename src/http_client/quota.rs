@@ -1,0 +1,62 @@
+//! How many requests one call may send, over all its lists.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use crate::error::{Class, Error, Result};
+use crate::pace::SMALLEST_ALLOCATION;
+
+/// A number of requests to share, and how many were sent. Clones share the same.
+#[derive(Debug, Clone)]
+pub struct Quota {
+    shared: Arc<Counts>,
+}
+
+#[derive(Debug)]
+struct Counts {
+    /// How many may still be sent; none is no end.
+    left: Option<AtomicI64>,
+    most: u64,
+    sent: AtomicU64,
+}
+
+impl Quota {
+    /// So many requests; 0 is no end.
+    #[must_use]
+    pub fn new(most: u64) -> Self {
+        let left = (most > 0).then(|| AtomicI64::new(i64::try_from(most).unwrap_or(i64::MAX)));
+        Self { shared: Arc::new(Counts { left, most, sent: AtomicU64::new(0) }) }
+    }
+
+    /// One request is sent.
+    ///
+    /// # Errors
+    /// [`Class::Budget`] where none is left.
+    pub fn take(&self) -> Result<()> {
+        let Counts { left, most, sent } = &*self.shared;
+        if let Some(left) = left
+            && left.fetch_sub(1, Ordering::Relaxed) <= 0
+        {
+            left.fetch_add(1, Ordering::Relaxed);
+            let message = format!("--max-requests {most} is used up; the next run goes on where this one stops");
+            return Err(Error::new(Class::Budget, message));
+        }
+        if sent.fetch_add(1, Ordering::Relaxed) + 1 == SMALLEST_ALLOCATION / 2 {
+            tracing::warn!(
+                target: "stripe_raw_rs",
+                "{} requests sent: half of the {SMALLEST_ALLOCATION} a month that Stripe allots the smallest account; others have 500 for each \
+                 transaction of the last 30 days",
+                SMALLEST_ALLOCATION / 2
+            );
+        }
+        Ok(())
+    }
+
+    /// The last one was not sent after all.
+    pub fn give_back(&self) {
+        if let Some(left) = &self.shared.left {
+            left.fetch_add(1, Ordering::Relaxed);
+        }
+        self.shared.sent.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,404 @@
+//! One limiter for all requests of a process: how many a second, overall and to each endpoint, how many at once, and who
+//! is next. Pure: the time is an argument.
+//!
+//! Stripe allows an account 100 requests a second in live mode and 25 in a sandbox, and each endpoint 25
+//! (docs.stripe.com/rate-limits, 2026-04); how many at once it does not say. So the rates are kept by counting, and the
+//! number in flight is felt out: it grows while answers come clean and fast, and shrinks when Stripe says it is too many.
+
+mod bound;
+mod bucket;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bound::Bound;
+use bucket::Bucket;
+
+use crate::exchange::{Outcome, Response};
+use crate::options::Options;
+
+/// Highest rates, in requests a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// Over all endpoints.
+    pub overall: f64,
+    /// To each endpoint.
+    pub endpoint: f64,
+}
+
+/// What is never exceeded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Requests a second.
+    pub rates: Rates,
+    /// Requests in flight.
+    pub at_once: u32,
+}
+
+/// What is taken of a live account unless told otherwise: three quarters of its 100 a second, four fifths of an
+/// endpoint's 25. The account's own traffic keeps room.
+pub const LIVE: Rates = Rates { overall: 75.0, endpoint: 20.0 };
+/// What is taken of a sandbox, whose limit over all endpoints is 25 a second.
+pub const SANDBOX: Rates = Rates { overall: 20.0, endpoint: 20.0 };
+/// What is taken of a server on this machine: all it gives.
+pub const UNLIMITED: Rates = Rates { overall: 1e6, endpoint: 1e6 };
+
+impl Limits {
+    /// What the options say, and `usual` where they say nothing.
+    #[must_use]
+    pub fn of(options: &Options, usual: Rates) -> Self {
+        let rates = Rates {
+            overall: options.max_requests_per_second.unwrap_or(usual.overall),
+            endpoint: options.max_requests_per_second_per_endpoint.unwrap_or(usual.endpoint),
+        };
+        Self { rates, at_once: options.max_concurrent_requests }
+    }
+}
+
+/// Reads a month that Stripe allots an account however small it is; others have 500 for each transaction of the last 30
+/// days (docs.stripe.com/rate-limits, "API read request allocations", 2026-04).
+pub const SMALLEST_ALLOCATION: u64 = 10_000;
+
+/// Someone who waits for a slot.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    endpoint: &'static str,
+    left: f64,
+}
+
+/// Names one who waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place(u64);
+
+/// What one who waits is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The slot is theirs.
+    Now,
+    /// Not before then.
+    At(Duration),
+    /// When somebody else has been served, or has an answer.
+    Later,
+}
+
+/// The limiter.
+#[derive(Debug)]
+pub struct Limiter {
+    overall: Bucket,
+    endpoint_rate: f64,
+    endpoints: HashMap<&'static str, Bucket>,
+    bound: Bound,
+    in_flight: usize,
+    waiting: HashMap<Place, Waiting>,
+    places: u64,
+}
+
+impl Limiter {
+    /// A limiter under which nothing was sent yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            overall: Bucket::new(limits.rates.overall),
+            endpoint_rate: limits.rates.endpoint,
+            endpoints: HashMap::new(),
+            bound: Bound::new(limits.at_once),
+            in_flight: 0,
+            waiting: HashMap::new(),
+            places: 0,
+        }
+    }
+
+    /// Other limits, from now on.
+    pub fn set(&mut self, limits: Limits) {
+        self.overall.set_rate(limits.rates.overall);
+        self.endpoint_rate = limits.rates.endpoint;
+        self.endpoints.values_mut().for_each(|bucket| bucket.set_rate(limits.rates.endpoint));
+        self.bound.set_top(limits.at_once);
+    }
+
+    /// Queues for a request to that endpoint. `left` is how many requests there are still to send to it: who has the most
+    /// is served first, because that is what the whole will be waiting for.
+    pub fn queue(&mut self, endpoint: &'static str, left: f64) -> Place {
+        self.places += 1;
+        let place = Place(self.places);
+        self.waiting.insert(place, Waiting { endpoint, left });
+        place
+    }
+
+    /// Leaves the queue.
+    pub fn leave(&mut self, place: Place) {
+        self.waiting.remove(&place);
+    }
+
+    /// Whether it is that one's turn. With [`Turn::Now`] they have left the queue, and the request counts as sent.
+    pub fn poll(&mut self, place: Place, now: Duration) -> Turn {
+        let Some(mine) = self.waiting.get(&place).copied() else { return Turn::Later };
+        if self.in_flight >= self.bound.most() {
+            self.bound.reached();
+            return Turn::Later;
+        }
+        let overall = self.overall.free_at(now);
+        let free_at = overall.max(self.bucket(mine.endpoint).free_at(now));
+        if free_at > now {
+            return Turn::At(free_at);
+        }
+        if self
+            .waiting
+            .iter()
+            .any(|(other, theirs)| before((*other, *theirs), (place, mine)) && self.is_free(theirs, now))
+        {
+            return Turn::Later;
+        }
+        self.waiting.remove(&place);
+        self.overall.take(now);
+        self.bucket(mine.endpoint).take(now);
+        self.in_flight += 1;
+        Turn::Now
+    }
+
+    fn bucket(&mut self, endpoint: &'static str) -> &mut Bucket {
+        let rate = self.endpoint_rate;
+        self.endpoints.entry(endpoint).or_insert_with(|| Bucket::new(rate))
+    }
+
+    fn is_free(&self, waiting: &Waiting, now: Duration) -> bool {
+        self.endpoints.get(waiting.endpoint).is_none_or(|bucket| bucket.free_at(now) <= now)
+    }
+
+    /// A slot comes back unused: nothing was sent.
+    pub fn give_back(&mut self, endpoint: &'static str) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.overall.give_back();
+        self.bucket(endpoint).give_back();
+    }
+
+    /// What came of a request, after that long. Its slot is still taken.
+    pub fn answered(&mut self, endpoint: &'static str, outcome: &Outcome, took: Duration, now: Duration) {
+        match outcome {
+            Outcome::Answered(Response { status: 429, rate_limited_reason: Some(reason), .. }) => match reason.as_str()
+            {
+                "global-rate" => self.overall.slow_down(now),
+                "endpoint-rate" => self.bucket(endpoint).slow_down(now),
+                "global-concurrency" | "endpoint-concurrency" => self.bound.too_many(now),
+                _ => {}
+            },
+            Outcome::Answered(Response { status: 200..300, .. }) => self.bound.clean(took, now),
+            // A lock's time-out, a refusal or a broken line says nothing of how much is too much.
+            Outcome::Answered(_) | Outcome::Failed(..) => {}
+        }
+    }
+
+    /// A slot comes back after its request was sent, whatever came of it.
+    pub const fn done(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Requests in flight.
+    #[must_use]
+    pub const fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+}
+
+/// Whether the one stands before the other: who has more left does, else who came first.
+fn before(one: (Place, Waiting), other: (Place, Waiting)) -> bool {
+    one.1.left.total_cmp(&other.1.left).then(other.0.cmp(&one.0)).is_gt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Failure;
+    use proptest::prelude::*;
+
+    const CHARGES: &str = "/v1/charges";
+    const REFUNDS: &str = "/v1/refunds";
+
+    fn refused(reason: &str) -> Outcome {
+        Outcome::Answered(Response { rate_limited_reason: Some(reason.to_owned()), ..answer(429) })
+    }
+
+    fn answer(status: u16) -> Response {
+        Response {
+            status,
+            request_id: None,
+            api_version: None,
+            date: None,
+            retry_after: None,
+            should_retry: None,
+            rate_limited_reason: None,
+            body: Vec::new(),
+        }
+    }
+
+    fn finish(limiter: &mut Limiter, endpoint: &'static str, outcome: &Outcome, took: Duration, now: Duration) {
+        limiter.answered(endpoint, outcome, took, now);
+        limiter.done();
+    }
+
+    fn rates(rates: Rates) -> Limits {
+        Limits { rates, at_once: 64 }
+    }
+
+    fn seconds(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn who_has_the_most_left_is_served_first() {
+        let mut limiter = Limiter::new(rates(LIVE));
+        let little = limiter.queue(CHARGES, 3.0);
+        let much = limiter.queue(REFUNDS, 300.0);
+        let unknown = limiter.queue("/v1/invoices", f64::INFINITY);
+        for (place, turn) in [(little, Turn::Later), (much, Turn::Later), (unknown, Turn::Now), (much, Turn::Now)] {
+            assert_eq!(limiter.poll(place, Duration::ZERO), turn);
+        }
+        assert_eq!(limiter.poll(little, Duration::ZERO), Turn::Now);
+    }
+
+    #[test]
+    fn who_cannot_be_served_yet_holds_nobody_up() {
+        let mut limiter = Limiter::new(rates(Rates { overall: 100.0, endpoint: 1.0 }));
+        let first = limiter.queue(CHARGES, 300.0);
+        assert_eq!(limiter.poll(first, Duration::ZERO), Turn::Now);
+        let second = limiter.queue(CHARGES, 299.0);
+        let other = limiter.queue(REFUNDS, 1.0);
+        let Turn::At(at) = limiter.poll(second, Duration::ZERO) else { panic!("one a second") };
+        assert!(at >= seconds(0.89) && at <= seconds(1.0), "{at:?}");
+        assert_eq!(limiter.poll(other, Duration::ZERO), Turn::Now);
+    }
+
+    #[test]
+    fn a_slot_given_back_unused_can_be_taken_again() {
+        let mut limiter = Limiter::new(rates(Rates { overall: 1.0, endpoint: 1.0 }));
+        let place = limiter.queue(CHARGES, 1.0);
+        assert_eq!(limiter.poll(place, Duration::ZERO), Turn::Now);
+        limiter.give_back(CHARGES);
+        let place = limiter.queue(CHARGES, 1.0);
+        assert_eq!(limiter.poll(place, Duration::ZERO), Turn::Now);
+    }
+
+    #[test]
+    fn a_refused_rate_slows_only_what_it_names_and_only_for_a_while() {
+        let rate_after = |reason: &str, endpoint: &'static str, wait: f64| {
+            let mut limiter = Limiter::new(rates(Rates { overall: 1_000.0, endpoint: 10.0 }));
+            let place = limiter.queue(CHARGES, 1.0);
+            assert_eq!(limiter.poll(place, Duration::ZERO), Turn::Now);
+            finish(&mut limiter, CHARGES, &refused(reason), seconds(0.1), Duration::ZERO);
+            sent_within(&mut limiter, endpoint, seconds(wait), seconds(2.0))
+        };
+        assert!(rate_after("endpoint-rate", CHARGES, 0.0) < 14);
+        assert!(rate_after("endpoint-rate", REFUNDS, 0.0) >= 19);
+        assert!(rate_after("endpoint-rate", CHARGES, 20.0) >= 20);
+        assert!(rate_after("lock_timeout", CHARGES, 0.0) >= 19);
+    }
+
+    /// Sends as often as it may; answers how often.
+    fn sent_within(limiter: &mut Limiter, endpoint: &'static str, from: Duration, span: Duration) -> usize {
+        let (mut now, mut sent) = (from, 0);
+        let mut place = limiter.queue(endpoint, 1.0);
+        while now < from + span {
+            match limiter.poll(place, now) {
+                Turn::Now => {
+                    sent += 1;
+                    finish(limiter, endpoint, &Outcome::Answered(answer(200)), seconds(0.01), now);
+                    place = limiter.queue(endpoint, 1.0);
+                }
+                Turn::At(at) => now = at,
+                Turn::Later => panic!("nobody else is there"),
+            }
+        }
+        limiter.leave(place);
+        sent
+    }
+
+    #[test]
+    fn too_many_at_once_are_halved_and_grow_again() {
+        let mut limiter = Limiter::new(rates(Rates { overall: 1e6, endpoint: 1e6 }));
+        let most_at = |limiter: &mut Limiter, now: Duration| {
+            let mut sent = 0;
+            while sent < 1_000 {
+                let place = limiter.queue(CHARGES, 1.0);
+                if limiter.poll(place, now) != Turn::Now {
+                    limiter.leave(place);
+                    break;
+                }
+                sent += 1;
+            }
+            sent
+        };
+        let first = most_at(&mut limiter, Duration::ZERO);
+        finish(&mut limiter, CHARGES, &refused("endpoint-concurrency"), seconds(0.1), seconds(0.1));
+        (1..first).for_each(|_| limiter.done());
+        let second = most_at(&mut limiter, seconds(0.2));
+        assert_eq!(second, first / 2);
+        for second_number in 1..=3 {
+            finish(
+                &mut limiter,
+                CHARGES,
+                &Outcome::Answered(answer(200)),
+                seconds(0.1),
+                seconds(f64::from(second_number) * 1.5),
+            );
+            most_at(&mut limiter, seconds(f64::from(second_number) * 1.5));
+        }
+        assert!(limiter.in_flight() > second, "{}", limiter.in_flight());
+        finish(&mut limiter, CHARGES, &Outcome::Failed(Failure::Read, String::new()), seconds(0.1), seconds(9.0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// However late or early it is asked, and whatever the answers: in no second, anywhere, are more requests sent
+        /// than the rates allow.
+        #[test]
+        fn no_second_has_more_requests_than_the_rates(
+            overall in 1u32..120,
+            endpoint in 1u32..30,
+            steps in prop::collection::vec((0u64..60, 0usize..3, prop::sample::select(vec!["", "global-rate", "endpoint-rate"])), 1..600),
+        ) {
+            let mut limiter = Limiter::new(rates(Rates { overall: overall.into(), endpoint: endpoint.into() }));
+            let names = [CHARGES, REFUNDS, "/v1/invoices"];
+            let mut now = Duration::ZERO;
+            let mut sent: Vec<(Duration, usize)> = Vec::new();
+            for (wait, which, reason) in steps {
+                now += Duration::from_millis(wait);
+                let place = limiter.queue(names[which], 1.0);
+                if limiter.poll(place, now) == Turn::Now {
+                    sent.push((now, which));
+                    let outcome = if reason.is_empty() { Outcome::Answered(answer(200)) } else { refused(reason) };
+                    finish(&mut limiter, names[which], &outcome, seconds(0.1), now);
+                }
+                limiter.leave(place);
+            }
+            for (at, (first, _)) in sent.iter().enumerate() {
+                let second: Vec<usize> =
+                    sent[at..].iter().take_while(|(when, _)| *when < *first + seconds(1.0)).map(|(_, which)| *which).collect();
+                prop_assert!(second.len() <= overall as usize, "{} in a second", second.len());
+                for which in 0..names.len() {
+                    prop_assert!(second.iter().filter(|one| **one == which).count() <= endpoint as usize);
+                }
+            }
+        }
+
+        /// What the rates allow is also used: who asks whenever it is their turn gets all but a few per cent.
+        #[test]
+        fn what_the_rates_allow_is_used(rate in 1u32..200, lateness in 0u64..3) {
+            let mut limiter = Limiter::new(rates(Rates { overall: f64::from(rate) * 2.0, endpoint: rate.into() }));
+            let (mut now, mut sent) = (Duration::ZERO, 0u32);
+            let mut place = limiter.queue(CHARGES, 1.0);
+            while now < seconds(20.0) {
+                match limiter.poll(place, now) {
+                    Turn::Now => {
+                        sent += 1;
+                        finish(&mut limiter, CHARGES, &Outcome::Answered(answer(200)), seconds(0.001), now);
+                        place = limiter.queue(CHARGES, 1.0);
+                    }
+                    Turn::At(at) => now = at + Duration::from_millis(lateness),
+                    Turn::Later => prop_assert!(false, "nobody else is there"),
+                }
+            }
+            prop_assert!(f64::from(sent) >= 0.97 * 20.0 * f64::from(rate), "{sent} of {}", 20 * rate);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A part of the list that is being read: its chain, the second its cursor stands in, and how densely its objects lie.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::page::Page;
+use crate::ranges::Chain;
+
+/// Names a request in flight: the chain that asks, of which there is never more than one request at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Ticket(pub(super) u64);
+
+/// A request that is to be sent again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retry {
+    pub(super) at: Duration,
+}
+
+/// A chain being read, and what is known of the second its cursor stands in.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) ticket: Ticket,
+    pub(super) chain: Chain,
+    /// The second of the last row answered.
+    pub(super) edge: Option<i64>,
+    /// Ids of the run's rows in that second (of all its rows where the list has no window).
+    held: HashSet<String>,
+    /// Of the second's ids, those that this chain answered itself: to see a page that repeats.
+    pub(super) answered: HashSet<String>,
+    /// Whether the chain was begun because a cursor vanished, and has kept no row since.
+    pub(super) stalled: bool,
+    pub(super) in_flight: bool,
+    /// How often the request was sent again.
+    pub(super) retries: u32,
+    /// Whether and when it is sent again.
+    pub(super) retry: Option<Retry>,
+    density: Density,
+}
+
+/// How densely the objects lie: so many in so many seconds. It begins with what the chain that this one was parted from
+/// had seen, at the weight of a page, and seconds that hold whole pages are left out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Density {
+    objects: f64,
+    seconds: f64,
+    /// Whether the last page lay in one second as a whole.
+    hot: bool,
+    /// Whether it was the last of the list.
+    ended: bool,
+}
+
+impl Reading {
+    /// A chain to go on with. A list without window has no second to stand in: all its ids are kept under `None`.
+    pub(super) fn of(chain: Chain, windowed: bool, ids: &HashMap<Option<i64>, HashSet<String>>) -> Self {
+        let edge = chain.edge().filter(|_| windowed);
+        Self { edge, held: ids.get(&edge).cloned().unwrap_or_default(), chain, ..Self::default() }
+    }
+
+    /// The older part of this one, below a second that is its new bound.
+    pub(super) fn part_at(&mut self, second: i64, ticket: Ticket) -> Self {
+        let mut older = self.chain.range;
+        older.lt = Some(second);
+        self.chain.range.gte = Some(second);
+        Self {
+            ticket,
+            chain: Chain { range: older, ..Chain::default() },
+            density: self.density.inherited(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether its last page lay in one second. No bound can part a second, so such a chain must never wait.
+    pub(super) const fn is_hot(&self) -> bool {
+        self.density.hot
+    }
+
+    /// The second down to which it has read: what is below is its unread tail.
+    pub(super) fn read_to(&self) -> Option<i64> {
+        self.chain.last_created.or(self.chain.range.lt)
+    }
+
+    /// Whether a page of it has come.
+    pub(super) const fn has_read(&self) -> bool {
+        self.chain.cursor.is_some()
+    }
+
+    /// Objects in so many seconds of its tail, if they lie as densely as those read; none where nothing was read.
+    pub(super) fn expected_in(&self, seconds: f64) -> Option<f64> {
+        let Density { objects, seconds: measured, ended, .. } = self.density;
+        if ended {
+            return Some(0.0);
+        }
+        (measured > 0.0).then(|| objects / measured * seconds)
+    }
+
+    /// Takes in how densely a page's objects lie.
+    pub(super) fn measure(&mut self, page: &Page) {
+        let times = || page.rows.iter().filter_map(|row| row.created);
+        let (Some(first), Some(last)) = (times().next(), times().next_back()) else { return };
+        let density = &mut self.density;
+        density.ended = !page.has_more;
+        density.hot = first == last && page.has_more;
+        if !density.hot {
+            density.forget();
+            density.objects += page.rows.len() as f64;
+            density.seconds += self.edge.unwrap_or(first).saturating_sub(last).max(1) as f64;
+        }
+    }
+
+    /// Takes the page's ids in and drops the rows that the run holds already. Answers whether any row is one that this
+    /// chain has not answered before.
+    pub(super) fn absorb(&mut self, page: &mut Page, windowed: bool) -> bool {
+        let edge = if windowed { page.rows.last().and_then(|row| row.created) } else { None };
+        let on_edge = |created: Option<i64>| !windowed || created == edge;
+        let answered: Vec<String> =
+            page.rows.iter().filter(|row| on_edge(row.created)).map(|row| row.id.clone()).collect();
+        let fresh = page.rows.iter().any(|row| !self.answered.contains(&row.id));
+        let mut seen: HashSet<&str> = HashSet::with_capacity(page.rows.len());
+        let known: Vec<bool> =
+            page.rows.iter().map(|row| self.held.contains(&row.id) || !seen.insert(&row.id)).collect();
+        if known.contains(&true) {
+            let mut known = known.into_iter();
+            page.retain(|_| known.next() == Some(false));
+        }
+        // The list is in order: rows of a second that it has left cannot come again.
+        if edge != self.edge && !answered.is_empty() {
+            self.held.clear();
+            self.answered.clear();
+            self.edge = edge;
+        }
+        self.held.extend(answered.iter().cloned());
+        self.answered.extend(answered);
+        fresh
+    }
+}
+
+/// Share of what was measured before that each new page leaves.
+const MEMORY: f64 = 0.5;
+/// Objects that what is inherited weighs.
+const INHERITED: f64 = 50.0;
+
+impl Density {
+    fn forget(&mut self) {
+        self.objects *= MEMORY;
+        self.seconds *= MEMORY;
+    }
+
+    fn inherited(self) -> Self {
+        let weight = if self.objects > 0.0 { INHERITED / self.objects } else { 0.0 };
+        Self { objects: self.objects * weight, seconds: self.seconds * weight, ..Self::default() }
+    }
+}

@@ -1,0 +1,104 @@
+//! Which part of the list is read next, and how an idle slot gets a part of its own: work stealing on the unread tail.
+//!
+//! The window begins as one chain, read newest to oldest. Only when a request could be sent and each chain is being read
+//! already is the heaviest unread tail parted at a whole second: the parent keeps its cursor and its requests' filters,
+//! only its lower bound rises; the child takes the older half. So a small window stays one request, and a backfill has
+//! as many chains as it has idle slots, wherever in time its objects lie.
+
+use super::Run;
+use super::reading::{Reading, Ticket};
+use crate::exchange::Now;
+
+/// Requests that a tail must be worth to be parted: below, reading on is as fast.
+const WORTH_PARTING: f64 = 3.0;
+/// 1 January 2011, when Stripe began: as deep as a list may well reach.
+const STRIPE_BEGAN: i64 = 1_293_840_000;
+/// A tail that is open at the bottom is taken to reach so many times as deep as the run has come, and is parted at that
+/// depth: nobody says when an account began, and asking by halves since Stripe did costs a small one more than its pages.
+const DEEPER: i64 = 4;
+
+impl Run {
+    /// The chain to send the next request for: not in flight, and its retry, if any, due. Hot seconds first, which cannot
+    /// be parted and would be all that is left in the end; then the heaviest.
+    pub(super) fn ready(&self, now: Now) -> Option<usize> {
+        let due = |reading: &Reading| reading.retry.is_none_or(|retry| now.monotonic >= retry.at);
+        let ready = self.chains.iter().enumerate().filter(|(_, reading)| !reading.in_flight && due(reading));
+        let urgency = |reading: &Reading| (reading.is_hot(), self.requests_for(reading).unwrap_or(f64::INFINITY));
+        ready
+            .map(|(at, reading)| (at, urgency(reading)))
+            .reduce(|best, other| if exceeds(other.1, best.1) { other } else { best })
+            .map(|(at, _)| at)
+    }
+
+    /// The chain whose unread tail is worth the most requests, and the second to part it at.
+    pub(super) fn heaviest(&self) -> Option<(usize, i64)> {
+        if !self.setting.entity.has_window() {
+            return None;
+        }
+        let heavy = self.chains.iter().enumerate().filter_map(|(at, reading)| {
+            let requests = self.requests_for(reading).filter(|requests| *requests >= WORTH_PARTING)?;
+            Some((at, self.middle(reading)?, requests))
+        });
+        heavy.max_by(|one, other| one.2.total_cmp(&other.2)).map(|(at, second, _)| (at, second))
+    }
+
+    /// Parts the heaviest tail. Answers the new chain.
+    pub(super) fn split(&mut self) -> Option<usize> {
+        let (at, second) = self.heaviest()?;
+        let ticket = self.next_ticket();
+        let child = self.chains[at].part_at(second, ticket);
+        self.chains.push(child);
+        Some(self.chains.len() - 1)
+    }
+
+    pub(super) const fn next_ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    /// Requests that are left for the whole run.
+    pub(super) fn left_to_ask(&self) -> f64 {
+        if self.progress.pages == 0 {
+            return f64::INFINITY;
+        }
+        let left = |reading: &Reading| {
+            let bottom = reading.chain.range.gte.unwrap_or(STRIPE_BEGAN);
+            let seconds = reading.read_to()?.saturating_sub(bottom).max(0) as f64;
+            Some(reading.expected_in(seconds)? / f64::from(self.setting.options.page_size))
+        };
+        self.chains.iter().map(|reading| left(reading).unwrap_or_default().max(1.0)).sum()
+    }
+
+    /// Requests that a chain's tail is worth, if its objects lie as densely as those read.
+    fn requests_for(&self, reading: &Reading) -> Option<f64> {
+        let seconds = reading.read_to()?.saturating_sub(self.bottom(reading)?).max(0) as f64;
+        Some(reading.expected_in(seconds)? / f64::from(self.setting.options.page_size))
+    }
+
+    /// Where a chain's tail ends, or is taken to end where it is open.
+    fn bottom(&self, reading: &Reading) -> Option<i64> {
+        let last = reading.read_to()?;
+        let read = self.newest?.saturating_sub(last).max(1);
+        reading.chain.range.gte.or_else(|| Some(last.saturating_sub(read.saturating_mul(DEEPER)).max(0)))
+    }
+
+    /// The second to part a chain's tail at, if there is one that leaves something on both sides.
+    fn middle(&self, reading: &Reading) -> Option<i64> {
+        let (last, bottom) = (reading.read_to()?, self.bottom(reading)?);
+        let half = last - last.saturating_sub(bottom) / 2;
+        let second = match reading.chain.range.gte {
+            Some(_) => half,
+            // What is deeper is unknown until a page of it has come.
+            None if !reading.has_read() => return None,
+            None if bottom > 0 => bottom,
+            None => half,
+        };
+        let top = reading.chain.range.lt.unwrap_or(i64::MAX);
+        let leaves_something = reading.chain.range.gte.is_none_or(|gte| second > gte);
+        (leaves_something && second <= last && second < top).then_some(second)
+    }
+}
+
+fn exceeds(one: (bool, f64), other: (bool, f64)) -> bool {
+    one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)).is_gt()
+}

@@ -1,0 +1,125 @@
+//! Lists of any shape, and what Stripe would answer of them.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use stripe_raw_rs::entities::{Entity, by_name};
+use stripe_raw_rs::exchange::{Request, Response};
+
+pub(crate) const PAGE: usize = 100;
+const BORN: i64 = 1_577_836_800;
+pub(crate) const TODAY: i64 = 1_735_689_600;
+const DAY: i64 = 86_400;
+
+/// Chance that a seed repeats: xorshift64*.
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn unit(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        f64::from(u32::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33).unwrap()) / f64::from(1u32 << 31)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "seconds")]
+    fn between(&mut self, from: i64, to: i64) -> i64 {
+        from + ((to - from) as f64 * self.unit()) as i64
+    }
+}
+
+/// How an account's objects lie in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Evenly over five years.
+    Uniform,
+    /// More each year.
+    Growth,
+    /// A third of them in twenty sales of an hour.
+    Bursts,
+    /// Nothing until three months ago.
+    DeadYears,
+    /// Sixty per cent within two hours on the first of each month.
+    Monthly,
+    /// A fifth of them in one second.
+    HotSecond,
+    /// Some were imported, with dates from before Stripe began.
+    Imported,
+}
+
+pub(crate) const SHAPES: [Shape; 7] =
+    [Shape::Uniform, Shape::Growth, Shape::Bursts, Shape::DeadYears, Shape::Monthly, Shape::HotSecond, Shape::Imported];
+
+impl Shape {
+    fn created(self, number: usize, chance: &mut Chance) -> i64 {
+        match self {
+            Self::Uniform => chance.between(BORN, TODAY),
+            Self::Growth => TODAY - growth(chance.unit()),
+            Self::Bursts if number % 3 == 0 => sale(chance) + chance.between(0, 3_600),
+            Self::DeadYears => chance.between(TODAY - 90 * DAY, TODAY),
+            Self::Monthly if number % 5 < 3 => BORN + chance.between(0, 60) * 30 * DAY + chance.between(0, 7_200),
+            Self::HotSecond if number % 5 == 0 => TODAY - 400 * DAY,
+            Self::Imported if number % 20 == 0 => chance.between(500_000_000, 900_000_000),
+            Self::Bursts | Self::Monthly | Self::HotSecond | Self::Imported => chance.between(BORN, TODAY),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seconds")]
+fn growth(unit: f64) -> i64 {
+    ((TODAY - BORN) as f64 * unit.powi(3)) as i64
+}
+
+fn sale(chance: &mut Chance) -> i64 {
+    BORN + chance.between(0, 20) * 91 * DAY
+}
+
+/// One list, newest first.
+pub(crate) struct List {
+    pub(crate) entity: &'static Entity,
+    pub(crate) created: Vec<i64>,
+    pub(crate) requests: usize,
+}
+
+impl List {
+    pub(crate) fn new(entity: &str, shape: Shape, objects: usize, chance: &mut Chance) -> Self {
+        let mut created: Vec<i64> = (0..objects).map(|number| shape.created(number, chance)).collect();
+        created.sort_unstable_by_key(|time| Reverse(*time));
+        Self { entity: by_name(entity).unwrap(), created, requests: 0 }
+    }
+
+    /// Ids count from the oldest, so that they stay when newer objects arrive.
+    pub(crate) fn serve(&mut self, request: &Request) -> Response {
+        self.requests += 1;
+        let query: HashMap<&str, &str> = request.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let count = self.created.len();
+        let below = query.get("created[lt]").map(|text| text.parse::<i64>().unwrap());
+        let floor = query.get("created[gte]").map(|text| text.parse::<i64>().unwrap());
+        let first = below.map_or(0, |below| self.created.partition_point(|created| *created >= below));
+        let last = floor.map_or(count, |floor| self.created.partition_point(|created| *created >= floor));
+        let after = query.get("starting_after").map_or(0, |id| count - id[3..].parse::<usize>().unwrap());
+        let from = first.max(after).min(last);
+        let to = last.min(from + PAGE);
+        let data: Vec<String> = (from..to)
+            .map(|at| {
+                let (id, created) = (count - 1 - at, self.created[at]);
+                format!(r#"{{"id":"ch_{id}","object":"{}","created":{created}}}"#, self.entity.object)
+            })
+            .collect();
+        let body = format!(r#"{{"object":"list","has_more":{},"data":[{}]}}"#, to < last, data.join(","));
+        Response {
+            status: 200,
+            request_id: None,
+            api_version: Some("2026-09-30.endive".to_owned()),
+            date: Some(TODAY),
+            retry_after: None,
+            should_retry: None,
+            rate_limited_reason: None,
+            body: body.into_bytes(),
+        }
+    }
+}
