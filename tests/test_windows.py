@@ -169,7 +169,8 @@ def test_lost_rows_are_noticed_even_where_the_table_was_made_anew(lake: Path, st
 
 def test_a_run_whose_events_are_broken_can_be_given_up(lake: Path, stripe: StripeSimulator) -> None:
     stripe.set_faults("status=403@charges:n4")
-    options: dict[str, Any] = {"entities": "charges", "commit_interval_seconds": 0}
+    # One page after the other, so that the third follows from the second.
+    options: dict[str, Any] = {"entities": "charges", "commit_interval_seconds": 0, "max_concurrent_requests": 1}
     ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **options)
     stripe.reset_faults()
     tamper(

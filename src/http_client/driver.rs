@@ -50,6 +50,8 @@ struct State {
     reserved: VecDeque<Reservation>,
     /// What the group handed over last has reserved, until it is committed.
     committing: Vec<Reservation>,
+    /// Answers that wait for room. While there is one, nothing more is asked for.
+    crowded: usize,
 }
 
 impl Shared {
@@ -63,7 +65,7 @@ impl Driver {
     /// A driver of a run that does not fetch yet.
     #[must_use]
     pub fn new(run: Run) -> Self {
-        let state = Mutex::new(State { run, reserved: VecDeque::new(), committing: Vec::new() });
+        let state = Mutex::new(State { run, reserved: VecDeque::new(), committing: Vec::new(), crowded: 0 });
         Self {
             shared: Arc::new(Shared { state, changed: Notify::new(), answered: Notify::new() }),
             task: OnceLock::new(),
@@ -163,7 +165,8 @@ async fn fetch_all(shared: Arc<Shared>, means: Means) {
         answered.as_mut().enable();
         let (wanted, retry, done) = {
             let state = shared.lock();
-            (state.run.wants(now()), state.run.next_retry(), state.run.has_fetched_all())
+            let wanted = state.run.wants(now()).filter(|_| state.crowded == 0);
+            (wanted, state.run.next_retry(), state.run.has_fetched_all())
         };
         if done {
             shared.changed.notify_waiters();
@@ -214,6 +217,8 @@ async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket
     let outcome = means.client.send(&request).await;
     let received = now();
     slot.answered(&outcome, received.monotonic.saturating_sub(sent.monotonic));
+    // Given back before the wait for room: a run that nobody takes pages from must not hold the slots of others.
+    drop(slot);
     let reservation = reserve(&shared, &means.buffers, &outcome).await;
     let mut state = shared.lock();
     match state.run.handle_response(ticket, outcome, received, random_unit()) {
@@ -228,8 +233,6 @@ async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket
     if has_news {
         shared.changed.notify_waiters();
     }
-    // The slot is held until here, so that answers which wait for room count as in flight.
-    drop(slot);
     shared.answered.notify_waiters();
 }
 
@@ -249,7 +252,10 @@ async fn reserve(shared: &Shared, budget: &ByteBudget, outcome: &Outcome) -> Opt
             return None;
         }
         state.run.press();
+        state.crowded += 1;
     }
     shared.changed.notify_waiters();
-    Some(room.await)
+    let reservation = room.await;
+    shared.lock().crowded -= 1;
+    Some(reservation)
 }
