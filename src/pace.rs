@@ -64,6 +64,8 @@ pub const SMALLEST_ALLOCATION: u64 = 10_000;
 struct Waiting {
     endpoint: &'static str,
     left: f64,
+    /// What its endpoint has had, see [`Limiter::queue`].
+    had: f64,
 }
 
 /// Names one who waits.
@@ -91,6 +93,9 @@ pub struct Limiter {
     in_flight: usize,
     waiting: HashMap<Place, Waiting>,
     places: u64,
+    /// What each endpoint has had, and the one that was served last.
+    had: HashMap<&'static str, f64>,
+    served: f64,
 }
 
 impl Limiter {
@@ -105,6 +110,8 @@ impl Limiter {
             in_flight: 0,
             waiting: HashMap::new(),
             places: 0,
+            had: HashMap::new(),
+            served: 0.0,
         }
     }
 
@@ -116,12 +123,17 @@ impl Limiter {
         self.bound.set_top(limits.at_once);
     }
 
-    /// Queues for a request to that endpoint. `left` is how many requests there are still to send to it: who has the most
-    /// is served first, because that is what the whole will be waiting for.
+    /// Queues for a request to that endpoint. `left` is how many requests there are still to send to it: each endpoint
+    /// gets its share of the slots by that, so that all end together. A share, not the first place: what is left is an
+    /// estimate, and who is taken for nearly done must not wait until it turns out that it was not.
+    ///
+    /// A request adds `1 / left` to what its endpoint has had, and who has had the least is next; who comes new or back
+    /// has had as much as the one served last (weighted fair queueing).
     pub fn queue(&mut self, endpoint: &'static str, left: f64) -> Place {
         self.places += 1;
         let place = Place(self.places);
-        self.waiting.insert(place, Waiting { endpoint, left });
+        let had = self.had.get(endpoint).copied().unwrap_or_default().max(self.served);
+        self.waiting.insert(place, Waiting { endpoint, left, had });
         place
     }
 
@@ -150,6 +162,8 @@ impl Limiter {
             return Turn::Later;
         }
         self.waiting.remove(&place);
+        self.served = mine.had;
+        self.had.insert(mine.endpoint, mine.had + 1.0 / mine.left.max(1.0));
         self.overall.take(now);
         self.bucket(mine.endpoint).take(now);
         self.in_flight += 1;
@@ -200,9 +214,10 @@ impl Limiter {
     }
 }
 
-/// Whether the one stands before the other: who has more left does, else who came first.
+/// Whether the one stands before the other: who has had less does, else who has more left, else who came first.
 fn before(one: (Place, Waiting), other: (Place, Waiting)) -> bool {
-    one.1.left.total_cmp(&other.1.left).then(other.0.cmp(&one.0)).is_gt()
+    let by_share = other.1.had.total_cmp(&one.1.had).then(one.1.left.total_cmp(&other.1.left));
+    by_share.then(other.0.cmp(&one.0)).is_gt()
 }
 
 #[cfg(test)]
@@ -245,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_most_left_is_served_first() {
+    fn who_has_the_most_left_begins() {
         let mut limiter = Limiter::new(rates(LIVE));
         let little = limiter.queue(CHARGES, 3.0);
         let much = limiter.queue(REFUNDS, 300.0);
@@ -254,6 +269,25 @@ mod tests {
             assert_eq!(limiter.poll(place, Duration::ZERO), turn);
         }
         assert_eq!(limiter.poll(little, Duration::ZERO), Turn::Now);
+    }
+
+    #[test]
+    fn each_endpoint_gets_its_share_by_what_is_left() {
+        let mut limiter = Limiter::new(rates(Rates { overall: 100.0, endpoint: 1_000.0 }));
+        let mut now = Duration::ZERO;
+        let (mut places, mut served) = (HashMap::new(), HashMap::<&str, u32>::new());
+        while served.values().sum::<u32>() < 600 {
+            for (endpoint, left) in [(CHARGES, 400.0), (REFUNDS, 200.0)] {
+                let place = *places.entry(endpoint).or_insert_with(|| limiter.queue(endpoint, left));
+                if limiter.poll(place, now) == Turn::Now {
+                    limiter.done();
+                    *served.entry(endpoint).or_default() += 1;
+                    places.remove(endpoint);
+                }
+            }
+            now += Duration::from_millis(1);
+        }
+        assert!((390..=410).contains(&served[CHARGES]), "{served:?}");
     }
 
     #[test]

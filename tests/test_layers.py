@@ -16,7 +16,7 @@ RUST = ROOT / "src"
 PYTHON = ROOT / "python" / "stripe_raw_rs"
 
 VALUES = {"entities", "error", "exchange", "options"}
-LEAVES = {"columns", "digest", "page", "ranges", "retry"}
+LEAVES = {"columns", "digest", "pace", "page", "ranges", "retry"}
 TABLES = {"audit", "checkpoint", "raw_batch", "store"}
 
 # Each room and the rooms it may use, from the bottom up.
@@ -29,13 +29,14 @@ RUST_ROOMS: dict[str, set[str]] = {
     "digest": set(),
     "ranges": {"error"},
     "page": VALUES,
+    "pace": VALUES,
     "retry": VALUES,
     "checkpoint": VALUES | {"columns", "ranges"},
     "raw_batch": VALUES | {"columns", "digest", "page", "ranges"},
     "store": VALUES,
     "audit": VALUES | {"checkpoint", "columns", "digest", "ranges"},
     "run": VALUES | LEAVES | TABLES,
-    "http_client": VALUES | {"page", "retry", "run"},
+    "http_client": VALUES | {"pace", "page", "retry", "run"},
     "simulator": {"entities", "error"},
     "python": VALUES | LEAVES | TABLES | {"http_client", "run", "simulator"},
 }

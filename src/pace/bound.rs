@@ -6,6 +6,8 @@ use std::time::Duration;
 const FIRST: f64 = 8.0;
 /// It changes at most once in so long: by then the answers tell what the last change did.
 const ROUND: Duration = Duration::from_secs(1);
+/// The same while it doubles, which is at the beginning only.
+const DOUBLING_ROUND: Duration = Duration::from_millis(250);
 /// Answers that take so many times as long as the fastest did: more at once only makes them wait for each other.
 const SLOW: f64 = 3.0;
 /// Share of a new answer in the smoothed time.
@@ -62,7 +64,8 @@ impl Bound {
         let smoothed = self.smoothed.map_or(took, |before| before + SMOOTHING * (took - before));
         self.smoothed = Some(smoothed);
         self.fastest = self.fastest.min(smoothed);
-        if now < self.changed_at + ROUND {
+        let round = if self.doubling { DOUBLING_ROUND } else { ROUND };
+        if now < self.changed_at + round {
             return;
         }
         if smoothed > SLOW * self.fastest {
