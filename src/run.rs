@@ -77,6 +77,8 @@ pub struct Progress {
     pub requests: u64,
     /// Of them, retries.
     pub retries: u64,
+    /// Requests that are left, as far as the pages tell: an estimate, and a low one while the list's end is not in sight.
+    pub left: u64,
     /// Bytes of the bodies received.
     pub bytes: u64,
     /// `created` of the oldest row so far.
@@ -192,8 +194,9 @@ impl Run {
 
     /// Counters so far.
     #[must_use]
-    pub const fn progress(&self) -> Progress {
-        Progress { newest: self.seen, ..self.progress }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number that is not negative")]
+    pub fn progress(&self) -> Progress {
+        Progress { newest: self.seen, left: self.requests_in_sight().ceil() as u64, ..self.progress }
     }
 
     /// Opens the reading: from here on [`Run::poll_request`] answers. Time counts from `now`.

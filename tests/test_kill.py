@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OPTIONS: dict[str, Any] = {"entities": "charges", "page_size": 5, "lookback_seconds": 0}
+# One request at a time: the steps are the same each time. How a list is read in parts follows from when answers come.
+IN_PARTS: dict[str, Any] = {"entities": "charges", "page_size": 5, "lookback_seconds": 0}
+OPTIONS: dict[str, Any] = {**IN_PARTS, "max_concurrent_requests": 1}
 EACH_PAGE: dict[str, Any] = {**OPTIONS, "commit_interval_seconds": 0}
 IN_GROUPS: dict[str, Any] = {**OPTIONS, "commit_interval_seconds": 3_600}
 MODES = pytest.mark.parametrize("options", [EACH_PAGE, IN_GROUPS], ids=["each page by itself", "in groups"])
@@ -113,6 +115,20 @@ def test_a_second_kill_in_the_recovery_loses_and_doubles_nothing(tmp_path: Path,
                 land(lake, stripe, options)
                 assert_true(lake, stripe, "charges")
                 assert runs(lake) <= 3
+
+
+def test_a_kill_while_the_list_is_read_in_parts_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    options = {**IN_PARTS, "commit_interval_seconds": 0.02}
+    with StripeSimulator(seed=11, counts={"charges": 200}, latency_ms=10) as stripe:
+        steps = steps_of(tmp_path / "counted", stripe, **options)
+        parts = {event["range_lt"] for event in events(tmp_path / "counted", "event_type = 'PAGE_COMMITTED'")}
+        assert len(parts) > 3, "the list is read in parts"
+        for step in range(9, len(steps) + 1, 2):
+            lake = tmp_path / f"lake{step}"
+            with Child(lake, stripe, step, "SIGKILL", **options) as child:
+                assert child.ended() in {-signal.SIGKILL, 0}
+            land(lake, stripe, options)
+            assert_true(lake, stripe, "charges")
 
 
 def test_a_kill_between_groups_of_some_pages_loses_and_doubles_nothing(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, Any] = {
     "entities": "charges",
     "page_size": 5,
+    "max_concurrent_requests": 1,  # the steps are the same each time
     "commit_interval_seconds": 0,
     "lookback_seconds": 0,
 }

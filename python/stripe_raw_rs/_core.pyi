@@ -250,6 +250,9 @@ class Progress:
     @property
     def retries(self) -> int: ...
     @property
+    def left(self) -> int:
+        """Requests that are left, as far as the pages tell: an estimate, low while the list's end is not in sight."""
+    @property
     def bytes(self) -> int:
         """Bytes of the bodies received, after decompression."""
 

@@ -52,6 +52,7 @@ class LogLines:
 
     def committed(self, run: Run, checkpoint: Checkpoint) -> None:
         """Say what was committed, and how far the run is."""
+        left = run.progress().left
         fields = {
             "entity": run.entity,
             "run_id": run.run_id,
@@ -59,13 +60,15 @@ class LogLines:
             "pages": checkpoint.pages,
             "rows": checkpoint.rows,
             "reached": checkpoint.reached,
+            "requests_left": left,
         }
         logger.info(
-            "%s: committed %d pages, %d objects, back to %s",
+            "%s: committed %d pages, %d objects, back to %s%s",
             run.entity,
             checkpoint.pages,
             checkpoint.rows,
             date_time(checkpoint.reached),
+            f", about {left:,} requests to go" if left else "",
             extra={"fields": fields},
         )
 
@@ -137,10 +140,9 @@ def _live_line(run: Run, seconds: float) -> str:
     now = run.progress()
     speed = now.rows / seconds if seconds > 0 else 0.0
     retries = f", {now.retries:,} retries" if now.retries else ""
-    # Up to the date it fits a terminal of 80 columns.
+    # Up to what is left it fits a terminal of 80 columns.
     return (
-        f"{run.entity:<22}{now.pages:>7,} pages{now.rows:>11,} objects{speed:>8,.0f}/s"
-        f" to {date_time(now.reached)[:10]}{retries}"
+        f"{run.entity:<22}{now.pages:>7,} pages{now.rows:>11,} objects{speed:>8,.0f}/s{now.left:>8,} pages to go{retries}"
     )
 
 

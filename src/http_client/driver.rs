@@ -222,7 +222,10 @@ async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket
     let reservation = reserve(&shared, &means.buffers, &outcome).await;
     let mut state = shared.lock();
     match state.run.handle_response(ticket, outcome, received, random_unit()) {
-        Taken::Page => state.reserved.extend(reservation),
+        Taken::Page => {
+            state.reserved.extend(reservation);
+            means.quota.expect(state.run.progress().left);
+        }
         Taken::Retry(wait, why) => {
             tracing::info!(target: "stripe_raw_rs", "tries again in {:.1} s: {why}", wait.as_secs_f64());
         }

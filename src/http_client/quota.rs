@@ -1,7 +1,7 @@
 //! How many requests one call may send, over all its lists.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use crate::error::{Class, Error, Result};
 use crate::pace::SMALLEST_ALLOCATION;
@@ -18,6 +18,7 @@ struct Counts {
     left: Option<AtomicI64>,
     most: u64,
     sent: AtomicU64,
+    warned: AtomicBool,
 }
 
 impl Quota {
@@ -25,7 +26,7 @@ impl Quota {
     #[must_use]
     pub fn new(most: u64) -> Self {
         let left = (most > 0).then(|| AtomicI64::new(i64::try_from(most).unwrap_or(i64::MAX)));
-        Self { shared: Arc::new(Counts { left, most, sent: AtomicU64::new(0) }) }
+        Self { shared: Arc::new(Counts { left, most, sent: AtomicU64::new(0), warned: AtomicBool::new(false) }) }
     }
 
     /// One request is sent.
@@ -33,7 +34,7 @@ impl Quota {
     /// # Errors
     /// [`Class::Budget`] where none is left.
     pub fn take(&self) -> Result<()> {
-        let Counts { left, most, sent } = &*self.shared;
+        let Counts { left, most, sent, .. } = &*self.shared;
         if let Some(left) = left
             && left.fetch_sub(1, Ordering::Relaxed) <= 0
         {
@@ -41,15 +42,20 @@ impl Quota {
             let message = format!("--max-requests {most} is used up; the next run goes on where this one stops");
             return Err(Error::new(Class::Budget, message));
         }
-        if sent.fetch_add(1, Ordering::Relaxed) + 1 == SMALLEST_ALLOCATION / 2 {
+        sent.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// One of the lists has about so many requests to go. Warns, once, when that is more than half of what Stripe allots.
+    pub fn expect(&self, left: u64) {
+        let expected = self.shared.sent.load(Ordering::Relaxed) + left;
+        if expected > SMALLEST_ALLOCATION / 2 && !self.shared.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 target: "stripe_raw_rs",
-                "{} requests sent: half of the {SMALLEST_ALLOCATION} a month that Stripe allots the smallest account; others have 500 for each \
-                 transaction of the last 30 days",
-                SMALLEST_ALLOCATION / 2
+                "about {expected} requests are needed, or more. Stripe allots an account {SMALLEST_ALLOCATION} reads in 30 \
+                 days, and 500 for each of its transactions where that is more: --max-requests stops before"
             );
         }
-        Ok(())
     }
 
     /// The last one was not sent after all.

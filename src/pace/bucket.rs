@@ -43,7 +43,7 @@ impl Bucket {
     /// When a request may be sent: now, or later.
     pub(super) fn free_at(&self, now: Duration) -> Duration {
         let most = self.most();
-        let period = Duration::from_secs_f64((most as f64 / self.rate).max(1.0));
+        let period = Duration::from_secs_f64((self.rate.ceil().max(1.0) / self.rate).max(1.0));
         // The oldest of the period must be gone before one more fits in.
         let room = self.sent.len().checked_sub(most).map_or(Duration::ZERO, |at| self.sent[at] + period);
         room.max(self.due.saturating_sub(CATCH_UP)).max(now)

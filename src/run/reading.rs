@@ -1,5 +1,7 @@
 //! A part of the list that is being read: its chain, the second its cursor stands in, and how densely its objects lie.
 
+#![expect(clippy::cast_precision_loss, reason = "what is estimated needs no more than 52 bits")]
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 

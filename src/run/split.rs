@@ -5,8 +5,10 @@
 //! only its lower bound rises; the child takes the older half. So a small window stays one request, and a backfill has
 //! as many chains as it has idle slots, wherever in time its objects lie.
 
-use super::Run;
+#![expect(clippy::cast_precision_loss, reason = "what is estimated needs no more than 52 bits")]
+
 use super::reading::{Reading, Ticket};
+use super::{Run, Stage};
 use crate::exchange::Now;
 
 /// Requests that a tail must be worth to be parted: below, reading on is as fast.
@@ -69,6 +71,14 @@ impl Run {
         self.chains.iter().map(|reading| left(reading).unwrap_or_default().max(1.0)).sum()
     }
 
+    /// Requests that are left as far as pages tell, without a guess at what is deeper than they can.
+    pub(super) fn requests_in_sight(&self) -> f64 {
+        if self.stage != Stage::Reading || self.error.is_some() {
+            return 0.0;
+        }
+        self.chains.iter().map(|reading| self.requests_for(reading).unwrap_or_default().max(1.0)).sum()
+    }
+
     /// Requests that a chain's tail is worth, if its objects lie as densely as those read.
     fn requests_for(&self, reading: &Reading) -> Option<f64> {
         let seconds = reading.read_to()?.saturating_sub(self.bottom(reading)?).max(0) as f64;
@@ -85,14 +95,12 @@ impl Run {
     /// The second to part a chain's tail at, if there is one that leaves something on both sides.
     fn middle(&self, reading: &Reading) -> Option<i64> {
         let (last, bottom) = (reading.read_to()?, self.bottom(reading)?);
-        let half = last - last.saturating_sub(bottom) / 2;
-        let second = match reading.chain.range.gte {
-            Some(_) => half,
-            // What is deeper is unknown until a page of it has come.
-            None if !reading.has_read() => return None,
-            None if bottom > 0 => bottom,
-            None => half,
-        };
+        let is_open = reading.chain.range.gte.is_none();
+        // What is deeper is unknown until a page of it has come.
+        if is_open && !reading.has_read() {
+            return None;
+        }
+        let second = if is_open && bottom > 0 { bottom } else { last - last.saturating_sub(bottom) / 2 };
         let top = reading.chain.range.lt.unwrap_or(i64::MAX);
         let leaves_something = reading.chain.range.gte.is_none_or(|gte| second > gte);
         (leaves_something && second <= last && second < top).then_some(second)

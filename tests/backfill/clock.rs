@@ -35,7 +35,9 @@ impl Reader {
     /// Begins, or goes on with what was committed before.
     pub(crate) fn new(list: List, events: Vec<RecordBatch>, rows: Vec<RecordBatch>, at: Duration) -> Self {
         let mut history = History::default();
-        events.iter().for_each(|batch| history.extend(events_of(batch).unwrap()));
+        for batch in &events {
+            history.extend(events_of(batch).unwrap());
+        }
         let options = Options { commit_interval: Duration::from_secs(2), ..Options::default() };
         let attempt = Attempt {
             now: now(at),
@@ -145,7 +147,7 @@ impl World {
                 self.in_flight.pop();
                 let (ticket, response, sent) = self.answers.remove(&number).unwrap();
                 let (endpoint, outcome) = (self.readers[which].list.entity.path, Outcome::Answered(response));
-                self.limiter.answered(endpoint, &outcome, at - sent, at);
+                self.limiter.answered(endpoint, &outcome, at.saturating_sub(sent), at);
                 self.limiter.done();
                 let reader = &mut self.readers[which];
                 let taken = reader.run.handle_response(ticket, outcome, now(at), 0.5);

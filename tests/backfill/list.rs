@@ -1,5 +1,7 @@
 //! Lists of any shape, and what Stripe would answer of them.
 
+#![expect(clippy::cast_precision_loss, reason = "small numbers")]
+
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -57,14 +59,15 @@ pub(crate) const SHAPES: [Shape; 7] =
 impl Shape {
     fn created(self, number: usize, chance: &mut Chance) -> i64 {
         match self {
-            Self::Uniform => chance.between(BORN, TODAY),
             Self::Growth => TODAY - growth(chance.unit()),
-            Self::Bursts if number % 3 == 0 => sale(chance) + chance.between(0, 3_600),
+            Self::Bursts if number.is_multiple_of(3) => sale(chance) + chance.between(0, 3_600),
             Self::DeadYears => chance.between(TODAY - 90 * DAY, TODAY),
             Self::Monthly if number % 5 < 3 => BORN + chance.between(0, 60) * 30 * DAY + chance.between(0, 7_200),
-            Self::HotSecond if number % 5 == 0 => TODAY - 400 * DAY,
-            Self::Imported if number % 20 == 0 => chance.between(500_000_000, 900_000_000),
-            Self::Bursts | Self::Monthly | Self::HotSecond | Self::Imported => chance.between(BORN, TODAY),
+            Self::HotSecond if number.is_multiple_of(5) => TODAY - 400 * DAY,
+            Self::Imported if number.is_multiple_of(20) => chance.between(500_000_000, 900_000_000),
+            Self::Uniform | Self::Bursts | Self::Monthly | Self::HotSecond | Self::Imported => {
+                chance.between(BORN, TODAY)
+            }
         }
     }
 }

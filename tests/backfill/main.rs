@@ -1,6 +1,8 @@
 //! Backfills in simulated time: the machine and the limiter against lists of any shape, at Stripe's limits. Every object
 //! exactly once, in about as many requests as there are pages, in about the time that the limits allow.
 
+#![expect(clippy::cast_precision_loss, reason = "small numbers")]
+
 mod clock;
 mod list;
 
@@ -108,8 +110,8 @@ proptest! {
         world.run();
         let Reader { list, events, rows, ranges: begun, run, .. } = world.readers.pop().unwrap();
         let committed = rows.len();
-        let lost = list.requests - run.progress().pages as usize;
-        let waiting = run.progress().pages as usize - committed;
+        let received = usize::try_from(run.progress().pages).unwrap();
+        let (lost, waiting) = (list.requests - received, received - committed);
         let heir = Reader::new(list, events, rows, world.at);
         let mut world = World::new(vec![heir], latency, seed ^ 1);
         world.run();

@@ -36,6 +36,7 @@ pytestmark = [pytest.mark.kill, pytest.mark.timeout(1_800)]
 OPTIONS: dict[str, Any] = {
     "entities": "charges",
     "page_size": 5,
+    "max_concurrent_requests": 1,  # the steps are the same each time
     "commit_interval_seconds": 0,
     "lookback_seconds": 0,
 }
