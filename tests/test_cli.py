@@ -195,5 +195,5 @@ def test_a_terminal_shows_one_live_line_for_each_entity(lake: Path) -> None:
         os.close(terminal)
     lines = shown.decode()
     for name in DEFAULT:
-        assert re.search(rf"{name} +[\d,]+ pages +[\d,]+ objects +[\d,]+/s +[\d,]+ pages to go", lines), name
+        assert re.search(rf"{name} +[\d,]+ pages +[\d,]+ objects +[\d,]+/s +[\d,]+ left", lines), name
     assert re.search(r"\x1b\[\dA\x1b\[J", lines), "the lines are drawn anew in place"

@@ -30,6 +30,8 @@ QUICK: dict[str, Any] = {
     "backoff_base_seconds": 0.01,
     "backoff_max_seconds": 0.02,
     "request_timeout_seconds": 0.5,
+    # The fourth request is for the fourth page. Faults in parallel: tests/test_limits.py, tests/histories.rs.
+    "max_concurrent_requests": 1,
 }
 
 
@@ -101,7 +103,7 @@ def test_what_does_not_pass_is_one_clear_line(  # noqa: PLR0913, PLR0917 - the t
 def test_retries_come_to_an_end(lake: Path, stripe: StripeSimulator) -> None:
     stripe.set_faults("status=503@charges:n3+")
     with pytest.raises(ServerError, match="after 4 retries"):
-        land(lake, stripe, max_retries=4, max_concurrent_requests=1).raise_for_status()
+        land(lake, stripe, max_retries=4).raise_for_status()
     assert stripe.entity_requests("charges") == 2 + 1 + 4
 
 
@@ -115,8 +117,7 @@ def test_nobody_listening_is_one_clear_line(lake: Path) -> None:
 @pytest.mark.parametrize("when", ["n2", "n4", "n7"])
 def test_an_empty_page_that_promises_more_is_not_the_end(lake: Path, stripe: StripeSimulator, when: str) -> None:
     stripe.set_faults(f"empty@charges:{when}")
-    # One page after the other: each but the first has a cursor.
-    land(lake, stripe, max_concurrent_requests=1).raise_for_status()
+    land(lake, stripe).raise_for_status()
     assert_whole(lake, stripe, "charges")
     verify(tables_of(lake), say=lambda _line: None)
 
@@ -130,7 +131,7 @@ def test_an_empty_first_page_that_promises_more_is_an_error(lake: Path, stripe: 
 def test_a_page_that_comes_again_is_an_error(lake: Path, stripe: StripeSimulator) -> None:
     stripe.set_faults("repeat@charges:n3")
     with pytest.raises(AnswerError, match=r"newest first|earlier page again"):
-        land(lake, stripe, max_concurrent_requests=1).raise_for_status()
+        land(lake, stripe).raise_for_status()
 
 
 def test_a_cursor_that_vanishes_each_time_still_ends_whole(lake: Path) -> None:

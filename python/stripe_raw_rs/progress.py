@@ -141,9 +141,7 @@ def _live_line(run: Run, seconds: float) -> str:
     speed = now.rows / seconds if seconds > 0 else 0.0
     retries = f", {now.retries:,} retries" if now.retries else ""
     # Up to what is left it fits a terminal of 80 columns.
-    return (
-        f"{run.entity:<22}{now.pages:>7,} pages{now.rows:>11,} objects{speed:>8,.0f}/s{now.left:>8,} pages to go{retries}"
-    )
+    return f"{run.entity:<22}{now.pages:>7,} pages{now.rows:>11,} objects{speed:>8,.0f}/s{now.left:>7,} left{retries}"
 
 
 def drain_log() -> None:

@@ -217,9 +217,8 @@ async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket
     let outcome = means.client.send(&request).await;
     let received = now();
     slot.answered(&outcome, received.monotonic.saturating_sub(sent.monotonic));
-    // Given back before the wait for room: a run that nobody takes pages from must not hold the slots of others.
-    drop(slot);
-    let reservation = reserve(&shared, &means.buffers, &outcome).await;
+    let mut slot = Some(slot);
+    let reservation = reserve(&shared, &means.buffers, &outcome, &mut slot).await;
     let mut state = shared.lock();
     match state.run.handle_response(ticket, outcome, received, random_unit()) {
         Taken::Page => {
@@ -236,11 +235,19 @@ async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket
     if has_news {
         shared.changed.notify_waiters();
     }
+    // Only now, when the run knows what to ask next: an idle slot would part its list.
+    drop(slot);
     shared.answered.notify_waiters();
 }
 
-/// Room for the answer in the process's buffers. Where there is none, what has gathered is to be committed at once.
-async fn reserve(shared: &Shared, budget: &ByteBudget, outcome: &Outcome) -> Option<Reservation> {
+/// Room for the answer in the process's buffers. Where there is none, what has gathered is to be committed at once, and
+/// the slot is given back: a run that nobody takes pages from must not hold the slots of others.
+async fn reserve(
+    shared: &Shared,
+    budget: &ByteBudget,
+    outcome: &Outcome,
+    slot: &mut Option<Slot>,
+) -> Option<Reservation> {
     let Outcome::Answered(response) = outcome else { return None };
     let mut room = pin!(budget.reserve(page_bytes(response.body.len())));
     tokio::select! {
@@ -257,6 +264,7 @@ async fn reserve(shared: &Shared, budget: &ByteBudget, outcome: &Outcome) -> Opt
         state.run.press();
         state.crowded += 1;
     }
+    drop(slot.take());
     shared.changed.notify_waiters();
     let reservation = room.await;
     shared.lock().crowded -= 1;

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use crate::error::{Class, Error, Result};
 use crate::pace::SMALLEST_ALLOCATION;
 
+/// Requests after which an estimate is worth a warning: a first page that lies in a burst tells of thousands.
+const ENOUGH_TO_TELL: u64 = 50;
+
 /// A number of requests to share, and how many were sent. Clones share the same.
 #[derive(Debug, Clone)]
 pub struct Quota {
@@ -48,8 +51,12 @@ impl Quota {
 
     /// One of the lists has about so many requests to go. Warns, once, when that is more than half of what Stripe allots.
     pub fn expect(&self, left: u64) {
-        let expected = self.shared.sent.load(Ordering::Relaxed) + left;
-        if expected > SMALLEST_ALLOCATION / 2 && !self.shared.warned.swap(true, Ordering::Relaxed) {
+        let sent = self.shared.sent.load(Ordering::Relaxed);
+        let expected = sent + left;
+        if sent >= ENOUGH_TO_TELL
+            && expected > SMALLEST_ALLOCATION / 2
+            && !self.shared.warned.swap(true, Ordering::Relaxed)
+        {
             tracing::warn!(
                 target: "stripe_raw_rs",
                 "about {expected} requests are needed, or more. Stripe allots an account {SMALLEST_ALLOCATION} reads in 30 \

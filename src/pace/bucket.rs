@@ -5,8 +5,10 @@ use std::time::Duration;
 
 /// How much of what was not used may be made up for at once. Enough for a timer's lateness, far from a burst.
 const CATCH_UP: Duration = Duration::from_millis(100);
-/// How long a rate stays lowered after Stripe refused it, coming back evenly.
-const RECOVERY: Duration = Duration::from_secs(10);
+/// In which time a rate doubles again after Stripe refused it.
+const RECOVERY: Duration = Duration::from_secs(5);
+/// What counts as refused at least, in requests a second: the account's other traffic may have taken the rest.
+const LEAST_REFUSED: f64 = 4.0;
 
 /// One rate.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub(super) struct Bucket {
     due: Duration,
     /// When the requests of the last period were sent; a period is that of so many, at least a second.
     sent: VecDeque<Duration>,
-    /// Share of the rate that was left when it was last lowered, and when that was.
+    /// What the rate was lowered to, and when that was.
     lowered: Option<(f64, Duration)>,
 }
 
@@ -40,12 +42,16 @@ impl Bucket {
         self.rate.ceil().max(1.0) as usize
     }
 
+    /// In which time a period's requests may be sent.
+    fn period(&self) -> Duration {
+        Duration::from_secs_f64((self.rate.ceil().max(1.0) / self.rate).max(1.0))
+    }
+
     /// When a request may be sent: now, or later.
     pub(super) fn free_at(&self, now: Duration) -> Duration {
-        let most = self.most();
-        let period = Duration::from_secs_f64((self.rate.ceil().max(1.0) / self.rate).max(1.0));
         // The oldest of the period must be gone before one more fits in.
-        let room = self.sent.len().checked_sub(most).map_or(Duration::ZERO, |at| self.sent[at] + period);
+        let oldest = self.sent.len().checked_sub(self.most()).map(|at| self.sent[at]);
+        let room = oldest.map_or(Duration::ZERO, |sent| sent + self.period());
         room.max(self.due.saturating_sub(CATCH_UP)).max(now)
     }
 
@@ -53,7 +59,8 @@ impl Bucket {
     pub(super) fn take(&mut self, now: Duration) {
         self.due = self.due.max(now) + self.step(now);
         self.sent.push_back(now);
-        while self.sent.len() > self.most() {
+        let period = self.period();
+        while self.sent.len() > self.most() || self.sent.front().is_some_and(|sent| *sent + period <= now) {
             self.sent.pop_front();
         }
     }
@@ -65,24 +72,26 @@ impl Bucket {
         }
     }
 
-    /// Stripe refused the rate.
+    /// Stripe refused the rate: half of what was sent in the last second, which may be far less than the rate.
     pub(super) fn slow_down(&mut self, now: Duration) {
-        let share = self.share(now);
         // The requests of one second are refused together: they count once.
         let just_lowered = self.lowered.is_some_and(|(_, at)| now < at + Duration::from_secs(1));
         if !just_lowered {
-            self.lowered = Some((share / 2.0, now));
+            let second = now.saturating_sub(Duration::from_secs(1));
+            let sent = self.sent.iter().rev().take_while(|sent| **sent >= second).map(|_| 1.0).sum::<f64>();
+            self.lowered = Some((sent.max(LEAST_REFUSED).min(self.current(now)) / 2.0, now));
         }
     }
 
-    fn share(&self, now: Duration) -> f64 {
-        self.lowered.map_or(1.0, |(left, at)| {
-            let recovered = now.saturating_sub(at).as_secs_f64() / RECOVERY.as_secs_f64();
-            (left + (1.0 - left) * recovered).min(1.0)
+    /// The rate, as it is now.
+    fn current(&self, now: Duration) -> f64 {
+        self.lowered.map_or(self.rate, |(to, at)| {
+            let doublings = now.saturating_sub(at).as_secs_f64() / RECOVERY.as_secs_f64();
+            (to * doublings.exp2()).min(self.rate)
         })
     }
 
     fn step(&self, now: Duration) -> Duration {
-        Duration::from_secs_f64(1.0 / (self.rate * self.share(now)))
+        Duration::from_secs_f64(1.0 / self.current(now))
     }
 }

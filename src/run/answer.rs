@@ -47,8 +47,9 @@ impl Run {
             }
             Outcome::Answered(response) => self.take_refusal(at, &response, now, jitter),
         };
+        // What else is in flight has been paid for: it is taken in before the run fails.
         let taken = taken.unwrap_or_else(|error| {
-            self.fail(error);
+            self.stop_asking(error);
             Taken::Nothing
         });
         self.settle();

@@ -32,9 +32,10 @@ impl Run {
             .map(|(at, _)| at)
     }
 
-    /// The chain whose unread tail is worth the most requests, and the second to part it at.
+    /// The chain whose unread tail is worth the most requests, and the second to part it at. None while a request waits to
+    /// be sent again: what went wrong would go wrong for each new part as well.
     pub(super) fn heaviest(&self) -> Option<(usize, i64)> {
-        if !self.setting.entity.has_window() {
+        if !self.setting.entity.has_window() || self.chains.iter().any(|reading| reading.retry.is_some()) {
             return None;
         }
         let heavy = self.chains.iter().enumerate().filter_map(|(at, reading)| {
