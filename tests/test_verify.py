@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def whole(lake: Path, stripe: StripeSimulator) -> Path:
+    # One page after the other: each has rows, and leads to the next.
+    options: dict[str, Any] = {"entities": "charges", "commit_interval_seconds": 0, "max_concurrent_requests": 1}
     for _ in range(2):
-        ingest(
-            **place_of(lake), api_key=KEY, api_base_url=stripe.url, entities="charges", commit_interval_seconds=0
-        ).raise_for_status()
+        ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
         stripe.add("charges", 3)
     return lake
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use crate::error::{Class, Error, Result};
 use crate::pace::SMALLEST_ALLOCATION;
 
-/// Requests after which an estimate is worth a warning: a first page that lies in a burst tells of thousands.
-const ENOUGH_TO_TELL: u64 = 50;
+/// Requests after which an estimate is worth a warning: first pages that lie in a burst tell of thousands.
+const ENOUGH_TO_TELL: u64 = 500;
 
 /// A number of requests to share, and how many were sent. Clones share the same.
 #[derive(Debug, Clone)]
