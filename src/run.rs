@@ -77,7 +77,7 @@ pub struct Progress {
     pub requests: u64,
     /// Of them, retries.
     pub retries: u64,
-    /// Requests that are left, as far as the pages tell: an estimate, and a low one while the list's end is not in sight.
+    /// Requests that are left, as far as the pages tell; 0 while the list's end is not in sight.
     pub left: u64,
     /// Bytes of the bodies received.
     pub bytes: u64,

@@ -251,7 +251,8 @@ class Progress:
     def retries(self) -> int: ...
     @property
     def left(self) -> int:
-        """Requests that are left, as far as the pages tell: an estimate, low while the list's end is not in sight."""
+        """Requests that are left, as far as the pages tell; 0 while the list's end is not in sight."""
+
     @property
     def bytes(self) -> int:
         """Bytes of the bodies received, after decompression."""

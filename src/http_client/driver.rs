@@ -192,6 +192,11 @@ async fn fetch_all(shared: Arc<Shared>, means: Means) {
         let request = {
             let mut state = shared.lock();
             match means.quota.take() {
+                // An answer has begun to wait for room since the slot was asked for.
+                Ok(()) if state.crowded > 0 => {
+                    means.quota.give_back();
+                    None
+                }
                 Ok(()) => {
                     let request = state.run.poll_request(now());
                     if request.is_none() {
@@ -220,6 +225,9 @@ async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket
     let mut slot = Some(slot);
     let reservation = reserve(&shared, &means.buffers, &outcome, &mut slot).await;
     let mut state = shared.lock();
+    if slot.is_none() {
+        state.crowded -= 1;
+    }
     match state.run.handle_response(ticket, outcome, received, random_unit()) {
         Taken::Page => {
             state.reserved.extend(reservation);
@@ -266,7 +274,5 @@ async fn reserve(
     }
     drop(slot.take());
     shared.changed.notify_waiters();
-    let reservation = room.await;
-    shared.lock().crowded -= 1;
-    Some(reservation)
+    Some(room.await)
 }

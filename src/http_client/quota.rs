@@ -7,7 +7,7 @@ use crate::error::{Class, Error, Result};
 use crate::pace::SMALLEST_ALLOCATION;
 
 /// Requests after which an estimate is worth a warning: first pages that lie in a burst tell of thousands.
-const ENOUGH_TO_TELL: u64 = 500;
+const ENOUGH_TO_TELL: u64 = SMALLEST_ALLOCATION / 10;
 
 /// A number of requests to share, and how many were sent. Clones share the same.
 #[derive(Debug, Clone)]

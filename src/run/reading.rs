@@ -76,6 +76,11 @@ impl Reading {
         self.density.hot
     }
 
+    /// Whether its last page was the last of the list.
+    pub(super) const fn is_at_the_end(&self) -> bool {
+        self.density.ended
+    }
+
     /// The second down to which it has read: what is below is its unread tail.
     pub(super) fn read_to(&self) -> Option<i64> {
         self.chain.last_created.or(self.chain.range.lt)

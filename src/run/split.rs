@@ -72,9 +72,10 @@ impl Run {
         self.chains.iter().map(|reading| left(reading).unwrap_or_default().max(1.0)).sum()
     }
 
-    /// Requests that are left as far as pages tell, without a guess at what is deeper than they can.
+    /// Requests that are left as far as the pages tell; none while nobody knows where the list ends.
     pub(super) fn requests_in_sight(&self) -> f64 {
-        if self.stage != Stage::Reading || self.error.is_some() {
+        let is_open = |reading: &Reading| reading.chain.range.gte.is_none() && !reading.is_at_the_end();
+        if self.stage != Stage::Reading || self.error.is_some() || self.chains.iter().any(is_open) {
             return 0.0;
         }
         self.chains.iter().map(|reading| self.requests_for(reading).unwrap_or_default().max(1.0)).sum()
