@@ -89,7 +89,7 @@ layers:
 deny:
     {{ tool }} cargo-deny check bans licenses sources
 
-# The benchmarks: one page, the compiled half, and the whole beside Stripe's own library (Linux)
+# The benchmarks: one page, the compiled half, and the whole beside a stripe-python loop and dlt (Linux)
 bench:
     cargo bench --locked --no-default-features --features http,simulator --bench page --bench pipeline
     uv run --group bench python tests/bench/end_to_end.py
