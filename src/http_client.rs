@@ -8,6 +8,7 @@
     reason = "this room has the clock, chance and waiting, so that no other needs them"
 )]
 
+mod authorities;
 mod byte_budget;
 mod cause;
 mod clock;
@@ -74,13 +75,13 @@ struct Shared {
 
 impl HttpClient {
     /// A client for that key and origin, with `request_timeout` and `stripe_version` of the options. Opens no
-    /// connection and needs no runtime yet; reads the machine's root certificates.
+    /// connection and needs no runtime yet; reads the machine's root certificates, and those of `ca_file`.
     ///
     /// Proxies of the environment are not used, redirects are not followed, and nothing is sent twice behind the
     /// caller's back.
     ///
     /// # Errors
-    /// `Class::Usage` where the key may not go to that origin. `Class::Connection` where the machine has no root
+    /// `Class::Usage` where the key may not go to that origin, or where `ca_file` has no certificates. `Class::Connection` where the machine has no root
     /// certificates.
     pub fn new(key: ApiKey, origin: Origin, options: &Options) -> Result<Self> {
         origin.check(key.mode())?;
@@ -91,6 +92,7 @@ impl HttpClient {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let connections = reqwest::Client::builder()
             .tls_backend_rustls()
+            .tls_certs_merge(options.ca_file.as_deref().map(authorities::read).transpose()?.unwrap_or_default())
             .user_agent(USER_AGENT)
             // Followed across hosts, a redirect would take Stripe-Account along.
             .redirect(Policy::none())

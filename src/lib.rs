@@ -2,7 +2,7 @@
 //!
 //! Rooms, top-down; each may use those below it:
 //! `python` (the binding) → `http_client` (sockets, clock, randomness) → `run` (the machine; pure from here down) →
-//! `audit`, `checkpoint`, `raw_batch` → `page`, `retry`, `pace`, `ranges`, `columns` → `entities`, `options`, `exchange`, `error`.
+//! `audit`, `checkpoint`, `raw_batch`, `probe` → `page`, `retry`, `pace`, `ranges`, `columns` → `entities`, `options`, `exchange`, `error`.
 //! `simulator` stands beside them: a fake Stripe that nothing in the product uses.
 
 pub mod audit;
@@ -17,6 +17,7 @@ pub mod http_client;
 pub mod options;
 pub mod pace;
 pub mod page;
+pub mod probe;
 pub mod ranges;
 pub mod raw_batch;
 pub mod retry;

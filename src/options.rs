@@ -90,7 +90,7 @@ const DAY: i64 = 86_400;
 
 /// All options that the compiled half reads.
 #[rustfmt::skip]
-pub static OPTIONS: [Row; 14] = [
+pub static OPTIONS: [Row; 15] = [
     integer("page_size", "100", 1, 100, "objects", "objects per request, 1 to 100"),
     integer("lookback_seconds", "3600", 0, 10 * 365 * DAY, "seconds", "how far before the newest object seen the next run begins again, for objects that became visible late"),
     rate("max_requests_per_second", "most requests a second over all lists; auto: with a live key 75 of the 100 that Stripe allows, with a test key 20 of 25, on loopback no limit"),
@@ -104,6 +104,7 @@ pub static OPTIONS: [Row; 14] = [
     decimal("backoff_jitter", "1", 0.0, 1.0, "share", "share of each wait that is random: 1 is full jitter, 0 none"),
     decimal("commit_interval_seconds", "10", 0.0, 3_600.0, "seconds", "pages gather this long before they are committed together; 0 commits each page by itself"),
     text("api_base_url", API_BASE_URL, "where the API is: https, or http on loopback with a test key"),
+    text("ca_file", "", "file of certificate authorities (PEM) to trust besides the machine's own, for a network that inspects TLS"),
     text("stripe_version", STRIPE_VERSION, "Stripe-Version that every request asks for"),
 ];
 
@@ -147,6 +148,8 @@ pub struct Options {
     pub commit_interval: Duration,
     /// Where the API is.
     pub api_base_url: String,
+    /// File of certificate authorities to trust besides the machine's own.
+    pub ca_file: Option<String>,
     /// `Stripe-Version` to ask for.
     pub stripe_version: String,
 }
@@ -183,6 +186,7 @@ impl Options {
             backoff_jitter: written("backoff_jitter").and_then(|(row, value)| decimal_of(row, &value))?,
             commit_interval: seconds("commit_interval_seconds")?,
             api_base_url: written("api_base_url")?.1,
+            ca_file: Some(written("ca_file")?.1).filter(|file| !file.is_empty()),
             stripe_version: written("stripe_version").and_then(|(row, value)| header_text(row, &value))?,
         })
     }

@@ -7,6 +7,7 @@ mod errors;
 mod facts;
 mod history;
 mod log;
+mod probe;
 mod run;
 mod simulator;
 
@@ -40,6 +41,8 @@ mod _core {
     use super::history::History;
     #[pymodule_export]
     use super::log::log_records;
+    #[pymodule_export]
+    use super::probe::Probe;
     #[pymodule_export]
     use super::run::{Progress, Run};
 

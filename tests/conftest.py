@@ -20,7 +20,7 @@ from tests.places import schema_folder, tables_of
 from tests.spark.lanes import FEW_ROWS, LANES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from pyspark.sql import SparkSession
@@ -62,6 +62,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [item for item in items if belongs(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail whatever test lets the key show in what it or its children print or log."""
+    report = yield
+    printed = "".join(text for name, text in report.sections if name.startswith("Captured "))
+    if report.when != "setup" and report.passed and CANARY in printed:
+        report.outcome = "failed"
+        report.longrepr = f"the key is in what {item.name} printed or logged"
+    return report
 
 
 class HandMade:
@@ -197,7 +208,8 @@ def ids(table: Table, *conditions: Condition) -> list[str]:
     return sorted(pa.table(table.read(["_stripe_id"], conditions))["_stripe_id"].to_pylist())
 
 
-KEY = "rk_test_CANARYcanary0123456789"
+CANARY = "CANARYcanary0123456789"
+KEY = f"rk_test_{CANARY}"
 DEFAULT = ("payment_intents", "charges", "balance_transactions", "refunds", "invoices")
 _SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|\s+')
 

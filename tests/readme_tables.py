@@ -32,9 +32,18 @@ def _columns() -> str:
     return "\n".join(rows)
 
 
+def _permissions() -> str:
+    lists: dict[str, list[str]] = {}
+    for entity in _core.entities("all"):
+        if entity.permission:
+            lists.setdefault(entity.permission, []).append(entity.name)
+    rows = [f"| `{permission}` | {', '.join(names)} |" for permission, names in sorted(lists.items())]
+    return "\n".join(["| permission | lists |", "|---|---|", *rows])
+
+
 def with_tables(text: str) -> str:
     """Put the tables between their marks."""
-    for name, table in (("options", _options()), ("columns", _columns())):
+    for name, table in (("options", _options()), ("columns", _columns()), ("permissions", _permissions())):
         text = re.sub(
             rf"(<!-- {name}: begin[^\n]*\n).*?(<!-- {name}: end -->)",
             lambda found, table=table: found[1] + table + "\n" + found[2],  # type: ignore[misc]

@@ -17,7 +17,7 @@ PYTHON = ROOT / "python" / "stripe_raw_rs"
 
 VALUES = {"entities", "error", "exchange", "options"}
 LEAVES = {"columns", "digest", "pace", "page", "ranges", "retry"}
-TABLES = {"audit", "checkpoint", "raw_batch", "store"}
+TABLES = {"audit", "checkpoint", "probe", "raw_batch", "store"}
 
 # Each room and the rooms it may use, from the bottom up.
 RUST_ROOMS: dict[str, set[str]] = {
@@ -34,6 +34,7 @@ RUST_ROOMS: dict[str, set[str]] = {
     "checkpoint": VALUES | {"columns", "ranges"},
     "raw_batch": VALUES | {"columns", "digest", "page", "ranges"},
     "store": VALUES,
+    "probe": VALUES | {"page", "retry"},
     "audit": VALUES | {"checkpoint", "columns", "digest", "ranges"},
     "run": VALUES | LEAVES | TABLES,
     "http_client": VALUES | {"pace", "page", "retry", "run"},
@@ -81,6 +82,7 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "progress": BASE | {"report"},
     "attempt": BASE | WRITERS | {"owner", "progress", "report", "tables"},
     "pipeline": BASE | WRITERS | {"api_key", "attempt", "owner", "progress", "report", "start", "tables", "threads"},
+    "key_check": BASE | {"api_key", "report"},
     "status": BASE | WRITERS | {"report", "tables"},
     "verify": BASE | WRITERS | {"report", "tables"},
     "simulator": BASE,
@@ -88,9 +90,9 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     # The command line.
     "arguments": BASE | {"config", "options"},
     "main": BASE
-    | {"arguments", "config", "demo", "log", "pipeline", "progress", "report", "status"}
+    | {"api_key", "arguments", "config", "key_check", "demo", "log", "pipeline", "progress", "report", "status"}
     | {"tables", "verify"},
-    "__init__": BASE | {"config", "main", "pipeline", "report"},
+    "__init__": BASE | {"config", "key_check", "main", "pipeline", "report"},
     "__main__": {"main"},
 }
 

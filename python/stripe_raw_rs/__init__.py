@@ -11,6 +11,7 @@ from stripe_raw_rs._core import (
     Entity,
     Finding,
     History,
+    Probe,
     Progress,
     Rows,
     Run,
@@ -36,6 +37,7 @@ from stripe_raw_rs.exceptions import (
     TableError,
     UsageError,
 )
+from stripe_raw_rs.key_check import Check, check
 from stripe_raw_rs.main import main
 from stripe_raw_rs.pipeline import ingest
 from stripe_raw_rs.report import EntityResult, Report
@@ -45,6 +47,7 @@ __all__ = [
     "Audit",
     "AuthenticationError",
     "BudgetError",
+    "Check",
     "Checkpoint",
     "Client",
     "ConnectionFailedError",
@@ -56,6 +59,7 @@ __all__ = [
     "History",
     "InterruptedRunError",
     "PermissionMissingError",
+    "Probe",
     "Progress",
     "RateLimitError",
     "Report",
@@ -68,6 +72,7 @@ __all__ = [
     "TableError",
     "UsageError",
     "__version__",
+    "check",
     "checkpoint_schema",
     "entities",
     "ingest",

@@ -60,6 +60,7 @@ class _Options(TypedDict, total=False):
     backoff_jitter: float
     commit_interval_seconds: float
     api_base_url: str
+    ca_file: str
     stripe_version: str
 
 # (column, operator, value, type): one condition of a read; conditions are joined by AND. A value of None with "=" means
@@ -90,6 +91,9 @@ class Entity:
     def can_vanish(self) -> bool: ...
     @property
     def default(self) -> bool: ...
+    @property
+    def permission(self) -> str:
+        """Permission that lets a restricted key read the list; "" where only Stripe's refusal tells it."""
     @property
     def note(self) -> str: ...
 
@@ -324,6 +328,27 @@ class Run:
 RECOVERY_COLUMNS: list[str]
 
 @final
+class Probe:
+    """What one request for one object tells of an entity."""
+
+    @property
+    def entity(self) -> str: ...
+    @property
+    def state(self) -> Literal["readable", "permission missing", "not available", "failed"]: ...
+    @property
+    def permission(self) -> str:
+        """Permission to read the list: as Stripe's refusal names it, else as the registry does, else ""."""
+    @property
+    def api_version(self) -> str | None:
+        """Stripe-Version as answered."""
+    @property
+    def clock_offset_seconds(self) -> int | None:
+        """How far this machine's clock is ahead of Stripe's; None where the answer had no date."""
+    @property
+    def error(self) -> Exception | None:
+        """Why the list cannot be read."""
+
+@final
 class Client:
     """A Stripe key, an API address and the options of a run; one HTTP client shared by all entities.
 
@@ -338,6 +363,9 @@ class Client:
     def origin(self) -> str: ...
     def account_id(self) -> str | None:
         """The account behind the key, asked once; None where the key may not read it. One request."""
+
+    def probe(self, entity: str, account: str | None = None) -> Probe:
+        """Ask for one object of the entity's list, once. Raises for bad input only; the answer has what Stripe says."""
 
     def store_properties(self, store_id: str, account_id: str | None = None) -> dict[str, str]:
         """Properties of a new checkpoint table: which account, mode and server the lake belongs to."""

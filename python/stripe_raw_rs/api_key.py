@@ -12,6 +12,9 @@ from stripe_raw_rs.exceptions import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Where the key is unless something else is named.
+KEY_VARIABLE = "STRIPE_API_KEY"
+
 
 def read_api_key(
     *,
@@ -33,7 +36,7 @@ def read_api_key(
         raise UsageError(message)
     if file is not None:
         return _text(Path(file))
-    key = environment.get("STRIPE_API_KEY", "").strip()
+    key = environment.get(KEY_VARIABLE, "").strip()
     if not key:
         message = (
             "no key: set STRIPE_API_KEY to a restricted key (rk_...), name a file with --api-key-file, "

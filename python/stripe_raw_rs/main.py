@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core, demo, status, verify
 from stripe_raw_rs._core import plain
+from stripe_raw_rs.api_key import KEY_VARIABLE, read_api_key
 from stripe_raw_rs.arguments import parse
 from stripe_raw_rs.exceptions import StripeRawError
+from stripe_raw_rs.key_check import check
 from stripe_raw_rs.log import configure_log
 from stripe_raw_rs.pipeline import ingest
 from stripe_raw_rs.progress import LiveLines
@@ -36,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = parse(sys.argv[1:] if argv is None else argv)
     commands: dict[str, Callable[[Config], None]] = {
         "run": _run,
+        "check": _check,
         "entities": _entities,
         "demo": _demo,
         "status": _status,
@@ -74,12 +77,10 @@ def _run(config: Config) -> None:
     json_log = config.log_format() == "json"
     live = LiveLines(sys.stderr) if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not json_log else None
     _configure_log(config, (lambda: None) if live is None else live.clear)
-    with _terminable():
+    with _terminable(), _key(config) as key:
         report = ingest(
             entities=config.text("entities") or "",
-            api_key_file=config.text("api_key_file"),
-            stripe_secret_scope=config.text("stripe_secret_scope"),
-            stripe_secret_key=config.text("stripe_secret_key"),
+            api_key=key,
             stripe_account=config.text("stripe_account"),
             checkpoint_table=config.text("checkpoint_table"),
             owner=config.text("owner"),
@@ -95,9 +96,23 @@ def _run(config: Config) -> None:
     report.raise_for_status()
 
 
+def _check(config: Config) -> None:
+    _configure_log(config)
+    with _key(config) as key:
+        found = check(
+            entities=config.text("entities") or "",
+            api_key=key,
+            stripe_account=config.text("stripe_account"),
+            **config.client_options(),
+        )
+    _print(json.dumps(found.to_dict()) if config.log_format() == "json" else str(found))
+    found.raise_for_status()
+
+
 def _entities(config: Config) -> None:
     if config.log_format() == "json":
-        names = ("name", "path", "object", "table", "time_field", "has_window", "can_vanish", "default", "note")
+        about = ("name", "path", "object", "table", "permission", "note")
+        names = (*about, "time_field", "has_window", "can_vanish", "default")
         _print(json.dumps([{name: getattr(entity, name) for name in names} for entity in _core.entities("all")]))
         return
     rows = [
@@ -153,6 +168,22 @@ def _configure_log(config: Config, before: Callable[[], None] = lambda: None) ->
 def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def _key(config: Config) -> Iterator[str]:
+    """Read the key, and keep it out of the environment that child processes get, such as Spark's."""
+    key = read_api_key(
+        secret_scope=config.text("stripe_secret_scope"),
+        secret_key=config.text("stripe_secret_key"),
+        file=config.text("api_key_file"),
+    )
+    variable = os.environ.pop(KEY_VARIABLE, None)
+    try:
+        yield key
+    finally:
+        if variable is not None:
+            os.environ[KEY_VARIABLE] = variable
 
 
 @contextmanager

@@ -49,7 +49,9 @@ def _flag(name: str, help_line: str) -> OptionRow:
 
 
 _PLACE = ("lake", "catalog", "schema")
+_KEY = ("api_key_file", "stripe_secret_scope", "stripe_secret_key")
 _LOG = ("log_format", "verbose")
+_CONNECTION = ("api_base_url", "ca_file", "stripe_version", "request_timeout_seconds")
 _COMPILED = tuple(option.name for option in _core.options())
 
 _ROWS = (
@@ -106,10 +108,15 @@ COMMANDS = {
             "land what is new in Stripe (also without the word: stripe-raw --lake DIR)",
             (
                 *(*_PLACE, "entities", "start", "take_over", "restart_run", "from_scratch", "stripe_account"),
-                *("api_key_file", "stripe_secret_scope", "stripe_secret_key", *_COMPILED),
+                *(*_KEY, *_COMPILED),
                 *("checkpoint_table", "liquid_clustering", "check_payloads", "staging_volume"),
                 *("owner", "bundle_target", *_LOG),
             ),
+        ),
+        CommandRow(
+            "check",
+            "try each entity with one request of one object; write nothing",
+            ("entities", "stripe_account", *_KEY, *_CONNECTION, *_LOG),
         ),
         CommandRow("entities", "list the entities that can be landed", _LOG),
         CommandRow("demo", "land a made-up account, twice, into ./demo-lake", ("lake", *_LOG)),

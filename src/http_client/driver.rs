@@ -27,6 +27,22 @@ pub struct Means {
     pub quota: Quota,
 }
 
+impl Means {
+    /// Sends one request once, within the limits that all share.
+    ///
+    /// # Errors
+    /// `Class::Budget` where no request is left.
+    pub async fn ask(&self, request: &Request) -> Result<Outcome> {
+        let mut slot = self.slots.take(request.path, 1.0).await;
+        self.quota.take()?;
+        let sent = now();
+        slot.sent();
+        let outcome = self.client.send(request).await;
+        slot.answered(&outcome, now().monotonic.saturating_sub(sent.monotonic));
+        Ok(outcome)
+    }
+}
+
 /// A run and the task that fetches for it. Dropping it ends the task.
 #[derive(Debug)]
 pub struct Driver {

@@ -9,6 +9,7 @@ use pyo3::types::PyDict;
 use tokio::runtime::Runtime;
 
 use super::history::History;
+use super::probe::Probe;
 use super::run::Run;
 use crate::checkpoint::{self, Attempt, GiveUp};
 use crate::error::{Error, foreign};
@@ -19,6 +20,7 @@ use crate::options::{Options, row};
 use crate::pace::Limits;
 use crate::run::Setting;
 use crate::store::{self, Identity};
+use crate::{entities, probe};
 
 /// The process's runtime, shared with the futures that Python awaits.
 pub(super) fn runtime() -> &'static Runtime {
@@ -78,13 +80,17 @@ impl Client {
     }
 
     fn account_id(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        let mut asking = Box::pin(self.means.client.account_id());
-        loop {
-            if let Some(account) = py.detach(|| runtime().block_on(within_a_tick(asking.as_mut()))) {
-                return Ok(account);
-            }
-            py.check_signals()?;
-        }
+        wait(py, self.means.client.account_id())
+    }
+
+    #[pyo3(signature = (entity, account = None))]
+    fn probe(&self, py: Python<'_>, entity: &str, account: Option<String>) -> PyResult<Probe> {
+        let entity = entities::by_name(entity)
+            .ok_or_else(|| Error::usage(format!("there is no entity '{}'", foreign(entity))))?;
+        account.as_deref().map_or(Ok(()), store::check_account)?;
+        let request = probe::request(entity, &self.options, account);
+        let outcome = wait(py, self.means.ask(&request))??;
+        Ok(probe::read(entity, &outcome, now()).into())
     }
 
     #[pyo3(signature = (store_id, account_id = None))]
@@ -177,6 +183,7 @@ impl Client {
             "max_requests_per_second_per_endpoint": options.max_requests_per_second_per_endpoint,
             "max_concurrent_requests": options.max_concurrent_requests,
             "max_requests": options.max_requests,
+            "ca_file": options.ca_file,
             "max_retries": options.max_retries,
             "request_timeout_seconds": options.request_timeout.as_secs_f64(),
             "backoff_base_seconds": options.backoff_base.as_secs_f64(),
@@ -188,6 +195,17 @@ impl Client {
             settings[name] = value.into();
         }
         settings.to_string()
+    }
+}
+
+/// Waits for what a future answers, with an ear open for Ctrl-C.
+fn wait<F: Future<Output: Send> + Send>(py: Python<'_>, future: F) -> PyResult<F::Output> {
+    let mut asking = Box::pin(future);
+    loop {
+        if let Some(answer) = py.detach(|| runtime().block_on(within_a_tick(asking.as_mut()))) {
+            return Ok(answer);
+        }
+        py.check_signals()?;
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Entity {
     fixed_query: BTreeMap<&'static str, &'static str>,
     can_vanish: bool,
     default: bool,
+    permission: &'static str,
     note: &'static str,
 }
 
@@ -53,6 +54,7 @@ pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
             fixed_query: entity.fixed_query.iter().copied().collect(),
             can_vanish: entity.can_vanish,
             default: entity.default,
+            permission: entity.permission,
             note: entity.note,
         })
         .collect())

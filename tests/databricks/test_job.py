@@ -202,6 +202,8 @@ def test_the_wheel_is_one_for_any_python_from_3_10_on_and_any_linux_from_2014_on
         tags = Parser().parsestr(archive.read(f"{info}/WHEEL").decode()).get_all("Tag")
         entry_points = archive.read(f"{info}/entry_points.txt").decode()
         (library,) = [archive.read(name) for name in archive.namelist() if name.endswith(".so")]
+        (parts,) = [archive.read(name) for name in archive.namelist() if ".dist-info/sboms/" in name]
+    assert {"reqwest", "rustls", "pyo3"} <= {part["name"] for part in json.loads(parts)["components"]}
     assert tags == ["cp310-abi3-manylinux2014_x86_64", "cp310-abi3-manylinux_2_17_x86_64"]
     assert metadata["Requires-Python"] == ">=3.10"
     assert [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line] == []

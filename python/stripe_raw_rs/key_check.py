@@ -1,0 +1,118 @@
+"""What the key may read: one request of one object for each entity. Nothing is written."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stripe_raw_rs import _core
+from stripe_raw_rs._core import plain
+from stripe_raw_rs.api_key import read_api_key
+from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError
+from stripe_raw_rs.report import text_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from typing_extensions import Unpack
+
+    from stripe_raw_rs._core import Client, Probe, _Options
+
+logger = logging.getLogger("stripe_raw_rs")
+
+_HEADINGS = ("entity", "state", "permission")
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found. Its text is a table for people, with a line for each thing to do."""
+
+    origin: str
+    mode: str
+    account: str | None
+    entities: tuple[Probe, ...]
+
+    @property
+    def api_version(self) -> str | None:
+        """Stripe-Version as answered."""
+        return next((probe.api_version for probe in self.entities if probe.api_version), None)
+
+    @property
+    def clock_offset_seconds(self) -> int | None:
+        """How far this machine's clock is ahead of Stripe's, in seconds, to about one."""
+        offsets = [offset for probe in self.entities if (offset := probe.clock_offset_seconds) is not None]
+        return min(offsets, key=abs, default=None)
+
+    def __str__(self) -> str:
+        """Show the table, the facts, and what to do."""
+        rows = [(probe.entity, probe.state, probe.permission or "-") for probe in self.entities]
+        offset = self.clock_offset_seconds
+        clock = "unknown" if offset is None else f"{offset:+d} s against Stripe's"
+        facts = (
+            f"{self.mode} mode at {self.origin}, account {self.account or 'not told (the key need not say)'}, "
+            f"API version {self.api_version or 'unknown'}, clock {clock}"
+        )
+        errors = [plain(probe.error) for probe in self.entities if probe.error is not None]
+        return "\n".join([text_table(_HEADINGS, rows), facts, *errors])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Values only, fit for JSON."""
+        return {
+            "origin": self.origin,
+            "mode": self.mode,
+            "account": self.account,
+            "api_version": self.api_version,
+            "clock_offset_seconds": self.clock_offset_seconds,
+            "entities": [
+                {
+                    "entity": probe.entity,
+                    "state": probe.state,
+                    "permission": probe.permission,
+                    "error": None if probe.error is None else plain(probe.error),
+                }
+                for probe in self.entities
+            ],
+        }
+
+    def raise_for_status(self) -> None:
+        """Raise the error of the first entity that cannot be read."""
+        for probe in self.entities:
+            if probe.error is not None:
+                raise probe.error
+
+
+def check(  # noqa: PLR0913 - keywords only, each an option of the command line
+    *,
+    entities: str | Iterable[str] = "",
+    api_key: str | None = None,
+    api_key_file: str | Path | None = None,
+    stripe_secret_scope: str | None = None,
+    stripe_secret_key: str | None = None,
+    stripe_account: str | None = None,
+    **options: Unpack[_Options],
+) -> Check:
+    """Try to read each entity: can the key, and if not, which permission is missing or what else is wrong.
+
+    One request of one object for each entity, and one for the account's id. A key that is refused altogether, or a
+    server that cannot be reached, is not asked again. Keywords are those of `ingest`. Raises UsageError for what
+    cannot be used as given.
+    """
+    selection = _core.entities(entities if isinstance(entities, str) else ",".join(entities))
+    key = api_key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
+    if key.strip().startswith("sk_"):
+        logger.warning("the key is a secret key (sk_...), which may do anything: a restricted key (rk_...) is enough")
+    client = _core.Client(key, **options)
+    del api_key, key
+    found = tuple(_probes(client, [entity.name for entity in selection], stripe_account))
+    account = stripe_account or (client.account_id() if found[-1].api_version else None)
+    return Check(client.origin, client.mode, account, found)
+
+
+def _probes(client: Client, names: list[str], account: str | None) -> Iterable[Probe]:
+    for name in names:
+        probe = client.probe(name, account)
+        yield probe
+        if isinstance(probe.error, (AuthenticationError, ConnectionFailedError)):
+            return

@@ -1,0 +1,169 @@
+//! One request for one object, and what its answer tells: whether the key may read a list, and what to do if not.
+
+use crate::entities::Entity;
+use crate::error::{Class, Error};
+use crate::exchange::{Now, Outcome, Request, Response};
+use crate::options::Options;
+use crate::{page, retry};
+
+/// Whether a list can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It can.
+    Readable,
+    /// The key may not.
+    PermissionMissing,
+    /// The account has no such list: Stripe refuses even the plainest request for it.
+    NotAvailable,
+    /// Something else went wrong, with all lists perhaps.
+    Failed,
+}
+
+impl State {
+    /// In words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Readable => "readable",
+            Self::PermissionMissing => "permission missing",
+            Self::NotAvailable => "not available",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What an answer tells of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// The list.
+    pub entity: &'static Entity,
+    /// Whether it can be read.
+    pub state: State,
+    /// Permission to read it: as Stripe names it where it is missing, else as the registry does; empty where neither does.
+    pub permission: String,
+    /// `Stripe-Version`, as answered.
+    pub api_version: Option<String>,
+    /// How far this machine's clock is ahead of Stripe's, in seconds, about; `None` where the answer has no date.
+    pub clock_offset_seconds: Option<i64>,
+    /// Why it cannot be read.
+    pub error: Option<Error>,
+}
+
+/// The plainest request for a list: one object, no window.
+#[must_use]
+pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> Request {
+    let mut query: Vec<_> = entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    query.push(("limit", "1".to_owned()));
+    Request { path: entity.path, query, api_version: options.stripe_version.clone(), account }
+}
+
+/// What came of [`request`].
+#[must_use]
+pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
+    let (answer, error) = match outcome {
+        Outcome::Failed(failure, cause) => (None, Some(retry::silence(entity.name, *failure, cause, 0))),
+        Outcome::Answered(response) if (200..300).contains(&response.status) => {
+            (Some(response), undecodable(entity, response))
+        }
+        Outcome::Answered(response) => (Some(response), Some(retry::refusal(entity.name, response, 0))),
+    };
+    let state = match error.as_ref().map(|error| error.class) {
+        None => State::Readable,
+        Some(Class::Permission) => State::PermissionMissing,
+        Some(Class::Request) => State::NotAvailable,
+        Some(_) => State::Failed,
+    };
+    let named = error.as_ref().filter(|_| state == State::PermissionMissing).and_then(|error| named(&error.message));
+    Probe {
+        entity,
+        state,
+        permission: named.unwrap_or(entity.permission).to_owned(),
+        api_version: answer.and_then(|response| response.api_version.clone()),
+        clock_offset_seconds: answer
+            .and_then(|response| response.date)
+            .map(|date| now.wall_micros.div_euclid(1_000_000).saturating_sub(date)),
+        error,
+    }
+}
+
+fn undecodable(entity: &Entity, response: &Response) -> Option<Error> {
+    let error = page::decode(&response.body, entity).err()?;
+    let request = response.request_id.as_deref();
+    let message = format!("{}: {error} [request {}]", entity.name, request.unwrap_or("without id"));
+    Some(Error::answer(message, request))
+}
+
+/// The permission in Stripe's "Having the 'rak_charge_read' permission would allow this request to continue".
+fn named(message: &str) -> Option<&str> {
+    let begins = message.find("'rak_")? + 1;
+    let length = message[begins..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    Some(&message[begins..begins + length])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::entities::by_name;
+    use crate::exchange::Failure;
+
+    fn probe(name: &str, outcome: &Outcome) -> Probe {
+        let now = Now { monotonic: Duration::ZERO, wall_micros: 1_000_000_000 };
+        read(by_name(name).unwrap(), outcome, now)
+    }
+
+    fn answer(status: u16, body: &str) -> Outcome {
+        Outcome::Answered(Response {
+            status,
+            request_id: Some("req_1".to_owned()),
+            api_version: Some("2026-01-01".to_owned()),
+            date: Some(990),
+            retry_after: None,
+            should_retry: None,
+            rate_limited_reason: None,
+            body: body.as_bytes().to_vec(),
+        })
+    }
+
+    #[test]
+    fn a_list_is_asked_for_one_object_and_nothing_left_out() {
+        let options = Options::default();
+        let asked = request(by_name("subscriptions").unwrap(), &options, Some("acct_1".to_owned()));
+        assert_eq!(asked.query, [("status", "all".to_owned()), ("limit", "1".to_owned())]);
+        assert_eq!((asked.path, asked.account.as_deref()), ("/v1/subscriptions", Some("acct_1")));
+    }
+
+    #[test]
+    fn a_page_says_that_the_list_can_be_read_and_what_time_it_is() {
+        let found = probe("charges", &answer(200, r#"{"object":"list","data":[],"has_more":false}"#));
+        assert_eq!((found.state, found.error), (State::Readable, None));
+        assert_eq!((found.clock_offset_seconds, found.permission.as_str()), (Some(10), "rak_charge_read"));
+    }
+
+    #[test]
+    fn a_missing_permission_is_named_as_stripe_names_it() {
+        let body = r#"{"error":{"message":"The provided key 'rk_test_***' does not have the required permissions. Having the 'rak_new_read' permission would allow this."}}"#;
+        let found = probe("charges", &answer(403, body));
+        assert_eq!((found.state, found.permission.as_str()), (State::PermissionMissing, "rak_new_read"));
+        let unnamed = probe("charges", &answer(403, "{}"));
+        assert_eq!(unnamed.permission, "rak_charge_read");
+        assert_eq!(probe("topups", &answer(403, "{}")).permission, "");
+    }
+
+    #[test]
+    fn whatever_else_is_wrong_is_told_apart() {
+        for (outcome, state) in [
+            (answer(400, "{}"), State::NotAvailable),
+            (answer(404, "{}"), State::NotAvailable),
+            (answer(401, "{}"), State::Failed),
+            (answer(503, "{}"), State::Failed),
+            (answer(200, "<html>"), State::Failed),
+            (Outcome::Failed(Failure::Connect, "refused".to_owned()), State::Failed),
+        ] {
+            let found = probe("charges", &outcome);
+            assert_eq!(found.state, state, "{outcome:?}");
+            assert!(found.error.is_some_and(|error| error.message.starts_with("charges: ")));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+"""`stripe-raw check` says what the key may read, and what to do about the rest; it writes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stripe_raw_rs import AuthenticationError, PermissionMissingError, check
+from stripe_raw_rs.simulator import StripeSimulator
+from tests.conftest import DEFAULT, KEY
+from tests.test_cli import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_key_that_may_read_everything_is_told_so() -> None:
+    with StripeSimulator(objects=10) as stripe:
+        found = check(api_key=KEY, api_base_url=stripe.url, entities="all")
+        assert {probe.state for probe in found.entities} == {"readable"}
+        assert len(found.entities) == 42
+        assert (found.mode, found.origin, found.account) == ("test", stripe.url, stripe.account)
+        assert abs(found.clock_offset_seconds or 0) <= 2
+        assert stripe.requests == 42 + 1, "one request for each list, one for the account"
+        lists = [path for _, path, _ in stripe.request_log() if path != "/v1/account"]
+        assert all("limit=1" in path for path in lists)
+        found.raise_for_status()
+
+
+def test_a_missing_permission_is_named_and_the_rest_is_tried_all_the_same() -> None:
+    with StripeSimulator(objects=10, denied=["charges", "refunds"]) as stripe:
+        done = call("check", "--api-base-url", stripe.url)
+        assert done.returncode == 1, done.stderr
+        lines = done.stdout.splitlines()
+        states = {line.split()[0]: line for line in lines[1:6]}
+        assert states.keys() == set(DEFAULT)
+        assert "permission missing" in states["charges"]
+        assert "rak_charge_read" in states["charges"]
+        assert "readable" in states["invoices"]
+        assert any("give the restricted key read permission" in line for line in lines)
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("stripe-raw: error: charges: ")
+
+
+def test_a_key_that_is_refused_is_not_tried_again() -> None:
+    with StripeSimulator(objects=10, keys=["rk_test_another"]) as stripe:
+        found = check(api_key=KEY, api_base_url=stripe.url)
+        assert [probe.state for probe in found.entities] == ["failed"]
+        with pytest.raises(AuthenticationError, match="check that the key"):
+            found.raise_for_status()
+        assert found.account is None
+
+
+def test_a_server_that_cannot_be_reached_is_not_tried_again() -> None:
+    stripe = StripeSimulator(objects=1)
+    stripe.stop()
+    done = call("check", "--api-base-url", stripe.url, "--entities", "all")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("failed") == 1
+    assert "clock unknown" in done.stdout
+
+
+def test_machines_read_json_of_it(tmp_path: Path) -> None:
+    with StripeSimulator(objects=10, denied=["payouts"]) as stripe:
+        done = call("check", "--api-base-url", stripe.url, "--entities", "payouts,charges", "--log-format", "json")
+        told = json.loads(done.stdout)
+        assert [(row["entity"], row["state"]) for row in told["entities"]] == [
+            ("payouts", "permission missing"),
+            ("charges", "readable"),
+        ]
+        assert told["entities"][0]["permission"] == "rak_payout_read"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_secret_key_is_warned_of() -> None:
+    with StripeSimulator(objects=1) as stripe:
+        done = call("check", "--api-base-url", stripe.url, key="sk_test_CANARYcanary")
+        assert done.returncode == 0, done.stderr
+        assert "a restricted key (rk_...) is enough" in done.stderr
+
+
+def test_a_permission_is_what_the_caller_reads() -> None:
+    with StripeSimulator(objects=1, denied=["charges"]) as stripe:
+        (probe,) = check(api_key=KEY, api_base_url=stripe.url, entities="charges").entities
+        assert isinstance(probe.error, PermissionMissingError)
+        assert (probe.error.status, probe.permission) == (403, "rak_charge_read")
+        assert repr(probe) == "Probe(charges: permission missing)"

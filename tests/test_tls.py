@@ -1,0 +1,129 @@
+"""TLS is verified, always: a certificate nobody vouches for is refused, and there is a file for those who vouch."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+
+from stripe_raw_rs import ConnectionFailedError, UsageError, ingest
+from stripe_raw_rs.options import OPTIONS
+from tests.conftest import KEY, assert_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stripe_raw_rs import Report
+    from stripe_raw_rs.simulator import StripeSimulator
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    file = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return str(file)
+
+
+@contextmanager
+def tls(stripe: StripeSimulator, authority: trustme.CA, name: str = "localhost") -> Iterator[str]:
+    """The simulator behind TLS: what comes in on a port of its own goes on to the simulator as it is."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    loop = asyncio.new_event_loop()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while piece := await reader.read(65_536):
+                writer.write(piece)
+                await writer.drain()
+        except (OSError, ssl.SSLError):
+            pass
+        finally:
+            writer.close()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", stripe.port)
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+    server = loop.run_until_complete(asyncio.start_server(relay, "localhost", 0, ssl=context))
+    loop.set_exception_handler(lambda _loop, _context: None)  # a client that hangs up in the handshake
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield f"https://localhost:{server.sockets[0].getsockname()[1]}"
+    finally:
+
+        async def end() -> None:
+            server.close()
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def land(lake: Path, url: str, **options: Any) -> Report:
+    return ingest(lake=lake, entities="charges", api_key=KEY, api_base_url=url, max_retries=0, **options)
+
+
+def test_an_authority_of_the_file_is_trusted(
+    lake: Path, stripe: StripeSimulator, authority: trustme.CA, ca_file: str
+) -> None:
+    with tls(stripe, authority) as url:
+        land(lake, url, ca_file=ca_file).raise_for_status()
+    assert_whole(lake, stripe, "charges")
+
+
+def test_a_certificate_nobody_vouches_for_is_refused(
+    lake: Path, stripe: StripeSimulator, authority: trustme.CA, tmp_path: Path
+) -> None:
+    another = tmp_path / "another.pem"
+    trustme.CA().cert_pem.write_to_path(str(another))
+    options: list[dict[str, Any]] = [{}, {"ca_file": str(another)}]
+    with tls(stripe, authority) as url:
+        for option in options:
+            with pytest.raises(ConnectionFailedError, match="certificate"):
+                land(lake, url, **option).raise_for_status()
+    assert stripe.requests == 0, "nothing was sent, the key least of all"
+
+
+def test_a_certificate_for_another_name_is_refused(
+    lake: Path, stripe: StripeSimulator, authority: trustme.CA, ca_file: str
+) -> None:
+    with tls(stripe, authority, "stripe.example") as url, pytest.raises(ConnectionFailedError, match="certificate"):
+        land(lake, url, ca_file=ca_file).raise_for_status()
+    assert stripe.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(None, "cannot be read"), ("", "no certificate"), ("-----BEGIN CERTIFICATE-----\n!\n", "CERTIFICATE")],
+)
+def test_a_file_without_certificates_is_refused(lake: Path, tmp_path: Path, text: str | None, said: str) -> None:
+    file = tmp_path / "file.pem"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UsageError, match=said) as raised:
+        land(lake, "https://localhost:9", ca_file=str(file))
+    assert "\n" not in str(raised.value)
+    assert not lake.exists()
+
+
+def test_no_option_turns_verification_off() -> None:
+    words = ("insecure", "verify", "unsafe", "skip", "proxy", "redirect")
+    assert not [name for name in OPTIONS if any(word in name for word in words)]
