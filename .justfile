@@ -89,6 +89,10 @@ layers:
 deny:
     {{ tool }} cargo-deny check bans licenses sources
 
+# A long run with faults on: is it whole, and are memory and file handles flat? Five million objects take some minutes
+soak objects="5000000":
+    uv run python -m tests.soak {{ objects }}
+
 # The benchmarks: one page, the compiled half, and the whole beside a stripe-python loop and dlt (Linux)
 bench:
     cargo bench --locked --no-default-features --features http,simulator --bench page --bench pipeline
