@@ -30,6 +30,16 @@ test-edge *arguments:
     cargo test --locked --no-default-features --features http,simulator --lib {{ arguments }}
     cargo test --locked --no-default-features --features http,simulator --doc
 
+# Fuzz page, minify or checkpoint; what it finds goes to target/fuzz, what is worth keeping into tests/fuzz/corpus by hand
+[arg("target", pattern="page|minify|checkpoint")]
+fuzz target seconds="60":
+    @cargo fuzz --version >/dev/null 2>&1 || \
+        { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked"; exit 1; } >&2
+    mkdir -p target/fuzz/found/{{ target }}
+    RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=target/fuzz cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none \
+        --debug-assertions {{ target }} target/fuzz/found/{{ target }} tests/fuzz/corpus/{{ target }} -- \
+        -max_total_time={{ seconds }} -max_len=2048 -artifact_prefix=target/fuzz/
+
 # The Python tests on delta-rs, two at a time, with the extension compiled for them
 test-python *arguments:
     uv run pytest -n 2 --dist loadgroup -m "not wheel" {{ arguments }}

@@ -230,11 +230,7 @@ impl Audit {
         match ranges::remaining(start, links) {
             Err(loose) => {
                 let at = At { run_id, page_number: loose.page_number, request_id: None };
-                let message = format!(
-                    "it follows {}, which no earlier page ends with: an event is missing",
-                    foreign(&loose.starting_after)
-                );
-                self.findings.push(at.finding("gap", &message));
+                self.findings.push(at.finding("gap", &format!("it {}: an event is missing or altered", loose.why)));
             }
             Ok(left) if completed && (empty || !left.is_empty()) => {
                 self.run_finding(

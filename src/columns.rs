@@ -113,6 +113,20 @@ impl Columns<'_> {
         self.long(name, row)?.ok_or_else(|| unreadable(name, "is null"))
     }
 
+    /// Where something stands in a row of such things, or how many they are: an attempt, a commit, a page, its rows.
+    /// Bounded so that what follows from it (the next one, a commit's version) is a number, too.
+    ///
+    /// # Errors
+    /// As [`Columns::required_long`], or a number that no count comes to.
+    pub fn count(&self, name: &str, row: usize) -> Result<i64> {
+        let count = self.required_long(name, row)?;
+        if (0..i64::from(i32::MAX)).contains(&count) {
+            Ok(count)
+        } else {
+            Err(unreadable(name, &format!("is {count}")))
+        }
+    }
+
     /// A yes or no; null is no.
     ///
     /// # Errors
@@ -126,18 +140,21 @@ impl Columns<'_> {
     /// A moment, in microseconds since 1970.
     ///
     /// # Errors
-    /// No such column, or no timestamp in it.
+    /// No such column, no timestamp in it, or one that no microseconds can tell.
     pub fn micros(&self, name: &str, row: usize) -> Result<Option<i64>> {
         let column = self.column(name)?;
         if column.is_null(row) {
             return Ok(None);
         }
+        let micros = |value: i64, each: i64| {
+            value.checked_mul(each).map(Some).ok_or_else(|| unreadable(name, "is beyond all times"))
+        };
         match column.data_type() {
             DataType::Timestamp(TimeUnit::Second, _) => {
-                Ok(Some(column.as_primitive::<TimestampSecondType>().value(row) * 1_000_000))
+                micros(column.as_primitive::<TimestampSecondType>().value(row), 1_000_000)
             }
             DataType::Timestamp(TimeUnit::Millisecond, _) => {
-                Ok(Some(column.as_primitive::<TimestampMillisecondType>().value(row) * 1_000))
+                micros(column.as_primitive::<TimestampMillisecondType>().value(row), 1_000)
             }
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
                 Ok(Some(column.as_primitive::<TimestampMicrosecondType>().value(row)))
@@ -152,4 +169,36 @@ impl Columns<'_> {
 
 fn unreadable(name: &str, what: &str) -> Error {
     Error::new(Class::Table, format!("column '{name}' {what}: the table was not written by this project"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Int64Array, TimestampMillisecondArray, TimestampSecondArray};
+
+    use super::*;
+
+    fn one(column: ArrayRef) -> RecordBatch {
+        RecordBatch::try_from_iter([("a", column)]).unwrap()
+    }
+
+    #[test]
+    fn a_moment_that_no_microseconds_can_tell_is_refused() {
+        for column in [
+            Arc::new(TimestampSecondArray::from(vec![i64::MAX])) as ArrayRef,
+            Arc::new(TimestampMillisecondArray::from(vec![i64::MIN])),
+        ] {
+            let error = Columns(&one(column)).micros("a", 0).unwrap_err();
+            assert!(error.message.starts_with("column 'a' is beyond all times: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_count_leaves_room_for_the_next_one() {
+        let count = |value: i64| Columns(&one(Arc::new(Int64Array::from(vec![value])))).count("a", 0).ok();
+        let most = i64::from(i32::MAX) - 1;
+        assert_eq!([0, most].map(count), [Some(0), Some(most)]);
+        assert_eq!([-1, most + 1, i64::MAX, i64::MIN].map(count), [None; 4]);
+    }
 }

@@ -372,6 +372,83 @@ mod tests {
     }
 
     #[test]
+    fn two_hundred_thousand_levels_are_refused_on_a_small_stack() {
+        let levels = 200_000;
+        let bodies = ["[", r#"{"a":"#, "[ {\"a\" : "].map(|open| {
+            let deep = open.repeat(levels);
+            [format!(r#"{{"object":"list","data":[{{"a":{deep}"#), format!(r#"{{"a":{deep}"#)]
+        });
+        let reading = std::thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+            for body in bodies.as_flattened() {
+                let error = decode_as("charges", body).unwrap_err();
+                assert_eq!(error.fault, Fault::TooDeep);
+                assert!(error.to_string().starts_with("the JSON is more than 128 levels deep (byte "), "{error}");
+            }
+        });
+        reading.unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn a_nul_is_kept_as_an_escape_and_refused_as_a_byte() {
+        let escaped = charge(r#","a\u0000":"\u0000 \u0000""#);
+        assert_eq!(texts(&charges(&escaped).unwrap()), [escaped.replace(r#"": "#, r#"":"#).replace(", ", ",")]);
+        for (members, expected) in [
+            (",\"a\":\"\0\"", Expected::EscapedControl),
+            (",\"\0\":1", Expected::EscapedControl),
+            (",\0\"a\":1", Expected::Key),
+            (",\"a\":\0", Expected::Value),
+            (",\"a\":1\0", Expected::CommaOrEnd),
+        ] {
+            let error = charges(&charge(members)).unwrap_err();
+            assert_eq!(error.fault, Fault::Syntax(expected), "{members:?}");
+        }
+        let whole = r#"{"object":"list","data":[],"has_more":false}"#;
+        assert_eq!(decode_as("charges", &format!("{whole}\0")).unwrap_err().fault, Fault::DataAfterEnd);
+        assert_eq!(decode_as("charges", &format!("\0{whole}")).unwrap_err().fault, Fault::NotJson);
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_refused_wherever_they_stand() {
+        let whole = format!(r#"{{"object":"list","data":[{}],"has_more":false}}"#, charge(r#","a":"bc""#));
+        // No beginning, overlong, half a surrogate pair, beyond Unicode, cut short, and UTF-16.
+        for bytes in [&b"\x80"[..], b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"\xff\xfe"] {
+            for at in 1..=whole.len() {
+                let body = [&whole.as_bytes()[..at], bytes, &whole.as_bytes()[at..], b" "].concat();
+                let error = decode(&body, by_name("charges").unwrap()).unwrap_err();
+                assert_eq!((error.fault, error.at), (Fault::NotUtf8, at));
+            }
+        }
+        let utf16: Vec<u8> = whole.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(decode(&utf16, by_name("charges").unwrap()).unwrap_err().fault, Fault::Syntax(Expected::Key));
+    }
+
+    #[test]
+    fn keys_keep_their_order_their_spelling_and_their_doubles() {
+        let text = r#"{"z":1,"created":7,"\ud800":2,"a":3,"object":"charge","\u0061":4,"a":5,"":6,"\udfff\ud800":7,"id":"ch_1"}"#;
+        assert_eq!(texts(&charges(text).unwrap()), [text]);
+    }
+
+    #[test]
+    fn strings_keys_and_numbers_of_megabytes_are_kept_to_the_byte() {
+        let long = 3 << 20;
+        for value in ["\u{e9}\\n\\ud800x".repeat(long / 10), "a".repeat(long), "\\\\".repeat(long / 2)] {
+            let text = format!(r#"{{"id":"ch_1","object":"charge","created":7,"{value}":"{value}"}}"#);
+            assert_eq!(texts(&charges(&text).unwrap()), [text]);
+        }
+        let digits = "7".repeat(long);
+        let text = format!(r#"{{"id":"ch_1","object":"charge","created":7,"a":-{digits}.{digits}E+{digits}}}"#);
+        assert_eq!(texts(&charges(&text).unwrap()), [text]);
+        let error = charges(&charge(&format!(r#","created":{digits}"#))).unwrap_err();
+        assert_eq!(error.fault, Fault::TimeNotAnInteger("created"));
+    }
+
+    #[test]
+    fn an_object_with_a_name_of_megabytes_is_refused_in_one_short_line() {
+        let line = charges(&format!(r#"{{"object":"{}"}}"#, "\\n\\u202e".repeat(1 << 18))).unwrap_err().to_string();
+        assert!(line.len() < 10_000 && !line.contains(char::is_control), "{line}");
+    }
+
+    #[test]
     fn every_fault_of_an_answer_is_told_with_its_place() {
         let list = |found: Option<&str>| Fault::NotAList(found.map(str::to_owned));
         for (body, fault, at) in [

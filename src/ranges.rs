@@ -3,6 +3,10 @@
 //! A list is read newest to oldest in **chains**. A chain has a top that never changes (its requests' `created[lt]`),
 //! a cursor, and a lower bound that only rises. What is left is never stored: it is the gaps in what the pages cover.
 
+use std::fmt;
+
+use crate::error::foreign;
+
 /// Seconds since 1970, half-open: `[gte, lt)`. `None` is an open end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Range {
@@ -54,32 +58,68 @@ impl Chain {
     }
 }
 
-/// A page that hangs in the air: no committed page leads to it.
+/// A page that fits none of the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loose {
     /// Number of the page.
     pub page_number: i64,
-    /// The cursor nobody handed out.
-    pub starting_after: String,
+    /// What is wrong with it.
+    pub why: Why,
+}
+
+/// Why a page fits none of the others. What is told of it goes on behind "page 3".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// It hangs in the air: the cursor it was asked with, which nobody handed out.
+    Unled(String),
+    /// Its range is empty, or reaches below the run's window.
+    Outside,
+    /// Its chain covers what another one began with: which of them to go on with, nobody can say.
+    Overlaps,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unled(cursor) => {
+                write!(formatter, "follows '{}', which no committed page ends with", foreign(cursor))
+            }
+            Self::Outside => formatter.write_str("was read for a range that is not in the run's window"),
+            Self::Overlaps => formatter.write_str("covers seconds that another page was read for"),
+        }
+    }
 }
 
 /// A chain as the pages left it.
 struct Read {
     chain: Chain,
     closed: bool,
+    page_number: i64,
 }
 
 /// The parts of `[start, ∞)` that `links` leave unread, newest first. No links: the whole window is one chain.
 ///
+/// Parts lie apart from each other and from what has been covered: an object is read once in a run.
+///
 /// # Errors
-/// A page whose cursor no earlier page of its chain handed out.
+/// A page whose cursor no earlier page of its chain handed out, or whose range is none that a run comes to. No run
+/// leaves such pages, so what they cover is not to be trusted.
 pub fn remaining(start: Option<i64>, mut links: Vec<Link>) -> Result<Vec<Chain>, Loose> {
     links.sort_by_key(|link| link.page_number);
     let mut chains: Vec<Read> = Vec::new();
     for link in links {
+        let Range { gte, lt } = link.range;
+        if gte < start || matches!((gte, lt), (Some(gte), Some(lt)) if gte >= lt) {
+            return Err(Loose { page_number: link.page_number, why: Why::Outside });
+        }
         follow(&mut chains, link)?;
     }
-    chains.sort_by_key(|read| std::cmp::Reverse(read.chain.range.lt.unwrap_or(i64::MAX)));
+    // An open top is above every other.
+    chains.sort_by_key(|read| std::cmp::Reverse((read.chain.range.lt.is_none(), read.chain.range.lt)));
+    let overlap = chains.windows(2).find(|pair| pair[0].closed && pair[0].chain.range.gte < pair[1].chain.range.lt);
+    if let Some([above, _]) = overlap {
+        return Err(Loose { page_number: above.page_number, why: Why::Overlaps });
+    }
     Ok(gaps(start, chains))
 }
 
@@ -91,16 +131,20 @@ fn follow(chains: &mut Vec<Read>, link: Link) -> Result<(), Loose> {
         (Some(at), Some(cursor)) if chains[at].chain.cursor.as_ref() == Some(&cursor) => {
             let read = &mut chains[at];
             read.closed = closed;
+            read.page_number = link.page_number;
             read.chain.range = link.range;
             read.chain.cursor = link.next_cursor;
             read.chain.last_created = link.min_created.or(read.chain.last_created);
         }
-        (_, Some(starting_after)) => return Err(Loose { page_number: link.page_number, starting_after }),
+        (_, Some(starting_after)) => {
+            return Err(Loose { page_number: link.page_number, why: Why::Unled(starting_after) });
+        }
         // A chain begun again at the same top (its cursor vanished) reads everything below that top anew.
         (known, None) => {
             let read = Read {
                 chain: Chain { range: link.range, cursor: link.next_cursor, last_created: link.min_created },
                 closed,
+                page_number: link.page_number,
             };
             match known {
                 Some(at) => chains[at] = read,
@@ -201,7 +245,28 @@ mod tests {
     #[test]
     fn a_page_that_nobody_led_to_is_told() {
         let links = vec![page(1, (None, None), (None, Some("a")), 95), page(3, (None, None), (Some("b"), None), 5)];
-        assert_eq!(remaining(None, links).unwrap_err(), Loose { page_number: 3, starting_after: "b".to_owned() });
+        assert_eq!(remaining(None, links).unwrap_err(), Loose { page_number: 3, why: Why::Unled("b".to_owned()) });
+    }
+
+    #[test]
+    fn a_page_outside_of_the_window_is_told() {
+        for range in [(None, None), (Some(4), None), (Some(9), Some(9)), (Some(9), Some(7))] {
+            let links = vec![page(1, range, (None, Some("a")), 95)];
+            assert_eq!(remaining(Some(5), links).unwrap_err(), Loose { page_number: 1, why: Why::Outside });
+        }
+    }
+
+    #[test]
+    fn a_finished_chain_that_covers_the_next_ones_top_is_told() {
+        let links = vec![page(1, (Some(20), None), (None, None), 20), page(2, (None, Some(50)), (None, Some("c")), 40)];
+        assert_eq!(remaining(None, links).unwrap_err(), Loose { page_number: 1, why: Why::Overlaps });
+    }
+
+    #[test]
+    fn an_open_top_is_above_the_last_second_of_all() {
+        let links =
+            vec![page(1, (None, Some(i64::MAX)), (None, None), 5), page(2, (Some(i64::MAX), None), (None, None), 9)];
+        assert_eq!(remaining(None, links).unwrap(), []);
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn started(event: &Event) -> Option<(&str, &str)> {
 /// The events in a batch read from the checkpoint table.
 ///
 /// # Errors
-/// Columns or event types that this project does not write.
+/// Columns, event types or numbers that this project does not write.
 pub fn events_of(batch: &RecordBatch) -> Result<Vec<Event>> {
     let columns = Columns(batch);
     (0..batch.num_rows()).map(|row| event_at(&columns, row)).collect()
@@ -145,8 +145,8 @@ fn event_at(columns: &Columns<'_>, row: usize) -> Result<Event> {
             library_version: owned("library_version")?.unwrap_or_default(),
         },
         "PAGE_COMMITTED" => Kind::Page(PageEvent {
-            page_number: columns.required_long("page_number", row)?,
-            row_count: columns.required_long("row_count", row)?,
+            page_number: columns.count("page_number", row)?,
+            row_count: columns.count("row_count", row)?,
             range: Range { gte: columns.long("range_gte", row)?, lt: columns.long("range_lt", row)? },
             starting_after: owned("starting_after")?,
             next_cursor: owned("next_cursor")?,
@@ -176,8 +176,8 @@ fn event_at(columns: &Columns<'_>, row: usize) -> Result<Event> {
         entity: required("entity")?,
         account: owned("stripe_account")?,
         run_id: required("run_id")?,
-        epoch: columns.required_long("epoch", row)?,
-        sequence: columns.required_long("sequence", row)?,
+        epoch: columns.count("epoch", row)?,
+        sequence: columns.count("sequence", row)?,
         owner: required("owner")?,
         start_created_gte: columns.long("start_created_gte", row)?,
         max_created_seen: columns.long("max_created_seen", row)?,
@@ -228,5 +228,19 @@ mod tests {
             event(Kind::Failed { class: "Server".to_owned(), message: "no".to_owned() }),
         ];
         assert_eq!(events_of(&to_batch(&events).unwrap()).unwrap(), events);
+    }
+
+    #[test]
+    fn an_attempt_or_commit_that_no_counting_comes_to_is_refused() {
+        let completed = || event(Kind::Completed);
+        for (event, line) in [
+            (Event { epoch: i64::MAX, ..completed() }, "column 'epoch' is 9223372036854775807: "),
+            (Event { epoch: -1, ..completed() }, "column 'epoch' is -1: "),
+            (Event { sequence: 1 << 32, ..completed() }, "column 'sequence' is 4294967296: "),
+        ] {
+            let error = events_of(&to_batch(&[event]).unwrap()).unwrap_err();
+            assert_eq!(error.class, Class::Table);
+            assert_eq!(error.message, format!("{line}the table was not written by this project"));
+        }
     }
 }

@@ -129,7 +129,7 @@ fn refuse_if_held(entity: &Entity, history: &History, attempt: &Attempt) -> Resu
         || attempt.take_over
         || attempt.holder_is_dead
         || owner == attempt.owner
-        || attempt.now.wall_micros - at_micros >= LEASE_MICROS;
+        || attempt.now.wall_micros.saturating_sub(at_micros) >= LEASE_MICROS;
     if free {
         return Ok(());
     }
@@ -395,6 +395,14 @@ mod tests {
             Attempt { now: Now { wall_micros: NOW + LEASE_MICROS, ..attempt().now }, ..attempt() },
         ] {
             assert_eq!(planned(young(), &free).unwrap().epoch, 2);
+        }
+    }
+
+    #[test]
+    fn a_run_whose_last_sign_of_life_is_beyond_all_times_is_old_or_young() {
+        for (at_micros, is_held) in [(i64::MIN, false), (i64::MAX, true)] {
+            let begun = Event { at_micros, ..event("A", 1, started(), None, None) };
+            assert_eq!(planned(vec![begun], &attempt()).is_err(), is_held);
         }
     }
 

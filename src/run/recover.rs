@@ -144,7 +144,7 @@ impl Run {
             return Ok(());
         }
         let owned = |name: &str| columns.text(name, row).map(|text| text.map(str::to_owned));
-        let page_number = columns.required_long("_page_number", row)?;
+        let page_number = columns.count("_page_number", row)?;
         let orphan = Orphan {
             created,
             sha256: columns.required_text("_payload_sha256", row)?.to_owned(),
@@ -166,7 +166,7 @@ impl Run {
                 api_version: owned("_api_version")?,
             },
         };
-        let position = columns.required_long("_page_row", row)?;
+        let position = columns.count("_page_row", row)?;
         self.recovery.orphans.entry(page_number).or_default().insert(position, orphan);
         Ok(())
     }
@@ -260,9 +260,8 @@ impl Run {
         let links = committed.chain(orphans).map(PageEvent::link).collect();
         ranges::remaining(start, links).map_err(|loose| {
             let message = format!(
-                "{}: page {} of run {} follows '{}', which no committed page ends with: events were changed by other hands; \
-                 run verify, then --restart-run",
-                self.setting.entity.name, loose.page_number, self.plan.run_id, loose.starting_after
+                "{}: page {} of run {} {}: events were changed by other hands; run verify, then --restart-run",
+                self.setting.entity.name, loose.page_number, self.plan.run_id, loose.why
             );
             Error::new(Class::Table, message)
         })

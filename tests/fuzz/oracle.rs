@@ -1,0 +1,99 @@
+//! The same as `page::decode`, as simple as can be: serde_json's parser, and a minifier that looks at one byte at a
+//! time. Only whether there is a page is told, not why there is none.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use stripe_raw_rs::entities::{Entity, Time};
+use stripe_raw_rs::page::{Page, Row};
+
+/// An object's members in order, duplicates and all. Keys are kept as they are written: serde_json has no text for one
+/// with a lone surrogate, and a page may hold one.
+struct Members<'body>(Vec<(&'body RawValue, &'body RawValue)>);
+
+impl<'body> Members<'body> {
+    /// The values under a key.
+    fn all(&self, key: &str) -> impl Iterator<Item = &'body RawValue> {
+        let is_named = move |name: &RawValue| text_of(name).as_deref() == Some(key);
+        self.0.iter().filter(move |(name, _)| is_named(name)).map(|(_, value)| *value)
+    }
+
+    fn last(&self, key: &str) -> Option<&'body RawValue> {
+        self.all(key).last()
+    }
+}
+
+impl<'body> Deserialize<'body> for Members<'body> {
+    fn deserialize<D: Deserializer<'body>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'body> Visitor<'body> for InOrder {
+            type Value = Members<'body>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'body>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+fn text_of(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// The page in a body, if there is one.
+pub(super) fn decode(body: &[u8], entity: &Entity) -> Option<Page> {
+    let list: Members<'_> = serde_json::from_slice(body).ok()?;
+    let mut page = None;
+    // Whatever `data` holds is checked, also where another one follows that counts.
+    for data in list.all("data") {
+        page = if data.get().starts_with('[') { Some(elements(data, entity)?) } else { None };
+    }
+    let (json, rows) = page?;
+    let has_more = serde_json::from_str(list.last("has_more")?.get()).ok()?;
+    (text_of(list.last("object")?)? == "list").then_some(Page { json, rows, has_more })
+}
+
+fn elements(data: &RawValue, entity: &Entity) -> Option<(Vec<u8>, Vec<Row>)> {
+    let data: Vec<&RawValue> = serde_json::from_str(data.get()).ok()?;
+    let (mut json, mut rows) = (Vec::new(), Vec::new());
+    for element in data {
+        let object: Members<'_> = serde_json::from_str(element.get()).ok()?;
+        let id = text_of(object.last("id")?).filter(|id| !id.is_empty())?;
+        let created = match (object.last(entity.time.field()).map(RawValue::get), entity.time) {
+            (None | Some("null"), Time::Optional(_)) => None,
+            // Not by serde_json, to which -0 is no whole number.
+            (time, _) => Some(time?.parse().ok()?),
+        };
+        if text_of(object.last("object")?)? != entity.object {
+            return None;
+        }
+        let text = minified(element.get().as_bytes());
+        json.extend(&text);
+        rows.push(Row { end: json.len(), id, created, sha256: Sha256::digest(text).into() });
+    }
+    Some((json, rows))
+}
+
+/// A valid text without the whitespace between its tokens.
+pub(super) fn minified(text: &[u8]) -> Vec<u8> {
+    let (mut in_string, mut is_escaped) = (false, false);
+    let is_kept = |byte: &u8| {
+        if in_string {
+            in_string = is_escaped || *byte != b'"';
+            is_escaped = !is_escaped && *byte == b'\\';
+            return true;
+        }
+        in_string = *byte == b'"';
+        !byte.is_ascii_whitespace()
+    };
+    text.iter().copied().filter(is_kept).collect()
+}
