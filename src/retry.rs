@@ -91,6 +91,12 @@ fn body_of(response: &Response) -> ErrorBody {
     serde_json::from_slice::<Envelope>(&response.body).unwrap_or_default().error
 }
 
+/// What an error body says, if the answer has one, whatever its status.
+#[must_use]
+pub fn complaint(response: &Response) -> Option<String> {
+    body_of(response).message.as_deref().map(foreign)
+}
+
 /// Whether Stripe says that the object a page was asked to start after is gone.
 #[must_use]
 pub fn is_vanished_cursor(response: &Response) -> bool {

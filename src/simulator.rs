@@ -159,9 +159,10 @@ impl StripeSimulator {
     /// Sets which requests go wrong from now on, in place of what was set before; an empty text is none.
     ///
     /// Rules are parted by commas, `kind@when`; the first that fits a request counts. `kind` is `status=N` (300 to
-    /// 599; with `/reason=…`, `/retry-after=…` or `/should-retry=…` that header is set, `none` removes it), `reset`,
-    /// `cut`, `truncate`, `hang`, `slow` or `slow=N` (milliseconds), `html`, `empty`, `wrong_object`, `repeat` or
-    /// `vanish`. `when` is `p0.01` (that share of requests), `n7` (the seventh from now), `n3-5` or `n3+`; after
+    /// 599; with `/reason=…`, `/retry-after=…` or `/should-retry=…` that header is set, `none` removes it),
+    /// `reset_head`, `reset`, `cut`, `truncate`, `hang`, `slow` or `slow=N` (milliseconds), `html`, `error_body`,
+    /// `wrong_type=M` (`created`, `has_more` or `data`), `empty`, `more`, `no_more`, `short`, `wrong_object`, `repeat`,
+    /// `stuck` or `vanish`. `when` is `p0.01` (that share of requests), `n7` (the seventh from now), `n3-5` or `n3+`; after
     /// `charges:` only that entity's requests are counted.
     pub fn set_faults(&self, specification: &str) -> Result<()> {
         let faults = Arc::new(Faults::read(specification, self.endpoints.seed)?);

@@ -54,6 +54,19 @@ fn stir(world: &mut World) {
     }
 }
 
+/// The clocks jump by up to a month, to and fro; the monotonic one never does.
+fn jump(world: &mut World) {
+    const MONTH: i64 = 30 * 86_400;
+    let mut far = || i64::try_from(world.chance.below(2 * MONTH.unsigned_abs())).unwrap() - MONTH;
+    let (wrong_by, date_wrong_by) = (far(), far());
+    if world.chance.one_in(3) {
+        world.wrong_by = wrong_by;
+    }
+    if world.chance.one_in(3) {
+        world.date_wrong_by = (!world.chance.one_in(3)).then_some(date_wrong_by);
+    }
+}
+
 /// Three processes, each taking over from the others, in an interleaving that follows from the world's seed.
 fn contend(world: &mut World, options: &Options, widths: [usize; 3]) -> Vec<Process> {
     let mut rivals: Vec<Process> =
@@ -134,6 +147,24 @@ fn a_process_that_is_presumed_alive_is_not_disturbed() {
     check(&world);
 }
 
+/// A clock that went back makes a sign of life look as if it were to come. Nobody can tell whether its process lives, so
+/// it is presumed alive until that hour, which the message tells; whoever knows better takes the run over.
+#[test]
+fn a_sign_of_life_from_the_future_holds_a_run_until_it_is_taken_over() {
+    let mut world = World::new("charges", 3, Engine::Refuses);
+    populate(&mut world, 23);
+    let options = options(5, Duration::ZERO);
+    world.wrong_by = 30 * 86_400;
+    let mut first = Process::new("first", &options);
+    (0..8).for_each(|_| first.step(&mut world));
+    world.wrong_by = 0;
+    let error = Process::new("second", &options).patient().finish(&mut world).0.unwrap_err();
+    assert_eq!(error.class, Class::Held);
+    assert!(error.message.contains("last sign of life 2023-12-14") && error.message.contains("--take-over"), "{error}");
+    assert_eq!(Process::new("third", &options).finish(&mut world).0, Ok(()));
+    check(&world);
+}
+
 #[test]
 fn a_run_that_is_taken_over_without_a_word_learns_it_within_a_minute() {
     let mut world = World::new("charges", 3, Engine::Skips);
@@ -210,6 +241,45 @@ proptest! {
             }
         }
         world.faults = 0;
+        let (outcome, _) = Process::new("last", &options).asking(width).finish(&mut world);
+        prop_assert_eq!(outcome, Ok(()));
+        check(&world);
+    }
+
+    /// The wall clock, and Stripe's, jump by days between any two steps: of processes that crash, of one that is whole,
+    /// and between the runs.
+    #[test]
+    fn any_history_of_jumping_clocks_ends_whole(
+        seed in any::<u64>(),
+        page_size in 1u32..7,
+        grouped in any::<bool>(),
+        objects in 0u64..60,
+        crashes in 0usize..4,
+        width in 1usize..6,
+        entity in prop::sample::select(vec!["charges", "accounts"]),
+    ) {
+        let mut world = World::new(entity, seed, Engine::Refuses);
+        let options = options(page_size, if grouped { Duration::from_millis(400) } else { Duration::ZERO });
+        populate(&mut world, objects);
+        for number in 0..=crashes {
+            let mut process = Process::new(&format!("process {number}"), &options).asking(width);
+            let most = if number == crashes { 100_000 } else { world.chance.below(40) };
+            for _ in 0..most {
+                if process.outcome().is_some() {
+                    break;
+                }
+                process.step(&mut world);
+                jump(&mut world);
+                if number < crashes {
+                    stir(&mut world);
+                }
+            }
+            if number == crashes {
+                prop_assert_eq!(process.outcome(), Some(&Ok(())));
+            }
+        }
+        // What has arrived since is for the next one, whatever its clock says.
+        world.create(0);
         let (outcome, _) = Process::new("last", &options).asking(width).finish(&mut world);
         prop_assert_eq!(outcome, Ok(()));
         check(&world);

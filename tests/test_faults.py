@@ -1,16 +1,26 @@
-"""What goes wrong on the wire ends in complete data or in one clear line, never in silence."""
+"""What goes wrong on the wire ends in complete data or in one clear line, never in silence: the matrix of faults.
+
+Each row of `MATRIX` is a fault. It is tried at the first page of a list, at one in the middle and at the last, once
+(the next request is served) and for good (every request from there on), wherever that is two things. Faults of many
+requests at once are for tests/test_limits.py and tests/histories.rs; the latter also have the jumps of the clock, which
+enters the machine as an argument and so can jump there without anybody's clock being touched.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from deltalake import DeltaTable
 
 from stripe_raw_rs import (
     AnswerError,
     AuthenticationError,
     ConnectionFailedError,
     PermissionMissingError,
+    RateLimitError,
     RequestError,
     ServerError,
     ingest,
@@ -19,85 +29,362 @@ from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole, events, landed
 from tests.places import tables_of
+from tests.truth import assert_true, served
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stripe_raw_rs import Report, StripeRawError
+
+    How = Callable[["Account", Path, int, bool], Report]
 
 QUICK: dict[str, Any] = {
     "entities": "charges",
     "backoff_base_seconds": 0.01,
     "backoff_max_seconds": 0.02,
     "request_timeout_seconds": 0.5,
-    # The fourth request is for the fourth page. Faults in parallel: tests/test_limits.py, tests/histories.rs.
+    # The fourth request is for the fourth page.
     "max_concurrent_requests": 1,
 }
 
 
 def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
-    return ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **{**QUICK, **options})
+    return ingest(lake=lake, **{"api_key": KEY, "api_base_url": stripe.url, **QUICK, **options})
 
 
-@pytest.mark.parametrize("when", ["n1", "n4", "n7"])
-@pytest.mark.parametrize(
-    "fault",
-    [
-        "status=409",
-        "status=424",
-        "status=429/reason=endpoint-rate",
-        "status=429/reason=none",
-        "status=500",
-        "status=502",
-        "status=503/retry-after=0",
-        "status=504",
-        "status=400/should-retry=true",
-        "reset",
-        "cut",
-        "truncate",
-        "hang",
-    ],
-)
-def test_what_passes_by_itself_is_tried_again(lake: Path, stripe: StripeSimulator, fault: str, when: str) -> None:
-    stripe.set_faults(f"{fault}@charges:{when}")
-    report = land(lake, stripe)
-    report.raise_for_status()
-    assert_whole(lake, stripe, "charges")
+# --- the matrix
+
+PAGES = {"first": 1, "middle": 4, "last": 7}
+PAGE = 10
+OBJECTS = 65
+RETRIES = 3
+ROLLED = "rk_test_ROLLEDrolled0123456789"
+
+
+class Account:
+    """An account of seven pages that goes away and comes back as it was, at the same address."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+        self._port = 0
+        self.open()
+        self.before = served(self.stripe, "charges")
+
+    def open(self) -> None:
+        self.stripe = StripeSimulator(
+            port=self._port,
+            seed=7,
+            counts={"charges": OBJECTS},
+            history_days=self._row.days,
+            end=1_790_000_000,
+            latency_ms=self._row.latency_ms,
+        )
+        self._port = self.stripe.port
+
+    def land(self, lake: Path, **options: Any) -> Report:
+        return land(lake, self.stripe, **{"page_size": PAGE, "max_retries": RETRIES, **options})
+
+    def at(self, page: int, act: Callable[[], None]) -> threading.Thread:
+        """Act while the request for that page waits for its answer."""
+
+        def wait() -> None:
+            while self.stripe.entity_requests("charges") < page:
+                time.sleep(0.001)
+            act()
+
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+        return thread
+
+
+def faulty(fault: str) -> How:
+    """The simulator's own faults."""
+
+    def run(account: Account, lake: Path, page: int, lasting: bool) -> Report:  # noqa: FBT001 - of one shape
+        account.stripe.set_faults(f"{fault}@charges:n{page}{'+' if lasting else ''}")
+        return account.land(lake)
+
+    return run
+
+
+def away(account: Account, lake: Path, page: int, lasting: bool) -> Report:  # noqa: FBT001 - of one shape
+    """Nobody listens any more; where it does not last, until one attempt to connect has been refused."""
+
+    def act() -> None:
+        account.stripe.stop()
+        if not lasting:
+            time.sleep(0.15)
+            account.open()
+
+    url = account.stripe.url
+    thread = account.at(page, act)
+    slow = {"backoff_base_seconds": 0.1, "backoff_max_seconds": 0.1, "backoff_jitter": 0.0}
+    report = account.land(lake, **({} if lasting else {**slow, "max_retries": 20}), api_base_url=url)
+    thread.join()
+    if lasting:
+        account.open()
+    return report
+
+
+def elsewhere(url: str) -> How:
+    """The run stands at that page, and the attempt that goes on from there has an address that leads nowhere.
+
+    A connection that is open asks neither for a name nor for a certificate again, so within an attempt these come with
+    its first request, or after a connection was lost as in `away`. A lake belongs to one address, and no test can make
+    a name go bad, so the lake is told that it belongs to the bad one.
+    """
+
+    def run(account: Account, lake: Path, page: int, lasting: bool) -> Report:  # noqa: FBT001 - of one shape
+        assert lasting
+        bad = url.format(port=account.stripe.port)
+        if page > 1:
+            assert account.land(lake, max_requests=page - 1).exit_code == 1
+            move(lake, bad)
+        report = account.land(lake, api_base_url=bad)
+        move(lake, account.stripe.url)
+        return report
+
+    return run
+
+
+def move(lake: Path, url: str) -> None:
+    properties = {"stripe_raw.origin": url}
+    DeltaTable(lake / "stripe_ingestion_checkpoints").alter.set_table_properties(properties, raise_if_not_exists=False)
+
+
+def stirred(
+    change: Callable[[StripeSimulator, list[str], int], None],
+) -> How:
+    """The list changes while the page is asked for; where it lasts, at every page from there on."""
+
+    def run(account: Account, lake: Path, page: int, lasting: bool) -> Report:  # noqa: FBT001 - of one shape
+        stripe, ids = account.stripe, list(account.before)
+
+        def act() -> None:
+            for number in range(page, max(PAGES.values()) + 1 if lasting else page + 1):
+                account.at(number, lambda: None).join(5)
+                change(stripe, ids, number)
+
+        thread = account.at(page, act)
+        report = account.land(lake)
+        thread.join()
+        return report
+
+    return run
+
+
+def arrive(stripe: StripeSimulator, ids: list[str], page: int) -> None:
+    """Objects that are new, and one that becomes visible late, in the second where the page begins."""
+    stripe.add("charges", 3)
+    stripe.add("charges", 1, stripe.created("charges", ids[(page - 1) * PAGE]))
+
+
+def depart(stripe: StripeSimulator, ids: list[str], page: int) -> None:
+    """The object before the page, one in it and its last, which is the next cursor."""
+    start = (page - 1) * PAGE
+    for at in {max(start - 1, 0), start + 3, min(start + PAGE, OBJECTS) - 1}:
+        if ids[at] in stripe.ids("charges"):
+            stripe.delete("charges", ids[at])
+
+
+class Whole:
+    """The run is complete, and so is what landed."""
+
+
+class Unseen:
+    """The run is complete and something is missing, which neither it nor `verify` can know.
+
+    Such an answer is what the end of a list looks like. README says so under what is not promised. The next run reads
+    only what is new, so only one from scratch brings the objects.
+    """
+
+
+class Fails(NamedTuple):
+    """The run has failed with this error, which says these words; the next one makes it whole."""
+
+    error: type[StripeRawError]
+    words: str
+
+
+Outcome = type[Whole] | type[Unseen] | Fails | None
+"""None: not tried, for it would be the same thing again."""
+Each = Outcome | tuple[Outcome, Outcome, Outcome]
+"""Of the first page, one in the middle, and the last."""
+
+
+class Row(NamedTuple):
+    name: str
+    how: How
+    once: Each
+    lasting: Each
+    # In no days all objects have the same second: no order of time tells one page from another.
+    days: int = 730
+    # Time to do something while a request waits for its answer.
+    latency_ms: int = 0
+
+
+def simulated(
+    fault: str,
+    once: Each,
+    lasting: Each = None,
+) -> Row:
+    return Row(fault, faulty(fault), once, lasting)
+
+
+def at_once(fault: str, outcome: Each) -> Row:
+    """A row of what is not tried again: once and for good is the same."""
+    return Row(fault, faulty(fault), outcome, None)
+
+
+GONE = f"after {RETRIES} retries"
+NO_CONNECTION = f"no connection to the API {GONE}"
+CUT_OFF = Fails(ConnectionFailedError, f"the answer was cut off {GONE}")
+TOO_LATE = Fails(ConnectionFailedError, f"no complete answer in time {GONE}")
+TOO_SHORT = Fails(AnswerError, rf"the body ends too early.*{RETRIES} retries")
+NOT_ADVANCING = Fails(AnswerError, "earlier page again|not newest first")
+EARLIER = Fails(AnswerError, "earlier page again")
+EMPTY_FIRST = Fails(AnswerError, "empty first page")
+STANDING = Fails(AnswerError, "vanished twice without any progress")
+ENDLESS = Fails(AnswerError, "twice a page without objects")
+
+
+def refusal(status: int, error: type[StripeRawError], reason: str = "") -> Fails:
+    return Fails(error, f"Stripe answered {status}{reason} {GONE}")
+
+
+MATRIX = [
+    # No answer at all.
+    Row("connection refused", away, Whole, Fails(ConnectionFailedError, rf"{NO_CONNECTION} .*refused"), latency_ms=30),
+    Row(
+        "no such name",
+        elsewhere("https://name.invalid"),
+        None,
+        Fails(ConnectionFailedError, rf"{NO_CONNECTION} .*resolving DNS"),
+    ),
+    Row("no TLS", elsewhere("https://127.0.0.1:{port}"), None, Fails(ConnectionFailedError, NO_CONNECTION)),
+    simulated("reset_head", Whole, CUT_OFF),
+    simulated("reset", Whole, CUT_OFF),
+    simulated("cut", Whole, CUT_OFF),
+    simulated("hang", Whole, TOO_LATE),
+    simulated("slow=2000", Whole, TOO_LATE),
+    simulated("slow=100", Whole, Whole),
+    # No page.
+    simulated("truncate", Whole, TOO_SHORT),
+    at_once("wrong_type=created", Fails(AnswerError, "created")),
+    at_once("wrong_type=has_more", Fails(AnswerError, "no boolean 'has_more'")),
+    at_once("wrong_type=data", Fails(AnswerError, "no array 'data'")),
+    at_once("wrong_object", Fails(AnswerError, "charge")),
+    at_once("error_body", Fails(AnswerError, "the answer is no list.*: Sorry!.*check the base URL")),
+    at_once("html", Fails(AnswerError, "not JSON.*check the base URL")),
+    # Refusals. The run after them has another key.
+    at_once("status=302", Fails(ConnectionFailedError, "never followed")),
+    at_once("status=400", Fails(RequestError, "Stripe answered 400")),
+    at_once("status=401", Fails(AuthenticationError, "check that the key")),
+    at_once("status=403", Fails(PermissionMissingError, "read permission")),
+    at_once("status=404", Fails(RequestError, "check the base URL")),
+    at_once("status=500/should-retry=false", Fails(ServerError, "Stripe answered 500:")),
+    simulated("status=400/should-retry=true", Whole, refusal(400, RequestError)),
+    simulated("status=409", Whole, refusal(409, ServerError)),
+    simulated("status=424", Whole, refusal(424, ServerError)),
+    simulated("status=429/reason=endpoint-rate", Whole, refusal(429, RateLimitError, r" \(endpoint-rate\)")),
+    simulated("status=429/reason=none", Whole, refusal(429, RateLimitError)),
+    simulated("status=500", Whole, refusal(500, ServerError)),
+    simulated("status=502", Whole, refusal(502, ServerError)),
+    simulated("status=503/retry-after=0", Whole, refusal(503, ServerError)),
+    simulated("status=504", Whole, refusal(504, ServerError)),
+    # Pages that lie. One that is full is not believed to be the last, one that is not full is.
+    simulated("no_more", Whole, Whole),
+    at_once("short", Unseen),
+    simulated("more", Whole, ENDLESS),
+    simulated("empty", (EMPTY_FIRST, Whole, Whole), EMPTY_FIRST),
+    # A first page has no cursor that could be ignored; after it, it is the second request that is answered like this.
+    simulated("repeat", (Whole, NOT_ADVANCING, NOT_ADVANCING), NOT_ADVANCING),
+    simulated("stuck", (Whole, NOT_ADVANCING, NOT_ADVANCING), NOT_ADVANCING),
+    Row("repeat in one second", faulty("repeat"), (Whole, EARLIER, EARLIER), EARLIER, days=0),
+    Row("stuck in one second", faulty("stuck"), (Whole, EARLIER, EARLIER), EARLIER, days=0),
+    # Lists that change.
+    simulated("vanish", Whole, Whole),
+    # Where no second can be left, a cursor that vanishes each time leads nowhere.
+    Row("vanish in one second", faulty("vanish"), Whole, (Whole, STANDING, STANDING), days=0),
+    Row("objects arrive", stirred(arrive), Whole, Whole, latency_ms=30),
+    Row("objects depart", stirred(depart), Whole, Whole, latency_ms=30),
+]
+
+
+def _cells() -> list[Any]:
+    cells = []
+    for row in MATRIX:
+        for lasting, outcomes in enumerate((row.once, row.lasting)):
+            each = outcomes if type(outcomes) is tuple else (outcomes,) * 3
+            for (where, page), outcome in zip(PAGES.items(), each, strict=True):
+                if outcome is not None:
+                    name = f"{row.name}-{where}-{'for good' if lasting else 'once'}"
+                    cells.append(pytest.param(row, page, bool(lasting), outcome, id=name))
+    return cells
+
+
+CELLS = _cells()
+
+
+def test_each_fault_is_tried_at_the_first_a_middle_and_the_last_page() -> None:
+    print(f"{len(MATRIX)} faults, {len(CELLS)} cells")  # noqa: T201 - how many were tried
+    assert len({row.name for row in MATRIX}) == len(MATRIX)
+    for row in MATRIX:
+        assert {cell.values[1] for cell in CELLS if cell.values[0] is row} == set(PAGES.values()), row.name
+
+
+@pytest.mark.timeout(60)  # Nothing may hang: the longest cell waits four times for half a second.
+@pytest.mark.parametrize(("row", "page", "lasting", "outcome"), CELLS)
+def test_a_fault_ends_in_complete_data_or_in_one_clear_line(
+    lake: Path,
+    row: Row,
+    page: int,
+    lasting: bool,  # noqa: FBT001 - a column of the table
+    outcome: Outcome,
+) -> None:
+    account = Account(row)
+    report = row.how(account, lake, page, lasting)
+    stripe = account.stripe
+    stripe.reset_faults()
+    if isinstance(outcome, Fails):
+        assert_one_clear_line(lake, report, outcome)
+    else:
+        report.raise_for_status()
+    if outcome is Unseen:
+        assert_unseen(lake, account)
+    else:
+        if outcome is Whole and stripe.ids("charges") == list(account.before):
+            assert_true(lake, stripe, "charges")
+        # Nothing that was read is lost, and the next run goes on from there; what came behind a run's back it finds.
+        account.land(lake, api_key=ROLLED).raise_for_status()
+        assert_true(lake, stripe, "charges", account.before)
+    stripe.stop()
+
+
+def assert_unseen(lake: Path, account: Account) -> None:
+    for _ in range(2):
+        assert 0 < len(set(landed(lake, "charges", "_stripe_id").column(0).to_pylist())) < OBJECTS
+        verify(tables_of(lake), say=lambda _line: None)
+        account.land(lake).raise_for_status()
+    account.land(lake, give_up="scratch").raise_for_status()
+    assert_whole(lake, account.stripe, "charges")
     verify(tables_of(lake), say=lambda _line: None)
 
 
-@pytest.mark.parametrize("when", ["n1", "n4", "n7"])
-@pytest.mark.parametrize(
-    ("fault", "error", "words"),
-    [
-        ("status=400", RequestError, "Stripe answered 400"),
-        ("status=401", AuthenticationError, "check that the key"),
-        ("status=403", PermissionMissingError, "read permission"),
-        ("status=404", RequestError, "check the base URL"),
-        ("status=302", ConnectionFailedError, "never followed"),
-        ("status=500/should-retry=false", ServerError, "Stripe answered 500"),
-        ("html", AnswerError, "JSON"),
-        ("wrong_object", AnswerError, "charge"),
-    ],
-)
-def test_what_does_not_pass_is_one_clear_line(  # noqa: PLR0913, PLR0917 - the table's columns
-    lake: Path, stripe: StripeSimulator, fault: str, when: str, error: type[StripeRawError], words: str
-) -> None:
-    stripe.set_faults(f"{fault}@charges:{when}")
-    report = land(lake, stripe)
+def assert_one_clear_line(lake: Path, report: Report, outcome: Fails) -> None:
     assert report.exit_code == 1
-    with pytest.raises(error, match=words) as raised:
+    with pytest.raises(outcome.error, match=outcome.words) as raised:
         report.raise_for_status()
     line = str(raised.value)
-    assert "\n" not in line
-    assert "charges" in line
-    (failed,) = events(lake, "event_type = 'RUN_FAILED'")
-    assert (failed["error_class"], failed["error_message"]) == (error.error_class, line)
-    # Nothing that was read is lost, and the next run goes on from there.
-    stripe.reset_faults()
-    land(lake, stripe).raise_for_status()
-    assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    assert line.isprintable()
+    assert line.startswith("charges: ")
+    failed = events(lake, "event_type = 'RUN_FAILED'")[-1]
+    assert (failed["error_class"], failed["error_message"]) == (outcome.error.error_class, line)
+    print(line)  # noqa: T201 - whether it is clear, a reader sees
+
+
+# --- what is more than a cell
 
 
 def test_retries_come_to_an_end(lake: Path, stripe: StripeSimulator) -> None:
@@ -105,33 +392,6 @@ def test_retries_come_to_an_end(lake: Path, stripe: StripeSimulator) -> None:
     with pytest.raises(ServerError, match="after 4 retries"):
         land(lake, stripe, max_retries=4).raise_for_status()
     assert stripe.entity_requests("charges") == 2 + 1 + 4
-
-
-def test_nobody_listening_is_one_clear_line(lake: Path) -> None:
-    stripe = StripeSimulator(objects=1)
-    stripe.stop()
-    with pytest.raises(ConnectionFailedError, match=r"no connection .*refused"):
-        land(lake, stripe, max_retries=2).raise_for_status()
-
-
-@pytest.mark.parametrize("when", ["n2", "n4", "n7"])
-def test_an_empty_page_that_promises_more_is_not_the_end(lake: Path, stripe: StripeSimulator, when: str) -> None:
-    stripe.set_faults(f"empty@charges:{when}")
-    land(lake, stripe).raise_for_status()
-    assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
-
-
-def test_an_empty_first_page_that_promises_more_is_an_error(lake: Path, stripe: StripeSimulator) -> None:
-    stripe.set_faults("empty@charges:n1")
-    with pytest.raises(AnswerError, match="empty first page"):
-        land(lake, stripe).raise_for_status()
-
-
-def test_a_page_that_comes_again_is_an_error(lake: Path, stripe: StripeSimulator) -> None:
-    stripe.set_faults("repeat@charges:n3")
-    with pytest.raises(AnswerError, match=r"newest first|earlier page again"):
-        land(lake, stripe).raise_for_status()
 
 
 def test_a_cursor_that_vanishes_each_time_still_ends_whole(lake: Path) -> None:

@@ -529,10 +529,13 @@ class StripeSimulator:
         a request counts.
 
         kind: `status=N` (300 to 599; `/reason=…`, `/retry-after=…`, `/should-retry=…` after it set that header, `none`
-        removes it), `reset` (the connection, in mid-body), `cut` (it ends before the promised length), `truncate`
-        (complete HTTP, broken JSON), `hang` (no answer), `slow` or `slow=N` (drips for N ms, 2000), `html` (200 with a
-        page for people), `empty` (no objects, but has_more), `wrong_object` (one of another list among the others),
-        `repeat` (the page before once more), `vanish` (the cursor's object is deleted just before).
+        removes it), `reset_head` (the connection, before the first byte), `reset` (in mid-body), `cut` (it ends before
+        the promised length), `truncate` (complete HTTP, broken JSON), `hang` (no answer), `slow` or `slow=N` (drips for
+        N ms, 2000), `html` (200 with a page for people), `error_body` (200 with Stripe's error body), `wrong_type=M`
+        (the member `created` of an object, `has_more` or `data` is of another type), `empty` (no objects, but
+        has_more), `more` and `no_more` (has_more is true, or false, whatever is so), `short` (half of the objects, and
+        not has_more), `wrong_object` (one of another list among the others), `repeat` (the page before once more),
+        `stuck` (the first page, whatever the cursor), `vanish` (the cursor's object is deleted just before).
 
         when: `p0.01` (that share), `n7` (the seventh request from now), `n3-5`, `n3+`; with `charges:` before it only
         that entity's requests are looked at and counted.

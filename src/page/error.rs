@@ -97,6 +97,15 @@ impl PageError {
         matches!(self.fault, Fault::Truncated)
     }
 
+    /// Whether the body is no list of Stripe's at all, rather than one with something wrong in it.
+    #[must_use]
+    pub const fn is_no_list(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::NotJson | Fault::NotAnObject | Fault::NotAList(_) | Fault::NoData | Fault::NoHasMore
+        )
+    }
+
     pub(super) const fn new(fault: Fault, at: usize) -> Self {
         Self { fault, at, element: None }
     }

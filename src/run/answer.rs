@@ -92,7 +92,7 @@ impl Run {
     fn take_refusal(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Taken, Error> {
         let error = retry::refusal(self.setting.entity.name, response, self.chains[at].retries);
         if self.chains[at].chain.cursor.is_some() && retry::is_vanished_cursor(response) {
-            self.reopen(at, response.request_id.as_deref())
+            self.reopen(at, response.request_id.as_deref(), "the object to start after vanished twice")
         } else if retry::is_worth_retrying(response) {
             self.retry(at, error, Some(response), now, jitter)
         } else {
@@ -113,6 +113,10 @@ impl Run {
                 let error = asked.error(&format!("{error}, {} retries long; run again", self.chains[at].retries));
                 self.retry(at, error, Some(response), now, jitter)
             }
+            Err(error) if error.is_no_list() => {
+                let said = retry::complaint(response).map(|said| format!(": {said}")).unwrap_or_default();
+                Err(asked.error(&format!("{error}{said}; check the base URL, and what stands between it and here")))
+            }
             Err(error) => Err(asked.error(&error.to_string())),
         }
     }
@@ -126,7 +130,8 @@ impl Run {
             if reading.chain.cursor.is_none() {
                 return Err(asked.error("Stripe answered an empty first page that says there is more; run again later"));
             }
-            return self.reopen(at, response.request_id.as_deref());
+            let again = "Stripe answered twice a page without objects that says there is more";
+            return self.reopen(at, response.request_id.as_deref(), again);
         }
         if windowed {
             check_order(&page, reading, &asked)?;
@@ -177,15 +182,13 @@ impl Run {
         Ok(Taken::Page)
     }
 
-    /// The cursor's object is gone. No guessing with earlier ids: a new chain begins at the end of the cursor's second,
-    /// and what the run holds of that second is dropped.
-    fn reopen(&mut self, at: usize, request_id: Option<&str>) -> Result<Taken, Error> {
+    /// The cursor leads nowhere: its object is gone. No guessing with earlier ids: a new chain begins at the end of the
+    /// cursor's second, and what the run holds of that second is dropped. `again` is the error where that has been tried.
+    fn reopen(&mut self, at: usize, request_id: Option<&str>, again: &str) -> Result<Taken, Error> {
         let asked = Asked { entity: self.setting.entity.name, request_id };
         let reading = &mut self.chains[at];
         if reading.stalled {
-            return Err(
-                asked.error("the object to start after vanished twice without any progress between; run again later")
-            );
+            return Err(asked.error(&format!("{again} without any progress between; run again later")));
         }
         let edge = reading.edge;
         let range = Range {

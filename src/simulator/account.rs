@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chance::{below, join, mix, of_name};
-use super::faults::Fault;
+use super::faults::{Fault, Member};
 use super::identifier::{Identifiers, account_id, index_of};
 use super::list::{Asked, From, List, Page, Placed, history};
 use super::query::{Cursor, Query};
@@ -115,27 +115,37 @@ impl Account {
         let asked = Asked { from, window: query.window, limit: query.limit };
         // Only entities with a fixed query leave anything out: for all others no shape is looked at.
         let visible = |placed: Placed| query.complete || !row.shape(self.seed, placed.serial).hidden;
-        let page = row.list().page(asked, visible).ok_or_else(|| row.no_such_object(&query.cursor))?;
+        let mut page = row.list().page(asked, visible).ok_or_else(|| row.no_such_object(&query.cursor))?;
+        distort(&mut page, fault);
         self.write_page(row, &page, fault, out);
         self.arrive(row, now);
         Ok(())
     }
 
     fn write_page(&self, row: &Row, page: &Page, fault: Option<&Fault>, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\n  \"object\": \"list\",\n  \"data\": [\n");
-        let empty = matches!(fault, Some(Fault::Empty));
-        let objects = if empty { &[] } else { page.objects.as_slice() };
+        let wrong = |member| matches!(fault, Some(Fault::WrongType(wrong)) if *wrong == member);
+        let (objects, brackets) =
+            if wrong(Member::Data) { (&[][..], ['{', '}']) } else { (page.objects.as_slice(), ['[', ']']) };
+        out.extend_from_slice(format!("{{\n  \"object\": \"list\",\n  \"data\": {}\n", brackets[0]).as_bytes());
         for (index, placed) in objects.iter().enumerate() {
             if index > 0 {
                 out.extend_from_slice(b",\n");
             }
             out.extend_from_slice(&[b' '; ELEMENT_INDENT]);
-            let stray = matches!(fault, Some(Fault::WrongObject)) && index == objects.len() / 2;
+            let chosen = index == objects.len() / 2;
+            let stray = chosen && matches!(fault, Some(Fault::WrongObject));
             let row = if stray { &self.rows[(index_of(row.entity) + 1) % self.rows.len()] } else { row };
+            let start = out.len();
             row.render(self.seed, *placed, out);
+            if chosen && wrong(Member::Created) {
+                quote_number(out, start, row.entity.time.field());
+            }
         }
-        let has_more = page.has_more || empty;
-        let end = format!("\n  ],\n  \"has_more\": {has_more},\n  \"url\": \"{}\"\n}}\n", row.entity.path);
+        let quote = if wrong(Member::HasMore) { "\"" } else { "" };
+        let end = format!(
+            "\n  {},\n  \"has_more\": {quote}{}{quote},\n  \"url\": \"{}\"\n}}\n",
+            brackets[1], page.has_more, row.entity.path
+        );
         out.extend_from_slice(end.as_bytes());
     }
 
@@ -148,6 +158,30 @@ impl Account {
             let _ = list.add(self.arrivals.count, newest);
         }
     }
+}
+
+/// What a fault makes of a page.
+fn distort(page: &mut Page, fault: Option<&Fault>) {
+    match fault {
+        Some(Fault::Empty) => *page = Page { objects: Vec::new(), has_more: true },
+        Some(Fault::More) => page.has_more = true,
+        Some(Fault::NoMore) => page.has_more = false,
+        Some(Fault::Short) => {
+            page.objects.truncate(page.objects.len().div_ceil(2));
+            page.has_more = false;
+        }
+        _ => {}
+    }
+}
+
+/// Puts an object's own member of that name, a number, in quotes. The object begins at `start`.
+fn quote_number(out: &mut Vec<u8>, start: usize, name: &str) {
+    let key = format!("\n{}\"{name}\": ", " ".repeat(ELEMENT_INDENT + 2));
+    let Some(at) = out[start..].windows(key.len()).position(|window| window == key.as_bytes()) else { return };
+    let begin = start + at + key.len();
+    let digits = out[begin..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    out.insert(begin + digits, b'"');
+    out.insert(begin, b'"');
 }
 
 impl Row {
@@ -183,6 +217,7 @@ impl Row {
             Some(Fault::Vanish) => {
                 self.list_mut().delete(serial);
             }
+            Some(Fault::Stuck) if after => return Ok(From::Top),
             Some(Fault::Repeat) if after => return Ok(self.list().one_page_before(serial, query.limit)),
             _ => {}
         }

@@ -180,6 +180,9 @@ impl Endpoints {
         if let Some(Fault::Status(refusal)) = &counted.fault {
             return Err(refusal.clone());
         }
+        if matches!(counted.fault, Some(Fault::ErrorBody)) {
+            return Err(Refusal::error_body());
+        }
         let key = self.key(request.authorization)?;
         if let Some(version) = request.version.filter(|version| !is_version(version)) {
             return Err(Refusal::request(format!("Invalid Stripe API version: {}", crate::error::foreign(version))));

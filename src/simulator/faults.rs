@@ -6,15 +6,22 @@
 //! | kind | what the client meets |
 //! |---|---|
 //! | `status=N` | that status with Stripe's error body; `/reason=…`, `/retry-after=…`, `/should-retry=…` set a header, `none` removes it |
+//! | `reset_head` | the connection is reset before the first byte |
 //! | `reset` | the connection is reset in the middle of the body |
 //! | `cut` | the connection ends before the promised length |
 //! | `truncate` | a complete answer whose JSON is cut |
 //! | `hang` | no answer, ever |
 //! | `slow` or `slow=N` | the body drips for N milliseconds (2000) |
 //! | `html` | 200 with a page for people |
+//! | `error_body` | 200 with Stripe's error body |
+//! | `wrong_type=M` | JSON whose member `M` is of another type: `created` (of one object), `has_more` or `data` |
 //! | `empty` | no objects, but `has_more` |
+//! | `more` | `has_more`, whether there is or not |
+//! | `no_more` | not `has_more`, whether there is or not |
+//! | `short` | the first half of the objects, and not `has_more` |
 //! | `wrong_object` | an object of another list among the others |
 //! | `repeat` | the page that led to the cursor, once more |
+//! | `stuck` | the first page, whatever the cursor |
 //! | `vanish` | the cursor's object is deleted just before |
 //!
 //! `when` is `p0.01` (that share of requests), `n7` (the seventh since the faults were set), `n3-5` or `n3+`; with
@@ -33,16 +40,31 @@ use crate::error::{Error, Result, foreign};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
     Status(Refusal),
+    ResetHead,
     Reset,
     Cut,
     Truncate,
     Hang,
     Slow(Duration),
     Html,
+    ErrorBody,
+    WrongType(Member),
     Empty,
+    More,
+    NoMore,
+    Short,
     WrongObject,
     Repeat,
+    Stuck,
     Vanish,
+}
+
+/// A member of a list's answer that can be of a wrong type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Member {
+    Created,
+    HasMore,
+    Data,
 }
 
 /// How long a `slow` body drips where nothing else is said.
@@ -140,18 +162,29 @@ fn read_fault(text: &str) -> Result<Fault> {
             value.parse().map_err(|_| Error::usage("slow needs whole milliseconds, as in slow=2000"))?,
         )),
         ("slow", None) => Fault::Slow(SLOW),
+        ("wrong_type", Some("created")) => Fault::WrongType(Member::Created),
+        ("wrong_type", Some("has_more")) => Fault::WrongType(Member::HasMore),
+        ("wrong_type", Some("data")) => Fault::WrongType(Member::Data),
+        ("wrong_type", _) => return Err(Error::usage("wrong_type needs one of created, has_more and data")),
+        ("reset_head", None) => Fault::ResetHead,
         ("reset", None) => Fault::Reset,
         ("cut", None) => Fault::Cut,
         ("truncate", None) => Fault::Truncate,
         ("hang", None) => Fault::Hang,
         ("html", None) => Fault::Html,
+        ("error_body", None) => Fault::ErrorBody,
         ("empty", None) => Fault::Empty,
+        ("more", None) => Fault::More,
+        ("no_more", None) => Fault::NoMore,
+        ("short", None) => Fault::Short,
         ("wrong_object", None) => Fault::WrongObject,
         ("repeat", None) => Fault::Repeat,
+        ("stuck", None) => Fault::Stuck,
         ("vanish", None) => Fault::Vanish,
         _ => {
             return Err(Error::usage(
-                "the kinds are status=N, reset, cut, truncate, hang, slow, html, empty, wrong_object, repeat and vanish",
+                "the kinds are status=N, reset_head, reset, cut, truncate, hang, slow, html, error_body, wrong_type=M, \
+                 empty, more, no_more, short, wrong_object, repeat, stuck and vanish",
             ));
         }
     };
@@ -227,6 +260,8 @@ mod tests {
             "status=500/a=b@n1",
             "slow=x@n1",
             "reset=1@n1",
+            "wrong_type@n1",
+            "wrong_type=id@n1",
             "reset@charge:n1",
         ] {
             let message = Faults::read(rule, 1).unwrap_err().to_string();

@@ -106,6 +106,11 @@ impl Refusal {
         }
     }
 
+    /// 200 all the same: what a proxy makes of an error that it was told to hide.
+    pub(super) fn error_body() -> Self {
+        Self { headers: Vec::new(), ..Self::of_status(500) }.answered_with(200)
+    }
+
     /// An answer that a fault asks for, by its status.
     pub(super) fn of_status(status: u16) -> Self {
         match status {

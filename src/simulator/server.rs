@@ -143,6 +143,10 @@ impl Connection {
             self.endpoints.traffic.record(counted.number, read.request.target, 0);
             return self.hang().await;
         }
+        if matches!(counted.fault, Some(Fault::ResetHead)) {
+            self.endpoints.traffic.record(counted.number, read.request.target, 0);
+            return self.stream.set_zero_linger().map(|()| false);
+        }
         let wait = self.latency(counted.number);
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;

@@ -85,6 +85,10 @@ pub(crate) struct World {
     pub(crate) checkpoints: Table,
     pub(crate) engine: Engine,
     pub(crate) clock: Duration,
+    /// How far the wall clock of whoever is at work goes wrong, in seconds.
+    pub(crate) wrong_by: i64,
+    /// The same of Stripe's clock, as `Date` tells it; none where answers have no `Date`.
+    pub(crate) date_wrong_by: Option<i64>,
     pub(crate) requests: usize,
     /// Whether processes look for what must be seen; without it the protocol is broken.
     pub(crate) looks: bool,
@@ -105,6 +109,8 @@ impl World {
             checkpoints: Table::default(),
             engine,
             clock: Duration::ZERO,
+            wrong_by: 0,
+            date_wrong_by: Some(0),
             requests: 0,
             looks: true,
             faults: 0,
@@ -115,12 +121,17 @@ impl World {
 
     pub(crate) fn now(&self) -> Now {
         let micros = i64::try_from(self.clock.as_micros()).unwrap();
-        Now { monotonic: self.clock, wall_micros: EPOCH * 1_000_000 + micros }
+        Now { monotonic: self.clock, wall_micros: (EPOCH + self.wrong_by) * 1_000_000 + micros }
+    }
+
+    /// What time it is, in seconds since 1970, whatever the clocks say.
+    fn time(&self) -> i64 {
+        EPOCH + i64::try_from(self.clock.as_secs()).unwrap()
     }
 
     /// A new object, created `age` seconds ago.
     pub(crate) fn create(&mut self, age: i64) {
-        let created = self.now().wall_micros / 1_000_000 - age;
+        let created = self.time() - age;
         self.born += 1;
         let object = Object { id: format!("ch_{:06}", self.born), created };
         let at = self.list.partition_point(|other| other.created > created);
@@ -176,7 +187,7 @@ impl World {
             status,
             request_id: Some(format!("req_{}", self.requests)),
             api_version: Some("2026-09-30.endive".to_owned()),
-            date: Some(self.now().wall_micros / 1_000_000),
+            date: self.date_wrong_by.map(|wrong_by| self.time() + wrong_by),
             retry_after: None,
             should_retry: None,
             rate_limited_reason: None,
