@@ -237,10 +237,13 @@ def refusal(done: subprocess.CompletedProcess[str], place: Path, codes: tuple[in
     """The one line in which a run says what went wrong, and where."""
     assert done.returncode in codes, done.stderr
     assert "Traceback" not in done.stderr
-    assert "panicked" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("stripe-raw: error: ")]
     assert line == done.stderr.splitlines()[-1]
     assert str(place) in line
+    assert "\\u{" not in line, "colours"
+    # What delta-rs 1.6 cannot help saying when it gives up a file, in one of its own threads, is all there is beside.
+    panics = [said for said in done.stderr.splitlines() if "panicked at" in said]
+    assert all("object_store" in said and "buffered.rs" in said for said in panics), done.stderr
     return line
 
 
@@ -253,6 +256,8 @@ def suffer(library: Path, lake: Path, stripe: StripeSimulator, act: Act) -> int:
         # Where not even the folder can be made, nothing was written, which is a code of its own.
         line = refusal(done, lake, (1, 2) if not lake.exists() else (1,))
         assert WORDS[act.do.partition("-")[0]].lower() in line.lower()
+        if "cannot commit" in line:
+            assert line.endswith("; nothing of this commit is stored, the next run goes on from here")
     land(lake, stripe, EACH_PAGE)
     assert_true(lake, stripe, "charges")
     return done.returncode
@@ -271,6 +276,14 @@ def stripe() -> Iterator[StripeSimulator]:
         yield simulator
 
 
+@pytest.fixture
+def landed(tmp_path: Path, stripe: StripeSimulator) -> Path:
+    """A lake with one complete run, and more to land than that."""
+    land(tmp_path / "lake", stripe, EACH_PAGE)
+    stripe.add("charges", 8)
+    return tmp_path / "lake"
+
+
 @in_shares
 def test_a_moment_without_space_is_waited_out(
     tmp_path: Path, library: Path, stripe: StripeSimulator, share: int
@@ -281,24 +294,34 @@ def test_a_moment_without_space_is_waited_out(
         assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, "ENOSPC", CHANGES)) == 0 or at < 14
 
 
-@in_shares
 @pytest.mark.parametrize("do", ["ENOSPC-on", "EROFS-on", "EDQUOT-on", "EIO-on"])
 def test_storage_that_fails_from_some_moment_on_is_one_clear_line(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, do: str, share: int
+    tmp_path: Path, library: Path, stripe: StripeSimulator, do: str
 ) -> None:
     count = changes(library, tmp_path / "counted", stripe)
-    for at in points(count, share, 5 if EVERY else 25):
+    for at in range(1, count + 1, 3 if EVERY else 17):
         assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, do, CHANGES)) != 0
 
 
 @pytest.mark.parametrize("do", ["ENOSPC-on", "EROFS-on"])
 def test_a_lake_that_can_no_longer_be_written_is_one_clear_line(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, do: str
+    landed: Path, library: Path, stripe: StripeSimulator, do: str
 ) -> None:
-    lake = tmp_path / "lake"
-    land(lake, stripe, EACH_PAGE)
-    stripe.add("charges", 8)
-    assert suffer(library, lake, stripe, Act(1, do, CHANGES)) == 1
+    assert suffer(library, landed, stripe, Act(1, do, CHANGES)) == 1
+
+
+@pytest.mark.parametrize("kind", ["open", "write", "rename", "link"])
+def test_a_raw_table_that_fails_alone_is_told_of_in_the_events(
+    landed: Path, library: Path, stripe: StripeSimulator, kind: str
+) -> None:
+    done = call(landed, stripe, **watched(library, landed / RAW, Act(2, "ENOSPC-on", kind)))
+    line = refusal(done, landed / RAW)
+    (failed,) = events(landed, "event_type = 'RUN_FAILED'")
+    assert failed["error_class"] == "Table"
+    assert failed["error_message"] in line
+    assert WORDS["ENOSPC"] in failed["error_message"]
+    land(landed, stripe, EACH_PAGE)
+    assert_true(landed, stripe, "charges")
 
 
 @pytest.mark.parametrize("kind", ["open", "write", "rename", "link", "unlink"])
@@ -319,20 +342,12 @@ def test_a_file_that_is_there_although_its_disk_said_no_is_not_written_twice(
     """A link makes the entry of a table's log: the commit is there, and its answer is lost."""
     count = changes(library, tmp_path / "counted", stripe, kind)
     entries = {name: DeltaTable(tmp_path / "counted" / name).version() for name in (RAW, CHECKPOINTS)}
-    for at in range(1, count + 1, 1 if EVERY else 2):
+    for at in range(1, count + 1, 1 if EVERY else 3):
         lake = tmp_path / f"lake{at}"
         done = call(lake, stripe, **watched(library, lake, Act(at, "EIO-after", kind)))
         assert done.returncode == 0, done.stderr
         assert_true(lake, stripe, "charges")
         assert entries == {name: DeltaTable(lake / name).version() for name in (RAW, CHECKPOINTS)}
-
-
-@pytest.fixture
-def landed(tmp_path: Path, stripe: StripeSimulator) -> Path:
-    """A lake with one complete run, and more to land than that."""
-    land(tmp_path / "lake", stripe, EACH_PAGE)
-    stripe.add("charges", 8)
-    return tmp_path / "lake"
 
 
 def add_column(table: Path) -> None:
