@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 EVERY = "EVERY_CRASH_POINT" in os.environ
 SHARES = 4
-# Points that lie this far apart are tried, and the rest where EVERY_CRASH_POINT is set. A page of its own is fourteen
-# effects, so after a few of them each kind of effect has had its turn: three does not divide fourteen.
-STRIDE = 1 if EVERY else 3
 # What tries many points comes in parts, so that they can be spread over processes.
 in_shares = pytest.mark.parametrize("share", range(SHARES))
 pytestmark = pytest.mark.timeout(3_600 if EVERY else 300)
@@ -82,12 +79,31 @@ def effects_of(library: Path, lake: Path, stripe: StripeSimulator, **options: An
     return [(kind, path) for kind, _, path in (line.partition(" ") for line in log_of(lake).read_text().splitlines())]
 
 
-def points(count: int, share: int, stride: int = STRIDE) -> range:
-    return range(1 + stride * share, count + 1, stride * SHARES)
+def points(count: int, usual: int, every: int = 1) -> range:
+    """Effects to try, so far apart usually, and where every crash point is asked for.
+
+    A page of its own is fourteen effects. A distance that has no divisor with that in common brings each kind of effect
+    its turn, a page for each.
+    """
+    return range(1, count + 1, every if EVERY else usual)
 
 
-def tell(tried: range, count: int) -> None:
-    print(f"{len(tried)} of {count} effects were the last")  # noqa: T201 - how many were tried
+def shared(tried: range, share: int, count: int) -> range:
+    """One share of the points."""
+    mine = tried[share::SHARES]
+    print(f"{len(mine)} of {count} effects")  # noqa: T201 - how many were tried
+    return mine
+
+
+def die(library: Path, lake: Path, stripe: StripeSimulator, act: Act, options: dict[str, Any]) -> None:
+    with Child(lake, stripe, environment=watched(library, lake, act), **options) as child:
+        assert child.ended() == -signal.SIGKILL
+
+
+def go_on(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
+    """The next process, to which nothing happens, makes it whole."""
+    land(lake, stripe, options)
+    assert_true(lake, stripe, "charges")
 
 
 @pytest.mark.parametrize("options", [EACH_PAGE, IN_PARTS], ids=["one at a time", "in parts"])
@@ -112,27 +128,20 @@ def test_a_kill_just_before_any_effect_loses_and_doubles_nothing(
 ) -> None:
     with account() as stripe:
         count = len(effects_of(library, tmp_path / "counted", stripe, **options))
-        for at in points(count, share):
+        for at in shared(points(count, 3), share, count):
             lake = tmp_path / f"lake{at}"
-            with Child(lake, stripe, environment=watched(library, lake, Act(at, "kill")), **options) as child:
-                assert child.ended() == -signal.SIGKILL
-            land(lake, stripe, options)
-            assert_true(lake, stripe, "charges")
-    tell(points(count, share), count)
+            die(library, lake, stripe, Act(at, "kill"), options)
+            go_on(lake, stripe, options)
 
 
 @in_shares
 def test_a_kill_just_after_an_effect_loses_and_doubles_nothing(tmp_path: Path, library: Path, share: int) -> None:
     with account() as stripe:
         count = len(effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE))
-        tried = points(count, share, 2 if EVERY else 9)
-        for at in tried:
+        for at in shared(points(count, 9, 2), share, count):
             lake = tmp_path / f"lake{at}"
-            with Child(lake, stripe, environment=watched(library, lake, Act(at, "kill-after")), **EACH_PAGE) as child:
-                assert child.ended() == -signal.SIGKILL
-            land(lake, stripe, EACH_PAGE)
-            assert_true(lake, stripe, "charges")
-    tell(tried, count)
+            die(library, lake, stripe, Act(at, "kill-after"), EACH_PAGE)
+            go_on(lake, stripe, EACH_PAGE)
 
 
 @in_shares
@@ -145,14 +154,11 @@ def test_a_kill_at_an_effect_while_the_list_is_read_in_parts_loses_and_doubles_n
         count = len(effects_of(library, tmp_path / "counted", stripe, **options))
         parts = {event["range_lt"] for event in events(tmp_path / "counted", "event_type = 'PAGE_COMMITTED'")}
         assert len(parts) > 3, "the list is read in parts"
-        tried = points(count, share, 1 if EVERY else 5)
-        for at in tried:
+        for at in shared(points(count, 5), share, count):
             lake = tmp_path / f"lake{at}"
             with Child(lake, stripe, environment=watched(library, lake, Act(at, "kill")), **options) as child:
                 assert child.ended() in {-signal.SIGKILL, 0}
-            land(lake, stripe, options)
-            assert_true(lake, stripe, "charges")
-    tell(tried, count)
+            go_on(lake, stripe, options)
 
 
 @in_shares
@@ -169,15 +175,11 @@ def test_a_kill_while_the_tables_logs_are_condensed_loses_and_doubles_nothing(
         shutil.copytree(tmp_path / "lake", tmp_path / "counted")
         effects = effects_of(library, tmp_path / "counted", stripe, **options)
         assert any(".checkpoint" in path for _, path in effects)
-        tried = points(len(effects), share, 1 if EVERY else 5)
-        for at in tried:
+        for at in shared(points(len(effects), 5), share, len(effects)):
             lake = tmp_path / f"lake{at}"
             shutil.copytree(tmp_path / "lake", lake)
-            with Child(lake, stripe, environment=watched(library, lake, Act(at, "kill")), **options) as child:
-                assert child.ended() == -signal.SIGKILL
-            land(lake, stripe, options)
-            assert_true(lake, stripe, "charges")
-    tell(tried, len(effects))
+            die(library, lake, stripe, Act(at, "kill"), options)
+            go_on(lake, stripe, options)
 
 
 @in_shares
@@ -189,21 +191,14 @@ def test_a_second_kill_at_an_effect_of_the_recovery_loses_and_doubles_nothing(
         effects = effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE)
         landing = [at for at, (kind, path) in enumerate(effects, 1) if kind == "link" and f"/{RAW}/" in path]
         once = tmp_path / "once"
-        with Child(
-            once, stripe, environment=watched(library, once, Act(landing[3], "kill-after")), **EACH_PAGE
-        ) as child:
-            assert child.ended() == -signal.SIGKILL
+        die(library, once, stripe, Act(landing[3], "kill-after"), EACH_PAGE)
         shutil.copytree(once, tmp_path / "again")
         count = len(effects_of(library, tmp_path / "again", stripe, **EACH_PAGE))
-        tried = points(count, share, 1 if EVERY else 9)
-        for at in tried:
+        for at in shared(points(count, 9), share, count):
             lake = tmp_path / f"lake{at}"
             shutil.copytree(once, lake)
-            with Child(lake, stripe, environment=watched(library, lake, Act(at, "kill")), **EACH_PAGE) as child:
-                assert child.ended() == -signal.SIGKILL
-            land(lake, stripe, EACH_PAGE)
-            assert_true(lake, stripe, "charges")
-    tell(tried, count)
+            die(library, lake, stripe, Act(at, "kill"), EACH_PAGE)
+            go_on(lake, stripe, EACH_PAGE)
 
 
 # What the command is asked for here; the commits' waits between tries are what is left away of it.
@@ -258,8 +253,7 @@ def suffer(library: Path, lake: Path, stripe: StripeSimulator, act: Act) -> int:
         assert WORDS[act.do.partition("-")[0]].lower() in line.lower()
         if "cannot commit" in line:
             assert line.endswith("; nothing of this commit is stored, the next run goes on from here")
-    land(lake, stripe, EACH_PAGE)
-    assert_true(lake, stripe, "charges")
+    go_on(lake, stripe, EACH_PAGE)
     return done.returncode
 
 
@@ -289,7 +283,7 @@ def test_a_moment_without_space_is_waited_out(
     tmp_path: Path, library: Path, stripe: StripeSimulator, share: int
 ) -> None:
     count = changes(library, tmp_path / "counted", stripe)
-    for at in points(count, share, 1 if EVERY else 9):
+    for at in shared(points(count, 9), share, count):
         # The tables are made before there is anything to lose, and their making is not repeated.
         assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, "ENOSPC", CHANGES)) == 0 or at < 14
 
@@ -299,7 +293,7 @@ def test_storage_that_fails_from_some_moment_on_is_one_clear_line(
     tmp_path: Path, library: Path, stripe: StripeSimulator, do: str
 ) -> None:
     count = changes(library, tmp_path / "counted", stripe)
-    for at in range(1, count + 1, 3 if EVERY else 17):
+    for at in points(count, 17, 3):
         assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, do, CHANGES)) != 0
 
 
@@ -320,8 +314,7 @@ def test_a_raw_table_that_fails_alone_is_told_of_in_the_events(
     assert failed["error_class"] == "Table"
     assert failed["error_message"] in line
     assert WORDS["ENOSPC"] in failed["error_message"]
-    land(landed, stripe, EACH_PAGE)
-    assert_true(landed, stripe, "charges")
+    go_on(landed, stripe, EACH_PAGE)
 
 
 @pytest.mark.parametrize("kind", ["open", "write", "rename", "link", "unlink"])
@@ -330,7 +323,7 @@ def test_an_error_of_the_disk_is_tried_again_and_leaves_nothing_half_done(
 ) -> None:
     count = changes(library, tmp_path / "counted", stripe, kind)
     assert count > 10
-    for at in range(1, count + 1, 1 if EVERY else 5):
+    for at in points(count, 5):
         code = suffer(library, tmp_path / f"lake{at}", stripe, Act(at, "EIO", kind))
         assert code == 0 or at < 5
 
@@ -342,7 +335,7 @@ def test_a_file_that_is_there_although_its_disk_said_no_is_not_written_twice(
     """A link makes the entry of a table's log: the commit is there, and its answer is lost."""
     count = changes(library, tmp_path / "counted", stripe, kind)
     entries = {name: DeltaTable(tmp_path / "counted" / name).version() for name in (RAW, CHECKPOINTS)}
-    for at in range(1, count + 1, 1 if EVERY else 3):
+    for at in points(count, 3):
         lake = tmp_path / f"lake{at}"
         done = call(lake, stripe, **watched(library, lake, Act(at, "EIO-after", kind)))
         assert done.returncode == 0, done.stderr
@@ -372,8 +365,7 @@ def test_a_table_with_other_columns_is_let_be(landed: Path, stripe: StripeSimula
     assert versions(landed) == before, "nothing was written"
     shutil.rmtree(landed)
     landed.with_name("kept").rename(landed)
-    land(landed, stripe, EACH_PAGE)
-    assert_true(landed, stripe, "charges")
+    go_on(landed, stripe, EACH_PAGE)
 
 
 def test_a_raw_table_that_was_dropped_is_not_made_anew_unasked(landed: Path, stripe: StripeSimulator) -> None:
@@ -394,12 +386,10 @@ def test_a_raw_table_dropped_before_events_told_of_its_rows_is_filled_again(
     landing = [at for at, (kind, path) in enumerate(effects, 1) if kind == "link" and f"/{RAW}/" in path]
     lake = tmp_path / "lake"
     # Its creation, its fence, and the first page.
-    with Child(lake, stripe, environment=watched(library, lake, Act(landing[2], "kill-after")), **EACH_PAGE) as child:
-        assert child.ended() == -signal.SIGKILL
+    die(library, lake, stripe, Act(landing[2], "kill-after"), EACH_PAGE)
     assert len(DeltaTable(lake / RAW).file_uris()) == 1
     shutil.rmtree(lake / RAW)
-    land(lake, stripe, EACH_PAGE)
-    assert_true(lake, stripe, "charges")
+    go_on(lake, stripe, EACH_PAGE)
 
 
 def test_a_checkpoint_table_that_was_dropped_leaves_the_rows_to_nobody(landed: Path, stripe: StripeSimulator) -> None:
@@ -426,8 +416,7 @@ def test_a_raw_table_of_another_lake_is_let_be(landed: Path, stripe: StripeSimul
     assert DeltaTable(landed / RAW).version() == DeltaTable(other / RAW).version()
     shutil.rmtree(landed / RAW)
     kept.rename(landed / RAW)
-    land(landed, stripe, EACH_PAGE)
-    assert_true(landed, stripe, "charges")
+    go_on(landed, stripe, EACH_PAGE)
 
 
 def versions(lake: Path) -> dict[str, int]:
