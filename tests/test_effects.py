@@ -128,7 +128,7 @@ def test_a_kill_just_before_any_effect_loses_and_doubles_nothing(
 ) -> None:
     with account() as stripe:
         count = len(effects_of(library, tmp_path / "counted", stripe, **options))
-        for at in shared(points(count, 3), share, count):
+        for at in shared(points(count, 5), share, count):
             lake = tmp_path / f"lake{at}"
             die(library, lake, stripe, Act(at, "kill"), options)
             go_on(lake, stripe, options)
@@ -154,7 +154,7 @@ def test_a_kill_at_an_effect_while_the_list_is_read_in_parts_loses_and_doubles_n
         count = len(effects_of(library, tmp_path / "counted", stripe, **options))
         parts = {event["range_lt"] for event in events(tmp_path / "counted", "event_type = 'PAGE_COMMITTED'")}
         assert len(parts) > 3, "the list is read in parts"
-        for at in shared(points(count, 5), share, count):
+        for at in shared(points(count, 11), share, count):
             lake = tmp_path / f"lake{at}"
             with Child(lake, stripe, environment=watched(library, lake, Act(at, "kill")), **options) as child:
                 assert child.ended() in {-signal.SIGKILL, 0}
