@@ -44,6 +44,10 @@ fuzz target seconds="60":
 test-python *arguments:
     uv run pytest -n 2 --dist loadgroup -m "not wheel" {{ arguments }}
 
+# A kill at every single effect of a process, and more faults of its storage than `test-python` tries (some 15 minutes)
+test-crash-points *arguments:
+    EVERY_CRASH_POINT=1 uv run pytest -n 2 tests/test_effects.py {{ arguments }}
+
 # The tests on a lane of Spark: spark35, spark40, spark41 or connect40; needs Java 17 and Maven
 [positional-arguments]
 test-spark lane="spark40" *arguments: (_spark-environment replace(lane, "connect", "spark"))

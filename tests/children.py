@@ -14,6 +14,7 @@ from tests.conftest import KEY
 from tests.places import place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -28,7 +29,7 @@ _ROOT = Path(__file__).parents[1]
 class Child:
     """A process that runs the main job with stepped tables; `with` ends it if it is still there."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords tell them apart
         self,
         lake: Path,
         stripe: StripeSimulator,
@@ -36,6 +37,7 @@ class Child:
         by: str = "SIGKILL",
         *,
         delay: float = 0,
+        environment: Mapping[str, str] | None = None,
         **options: object,
     ) -> None:
         settings = {"api_key": KEY, "api_base_url": stripe.url, "backoff_base_seconds": 0.01, **options}
@@ -47,6 +49,7 @@ class Child:
             stderr=subprocess.PIPE,
             text=True,
             cwd=_ROOT,
+            env={**os.environ, **(environment or {})},
         )
         self.pid = self._process.pid
         self.said: list[str] = []

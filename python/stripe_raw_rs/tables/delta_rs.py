@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ _BEYOND = {
     "typeWidening-preview": "type widening",
 }
 _CONSTRAINT = "delta.constraints."
+# Some errors of delta-rs are made for a terminal.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class DeltaRsTables:
@@ -114,7 +117,7 @@ class DeltaRsTable:
         except (DeltaError, OSError) as error:
             # Two processes may create it at the same moment; the loser uses what the winner made.
             if not self.exists():
-                message = f"table '{self.location}' cannot be created: {plain(error)}"
+                message = f"table '{self.location}' cannot be created: {self._said(error)}"
                 raise TableError(message) from error
 
     def properties(self) -> dict[str, str]:
@@ -138,7 +141,7 @@ class DeltaRsTable:
                 if outcome == "absent":
                     _write(table, commit)
             except Exception as error:
-                message = f"table '{self.location}': {plain(error)}"
+                message = f"table '{self.location}': {self._said(error)}"
                 raise CommitUnknownError(message) from error
         if outcome == "superseded":
             raise fenced(self)
@@ -181,7 +184,14 @@ class DeltaRsTable:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> TableError:
-        return TableError(f"table '{self.location}' cannot be read: {plain(error)}")
+        return TableError(f"table '{self.location}' cannot be read: {self._said(error)}")
+
+    def _said(self, error: Exception) -> str:
+        """What delta-rs says, without its colours, and without the table's folder, which our messages begin with.
+
+        A line has an end: a long folder told twice would push out what is to be done.
+        """
+        return plain(_COLOUR.sub("", str(error)).replace(f"{self.location}/", ""))
 
     def _require_appendable(self) -> None:
         table = self._load()

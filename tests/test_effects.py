@@ -1,0 +1,423 @@
+"""Each single write and each request of a process as a place where it ends, or where its storage fails.
+
+tests/test_kill.py ends processes between the calls of the library that writes the tables; here they end within them,
+where a file is half there. tests/effects.c counts what a process does, and acts. How much there is to count is taken
+from a run that nothing happens to, so that what another version of the library does is tried as well.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, Field, write_deltalake
+from deltalake.schema import PrimitiveType
+
+from stripe_raw_rs.simulator import StripeSimulator
+from tests.children import Child
+from tests.conftest import KEY, assert_whole, events
+from tests.test_kill import EACH_PAGE, IN_PARTS, MODES, account, land
+from tests.truth import assert_true
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVERY = "EVERY_CRASH_POINT" in os.environ
+SHARES = 4
+# What tries many points comes in parts, so that they can be spread over processes.
+in_shares = pytest.mark.parametrize("share", range(SHARES))
+pytestmark = pytest.mark.timeout(3_600 if EVERY else 300)
+
+RAW = "stripe_charges_raw"
+CHECKPOINTS = "stripe_ingestion_checkpoints"
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tests/effects.c, compiled."""
+    if sys.platform != "linux":
+        pytest.skip("LD_PRELOAD is a matter of Linux")
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler: cc")
+    built = tmp_path_factory.mktemp("effects") / "effects.so"
+    source = Path(__file__).with_name("effects.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-o", built, source, "-ldl"], check=True)
+    return built
+
+
+class Act(NamedTuple):
+    """What is to happen at which effect of some kinds, or of all; see tests/effects.c."""
+
+    at: int = 0
+    do: str = ""
+    kinds: str = ""
+
+
+def watched(library: Path, lake: Path, act: Act = Act()) -> dict[str, str]:  # noqa: B008 - it never changes
+    """The environment of a process whose effects on a lake are counted."""
+    place = {"FOLDER": str(lake.resolve()), "LOG": str(log_of(lake))}
+    settings = {**place, "AT": str(act.at), "DO": act.do, "KINDS": act.kinds}
+    return {"LD_PRELOAD": str(library), **{f"EFFECTS_{name}": text for name, text in settings.items() if text}}
+
+
+def log_of(lake: Path) -> Path:
+    return lake.with_name(f"{lake.name}.effects")
+
+
+def effects_of(library: Path, lake: Path, stripe: StripeSimulator, **options: Any) -> list[tuple[str, str]]:
+    """Kind and path of each effect of a process that nothing happens to."""
+    with Child(lake, stripe, environment=watched(library, lake), **options) as child:
+        assert child.ended() == 0, child.said
+    return [(kind, path) for kind, _, path in (line.partition(" ") for line in log_of(lake).read_text().splitlines())]
+
+
+def points(count: int, usual: int, every: int = 1) -> range:
+    """Effects to try, so far apart usually, and where every crash point is asked for.
+
+    A page of its own is fourteen effects. A distance that has no divisor with that in common brings each kind of effect
+    its turn, a page for each.
+    """
+    return range(1, count + 1, every if EVERY else usual)
+
+
+def shared(tried: range, share: int, count: int) -> range:
+    """One share of the points."""
+    mine = tried[share::SHARES]
+    print(f"{len(mine)} of {count} effects")  # noqa: T201 - how many were tried
+    return mine
+
+
+def die(library: Path, lake: Path, stripe: StripeSimulator, act: Act, options: dict[str, Any]) -> None:
+    with Child(lake, stripe, environment=watched(library, lake, act), **options) as child:
+        assert child.ended() == -signal.SIGKILL
+
+
+def go_on(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
+    """The next process, to which nothing happens, makes it whole."""
+    land(lake, stripe, options)
+    assert_true(lake, stripe, "charges")
+
+
+@pytest.mark.parametrize("options", [EACH_PAGE, IN_PARTS], ids=["one at a time", "in parts"])
+def test_nothing_that_a_process_does_escapes_the_count(tmp_path: Path, library: Path, options: dict[str, Any]) -> None:
+    lake = tmp_path / "lake"
+    with account() as stripe:
+        effects = effects_of(library, lake, stripe, **options)
+        kinds = Counter(kind for kind, _ in effects)
+        assert kinds["send"] == stripe.requests
+    files = {str(path) for path in lake.rglob("*") if path.is_file()}
+    assert files == {path for kind, path in effects if kind in {"link", "rename"}}
+    # Each came about as a whole file of another name.
+    made = {path.removesuffix("#1") for kind, path in effects if kind == "open"}
+    assert files == made == {path.removesuffix("#1") for kind, path in effects if kind == "write"}
+    assert not kinds["sync"], "README.md says that there is none"
+
+
+@MODES
+@in_shares
+def test_a_kill_just_before_any_effect_loses_and_doubles_nothing(
+    tmp_path: Path, library: Path, options: dict[str, Any], share: int
+) -> None:
+    with account() as stripe:
+        count = len(effects_of(library, tmp_path / "counted", stripe, **options))
+        for at in shared(points(count, 5), share, count):
+            lake = tmp_path / f"lake{at}"
+            die(library, lake, stripe, Act(at, "kill"), options)
+            go_on(lake, stripe, options)
+
+
+@in_shares
+def test_a_kill_just_after_an_effect_loses_and_doubles_nothing(tmp_path: Path, library: Path, share: int) -> None:
+    with account() as stripe:
+        count = len(effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE))
+        for at in shared(points(count, 9, 2), share, count):
+            lake = tmp_path / f"lake{at}"
+            die(library, lake, stripe, Act(at, "kill-after"), EACH_PAGE)
+            go_on(lake, stripe, EACH_PAGE)
+
+
+@in_shares
+def test_a_kill_at_an_effect_while_the_list_is_read_in_parts_loses_and_doubles_nothing(
+    tmp_path: Path, library: Path, share: int
+) -> None:
+    """How many effects there are is a matter of time here, so a process may end before its last one comes."""
+    options = {**IN_PARTS, "commit_interval_seconds": 0.02}
+    with StripeSimulator(seed=11, counts={"charges": 120}, latency_ms=10) as stripe:
+        count = len(effects_of(library, tmp_path / "counted", stripe, **options))
+        parts = {event["range_lt"] for event in events(tmp_path / "counted", "event_type = 'PAGE_COMMITTED'")}
+        assert len(parts) > 3, "the list is read in parts"
+        for at in shared(points(count, 11), share, count):
+            lake = tmp_path / f"lake{at}"
+            with Child(lake, stripe, environment=watched(library, lake, Act(at, "kill")), **options) as child:
+                assert child.ended() in {-signal.SIGKILL, 0}
+            go_on(lake, stripe, options)
+
+
+@in_shares
+def test_a_kill_while_the_tables_logs_are_condensed_loses_and_doubles_nothing(
+    tmp_path: Path, library: Path, share: int
+) -> None:
+    """Delta writes a checkpoint of its own log every hundred commits; here at every second one."""
+    options = {**EACH_PAGE, "lookback_seconds": 3_600}
+    with account() as stripe:
+        land(tmp_path / "lake", stripe, options)
+        for name in (RAW, CHECKPOINTS):
+            DeltaTable(tmp_path / "lake" / name).alter.set_table_properties({"delta.checkpointInterval": "2"})
+        stripe.add("charges", 8)
+        shutil.copytree(tmp_path / "lake", tmp_path / "counted")
+        effects = effects_of(library, tmp_path / "counted", stripe, **options)
+        assert any(".checkpoint" in path for _, path in effects)
+        for at in shared(points(len(effects), 5), share, len(effects)):
+            lake = tmp_path / f"lake{at}"
+            shutil.copytree(tmp_path / "lake", lake)
+            die(library, lake, stripe, Act(at, "kill"), options)
+            go_on(lake, stripe, options)
+
+
+@in_shares
+def test_a_second_kill_at_an_effect_of_the_recovery_loses_and_doubles_nothing(
+    tmp_path: Path, library: Path, share: int
+) -> None:
+    """The first leaves rows without events: the raw table's newest log entry is there, its events are not."""
+    with account() as stripe:
+        effects = effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE)
+        landing = [at for at, (kind, path) in enumerate(effects, 1) if kind == "link" and f"/{RAW}/" in path]
+        once = tmp_path / "once"
+        die(library, once, stripe, Act(landing[3], "kill-after"), EACH_PAGE)
+        shutil.copytree(once, tmp_path / "again")
+        count = len(effects_of(library, tmp_path / "again", stripe, **EACH_PAGE))
+        for at in shared(points(count, 9), share, count):
+            lake = tmp_path / f"lake{at}"
+            shutil.copytree(once, lake)
+            die(library, lake, stripe, Act(at, "kill"), EACH_PAGE)
+            go_on(lake, stripe, EACH_PAGE)
+
+
+# What the command is asked for here; the commits' waits between tries are what is left away of it.
+COMMAND = (
+    "import sys; from stripe_raw_rs import commit; commit._WAITS = (0, 0, 0, 0); "
+    "from stripe_raw_rs.main import console; sys.exit(console())"
+)
+CHANGES = "open,write,sync,rename,link,mkdir,truncate"
+WORDS = {
+    "ENOSPC": "No space left on device",
+    "EDQUOT": "quota exceeded",
+    "EROFS": "Read-only file system",
+    "EIO": "Input/output error",
+}
+
+
+def call(lake: Path, stripe: StripeSimulator, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`stripe-raw run`, one page after the other, which must come to an end."""
+    arguments = ["--entities=charges", "--page-size=5", "--commit-interval-seconds=0", "--max-concurrent-requests=1"]
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND, "run", f"--lake={lake}", f"--api-base-url={stripe.url}", *arguments, *more],
+        env={**os.environ, "STRIPE_API_KEY": KEY, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def refusal(done: subprocess.CompletedProcess[str], place: Path, codes: tuple[int, ...] = (1,)) -> str:
+    """The one line in which a run says what went wrong, and where."""
+    assert done.returncode in codes, done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("stripe-raw: error: ")]
+    assert line == done.stderr.splitlines()[-1]
+    assert str(place) in line
+    assert "\\u{" not in line, "colours"
+    # What delta-rs 1.6 cannot help saying when it gives up a file, in one of its own threads, is all there is beside.
+    panics = [said for said in done.stderr.splitlines() if "panicked at" in said]
+    assert all("object_store" in said and "buffered.rs" in said for said in panics), done.stderr
+    return line
+
+
+def suffer(library: Path, lake: Path, stripe: StripeSimulator, act: Act) -> int:
+    """Run into a fault: complete data, or one clear line. Once it is gone, the next run ends whole."""
+    done = call(lake, stripe, **watched(library, lake, act))
+    if done.returncode == 0:
+        assert_true(lake, stripe, "charges")
+    else:
+        # Where not even the folder can be made, nothing was written, which is a code of its own.
+        line = refusal(done, lake, (1, 2) if not lake.exists() else (1,))
+        assert WORDS[act.do.partition("-")[0]].lower() in line.lower()
+        if "cannot commit" in line:
+            assert line.endswith("; nothing of this commit is stored, the next run goes on from here")
+    go_on(lake, stripe, EACH_PAGE)
+    return done.returncode
+
+
+def changes(library: Path, lake: Path, stripe: StripeSimulator, kinds: str = CHANGES) -> int:
+    """How many effects of some kinds a run has that nothing happens to."""
+    done = call(lake, stripe, **watched(library, lake, Act(kinds=kinds)))
+    assert done.returncode == 0, done.stderr
+    return len(log_of(lake).read_text().splitlines())
+
+
+@pytest.fixture
+def stripe() -> Iterator[StripeSimulator]:
+    with account() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def landed(tmp_path: Path, stripe: StripeSimulator) -> Path:
+    """A lake with one complete run, and more to land than that."""
+    land(tmp_path / "lake", stripe, EACH_PAGE)
+    stripe.add("charges", 8)
+    return tmp_path / "lake"
+
+
+@in_shares
+def test_a_moment_without_space_is_waited_out(
+    tmp_path: Path, library: Path, stripe: StripeSimulator, share: int
+) -> None:
+    count = changes(library, tmp_path / "counted", stripe)
+    for at in shared(points(count, 9), share, count):
+        # The tables are made before there is anything to lose, and their making is not repeated.
+        assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, "ENOSPC", CHANGES)) == 0 or at < 14
+
+
+@pytest.mark.parametrize("do", ["ENOSPC-on", "EROFS-on", "EDQUOT-on", "EIO-on"])
+def test_storage_that_fails_from_some_moment_on_is_one_clear_line(
+    tmp_path: Path, library: Path, stripe: StripeSimulator, do: str
+) -> None:
+    count = changes(library, tmp_path / "counted", stripe)
+    for at in points(count, 17, 3):
+        assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, do, CHANGES)) != 0
+
+
+@pytest.mark.parametrize("do", ["ENOSPC-on", "EROFS-on"])
+def test_a_lake_that_can_no_longer_be_written_is_one_clear_line(
+    landed: Path, library: Path, stripe: StripeSimulator, do: str
+) -> None:
+    assert suffer(library, landed, stripe, Act(1, do, CHANGES)) == 1
+
+
+@pytest.mark.parametrize("kind", ["open", "write", "rename", "link"])
+def test_a_raw_table_that_fails_alone_is_told_of_in_the_events(
+    landed: Path, library: Path, stripe: StripeSimulator, kind: str
+) -> None:
+    done = call(landed, stripe, **watched(library, landed / RAW, Act(2, "ENOSPC-on", kind)))
+    line = refusal(done, landed / RAW)
+    (failed,) = events(landed, "event_type = 'RUN_FAILED'")
+    assert failed["error_class"] == "Table"
+    assert failed["error_message"] in line
+    assert WORDS["ENOSPC"] in failed["error_message"]
+    go_on(landed, stripe, EACH_PAGE)
+
+
+@pytest.mark.parametrize("kind", ["open", "write", "rename", "link", "unlink"])
+def test_an_error_of_the_disk_is_tried_again_and_leaves_nothing_half_done(
+    tmp_path: Path, library: Path, stripe: StripeSimulator, kind: str
+) -> None:
+    count = changes(library, tmp_path / "counted", stripe, kind)
+    assert count > 10
+    for at in points(count, 5):
+        code = suffer(library, tmp_path / f"lake{at}", stripe, Act(at, "EIO", kind))
+        assert code == 0 or at < 5
+
+
+@pytest.mark.parametrize("kind", ["rename", "link"])
+def test_a_file_that_is_there_although_its_disk_said_no_is_not_written_twice(
+    tmp_path: Path, library: Path, stripe: StripeSimulator, kind: str
+) -> None:
+    """A link makes the entry of a table's log: the commit is there, and its answer is lost."""
+    count = changes(library, tmp_path / "counted", stripe, kind)
+    entries = {name: DeltaTable(tmp_path / "counted" / name).version() for name in (RAW, CHECKPOINTS)}
+    for at in points(count, 3):
+        lake = tmp_path / f"lake{at}"
+        done = call(lake, stripe, **watched(library, lake, Act(at, "EIO-after", kind)))
+        assert done.returncode == 0, done.stderr
+        assert_true(lake, stripe, "charges")
+        assert entries == {name: DeltaTable(lake / name).version() for name in (RAW, CHECKPOINTS)}
+
+
+def add_column(table: Path) -> None:
+    DeltaTable(table).alter.add_columns([Field("mine", PrimitiveType("string"))])
+
+
+def replace(table: Path) -> None:
+    shutil.rmtree(table)
+    write_deltalake(table, pa.table({"mine": [1, 2, 3]}))
+
+
+@pytest.mark.parametrize("name", [RAW, CHECKPOINTS])
+@pytest.mark.parametrize("change", [add_column, replace])
+def test_a_table_with_other_columns_is_let_be(landed: Path, stripe: StripeSimulator, name: str, change: Any) -> None:
+    shutil.copytree(landed, landed.with_name("kept"))
+    change(landed / name)
+    before = versions(landed)
+    line = refusal(call(landed, stripe), landed / name, (2,))
+    assert "has another schema" in line
+    assert "mine" in line
+    assert "move it away" in line
+    assert versions(landed) == before, "nothing was written"
+    shutil.rmtree(landed)
+    landed.with_name("kept").rename(landed)
+    go_on(landed, stripe, EACH_PAGE)
+
+
+def test_a_raw_table_that_was_dropped_is_not_made_anew_unasked(landed: Path, stripe: StripeSimulator) -> None:
+    shutil.rmtree(landed / RAW)
+    for _again in range(2):
+        line = refusal(call(landed, stripe), landed / RAW)
+        assert "are gone" in line
+        assert "restore it, or land everything again into a new one with --from-scratch" in line
+        assert not (landed / RAW).exists()
+    assert call(landed, stripe, "--from-scratch").returncode == 0
+    assert_whole(landed, stripe, "charges")
+
+
+def test_a_raw_table_dropped_before_events_told_of_its_rows_is_filled_again(
+    tmp_path: Path, library: Path, stripe: StripeSimulator
+) -> None:
+    effects = effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE)
+    landing = [at for at, (kind, path) in enumerate(effects, 1) if kind == "link" and f"/{RAW}/" in path]
+    lake = tmp_path / "lake"
+    # Its creation, its fence, and the first page.
+    die(library, lake, stripe, Act(landing[2], "kill-after"), EACH_PAGE)
+    assert len(DeltaTable(lake / RAW).file_uris()) == 1
+    shutil.rmtree(lake / RAW)
+    go_on(lake, stripe, EACH_PAGE)
+
+
+def test_a_checkpoint_table_that_was_dropped_leaves_the_rows_to_nobody(landed: Path, stripe: StripeSimulator) -> None:
+    shutil.rmtree(landed / CHECKPOINTS)
+    rows = DeltaTable(landed / RAW).version()
+    for _again in range(2):
+        line = refusal(call(landed, stripe), landed / RAW)
+        assert "one of them was replaced" in line
+        assert "move the raw table away and run with --from-scratch" in line
+        assert DeltaTable(landed / RAW).version() == rows
+    (landed / RAW).rename(landed.with_name("away"))
+    assert call(landed, stripe, "--from-scratch").returncode == 0
+    assert_true(landed, stripe, "charges")
+
+
+def test_a_raw_table_of_another_lake_is_let_be(landed: Path, stripe: StripeSimulator) -> None:
+    other = landed.with_name("other")
+    land(other, stripe, EACH_PAGE)
+    kept = landed.with_name("kept")
+    (landed / RAW).rename(kept)
+    shutil.copytree(other / RAW, landed / RAW)
+    line = refusal(call(landed, stripe), landed / RAW)
+    assert "belongs to store" in line
+    assert DeltaTable(landed / RAW).version() == DeltaTable(other / RAW).version()
+    shutil.rmtree(landed / RAW)
+    kept.rename(landed / RAW)
+    go_on(landed, stripe, EACH_PAGE)
+
+
+def versions(lake: Path) -> dict[str, int]:
+    return {name: DeltaTable(lake / name).version() for name in (RAW, CHECKPOINTS)}
