@@ -97,7 +97,7 @@ def test_no_exception_of_the_library_holds_the_key(tmp_path: Path, path: str, ca
         options: dict[str, Any] = {"entities": "charges", "max_retries": 1, "backoff_base_seconds": 0.01}
         options |= {"api_base_url": stripe.url, "request_timeout_seconds": 0.3, "api_key": KEY}
         report = ingest(lake=tmp_path / "lake", **options)
-        found = check(api_key=KEY, api_base_url=stripe.url, entities="charges")
+        found = check(api_key=KEY, api_base_url=stripe.url, entities="charges", request_timeout_seconds=0.3)
     assert_absent(f"{report} {report!r} {report.to_dict()} {report._repr_html_()}", "the report")
     assert_absent(f"{found} {found!r} {found.to_dict()}", "the check")
     for result in report.entities:

@@ -19,4 +19,5 @@ def test_memory_and_file_handles_stay_flat_however_much_goes_wrong(lake: Path) -
     assert found.total("retries") > OBJECTS / 100 * 0.02, "faults were met"
     (memory, handles), (later_memory, later_handles) = found.most(1, 3), found.most(2, 3)
     assert later_memory < memory * 1.25 + 10
-    assert later_handles <= handles + 10
+    # Five commits may be open at once. One handle left behind by each commit, or by each request, would be far more.
+    assert later_handles <= handles + 40

@@ -16,6 +16,7 @@ from stripe_raw_rs.simulator import StripeSimulator
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LOOK_UP_SECONDS = 0.5
 _KEY = "rk_test_demo"
 _OBJECTS = 20_000
 _NEW_OBJECTS = 25
@@ -65,7 +66,9 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
             "Ctrl-C ends it"
         )
         try:
-            threading.Event().wait()
+            # A signal that comes just before a wait without end would not end it.
+            while not threading.Event().wait(_LOOK_UP_SECONDS):
+                pass
         except KeyboardInterrupt:
             say("ended")
 
