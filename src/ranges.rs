@@ -295,4 +295,42 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn what_lies_above_and_between_the_chains_is_left() {
+        let links = vec![page(1, (Some(50), Some(90)), (None, None), 50), page(2, (None, Some(30)), (None, None), 1)];
+        assert_eq!(
+            remaining(None, links).unwrap(),
+            [open((Some(90), None), None, None), open((Some(30), Some(50)), None, None)]
+        );
+    }
+
+    #[test]
+    fn chains_that_touch_leave_nothing_between_them() {
+        let links = vec![page(1, (Some(50), None), (None, None), 50), page(2, (None, Some(50)), (None, None), 1)];
+        assert_eq!(remaining(None, links).unwrap(), []);
+    }
+
+    #[test]
+    fn a_cursor_stands_in_the_second_of_the_oldest_row_or_below_the_top() {
+        for (chain, edge) in [
+            (open((None, Some(90)), Some("a"), Some(70)), Some(70)),
+            (open((None, Some(90)), Some("a"), None), Some(89)),
+            (open((None, Some(90)), None, None), None),
+            (open((None, None), Some("a"), None), None),
+        ] {
+            assert_eq!(chain.edge(), edge, "{chain:?}");
+        }
+    }
+
+    #[test]
+    fn why_a_page_fits_none_of_the_others_is_said() {
+        for (why, words) in [
+            (Why::Unled("ch_1\n".to_owned()), "follows 'ch_1', which"),
+            (Why::Outside, "not in the run's window"),
+            (Why::Overlaps, "another page was read for"),
+        ] {
+            assert!(why.to_string().contains(words), "{why}");
+        }
+    }
 }

@@ -412,4 +412,62 @@ mod tests {
         failure.at_micros = NOW;
         assert_eq!(planned(vec![event("A", 1, started(), None, None), failure], &attempt()).unwrap().epoch, 2);
     }
+
+    #[test]
+    fn a_run_is_held_for_ten_minutes_after_its_last_sign_of_life() {
+        for (seconds, is_held) in [(599, true), (600, false)] {
+            let begun = Event { at_micros: NOW - seconds * 1_000_000, ..event("A", 1, started(), None, None) };
+            let held = planned(vec![begun], &attempt());
+            assert_eq!(held.is_err(), is_held, "{seconds} s");
+            if let Err(error) = held {
+                assert!(error.message.contains("(last sign of life 2027-01-15 07:50:01 UTC)"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_that_goes_on_says_so_and_which_version_it_keeps() {
+        let begun = || vec![event("A", 4, started(), Some(300), None), event("A", 4, page(), Some(300), Some(1_000))];
+        let notices = planned(begun(), &attempt()).unwrap().notices;
+        assert_eq!(
+            notices,
+            [
+                "goes on with run A (attempt 5, 1 pages committed)",
+                "the run began with Stripe-Version 2020-01-01 and keeps it"
+            ]
+        );
+        let mut history = History::default();
+        history.extend(begun());
+        let options = Options { stripe_version: "2020-01-01".to_owned(), ..Options::default() };
+        let plan = plan(by_name("charges").unwrap(), &history, &options, &attempt()).unwrap();
+        assert_eq!(plan.notices.len(), 1, "{:?}", plan.notices);
+        assert!(planned(vec![], &attempt()).unwrap().notices.is_empty());
+    }
+
+    #[test]
+    fn only_what_is_there_is_given_up() {
+        let give_up = |how: GiveUp| Attempt { give_up: Some(how), ..attempt() };
+        let begun = || vec![event("A", 1, started(), None, None)];
+        let done = || vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
+        for (how, events, purpose, warned) in [
+            (GiveUp::Restart, vec![], Purpose::New, true),
+            (GiveUp::Restart, begun(), Purpose::GiveUp(GiveUp::Restart), false),
+            (GiveUp::Restart, done(), Purpose::New, true),
+            (GiveUp::Scratch, vec![], Purpose::New, false),
+            (GiveUp::Scratch, begun(), Purpose::GiveUp(GiveUp::Scratch), false),
+            (GiveUp::Scratch, done(), Purpose::GiveUp(GiveUp::Scratch), false),
+        ] {
+            let plan = planned(events, &give_up(how)).unwrap();
+            assert_eq!((plan.purpose, !plan.warnings.is_empty()), (purpose, warned), "{how:?}");
+        }
+    }
+
+    #[test]
+    fn a_lookback_under_ten_minutes_is_warned_of() {
+        for (lookback_seconds, warned) in [(599, true), (600, false), (3_600, false)] {
+            let options = Options { lookback_seconds, ..Options::default() };
+            let plan = plan(by_name("charges").unwrap(), &History::default(), &options, &attempt()).unwrap();
+            assert_eq!(!plan.warnings.is_empty(), warned, "{:?}", plan.warnings);
+        }
+    }
 }
