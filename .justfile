@@ -13,7 +13,7 @@ default:
 check: test rest
 
 # What the gate asks beyond `test`
-rest: lint types deny test-edge test-lanes test-wheel
+rest: lint types deny test-edge test-effects test-lanes test-wheel
 
 # What is left of the lanes of Spark after `test`
 test-lanes: (test-spark "spark40" "-m" "kill") (test-spark "spark35") (test-spark "spark41") (test-spark "connect40")
@@ -42,11 +42,15 @@ fuzz target seconds="60":
 
 # The Python tests on delta-rs, two at a time, with the extension compiled for them
 test-python *arguments:
-    uv run pytest -n 2 --dist loadgroup -m "not wheel" {{ arguments }}
+    uv run pytest -n 2 --dist loadgroup -m "not wheel and not effects" {{ arguments }}
 
-# A kill at every single effect of a process, and more faults of its storage than `test-python` tries (some 15 minutes)
+# A kill, or a fault of the storage, at writes to files and requests of a process; needs a C compiler
+test-effects *arguments:
+    uv run pytest -n 2 -m effects {{ arguments }}
+
+# The same at every single one of them (some 15 minutes)
 test-crash-points *arguments:
-    EVERY_CRASH_POINT=1 uv run pytest -n 2 tests/test_effects.py {{ arguments }}
+    EVERY_CRASH_POINT=1 uv run pytest -n 2 -m effects {{ arguments }}
 
 # The tests on a lane of Spark: spark35, spark40, spark41 or connect40; needs Java 17 and Maven
 [positional-arguments]

@@ -34,7 +34,7 @@ EVERY = "EVERY_CRASH_POINT" in os.environ
 SHARES = 4
 # What tries many points comes in parts, so that they can be spread over processes.
 in_shares = pytest.mark.parametrize("share", range(SHARES))
-pytestmark = pytest.mark.timeout(3_600 if EVERY else 300)
+pytestmark = [pytest.mark.effects, pytest.mark.timeout(3_600 if EVERY else 300)]
 
 RAW = "stripe_charges_raw"
 CHECKPOINTS = "stripe_ingestion_checkpoints"
