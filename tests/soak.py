@@ -110,4 +110,4 @@ def main(objects: int, say: Callable[[str], None]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), lambda line: sys.stdout.write(line + "\n"))
+    main(int(sys.argv[1]), print)

@@ -21,6 +21,7 @@ __all__ = [
     "Finding",
     "History",
     "Option",
+    "Probe",
     "Progress",
     "Rows",
     "Run",
