@@ -106,6 +106,11 @@ def go_on(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
     assert_true(lake, stripe, "charges")
 
 
+def die_and_go_on(library: Path, lake: Path, stripe: StripeSimulator, act: Act, options: dict[str, Any]) -> None:
+    die(library, lake, stripe, act, options)
+    go_on(lake, stripe, options)
+
+
 @pytest.mark.parametrize("options", [EACH_PAGE, IN_PARTS], ids=["one at a time", "in parts"])
 def test_nothing_that_a_process_does_escapes_the_count(tmp_path: Path, library: Path, options: dict[str, Any]) -> None:
     lake = tmp_path / "lake"
@@ -130,8 +135,7 @@ def test_a_kill_just_before_any_effect_loses_and_doubles_nothing(
         count = len(effects_of(library, tmp_path / "counted", stripe, **options))
         for at in shared(points(count, 5), share, count):
             lake = tmp_path / f"lake{at}"
-            die(library, lake, stripe, Act(at, "kill"), options)
-            go_on(lake, stripe, options)
+            die_and_go_on(library, lake, stripe, Act(at, "kill"), options)
 
 
 @in_shares
@@ -140,8 +144,7 @@ def test_a_kill_just_after_an_effect_loses_and_doubles_nothing(tmp_path: Path, l
         count = len(effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE))
         for at in shared(points(count, 9, 2), share, count):
             lake = tmp_path / f"lake{at}"
-            die(library, lake, stripe, Act(at, "kill-after"), EACH_PAGE)
-            go_on(lake, stripe, EACH_PAGE)
+            die_and_go_on(library, lake, stripe, Act(at, "kill-after"), EACH_PAGE)
 
 
 @in_shares
@@ -178,8 +181,7 @@ def test_a_kill_while_the_tables_logs_are_condensed_loses_and_doubles_nothing(
         for at in shared(points(len(effects), 5), share, len(effects)):
             lake = tmp_path / f"lake{at}"
             shutil.copytree(tmp_path / "lake", lake)
-            die(library, lake, stripe, Act(at, "kill"), options)
-            go_on(lake, stripe, options)
+            die_and_go_on(library, lake, stripe, Act(at, "kill"), options)
 
 
 @in_shares
@@ -197,8 +199,7 @@ def test_a_second_kill_at_an_effect_of_the_recovery_loses_and_doubles_nothing(
         for at in shared(points(count, 9), share, count):
             lake = tmp_path / f"lake{at}"
             shutil.copytree(once, lake)
-            die(library, lake, stripe, Act(at, "kill"), EACH_PAGE)
-            go_on(lake, stripe, EACH_PAGE)
+            die_and_go_on(library, lake, stripe, Act(at, "kill"), EACH_PAGE)
 
 
 # What the command is asked for here; the commits' waits between tries are what is left away of it.

@@ -153,9 +153,7 @@ def move(lake: Path, url: str) -> None:
     DeltaTable(lake / "stripe_ingestion_checkpoints").alter.set_table_properties(properties, raise_if_not_exists=False)
 
 
-def stirred(
-    change: Callable[[StripeSimulator, list[str], int], None],
-) -> How:
+def stirred(change: Callable[[StripeSimulator, list[str], int], None]) -> How:
     """The list changes while the page is asked for; where it lasts, at every page from there on."""
 
     def run(account: Account, lake: Path, page: int, lasting: bool) -> Report:  # noqa: FBT001 - of one shape
@@ -224,17 +222,9 @@ class Row(NamedTuple):
     latency_ms: int = 0
 
 
-def simulated(
-    fault: str,
-    once: Each,
-    lasting: Each = None,
-) -> Row:
+def simulated(fault: str, once: Each, lasting: Each = None) -> Row:
+    """A row of the simulator's fault. Where the run does not try again, once and for good is the same."""
     return Row(fault, faulty(fault), once, lasting)
-
-
-def at_once(fault: str, outcome: Each) -> Row:
-    """A row of what is not tried again: once and for good is the same."""
-    return Row(fault, faulty(fault), outcome, None)
 
 
 GONE = f"after {RETRIES} retries"
@@ -271,19 +261,19 @@ MATRIX = [
     simulated("slow=100", Whole, Whole),
     # No page.
     simulated("truncate", Whole, TOO_SHORT),
-    at_once("wrong_type=created", Fails(AnswerError, "created")),
-    at_once("wrong_type=has_more", Fails(AnswerError, "no boolean 'has_more'")),
-    at_once("wrong_type=data", Fails(AnswerError, "no array 'data'")),
-    at_once("wrong_object", Fails(AnswerError, "charge")),
-    at_once("error_body", Fails(AnswerError, "the answer is no list.*: Sorry!.*check the base URL")),
-    at_once("html", Fails(AnswerError, "not JSON.*check the base URL")),
+    simulated("wrong_type=created", Fails(AnswerError, "created")),
+    simulated("wrong_type=has_more", Fails(AnswerError, "no boolean 'has_more'")),
+    simulated("wrong_type=data", Fails(AnswerError, "no array 'data'")),
+    simulated("wrong_object", Fails(AnswerError, "charge")),
+    simulated("error_body", Fails(AnswerError, "the answer is no list.*: Sorry!.*check the base URL")),
+    simulated("html", Fails(AnswerError, "not JSON.*check the base URL")),
     # Refusals. The run after them has another key.
-    at_once("status=302", Fails(ConnectionFailedError, "never followed")),
-    at_once("status=400", Fails(RequestError, "Stripe answered 400")),
-    at_once("status=401", Fails(AuthenticationError, "check that the key")),
-    at_once("status=403", Fails(PermissionMissingError, "read permission")),
-    at_once("status=404", Fails(RequestError, "check the base URL")),
-    at_once("status=500/should-retry=false", Fails(ServerError, "Stripe answered 500:")),
+    simulated("status=302", Fails(ConnectionFailedError, "never followed")),
+    simulated("status=400", Fails(RequestError, "Stripe answered 400")),
+    simulated("status=401", Fails(AuthenticationError, "check that the key")),
+    simulated("status=403", Fails(PermissionMissingError, "read permission")),
+    simulated("status=404", Fails(RequestError, "check the base URL")),
+    simulated("status=500/should-retry=false", Fails(ServerError, "Stripe answered 500:")),
     simulated("status=400/should-retry=true", Whole, refusal(400, RequestError)),
     simulated("status=409", Whole, refusal(409, ServerError)),
     simulated("status=424", Whole, refusal(424, ServerError)),
@@ -295,7 +285,7 @@ MATRIX = [
     simulated("status=504", Whole, refusal(504, ServerError)),
     # Pages that lie. One that is full is not believed to be the last, one that is not full is.
     simulated("no_more", Whole, Whole),
-    at_once("short", Unseen),
+    simulated("short", Unseen),
     simulated("more", Whole, ENDLESS),
     simulated("empty", (EMPTY_FIRST, Whole, Whole), EMPTY_FIRST),
     # A first page has no cursor that could be ignored; after it, it is the second request that is answered like this.
