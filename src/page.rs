@@ -83,20 +83,41 @@ impl Page {
     }
 }
 
-/// Slices the body of a list answer.
+/// Slices the bodies of list answers, one after the other.
 ///
-/// Whatever is in the body has been checked when this returns, also what is not kept. Where a key comes twice, the
-/// last one counts.
-///
-/// # Errors
-/// Anything that is not a whole, valid list of the entity's objects, each with an id and its time.
-pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
-    slice(body, entity).map_err(|error| *error)
+/// It has room for the longest body so far, in which a pass writes; a page takes of it what it keeps. So the memory that
+/// pages hold is as long as their text, whatever stood between the tokens, and nothing is zeroed for each of them.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    room: Vec<u8>,
 }
 
-fn slice(body: &[u8], entity: &Entity) -> pass::Result<Page> {
-    let mut json = vec![0; body.len() + SLACK];
-    let mut pass = Pass::new(body, &mut json);
+impl Decoder {
+    /// Slices the body of a list answer.
+    ///
+    /// Whatever is in the body has been checked when this returns, also what is not kept. Where a key comes twice, the
+    /// last one counts.
+    ///
+    /// # Errors
+    /// Anything that is not a whole, valid list of the entity's objects, each with an id and its time.
+    pub fn decode(&mut self, body: &[u8], entity: &Entity) -> Result<Page, PageError> {
+        if self.room.len() < body.len() + SLACK {
+            self.room = vec![0; body.len() + SLACK];
+        }
+        slice(body, entity, &mut self.room).map_err(|error| *error)
+    }
+}
+
+/// Slices one body, see [`Decoder::decode`].
+///
+/// # Errors
+/// The same.
+pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
+    Decoder::default().decode(body, entity)
+}
+
+fn slice(body: &[u8], entity: &Entity, room: &mut [u8]) -> pass::Result<Page> {
+    let mut pass = Pass::new(body, room);
     pass.blank();
     let start = pass.at;
     check_start(body, start)?;
@@ -147,9 +168,7 @@ fn slice(body: &[u8], entity: &Entity) -> pass::Result<Page> {
         return fault(Fault::NoData, start);
     }
     let Some(has_more) = has_more else { return fault(Fault::NoHasMore, start) };
-    json.truncate(kept);
-    json.shrink_to_fit();
-    Ok(Page { json, rows, has_more })
+    Ok(Page { json: room[..kept].to_vec(), rows, has_more })
 }
 
 #[cold]

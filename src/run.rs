@@ -30,7 +30,7 @@ use crate::entities::Entity;
 use crate::error::{Class, Error, Result};
 use crate::exchange::{Now, Request};
 use crate::options::Options;
-use crate::page::Page;
+use crate::page::{Decoder, Page};
 use crate::ranges::{Chain, Range};
 use crate::raw_batch;
 
@@ -133,6 +133,7 @@ pub struct Run {
     /// What is left to read, each part by itself.
     chains: Vec<Reading>,
     tickets: u64,
+    decoder: Decoder,
     pending: VecDeque<Fetched>,
     last_commit: Duration,
     /// When a commit that must be seen was last handed over.
@@ -165,6 +166,7 @@ impl Run {
             schema: Arc::new(raw_batch::schema()),
             chains: Vec::new(),
             tickets: 0,
+            decoder: Decoder::default(),
             pending: VecDeque::new(),
             last_commit: Duration::ZERO,
             last_look: Duration::ZERO,

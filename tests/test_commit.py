@@ -85,6 +85,15 @@ def test_a_version_that_is_taken_is_refused(table: Table, version: int) -> None:
     assert ids(table) == ["ch_1"]
 
 
+def test_who_goes_on_writing_sees_what_others_wrote_since(lake: Path, table: Table) -> None:
+    commit(table, HandMade(rows_of("ch_1"), 1))
+    commit(tables_of(lake).table(table.name), HandMade(rows_of("ch_other"), 1 << 32))
+    with pytest.raises(FencedError):
+        commit(table, HandMade(rows_of("ch_2"), 2))
+    commit(table, HandMade(rows_of("ch_3"), 2 << 32))
+    assert ids(table) == ["ch_1", "ch_3", "ch_other"]
+
+
 def writing(table: Table) -> tuple[Any, str]:
     """Where the library's own writing is called: the object, and its attribute."""
     if table.skips_silently:

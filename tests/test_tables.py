@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,36 @@ def test_rows_go_in_and_never_out(table: Table, folder: Path) -> None:
 def test_one_group_is_one_file(table: Table, folder: Path) -> None:
     commit(table, HandMade(rows_of(*(f"ch_{number}" for number in range(20_000))), 1))
     assert len(DeltaTable(folder).file_uris()) == 1
+
+
+def versions(folder: Path) -> list[int]:
+    return sorted(int(file.stem) for file in Path(folder, "_delta_log").glob("*.json"))
+
+
+def test_many_commits_of_two_writers_that_take_turns_all_land(lake: Path, table: Table) -> None:
+    """Each goes on from what it wrote last, and has to see what the other one did since."""
+    other = tables_of(lake).table(table.name)
+    for number in range(20):
+        for writer, name in ((table, "mine"), (table, "mine too"), (other, "theirs")):
+            commit(writer, HandMade(rows_of(f"{name} {number}"), number, app_id=f"app/{name}"))
+    assert len(ids(table)) == 60
+
+
+def test_a_table_that_others_made_anew_or_put_back_is_read_from_its_beginning(
+    lake: Path, table: Table, folder: Path, tmp_path: Path
+) -> None:
+    commit(table, HandMade(rows_of("ch_1"), 1))
+    shutil.copytree(folder, tmp_path / "older")
+    for version in (2, 3):
+        commit(table, HandMade(rows_of(f"ch_{version}"), version))
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "older", folder)
+    commit(table, HandMade(rows_of("ch_4"), 4))
+    assert (ids(table), versions(folder)) == (["ch_1", "ch_4"], [0, 1, 2])
+    shutil.rmtree(folder)
+    tables_of(lake).table(table.name).create(Columns(SCHEMA), PROPERTIES, "Charges as sent")  # type: ignore[arg-type]
+    commit(table, HandMade(rows_of("ch_5"), 5))
+    assert (ids(table), versions(folder)) == (["ch_5"], [0, 1])
 
 
 @contract

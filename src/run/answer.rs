@@ -6,7 +6,7 @@ use super::reading::{Reading, Retry, Ticket};
 use super::{Fetched, Run};
 use crate::error::Error;
 use crate::exchange::{Failure, Now, Outcome, Response};
-use crate::page::{self, Page};
+use crate::page::Page;
 use crate::ranges::{Chain, Range};
 use crate::retry;
 
@@ -103,7 +103,7 @@ impl Run {
     fn take_page(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Taken, Error> {
         let entity = self.setting.entity;
         let asked = Asked { entity: entity.name, request_id: response.request_id.as_deref() };
-        match page::decode(&response.body, entity) {
+        match self.decoder.decode(&response.body, entity) {
             Ok(page) => {
                 self.chains[at].retries = 0;
                 self.progress.bytes += response.body.len() as u64;

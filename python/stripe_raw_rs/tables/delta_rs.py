@@ -32,6 +32,8 @@ _TARGET_FILE_SIZE = 1 << 40
 # Own commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
 # somebody else's, which stops the run and loses nothing.
 _HISTORY = 1000
+# So many versions a table object is taken along before it is loaded anew: from 10 to 40, measured, it makes no difference.
+_STEPS = 16
 # What Spark may have given a table and delta-rs 1.6 refuses to write to, by name of the table feature.
 _BEYOND = {
     "clustering": "liquid clustering",
@@ -82,6 +84,8 @@ class DeltaRsTable:
         self.location = str(lake / name)
         self._lake = lake
         self._lock = threading.Lock()
+        # The table after our last append, and the version that it was loaded at.
+        self._written: tuple[DeltaTable, int] | None = None
 
     def exists(self) -> bool:
         """Tell whether the table is there."""
@@ -136,15 +140,33 @@ class DeltaRsTable:
         """
         with self._lock:
             try:
-                table = DeltaTable(self.location)
+                table, loaded_at = self._caught_up()
                 outcome = _outcome(table, commit)
                 if outcome == "absent":
                     _write(table, commit)
+                self._written = table, loaded_at
             except Exception as error:
                 message = f"table '{self.location}': {self._said(error)}"
                 raise CommitUnknownError(message) from error
         if outcome == "superseded":
             raise fenced(self)
+
+    def _caught_up(self) -> tuple[DeltaTable, int]:
+        """The table as it is now, and the version that it was loaded at.
+
+        Going on from our last append takes a fifth of the time that the whole log takes; but each step makes the next
+        one slower. And where other hands have put another table in its place, or an older one, the log does not hold
+        the commit that ours ends with: what is there then is read from its beginning.
+        """
+        written, self._written = self._written, None
+        if written is not None:
+            table, loaded_at = written
+            last = Path(self.location, "_delta_log", f"{table.version():020}.json")
+            if table.version() < loaded_at + _STEPS and last.exists():
+                table.update_incremental()
+                return table, loaded_at
+        table = DeltaTable(self.location)
+        return table, table.version()
 
     def outcome(self, commit: Commit) -> Outcome:
         """Look what became of a commit."""
