@@ -13,7 +13,7 @@ default:
 check: test rest
 
 # What the gate asks beyond `test`
-rest: lint types deny test-edge test-effects test-lanes test-wheel
+rest: lint types deny test-edge test-kills test-lanes test-wheel
 
 # What is left of the lanes of Spark after `test`; a process is killed on one classic Spark, which dies with it, and on Connect
 test-lanes: (test-spark "spark40" "-m" "kill") (test-spark "spark35" "-m" "not kill") (test-spark "spark41" "-m" "not kill") (test-spark "connect40")
@@ -42,13 +42,13 @@ fuzz target seconds="60":
 
 # The Python tests on delta-rs, two at a time, with the extension compiled for them
 test-python *arguments:
-    uv run pytest -n 2 --dist loadgroup -m "not wheel and not effects" {{ arguments }}
+    uv run pytest -n 2 --dist loadgroup -m "not wheel and not effects and not kill" {{ arguments }}
 
-# A kill, or a fault of the storage, at writes to files and requests of a process; needs a C compiler
-test-effects *arguments:
-    uv run pytest -n 2 -m effects {{ arguments }}
+# Kills at commit steps, and kills and faults of the storage at writes to files and requests; needs a C compiler
+test-kills *arguments:
+    uv run pytest -n 2 -m "effects or kill" {{ arguments }}
 
-# The same at every single one of them (some 15 minutes)
+# The same at every single write and request (some 15 minutes)
 test-crash-points *arguments:
     EVERY_CRASH_POINT=1 uv run pytest -n 2 -m effects {{ arguments }}
 
@@ -90,7 +90,6 @@ fmt-check:
 clippy:
     cargo clippy --locked --all-targets --no-default-features -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features http -- -D warnings
-    cargo clippy --locked --all-targets --no-default-features --features simulator -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features http,simulator -- -D warnings
     cargo clippy --locked --all-targets -- -D warnings
 

@@ -134,7 +134,7 @@ def test_the_job_lands_all_five_entities(job: JobRunner, workspace: Workspace, a
     verify(job)
 
 
-@BY_EACH_RUNTIME
+@pytest.mark.parametrize("runtime", RUNTIMES[-1:], ids=lambda runtime: runtime.name, indirect=True)
 def test_a_job_that_is_killed_goes_on_where_it_was(
     job: JobRunner, workspace: Workspace, account: StripeSimulator
 ) -> None:
