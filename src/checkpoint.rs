@@ -3,6 +3,8 @@
 mod arrow;
 mod history;
 mod plan;
+#[cfg(test)]
+mod samples;
 
 pub use arrow::{events_of, schema, to_batch};
 pub use history::{History, State};

@@ -156,3 +156,43 @@ impl History {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{event, failed, page, started};
+    use super::*;
+
+    fn history(events: Vec<Event>) -> History {
+        History { events }
+    }
+
+    #[test]
+    fn the_failure_told_is_that_of_the_newest_attempt() {
+        let kind = Kind::Failed { class: "Table".to_owned(), message: "the disk is full".to_owned() };
+        let mut events = vec![
+            event("OLD", 1, failed(Class::Abandoned), None, None),
+            event("RUN", 2, failed(Class::Budget), None, None),
+            event("RUN", 3, kind, None, None),
+        ];
+        assert_eq!(history(events.clone()).failure(), Some(("Table", "the disk is full")));
+        events.push(event("RUN", 4, started(), None, None));
+        assert_eq!(history(events).failure(), None);
+    }
+
+    #[test]
+    fn rows_are_expected_of_pages_that_have_some_and_of_runs_that_saw_some() {
+        let empty = Kind::Page(PageEvent { row_count: 0, ..page().page().unwrap().clone() });
+        for (kind, seen, expected) in [
+            (page(), None, true),
+            (Kind::Completed, Some(7), true),
+            (Kind::Completed, None, false),
+            (empty, Some(7), false),
+            (started(), Some(7), false),
+        ] {
+            let landed = event("RUN", 1, kind.clone(), None, seen);
+            assert_eq!(history(vec![landed.clone()]).has_rows(), expected, "{kind:?}");
+            let reset = event("RESET", 2, failed(Class::Reset), None, None);
+            assert!(!history(vec![landed, reset]).has_rows(), "{kind:?} before --from-scratch");
+        }
+    }
+}

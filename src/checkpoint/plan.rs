@@ -233,13 +233,11 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Event, Kind, PageEvent};
+    use super::super::samples::{NOW, event, failed, page, started};
+    use super::super::{Event, Kind};
     use super::*;
     use crate::entities::by_name;
-    use crate::ranges::Range;
     use std::time::Duration;
-
-    const NOW: i64 = 1_800_000_000_000_000;
 
     fn attempt() -> Attempt {
         Attempt {
@@ -251,48 +249,6 @@ mod tests {
             start: None,
             new_run_id: "NEW".to_owned(),
         }
-    }
-
-    fn event(run_id: &str, epoch: i64, kind: Kind, start: Option<i64>, seen: Option<i64>) -> Event {
-        Event {
-            event_id: format!("{run_id}/{epoch}/0/0"),
-            kind,
-            at_micros: NOW - 3_600_000_000,
-            entity: "charges".to_owned(),
-            account: None,
-            run_id: run_id.to_owned(),
-            epoch,
-            sequence: 0,
-            owner: "there/2".to_owned(),
-            start_created_gte: start,
-            max_created_seen: seen,
-        }
-    }
-
-    fn started() -> Kind {
-        Kind::Started { settings: r#"{"stripe_version":"2020-01-01"}"#.to_owned(), library_version: "1".to_owned() }
-    }
-
-    fn page() -> Kind {
-        Kind::Page(PageEvent {
-            page_number: 1,
-            row_count: 1,
-            range: Range::default(),
-            starting_after: None,
-            next_cursor: Some("ch_1".to_owned()),
-            has_more: true,
-            min_created: Some(900),
-            max_created: Some(1_000),
-            rows_digest: String::new(),
-            recovered: false,
-            http_status: 200,
-            request_id: None,
-            api_version: None,
-        })
-    }
-
-    fn failed(class: Class) -> Kind {
-        Kind::Failed { class: class.name().to_owned(), message: String::new() }
     }
 
     fn planned(events: Vec<Event>, attempt: &Attempt) -> Result<Plan> {

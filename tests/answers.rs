@@ -1,0 +1,266 @@
+//! What the machine makes of one answer: which request follows, after how long, or why the run ends.
+
+use std::time::Duration;
+
+use stripe_raw_rs::checkpoint::{Attempt, History, plan};
+use stripe_raw_rs::entities::by_name;
+use stripe_raw_rs::error::{Class, Error};
+use stripe_raw_rs::exchange::{Failure, Now, Outcome, Request, Response};
+use stripe_raw_rs::options::Options;
+use stripe_raw_rs::run::{Run, Setting, Taken, Ticket};
+
+const TODAY: i64 = 1_735_689_600;
+
+/// A run of charges that has begun to read, and its clock.
+struct Reader {
+    run: Run,
+    clock: Duration,
+}
+
+fn options() -> Options {
+    let second = Duration::from_secs(1);
+    Options {
+        page_size: 2,
+        max_retries: 3,
+        backoff_base: second,
+        backoff_max: 3 * second,
+        backoff_jitter: 0.0,
+        ..Options::default()
+    }
+}
+
+impl Reader {
+    fn new() -> Self {
+        let now = Now { monotonic: Duration::ZERO, wall_micros: TODAY * 1_000_000 };
+        let attempt = Attempt {
+            now,
+            owner: "me".to_owned(),
+            holder_is_dead: false,
+            take_over: false,
+            give_up: None,
+            start: None,
+            new_run_id: "run".to_owned(),
+        };
+        let entity = by_name("charges").unwrap();
+        let setting = Setting {
+            entity,
+            account: None,
+            options: options(),
+            store_id: "store".to_owned(),
+            owner: "me".to_owned(),
+            nonce: "nonce".to_owned(),
+            settings: "{}".to_owned(),
+            library_version: "test".to_owned(),
+        };
+        let mut run = Run::new(plan(entity, &History::default(), &options(), &attempt).unwrap(), setting);
+        run.started(now).unwrap();
+        run.fence().unwrap();
+        assert!(run.recover_events(&[]).unwrap().is_empty());
+        run.begin(now).unwrap();
+        Self { run, clock: Duration::ZERO }
+    }
+
+    fn now(&self) -> Now {
+        let micros = i64::try_from(self.clock.as_micros()).unwrap();
+        Now { monotonic: self.clock, wall_micros: TODAY * 1_000_000 + micros }
+    }
+
+    /// The next request, sent as soon as it is due.
+    fn ask(&mut self) -> (Ticket, Request) {
+        self.clock = self.clock.max(self.run.next_retry().unwrap_or_default());
+        self.run.poll_request(self.now()).expect("it has something to ask")
+    }
+
+    /// Asks, and hands over what came of it. Answers the request's query, too.
+    fn take(&mut self, outcome: Outcome) -> (String, Taken) {
+        let (ticket, request) = self.ask();
+        let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        (query.join("&"), self.run.handle_response(ticket, outcome, self.now(), 1.0))
+    }
+
+    /// The error that ended the reading, once what came before it has been handed over.
+    fn error(&mut self) -> Error {
+        while self.run.poll_group(self.now()).unwrap().is_some() {}
+        self.run.error().expect("it has failed").clone()
+    }
+}
+
+fn answer(status: u16, body: &str) -> Outcome {
+    Outcome::Answered(Response {
+        status,
+        request_id: Some("req_1".to_owned()),
+        api_version: None,
+        date: None,
+        retry_after: None,
+        should_retry: None,
+        rate_limited_reason: None,
+        body: body.as_bytes().to_vec(),
+    })
+}
+
+fn page(objects: &[(&str, i64)], has_more: bool) -> Outcome {
+    let objects: Vec<String> = objects
+        .iter()
+        .map(|(id, age)| format!(r#"{{"id":"{id}","object":"charge","created":{}}}"#, TODAY - age))
+        .collect();
+    answer(200, &format!(r#"{{"object":"list","data":[{}],"has_more":{has_more}}}"#, objects.join(",")))
+}
+
+fn vanished() -> Outcome {
+    answer(400, r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"starting_after"}}"#)
+}
+
+fn waits(taken: &Taken) -> u64 {
+    let Taken::Retry(wait, _) = taken else { panic!("{taken:?}") };
+    wait.as_secs()
+}
+
+#[test]
+fn a_failing_request_is_sent_again_after_growing_waits_until_its_retries_are_used_up() {
+    let silence = || Outcome::Failed(Failure::Timeout, "no answer".to_owned());
+    for failing in [&silence as &dyn Fn() -> Outcome, &|| answer(500, "")] {
+        let mut reader = Reader::new();
+        for (wait, at) in [(1, 1), (2, 3), (3, 6)] {
+            assert_eq!(waits(&reader.take(failing()).1), wait);
+            assert_eq!(reader.run.next_retry(), Some(Duration::from_secs(at)));
+            assert_eq!(reader.run.poll_request(reader.now()), None, "not before it is due");
+        }
+        assert_eq!(reader.take(failing()), ("limit=2".to_owned(), Taken::Nothing));
+        assert!(reader.error().message.contains("after 3 retries"), "{:?}", reader.error());
+        assert_eq!((reader.run.progress().requests, reader.run.progress().retries), (4, 3));
+    }
+}
+
+#[test]
+fn the_retries_of_a_request_are_its_own() {
+    let mut reader = Reader::new();
+    assert_eq!(waits(&reader.take(answer(500, "")).1), 1);
+    assert_eq!(waits(&reader.take(answer(500, "")).1), 2);
+    assert_eq!(reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true)).1, Taken::Page);
+    assert_eq!(waits(&reader.take(answer(500, "")).1), 1);
+}
+
+#[test]
+fn a_refusal_behind_a_cursor_is_sent_again_as_it_was() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    let (first, taken) = reader.take(answer(503, ""));
+    assert_eq!((first.as_str(), waits(&taken)), ("limit=2&starting_after=ch_3", 1));
+    let (second, taken) = reader.take(page(&[("ch_2", 3)], false));
+    assert_eq!((second, taken), (first, Taken::Page));
+}
+
+#[test]
+fn a_refusal_that_no_retry_mends_ends_the_run_at_once() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    assert_eq!(reader.take(answer(401, "")).1, Taken::Nothing);
+    assert_eq!(reader.error().class, Class::Authentication);
+}
+
+#[test]
+fn a_cursor_that_has_vanished_is_gone_around_from_the_end_of_its_second() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    assert_eq!(reader.take(vanished()).1, Taken::Nothing);
+    let (query, taken) = reader.take(page(&[("ch_3b", 2), ("ch_2", 3)], true));
+    assert_eq!((query, taken), (format!("limit=2&created[lt]={}", TODAY - 1), Taken::Page));
+    assert_eq!(reader.run.progress().rows, 4);
+}
+
+#[test]
+fn a_cursor_that_vanishes_again_without_progress_ends_the_run() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.take(vanished());
+    // Only what the run has already: nothing was gained.
+    reader.take(page(&[("ch_3", 2)], true));
+    assert_eq!(reader.take(vanished()).1, Taken::Nothing);
+    assert!(reader.error().message.contains("vanished twice"), "{:?}", reader.error());
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.take(vanished());
+    reader.take(page(&[("ch_3b", 2), ("ch_3", 2)], true));
+    assert_eq!(reader.take(vanished()).1, Taken::Nothing);
+    assert_eq!(reader.run.error(), None, "a row was gained between them");
+}
+
+#[test]
+fn a_body_that_was_cut_short_is_asked_for_again_and_a_wrong_one_is_not() {
+    let mut reader = Reader::new();
+    assert_eq!(waits(&reader.take(answer(200, r#"{"object":"list","data":["#)).1), 1);
+    for (body, said) in [
+        (r#"{"object":"list","data":[}]}"#, "[request req_1]"),
+        (r#"{"object":"list","data":[7],"has_more":false}"#, "[request req_1]"),
+        ("<html>", "check the base URL"),
+    ] {
+        let mut reader = Reader::new();
+        assert_eq!(reader.take(answer(200, body)).1, Taken::Nothing);
+        let error = reader.error();
+        assert!(error.message.contains(said) && error.class == Class::Answer, "{error:?}");
+    }
+}
+
+#[test]
+fn a_full_page_that_says_it_is_the_last_is_asked_behind_once() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], false));
+    assert!(!reader.run.has_fetched_all());
+    let (query, taken) = reader.take(page(&[], false));
+    assert_eq!((query.as_str(), taken), ("limit=2&starting_after=ch_3", Taken::Page));
+    assert!(reader.run.has_fetched_all());
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 1)], false));
+    assert!(reader.run.has_fetched_all(), "one with room left is believed");
+}
+
+#[test]
+fn an_empty_page_that_says_there_is_more_is_believed_nowhere() {
+    let mut reader = Reader::new();
+    assert_eq!(reader.take(page(&[], true)).1, Taken::Nothing);
+    assert!(reader.error().message.contains("an empty first page"), "{:?}", reader.error());
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    assert_eq!(reader.take(page(&[], true)).1, Taken::Nothing);
+    let (query, _) = reader.take(page(&[("ch_2", 3)], false));
+    assert_eq!(query, format!("limit=2&created[lt]={}", TODAY - 1));
+}
+
+#[test]
+fn an_answer_out_of_order_or_out_of_its_range_ends_the_run() {
+    let rising = [("ch_3", 2), ("ch_4", 1)];
+    let mut reader = Reader::new();
+    reader.take(page(&rising, true));
+    assert!(reader.error().message.contains("not newest first"), "{:?}", reader.error());
+    // Behind a page, nothing is newer than its last object; and in a range, nothing is at its upper end.
+    for first in [page(&[("ch_4", 3), ("ch_3", 4)], true), vanished()] {
+        let mut reader = Reader::new();
+        reader.take(page(&[("ch_6", 1), ("ch_5", 3)], true));
+        reader.take(first);
+        reader.take(page(&[("ch_2", 2)], true));
+        assert!(reader.error().message.contains("ch_2 was created later"), "{:?}", reader.error());
+    }
+}
+
+#[test]
+fn a_page_that_repeats_an_earlier_one_ends_the_run() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 2), ("ch_3", 2)], true));
+    reader.take(page(&[("ch_3", 2), ("ch_4", 2)], true));
+    assert!(reader.error().message.contains("the list does not advance"), "{:?}", reader.error());
+}
+
+#[test]
+fn what_is_in_flight_is_taken_in_before_the_run_fails() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_4", 1), ("ch_3", 1_000_000)], true));
+    let (first, _) = reader.ask();
+    let (second, older) = reader.ask();
+    assert!(older.query.iter().any(|(name, _)| *name == "created[lt]"), "the list was parted");
+    reader.run.handle_response(first, answer(401, ""), reader.now(), 1.0);
+    assert_eq!(reader.run.error(), None);
+    assert!(reader.run.poll_request(reader.now()).is_none(), "nothing more is asked");
+    assert_eq!(reader.run.handle_response(second, page(&[], false), reader.now(), 1.0), Taken::Page);
+    assert_eq!(reader.run.handle_response(second, page(&[], false), reader.now(), 1.0), Taken::Nothing, "once");
+    assert_eq!(reader.error().class, Class::Authentication);
+}
