@@ -182,22 +182,23 @@ fn a_cursor_that_vanishes_again_without_progress_ends_the_run() {
     reader.take(vanished());
     reader.take(page(&[("ch_3b", 2), ("ch_3", 2)], true));
     assert_eq!(reader.take(vanished()).1, Taken::Nothing);
-    assert_eq!(reader.run.error(), None, "a row was gained between them");
+    assert_eq!(reader.take(page(&[("ch_2", 3)], false)).1, Taken::Page, "a row was gained between them");
 }
 
 #[test]
 fn a_body_that_was_cut_short_is_asked_for_again_and_a_wrong_one_is_not() {
     let mut reader = Reader::new();
     assert_eq!(waits(&reader.take(answer(200, r#"{"object":"list","data":["#)).1), 1);
-    for (body, said) in [
-        (r#"{"object":"list","data":[}]}"#, "[request req_1]"),
-        (r#"{"object":"list","data":[7],"has_more":false}"#, "[request req_1]"),
-        ("<html>", "check the base URL"),
+    for (body, is_list) in [
+        (r#"{"object":"list","data":[}]}"#, true),
+        (r#"{"object":"list","data":[7],"has_more":false}"#, true),
+        ("<html>", false),
     ] {
         let mut reader = Reader::new();
         assert_eq!(reader.take(answer(200, body)).1, Taken::Nothing);
         let error = reader.error();
-        assert!(error.message.contains(said) && error.class == Class::Answer, "{error:?}");
+        assert!(error.message.contains("[request req_1]") && error.class == Class::Answer, "{error:?}");
+        assert_eq!(error.message.contains("check the base URL"), !is_list, "{error:?}");
     }
 }
 
@@ -263,4 +264,46 @@ fn what_is_in_flight_is_taken_in_before_the_run_fails() {
     assert_eq!(reader.run.handle_response(second, page(&[], false), reader.now(), 1.0), Taken::Page);
     assert_eq!(reader.run.handle_response(second, page(&[], false), reader.now(), 1.0), Taken::Nothing, "once");
     assert_eq!(reader.error().class, Class::Authentication);
+}
+
+#[test]
+fn progress_counts_what_came_and_what_is_left_once_the_end_is_in_sight() {
+    let mut reader = Reader::new();
+    let Outcome::Answered(first) = page(&[("ch_4", 1), ("ch_3", 2)], true) else { unreachable!() };
+    let bytes = first.body.len() as u64;
+    reader.take(Outcome::Answered(first.clone()));
+    let progress = reader.run.progress();
+    assert_eq!((progress.pages, progress.rows, progress.requests, progress.bytes), (1, 2, 1, bytes));
+    assert_eq!((progress.left, progress.reached), (0, Some(TODAY - 2)), "nobody knows where the list ends");
+    reader.take(page(&[("ch_2", 3), ("ch_1", 4)], false));
+    let progress = reader.run.progress();
+    assert_eq!((progress.pages, progress.rows, progress.reached), (2, 4, Some(TODAY - 4)));
+    assert_eq!(
+        (progress.left, progress.bytes),
+        (1, 2 * bytes + 1),
+        "whether there is anything behind it is left to ask"
+    );
+}
+
+#[test]
+fn what_was_seen_is_no_later_than_the_clock_of_who_answered_or_ours() {
+    for (date, seen) in [(None, TODAY), (Some(TODAY - 7), TODAY - 7), (Some(TODAY + 60), TODAY + 50)] {
+        let mut reader = Reader::new();
+        let Outcome::Answered(ahead) = page(&[("ch_1", -50)], false) else { unreachable!() };
+        reader.take(Outcome::Answered(Response { date, ..ahead }));
+        assert!(reader.run.poll_group(reader.now()).unwrap().is_some());
+        assert_eq!(reader.run.progress().newest, Some(seen), "{date:?}");
+    }
+}
+
+#[test]
+fn a_second_that_fills_pages_is_read_on_before_all_else() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_9", 1), ("ch_8", 1_000_000)], true));
+    let (newer, _) = reader.ask();
+    let (older, _) = reader.ask();
+    reader.run.handle_response(newer, page(&[("ch_7", 1_000_001), ("ch_6", 1_000_001)], true), reader.now(), 1.0);
+    reader.run.handle_response(older, page(&[("ch_2", 9_000_000), ("ch_1", 9_000_001)], true), reader.now(), 1.0);
+    let cursors = [reader.ask().1, reader.ask().1].map(|request| request.query.last().unwrap().1.clone());
+    assert_eq!(cursors, ["ch_6", "ch_1"]);
 }
