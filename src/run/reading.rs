@@ -39,8 +39,8 @@ pub(super) struct Reading {
     density: Density,
 }
 
-/// How densely the objects lie: so many in so many seconds. It begins with what the chain that this one was parted from
-/// had seen, at the weight of a page, and seconds that hold whole pages are left out.
+/// How densely the objects lie: so many in so many seconds, and seconds that hold whole pages are left out. What the chain
+/// that this one was parted from had seen says too little of the older objects to begin with.
 #[derive(Debug, Clone, Copy, Default)]
 struct Density {
     objects: f64,
@@ -63,12 +63,7 @@ impl Reading {
         let mut older = self.chain.range;
         older.lt = Some(second);
         self.chain.range.gte = Some(second);
-        Self {
-            ticket,
-            chain: Chain { range: older, ..Chain::default() },
-            density: self.density.inherited(),
-            ..Self::default()
-        }
+        Self { ticket, chain: Chain { range: older, ..Chain::default() }, ..Self::default() }
     }
 
     /// Whether its last page lay in one second. No bound can part a second, so such a chain must never wait.
@@ -143,17 +138,9 @@ impl Reading {
 
 /// Share of what was measured before that each new page leaves.
 const MEMORY: f64 = 0.5;
-/// Objects that what is inherited weighs.
-const INHERITED: f64 = 50.0;
-
 impl Density {
     fn forget(&mut self) {
         self.objects *= MEMORY;
         self.seconds *= MEMORY;
-    }
-
-    fn inherited(self) -> Self {
-        let weight = if self.objects > 0.0 { INHERITED / self.objects } else { 0.0 };
-        Self { objects: self.objects * weight, seconds: self.seconds * weight, ..Self::default() }
     }
 }
