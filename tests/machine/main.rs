@@ -1,0 +1,5 @@
+//! The machine step by step: what it makes of an answer, and of what an attempt before it left behind.
+
+mod answers;
+mod reader;
+mod recovery;

@@ -1,0 +1,119 @@
+//! A run and its clock, for tests of single steps.
+
+use std::time::Duration;
+
+use stripe_raw_rs::checkpoint::{Attempt, History, plan};
+use stripe_raw_rs::entities::by_name;
+use stripe_raw_rs::error::Error;
+use stripe_raw_rs::exchange::{Now, Outcome, Request, Response};
+use stripe_raw_rs::options::Options;
+use stripe_raw_rs::run::{Run, Setting, Taken, Ticket};
+
+pub(crate) const TODAY: i64 = 1_735_689_600;
+
+/// A run of charges that has begun to read, and its clock.
+pub(crate) struct Reader {
+    pub(crate) run: Run,
+    clock: Duration,
+}
+
+fn options() -> Options {
+    let second = Duration::from_secs(1);
+    Options {
+        page_size: 2,
+        max_retries: 3,
+        backoff_base: second,
+        backoff_max: 3 * second,
+        backoff_jitter: 0.0,
+        ..Options::default()
+    }
+}
+
+pub(crate) fn attempt() -> Attempt {
+    Attempt {
+        now: Now { monotonic: Duration::ZERO, wall_micros: TODAY * 1_000_000 },
+        owner: "me".to_owned(),
+        holder_is_dead: true,
+        take_over: false,
+        give_up: None,
+        start: None,
+        new_run_id: "run".to_owned(),
+    }
+}
+
+impl Reader {
+    /// The first run of a list.
+    pub(crate) fn new() -> Self {
+        let mut reader = Self::planned(&History::default(), attempt());
+        let started = reader.run.started(reader.now()).unwrap();
+        reader.run.fence().unwrap();
+        assert!(reader.run.recover_events(&started.batches).unwrap().is_empty(), "it has nothing to recover");
+        reader.run.begin(reader.now()).unwrap();
+        reader
+    }
+
+    /// A run that has done nothing yet.
+    pub(crate) fn planned(history: &History, attempt: Attempt) -> Self {
+        let entity = by_name("charges").unwrap();
+        let setting = Setting {
+            entity,
+            account: None,
+            options: options(),
+            store_id: "store".to_owned(),
+            owner: "me".to_owned(),
+            nonce: "nonce".to_owned(),
+            settings: "{}".to_owned(),
+            library_version: "test".to_owned(),
+        };
+        Self { run: Run::new(plan(entity, history, &options(), &attempt).unwrap(), setting), clock: Duration::ZERO }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let micros = i64::try_from(self.clock.as_micros()).unwrap();
+        Now { monotonic: self.clock, wall_micros: TODAY * 1_000_000 + micros }
+    }
+
+    /// The next request, sent as soon as it is due.
+    pub(crate) fn ask(&mut self) -> (Ticket, Request) {
+        self.clock = self.clock.max(self.run.next_retry().unwrap_or_default());
+        self.run.poll_request(self.now()).expect("it has something to ask")
+    }
+
+    /// Asks, and hands over what came of it. Answers the request's query, too.
+    pub(crate) fn take(&mut self, outcome: Outcome) -> (String, Taken) {
+        let (ticket, request) = self.ask();
+        let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        (query.join("&"), self.run.handle_response(ticket, outcome, self.now(), 1.0))
+    }
+
+    /// The error that ended the reading, once what came before it has been handed over.
+    pub(crate) fn error(&mut self) -> Error {
+        while self.run.poll_group(self.now()).unwrap().is_some() {}
+        self.run.error().expect("it has failed").clone()
+    }
+}
+
+pub(crate) fn answer(status: u16, body: &str) -> Outcome {
+    Outcome::Answered(Response {
+        status,
+        request_id: Some("req_1".to_owned()),
+        api_version: None,
+        date: None,
+        retry_after: None,
+        should_retry: None,
+        rate_limited_reason: None,
+        body: body.as_bytes().to_vec(),
+    })
+}
+
+pub(crate) fn page(objects: &[(&str, i64)], has_more: bool) -> Outcome {
+    let objects: Vec<String> = objects
+        .iter()
+        .map(|(id, age)| format!(r#"{{"id":"{id}","object":"charge","created":{}}}"#, TODAY - age))
+        .collect();
+    answer(200, &format!(r#"{{"object":"list","data":[{}],"has_more":{has_more}}}"#, objects.join(",")))
+}
+
+pub(crate) fn vanished() -> Outcome {
+    answer(400, r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"starting_after"}}"#)
+}

@@ -1,0 +1,86 @@
+//! What it makes of what an attempt before it left behind.
+
+use arrow_array::RecordBatch;
+use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, events_of};
+use stripe_raw_rs::error::{Class, Error};
+use stripe_raw_rs::run::Run;
+
+use crate::reader::{Reader, TODAY, attempt, page};
+
+/// A run that was killed after a page: RUN_STARTED, then the page's rows and its event.
+struct Killed {
+    started: Vec<RecordBatch>,
+    rows: Vec<RecordBatch>,
+    event: Vec<RecordBatch>,
+}
+
+/// Killed after a first page of two objects, which it asked for from `start` on.
+fn killed(start: Option<i64>) -> Killed {
+    let mut reader = Reader::planned(&History::default(), Attempt { start, ..attempt() });
+    let now = reader.now();
+    let started = reader.run.started(now).unwrap().batches;
+    reader.run.fence().unwrap();
+    reader.run.recover_events(&started).unwrap();
+    reader.run.begin(now).unwrap();
+    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.run.press();
+    let group = reader.run.poll_group(now).unwrap().unwrap();
+    Killed { started, rows: group.rows.batches, event: group.checkpoint.batches }
+}
+
+/// The next attempt, planned by RUN_STARTED alone, opened with what it then finds.
+fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: Attempt) -> (Reader, Result<(), Error>) {
+    let mut history = History::default();
+    killed.started.iter().for_each(|batch| history.extend(events_of(batch).unwrap()));
+    let mut reader = Reader::planned(&history, attempt);
+    let now = reader.now();
+    let mut events = killed.started.clone();
+    events.extend(reader.run.started(now).unwrap().batches);
+    events.extend(killed.event.iter().filter(|_| with_event).cloned());
+    reader.run.fence().unwrap();
+    assert!(!reader.run.recover_events(&events).unwrap().is_empty(), "an earlier attempt may have left rows");
+    reader.run.recover_rows(rows).unwrap();
+    let begun = reader.run.begin(now);
+    (reader, begun)
+}
+
+#[test]
+fn rows_without_an_event_become_one_and_are_gone_on_from() {
+    let killed = killed(None);
+    let (mut reader, begun) = opened(&killed, false, &killed.rows, attempt());
+    begun.unwrap();
+    assert_eq!(reader.run.progress().newest, Some(TODAY - 1));
+    let recovered = reader.run.poll_group(reader.now()).unwrap().unwrap();
+    assert_eq!((recovered.checkpoint.pages, recovered.checkpoint.rows, recovered.rows.batches.len()), (1, 2, 0));
+    assert_eq!(reader.take(page(&[("ch_2", 3)], false)).0, "limit=2&starting_after=ch_3");
+}
+
+#[test]
+fn the_filters_stay_those_that_the_first_page_was_asked_with() {
+    let killed = killed(Some(TODAY - 9));
+    for with_event in [false, true] {
+        let later = Attempt { start: Some(TODAY - 5), ..attempt() };
+        let (mut reader, begun) = opened(&killed, with_event, &killed.rows, later);
+        begun.unwrap();
+        assert_eq!(reader.run.plan().start_created_gte, Some(TODAY - 9), "with its event: {with_event}");
+        let (query, _) = reader.take(page(&[("ch_2", 3)], false));
+        assert_eq!(query, format!("limit=2&created[gte]={}&starting_after=ch_3", TODAY - 9));
+    }
+    let later = Attempt { start: Some(TODAY - 5), ..attempt() };
+    let (reader, begun) = opened(&killed, false, &[], later);
+    begun.unwrap();
+    assert_eq!(reader.run.plan().start_created_gte, Some(TODAY - 5), "nothing was asked for before");
+}
+
+#[test]
+fn a_page_with_holes_ends_the_run_unless_it_is_given_up() {
+    let killed = killed(None);
+    let torn: Vec<RecordBatch> = killed.rows.iter().map(|batch| batch.slice(1, 1)).collect();
+    let (reader, begun) = opened(&killed, false, &torn, attempt());
+    let error = begun.unwrap_err();
+    assert!(error.class == Class::Table && error.message.contains("page 1 of run run has holes"), "{error:?}");
+    assert!(reader.run.has_fetched_all(), "it asks for nothing");
+    let (reader, begun) = opened(&killed, false, &torn, Attempt { give_up: Some(GiveUp::Restart), ..attempt() });
+    begun.unwrap();
+    assert!(Run::is_finished(&reader.run));
+}
