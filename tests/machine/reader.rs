@@ -44,7 +44,7 @@ pub(crate) fn attempt() -> Attempt {
 impl Reader {
     /// The first run of a list.
     pub(crate) fn new() -> Self {
-        let mut reader = Self::planned(&History::default(), attempt());
+        let mut reader = Self::planned(&History::default(), &attempt());
         let started = reader.run.started(reader.now()).unwrap();
         reader.run.fence().unwrap();
         assert!(reader.run.recover_events(&started.batches).unwrap().is_empty(), "it has nothing to recover");
@@ -53,7 +53,7 @@ impl Reader {
     }
 
     /// A run that has done nothing yet.
-    pub(crate) fn planned(history: &History, attempt: Attempt) -> Self {
+    pub(crate) fn planned(history: &History, attempt: &Attempt) -> Self {
         let entity = by_name("charges").unwrap();
         let setting = Setting {
             entity,
@@ -65,7 +65,7 @@ impl Reader {
             settings: "{}".to_owned(),
             library_version: "test".to_owned(),
         };
-        Self { run: Run::new(plan(entity, history, &options(), &attempt).unwrap(), setting), clock: Duration::ZERO }
+        Self { run: Run::new(plan(entity, history, &options(), attempt).unwrap(), setting), clock: Duration::ZERO }
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -16,7 +16,7 @@ struct Killed {
 
 /// Killed after a first page of two objects, which it asked for from `start` on.
 fn killed(start: Option<i64>) -> Killed {
-    let mut reader = Reader::planned(&History::default(), Attempt { start, ..attempt() });
+    let mut reader = Reader::planned(&History::default(), &Attempt { start, ..attempt() });
     let now = reader.now();
     let started = reader.run.started(now).unwrap().batches;
     reader.run.fence().unwrap();
@@ -29,7 +29,7 @@ fn killed(start: Option<i64>) -> Killed {
 }
 
 /// The next attempt, planned by RUN_STARTED alone, opened with what it then finds.
-fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: Attempt) -> (Reader, Result<(), Error>) {
+fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: &Attempt) -> (Reader, Result<(), Error>) {
     let mut history = History::default();
     killed.started.iter().for_each(|batch| history.extend(events_of(batch).unwrap()));
     let mut reader = Reader::planned(&history, attempt);
@@ -47,7 +47,7 @@ fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: Atte
 #[test]
 fn rows_without_an_event_become_one_and_are_gone_on_from() {
     let killed = killed(None);
-    let (mut reader, begun) = opened(&killed, false, &killed.rows, attempt());
+    let (mut reader, begun) = opened(&killed, false, &killed.rows, &attempt());
     begun.unwrap();
     assert_eq!(reader.run.progress().newest, Some(TODAY - 1));
     let recovered = reader.run.poll_group(reader.now()).unwrap().unwrap();
@@ -60,14 +60,14 @@ fn the_filters_stay_those_that_the_first_page_was_asked_with() {
     let killed = killed(Some(TODAY - 9));
     for with_event in [false, true] {
         let later = Attempt { start: Some(TODAY - 5), ..attempt() };
-        let (mut reader, begun) = opened(&killed, with_event, &killed.rows, later);
+        let (mut reader, begun) = opened(&killed, with_event, &killed.rows, &later);
         begun.unwrap();
         assert_eq!(reader.run.plan().start_created_gte, Some(TODAY - 9), "with its event: {with_event}");
         let (query, _) = reader.take(page(&[("ch_2", 3)], false));
         assert_eq!(query, format!("limit=2&created[gte]={}&starting_after=ch_3", TODAY - 9));
     }
     let later = Attempt { start: Some(TODAY - 5), ..attempt() };
-    let (reader, begun) = opened(&killed, false, &[], later);
+    let (reader, begun) = opened(&killed, false, &[], &later);
     begun.unwrap();
     assert_eq!(reader.run.plan().start_created_gte, Some(TODAY - 5), "nothing was asked for before");
 }
@@ -76,11 +76,11 @@ fn the_filters_stay_those_that_the_first_page_was_asked_with() {
 fn a_page_with_holes_ends_the_run_unless_it_is_given_up() {
     let killed = killed(None);
     let torn: Vec<RecordBatch> = killed.rows.iter().map(|batch| batch.slice(1, 1)).collect();
-    let (reader, begun) = opened(&killed, false, &torn, attempt());
+    let (reader, begun) = opened(&killed, false, &torn, &attempt());
     let error = begun.unwrap_err();
     assert!(error.class == Class::Table && error.message.contains("page 1 of run run has holes"), "{error:?}");
     assert!(reader.run.has_fetched_all(), "it asks for nothing");
-    let (reader, begun) = opened(&killed, false, &torn, Attempt { give_up: Some(GiveUp::Restart), ..attempt() });
+    let (reader, begun) = opened(&killed, false, &torn, &Attempt { give_up: Some(GiveUp::Restart), ..attempt() });
     begun.unwrap();
     assert!(Run::is_finished(&reader.run));
 }
