@@ -195,4 +195,15 @@ mod tests {
             assert!(!history(vec![landed, reset]).has_rows(), "{kind:?} before --from-scratch");
         }
     }
+
+    #[test]
+    fn the_first_run_is_the_one_that_no_other_came_before_since_the_last_reset() {
+        let mut events = vec![event("A", 1, started(), None, None), event("A", 2, started(), None, None)];
+        assert!(history(events.clone()).is_first_run());
+        events.push(event("B", 3, started(), None, None));
+        assert!(!history(events.clone()).is_first_run());
+        events.push(event("RESET", 4, failed(Class::Reset), None, None));
+        events.push(event("C", 5, started(), None, None));
+        assert!(history(events).is_first_run());
+    }
 }
