@@ -25,7 +25,7 @@ pub struct Request {
 }
 
 /// A complete HTTP answer, whatever its status.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status.
     pub status: u16,

@@ -234,16 +234,7 @@ mod tests {
     }
 
     fn answer(status: u16) -> Response {
-        Response {
-            status,
-            request_id: None,
-            api_version: None,
-            date: None,
-            retry_after: None,
-            should_retry: None,
-            rate_limited_reason: None,
-            body: Vec::new(),
-        }
+        Response { status, ..Response::default() }
     }
 
     fn finish(limiter: &mut Limiter, endpoint: &'static str, outcome: &Outcome, took: Duration, now: Duration) {

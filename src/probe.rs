@@ -119,10 +119,8 @@ mod tests {
             request_id: Some("req_1".to_owned()),
             api_version: Some("2026-01-01".to_owned()),
             date: Some(990),
-            retry_after: None,
-            should_retry: None,
-            rate_limited_reason: None,
             body: body.as_bytes().to_vec(),
+            ..Response::default()
         })
     }
 

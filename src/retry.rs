@@ -154,16 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn answer(status: u16, body: &str) -> Response {
-        Response {
-            status,
-            request_id: Some("req_1".to_owned()),
-            api_version: None,
-            date: None,
-            retry_after: None,
-            should_retry: None,
-            rate_limited_reason: None,
-            body: body.as_bytes().to_vec(),
-        }
+        Response { status, request_id: Some("req_1".to_owned()), body: body.as_bytes().to_vec(), ..Response::default() }
     }
 
     #[test]

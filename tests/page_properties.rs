@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use stripe_raw_rs::entities::{Entity, by_name};
-use stripe_raw_rs::page::{Fault, decode};
+use stripe_raw_rs::page::{Decoder, Fault, decode};
 
 #[path = "bench/charges.rs"]
 mod charges;
@@ -206,6 +206,24 @@ proptest! {
         let body = printed(&list, &space);
         let at = at.index(body.len());
         agrees(&changed(body, at, &change))?;
+    }
+
+    #[test]
+    fn no_page_leaves_a_trace_in_the_next(
+        (_, before) in list(),
+        (_, list) in list(),
+        space in space(),
+        at in any::<proptest::sample::Index>(),
+        change in change(),
+    ) {
+        let mut decoder = Decoder::default();
+        let _ = decoder.decode(&printed(&before, &space), entity());
+        let body = printed(&list, &space);
+        let at = at.index(body.len());
+        for body in [changed(body.clone(), at, &change), body] {
+            let told = |error: stripe_raw_rs::page::PageError| error.to_string();
+            prop_assert_eq!(decoder.decode(&body, entity()).map_err(told), decode(&body, entity()).map_err(told));
+        }
     }
 
     #[test]

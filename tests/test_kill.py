@@ -114,7 +114,7 @@ def test_a_second_kill_in_the_recovery_loses_and_doubles_nothing(tmp_path: Path,
             kill(once, stripe, first, **options)
             shutil.copytree(once, tmp_path / f"counted{first}")
             again = steps_of(tmp_path / f"counted{first}", stripe, **options)
-            for second in range(3 + first % 3, len(again), 11):
+            for second in range(3 + first % 3, len(again), 7):
                 lake = tmp_path / f"lake{first}-{second}"
                 shutil.copytree(once, lake)
                 kill(lake, stripe, second, **options)
@@ -173,7 +173,7 @@ def test_a_kill_while_five_entities_share_the_checkpoint_table_loses_and_doubles
     options = {**EACH_PAGE, "entities": ",".join(DEFAULT)}
     with StripeSimulator(seed=5, counts=dict.fromkeys(DEFAULT, 13)) as stripe:
         steps = steps_of(tmp_path / "counted", stripe, **options)
-        for step in range(13, len(steps), 19):
+        for step in range(13, len(steps), 13):
             lake = tmp_path / f"lake{step}"
             kill(lake, stripe, step, **options)
             land(lake, stripe, options)

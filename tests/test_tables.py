@@ -105,11 +105,11 @@ def test_a_table_that_others_made_anew_or_put_back_is_read_from_its_beginning(
         commit(table, HandMade(rows_of(f"ch_{version}"), version))
     shutil.rmtree(folder)
     shutil.copytree(tmp_path / "older", folder)
-    commit(table, HandMade(rows_of("ch_4"), 4))
+    table.append(HandMade(rows_of("ch_4"), 4))
     assert (ids(table), versions(folder)) == (["ch_1", "ch_4"], [0, 1, 2])
     shutil.rmtree(folder)
     tables_of(lake).table(table.name).create(Columns(SCHEMA), PROPERTIES, "Charges as sent")  # type: ignore[arg-type]
-    commit(table, HandMade(rows_of("ch_5"), 5))
+    table.append(HandMade(rows_of("ch_5"), 5))
     assert (ids(table), versions(folder)) == (["ch_5"], [0, 1])
 
 

@@ -119,10 +119,8 @@ impl List {
             request_id: None,
             api_version: Some("2026-09-30.endive".to_owned()),
             date: Some(TODAY),
-            retry_after: None,
-            should_retry: None,
-            rate_limited_reason: None,
             body: body.into_bytes(),
+            ..Response::default()
         }
     }
 }

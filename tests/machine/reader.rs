@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
 use stripe_raw_rs::checkpoint::{Attempt, History, plan};
 use stripe_raw_rs::entities::by_name;
 use stripe_raw_rs::error::Error;
@@ -44,12 +45,17 @@ pub(crate) fn attempt() -> Attempt {
 impl Reader {
     /// The first run of a list.
     pub(crate) fn new() -> Self {
-        let mut reader = Self::planned(&History::default(), &attempt());
-        let started = reader.run.started(reader.now()).unwrap();
+        Self::begun(&attempt()).0
+    }
+
+    /// The same, as its attempt is told; with RUN_STARTED.
+    pub(crate) fn begun(attempt: &Attempt) -> (Self, Vec<RecordBatch>) {
+        let mut reader = Self::planned(&History::default(), attempt);
+        let started = reader.run.started(reader.now()).unwrap().batches;
         reader.run.fence().unwrap();
-        assert!(reader.run.recover_events(&started.batches).unwrap().is_empty(), "it has nothing to recover");
+        assert!(reader.run.recover_events(&started).unwrap().is_empty(), "it has nothing to recover");
         reader.run.begin(reader.now()).unwrap();
-        reader
+        (reader, started)
     }
 
     /// A run that has done nothing yet.
@@ -97,12 +103,8 @@ pub(crate) fn answer(status: u16, body: &str) -> Outcome {
     Outcome::Answered(Response {
         status,
         request_id: Some("req_1".to_owned()),
-        api_version: None,
-        date: None,
-        retry_after: None,
-        should_retry: None,
-        rate_limited_reason: None,
         body: body.as_bytes().to_vec(),
+        ..Response::default()
     })
 }
 

@@ -3,7 +3,6 @@
 use arrow_array::RecordBatch;
 use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, events_of};
 use stripe_raw_rs::error::{Class, Error};
-use stripe_raw_rs::run::Run;
 
 use crate::reader::{Reader, TODAY, attempt, page};
 
@@ -16,15 +15,10 @@ struct Killed {
 
 /// Killed after a first page of two objects, which it asked for from `start` on.
 fn killed(start: Option<i64>) -> Killed {
-    let mut reader = Reader::planned(&History::default(), &Attempt { start, ..attempt() });
-    let now = reader.now();
-    let started = reader.run.started(now).unwrap().batches;
-    reader.run.fence().unwrap();
-    reader.run.recover_events(&started).unwrap();
-    reader.run.begin(now).unwrap();
+    let (mut reader, started) = Reader::begun(&Attempt { start, ..attempt() });
     reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.run.press();
-    let group = reader.run.poll_group(now).unwrap().unwrap();
+    let group = reader.run.poll_group(reader.now()).unwrap().unwrap();
     Killed { started, rows: group.rows.batches, event: group.checkpoint.batches }
 }
 
@@ -82,5 +76,5 @@ fn a_page_with_holes_ends_the_run_unless_it_is_given_up() {
     assert!(reader.run.has_fetched_all(), "it asks for nothing");
     let (reader, begun) = opened(&killed, false, &torn, &Attempt { give_up: Some(GiveUp::Restart), ..attempt() });
     begun.unwrap();
-    assert!(Run::is_finished(&reader.run));
+    assert!(reader.run.is_finished());
 }

@@ -188,10 +188,8 @@ impl World {
             request_id: Some(format!("req_{}", self.requests)),
             api_version: Some("2026-09-30.endive".to_owned()),
             date: self.date_wrong_by.map(|wrong_by| self.time() + wrong_by),
-            retry_after: None,
-            should_retry: None,
-            rate_limited_reason: None,
             body: body.as_bytes().to_vec(),
+            ..Response::default()
         })
     }
 
