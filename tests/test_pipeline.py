@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from deltalake import DeltaTable
 
 from stripe_raw_rs import (
     Client,
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 
 contract = pytest.mark.contract
+
+
+def version(lake: Path, name: str) -> int:
+    return DeltaTable(lake / name).version()
 
 
 def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
@@ -82,12 +88,35 @@ def test_one_entity_that_fails_does_not_stop_the_others(lake: Path, stripe: Stri
 
 
 @contract
-def test_a_table_with_other_columns_stops_all_before_anything_is_written(lake: Path, stripe: StripeSimulator) -> None:
-    tables_of(lake).table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "mine")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="another schema"):
+@pytest.mark.parametrize("name", ["stripe_refunds_raw", "stripe_ingestion_checkpoints"])
+def test_a_table_with_other_columns_stops_all_before_anything_is_written(
+    lake: Path, stripe: StripeSimulator, name: str
+) -> None:
+    tables_of(lake).table(name).create(Columns(SCHEMA), {}, "mine")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=f"{name}.*another schema"):
         land(lake, stripe)
-    assert [path.name for path in lake.iterdir()] == ["stripe_refunds_raw"]
+    assert [path.name for path in lake.iterdir()] == [name]
     assert stripe.requests == 0
+
+
+def test_a_raw_table_of_another_lake_is_not_written_to(lake: Path, tmp_path: Path, stripe: StripeSimulator) -> None:
+    for place in (lake, tmp_path / "other"):
+        land(place, stripe, entities="charges").raise_for_status()
+    shutil.rmtree(lake / "stripe_charges_raw")
+    shutil.copytree(tmp_path / "other" / "stripe_charges_raw", lake / "stripe_charges_raw")
+    with pytest.raises(TableError, match=r"belongs to store .* one of them was replaced"):
+        land(lake, stripe, entities="charges").raise_for_status()
+    assert version(lake, "stripe_charges_raw") == version(tmp_path / "other", "stripe_charges_raw")
+    with pytest.raises(TableError, match="belongs to store"):
+        verify(tables_of(lake), say=lambda _line: None)
+
+
+def test_a_run_that_finds_nothing_new_commits_no_more_than_its_fence(lake: Path) -> None:
+    with StripeSimulator(counts={"charges": 0}) as stripe:
+        land(lake, stripe, entities="charges").raise_for_status()
+        before = version(lake, "stripe_charges_raw")
+        land(lake, stripe, entities="charges").raise_for_status()
+    assert version(lake, "stripe_charges_raw") == before + 1
 
 
 def test_a_lake_of_another_server_is_refused(lake: Path, stripe: StripeSimulator) -> None:

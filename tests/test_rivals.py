@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import signal
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import ingest
+from stripe_raw_rs import FencedError, TableError, ingest
+from stripe_raw_rs._core import entities
+from stripe_raw_rs.attempt import naming_the_winner
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child, steps_of
 from tests.conftest import KEY, events
@@ -79,6 +82,17 @@ def test_who_loses_the_race_for_the_start_says_who_won(lake: Path, stripe: Strip
         holder.go_on()
         assert holder.ended() == 0
     assert_true(lake, stripe, "charges")
+
+
+def test_who_loses_says_so_even_where_nobody_can_read_who_won() -> None:
+    class Unreadable:
+        def latest_run(self, _entity: str, _account: str | None) -> None:
+            message = "cannot read"
+            raise TableError(message)
+
+    job = SimpleNamespace(state=Unreadable(), account=None)
+    fenced = FencedError("another process took over")
+    assert naming_the_winner(job, entities("charges")[0], fenced) is fenced  # type: ignore[arg-type]
 
 
 def test_who_is_taken_over_while_it_stands_still_writes_nothing_more(tmp_path: Path, stripe: StripeSimulator) -> None:

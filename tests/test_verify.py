@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 import pytest
 
 from stripe_raw_rs import ingest
-from stripe_raw_rs.exceptions import StripeRawError
+from stripe_raw_rs._core import checkpoint_schema
+from stripe_raw_rs.exceptions import StripeRawError, UsageError
 from stripe_raw_rs.verify import verify
-from tests.conftest import KEY, tamper
+from tests.conftest import KEY, SCHEMA, Columns, tamper
 from tests.places import place_of, tables_of
 
 if TYPE_CHECKING:
@@ -141,4 +142,25 @@ def test_a_watermark_that_goes_back_is_found(whole: Path) -> None:
 def test_a_raw_table_that_is_gone_is_found(whole: Path) -> None:
     shutil.rmtree(whole / RAW)
     with pytest.raises(StripeRawError):
+        verify(tables_of(whole), say=lambda _line: None)
+
+
+def test_a_place_without_tables_is_refused(lake: Path) -> None:
+    with pytest.raises(UsageError, match=f"holds no tables of stripe-raw: table '{CHECKPOINTS}' is not there"):
+        verify(tables_of(lake), say=lambda _line: None)
+    assert not lake.exists(), "and nothing was made there"
+
+
+def test_tables_of_others_are_refused(lake: Path) -> None:
+    tables = tables_of(lake)
+    tables.table("mine").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
+    tables.table("theirs").create(checkpoint_schema(), {}, "")
+    for name, said in (("mine", "another schema"), ("theirs", "was not created by stripe-raw")):
+        with pytest.raises(UsageError, match=said):
+            verify(tables, say=lambda _line: None, checkpoint_table=name)
+
+
+def test_a_raw_table_with_other_columns_is_refused(whole: Path) -> None:
+    tables_of(whole).table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="another schema"):
         verify(tables_of(whole), say=lambda _line: None)

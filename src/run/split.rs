@@ -94,18 +94,15 @@ impl Run {
         reading.chain.range.gte.or_else(|| Some(last.saturating_sub(read.saturating_mul(DEEPER)).max(0)))
     }
 
-    /// The second to part a chain's tail at, if there is one that leaves something on both sides.
+    /// The second to part a chain's tail at. One that is worth it lasts for more than two, since each page counts for one
+    /// at least: something is left on both sides.
     fn middle(&self, reading: &Reading) -> Option<i64> {
         let (last, bottom) = (reading.read_to()?, self.bottom(reading)?);
-        let is_open = reading.chain.range.gte.is_none();
-        // What is deeper is unknown until a page of it has come.
-        if is_open && !reading.has_read() {
-            return None;
+        if reading.chain.range.gte.is_some() {
+            return Some(last - last.saturating_sub(bottom) / 2);
         }
-        let second = if is_open && bottom > 0 { bottom } else { last - last.saturating_sub(bottom) / 2 };
-        let top = reading.chain.range.lt.unwrap_or(i64::MAX);
-        let leaves_something = reading.chain.range.gte.is_none_or(|gte| second > gte);
-        (leaves_something && second <= last && second < top).then_some(second)
+        // What is deeper is unknown until a page of it has come.
+        reading.has_read().then_some(bottom)
     }
 }
 

@@ -21,7 +21,7 @@ fn a_failing_request_is_sent_again_after_growing_waits_until_its_retries_are_use
         for (wait, at) in [(1, 1), (2, 3), (3, 6)] {
             assert_eq!(waits(&reader.take(failing()).1), wait);
             assert_eq!(reader.run.next_retry(), Some(Duration::from_secs(at)));
-            assert_eq!(reader.run.poll_request(reader.now()), None, "not before it is due");
+            assert_eq!(reader.idle_slot(), None, "not before it is due");
         }
         assert_eq!(reader.take(failing()), ("limit=2".to_owned(), Taken::Nothing));
         assert!(reader.error().message.contains("after 3 retries"), "{:?}", reader.error());
@@ -155,12 +155,12 @@ fn what_is_in_flight_is_taken_in_before_the_run_fails() {
     reader.take(page(&[("ch_4", 1), ("ch_3", 1_000_000)], true));
     let (first, _) = reader.ask();
     let (second, older) = reader.ask();
-    assert!(older.query.iter().any(|(name, _)| *name == "created[lt]"), "the list was parted");
-    reader.run.handle_response(first, answer(401, ""), reader.now(), 1.0);
+    assert!(older.contains("created[lt]"), "the list was parted");
+    reader.hand(first, answer(401, ""));
     assert_eq!(reader.run.error(), None);
-    assert!(reader.run.poll_request(reader.now()).is_none(), "nothing more is asked");
-    assert_eq!(reader.run.handle_response(second, page(&[], false), reader.now(), 1.0), Taken::Page);
-    assert_eq!(reader.run.handle_response(second, page(&[], false), reader.now(), 1.0), Taken::Nothing, "once");
+    assert!(reader.idle_slot().is_none(), "nothing more is asked");
+    assert_eq!(reader.hand(second, page(&[], false)), Taken::Page);
+    assert_eq!(reader.hand(second, page(&[], false)), Taken::Nothing, "once");
     assert_eq!(reader.error().class, Class::Authentication);
 }
 
@@ -192,16 +192,4 @@ fn what_was_seen_is_no_later_than_the_clock_of_who_answered_or_ours() {
         assert!(reader.run.poll_group(reader.now()).unwrap().is_some());
         assert_eq!(reader.run.progress().newest, Some(seen), "{date:?}");
     }
-}
-
-#[test]
-fn a_second_that_fills_pages_is_read_on_before_all_else() {
-    let mut reader = Reader::new();
-    reader.take(page(&[("ch_9", 1), ("ch_8", 1_000_000)], true));
-    let (newer, _) = reader.ask();
-    let (older, _) = reader.ask();
-    reader.run.handle_response(newer, page(&[("ch_7", 1_000_001), ("ch_6", 1_000_001)], true), reader.now(), 1.0);
-    reader.run.handle_response(older, page(&[("ch_2", 9_000_000), ("ch_1", 9_000_001)], true), reader.now(), 1.0);
-    let cursors = [reader.ask().1, reader.ask().1].map(|request| request.query.last().unwrap().1.clone());
-    assert_eq!(cursors, ["ch_6", "ch_1"]);
 }

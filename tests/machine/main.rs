@@ -1,5 +1,6 @@
 //! The machine step by step: what it makes of an answer, and of what an attempt before it left behind.
 
 mod answers;
+mod parting;
 mod reader;
 mod recovery;

@@ -6,13 +6,13 @@ use arrow_array::RecordBatch;
 use stripe_raw_rs::checkpoint::{Attempt, History, plan};
 use stripe_raw_rs::entities::by_name;
 use stripe_raw_rs::error::Error;
-use stripe_raw_rs::exchange::{Now, Outcome, Request, Response};
+use stripe_raw_rs::exchange::{Now, Outcome, Response};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::{Run, Setting, Taken, Ticket};
 
 pub(crate) const TODAY: i64 = 1_735_689_600;
 
-/// A run of charges that has begun to read, and its clock.
+/// A run that has begun to read, and its clock.
 pub(crate) struct Reader {
     pub(crate) run: Run,
     clock: Duration,
@@ -48,9 +48,18 @@ impl Reader {
         Self::begun(&attempt()).0
     }
 
-    /// The same, as its attempt is told; with RUN_STARTED.
+    /// The first run of another list.
+    pub(crate) fn of(entity: &str) -> Self {
+        Self::planned(entity, &History::default(), &attempt()).opened().0
+    }
+
+    /// The first run of a list, as its attempt is told; with RUN_STARTED.
     pub(crate) fn begun(attempt: &Attempt) -> (Self, Vec<RecordBatch>) {
-        let mut reader = Self::planned(&History::default(), attempt);
+        Self::planned("charges", &History::default(), attempt).opened()
+    }
+
+    fn opened(self) -> (Self, Vec<RecordBatch>) {
+        let mut reader = self;
         let started = reader.run.started(reader.now()).unwrap().batches;
         reader.run.fence().unwrap();
         assert!(reader.run.recover_events(&started).unwrap().is_empty(), "it has nothing to recover");
@@ -59,8 +68,8 @@ impl Reader {
     }
 
     /// A run that has done nothing yet.
-    pub(crate) fn planned(history: &History, attempt: &Attempt) -> Self {
-        let entity = by_name("charges").unwrap();
+    pub(crate) fn planned(entity: &str, history: &History, attempt: &Attempt) -> Self {
+        let entity = by_name(entity).unwrap();
         let setting = Setting {
             entity,
             account: None,
@@ -79,17 +88,28 @@ impl Reader {
         Now { monotonic: self.clock, wall_micros: TODAY * 1_000_000 + micros }
     }
 
-    /// The next request, sent as soon as it is due.
-    pub(crate) fn ask(&mut self) -> (Ticket, Request) {
+    /// The next request, sent as soon as it is due, and its query.
+    pub(crate) fn ask(&mut self) -> (Ticket, String) {
         self.clock = self.clock.max(self.run.next_retry().unwrap_or_default());
-        self.run.poll_request(self.now()).expect("it has something to ask")
+        self.idle_slot().expect("it has something to ask")
+    }
+
+    /// What it asks with one more slot.
+    pub(crate) fn idle_slot(&mut self) -> Option<(Ticket, String)> {
+        let (ticket, request) = self.run.poll_request(self.now())?;
+        let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Some((ticket, query.join("&")))
+    }
+
+    /// Hands over what came of a request.
+    pub(crate) fn hand(&mut self, ticket: Ticket, outcome: Outcome) -> Taken {
+        self.run.handle_response(ticket, outcome, self.now(), 1.0)
     }
 
     /// Asks, and hands over what came of it. Answers the request's query, too.
     pub(crate) fn take(&mut self, outcome: Outcome) -> (String, Taken) {
-        let (ticket, request) = self.ask();
-        let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        (query.join("&"), self.run.handle_response(ticket, outcome, self.now(), 1.0))
+        let (ticket, query) = self.ask();
+        (query, self.hand(ticket, outcome))
     }
 
     /// The error that ended the reading, once what came before it has been handed over.

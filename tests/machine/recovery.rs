@@ -26,7 +26,7 @@ fn killed(start: Option<i64>) -> Killed {
 fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: &Attempt) -> (Reader, Result<(), Error>) {
     let mut history = History::default();
     killed.started.iter().for_each(|batch| history.extend(events_of(batch).unwrap()));
-    let mut reader = Reader::planned(&history, attempt);
+    let mut reader = Reader::planned("charges", &history, attempt);
     let now = reader.now();
     let mut events = killed.started.clone();
     events.extend(reader.run.started(now).unwrap().batches);

@@ -1,0 +1,139 @@
+//! Which part of the list it reads next, and when it parts one. Pages hold two objects: as many seconds of a tail as
+//! objects a second, halved, are so many requests.
+
+use stripe_raw_rs::checkpoint::Attempt;
+
+use crate::reader::{Reader, TODAY, answer, attempt, page};
+
+/// A run that asks for what was created in the last `seconds`, and has read a first page down to `last` seconds ago.
+fn read(seconds: i64, last: i64) -> Reader {
+    let mut reader = Reader::begun(&Attempt { start: Some(TODAY - seconds), ..attempt() }).0;
+    reader.take(page(&[("ch_9", 1), ("ch_8", last)], true));
+    reader
+}
+
+fn below(age: i64) -> String {
+    format!("created[lt]={}", TODAY - age)
+}
+
+#[test]
+fn a_tail_worth_less_than_three_requests_is_not_parted() {
+    let mut reader = read(8, 3);
+    let (ticket, _) = reader.ask();
+    assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None), "5 seconds of one object each");
+    reader.hand(ticket, page(&[("ch_7", 4), ("ch_6", 5)], true));
+    assert_eq!(reader.ask().1, format!("limit=2&created[gte]={}&starting_after=ch_6", TODAY - 8));
+}
+
+#[test]
+fn a_tail_worth_three_requests_is_parted_in_its_middle() {
+    let mut reader = read(9, 3);
+    assert_eq!(reader.run.wants(reader.now()), Some(3.0));
+    let (_, newer) = reader.ask();
+    assert_eq!(newer, format!("limit=2&created[gte]={}&starting_after=ch_8", TODAY - 9));
+    assert_eq!(reader.run.wants(reader.now()), Some(0.8 * 3.0), "who need not part a list goes first");
+    let (_, older) = reader.idle_slot().unwrap();
+    assert_eq!(older, format!("limit=2&created[gte]={}&{}", TODAY - 9, below(6)));
+    assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None));
+}
+
+#[test]
+fn a_list_that_no_time_can_cut_is_not_parted() {
+    let mut reader = Reader::of("accounts");
+    let [newer, older] = [("acct_9", 1), ("acct_8", 3)]
+        .map(|(id, age)| format!(r#"{{"id":"{id}","object":"account","created":{}}}"#, TODAY - age));
+    reader.take(answer(200, &format!(r#"{{"object":"list","data":[{newer},{older}],"has_more":true}}"#)));
+    reader.ask();
+    assert_eq!(reader.idle_slot(), None);
+}
+
+#[test]
+fn the_part_that_is_taken_away_is_read_once() {
+    let mut reader = read(9, 3);
+    let (newer, _) = reader.ask();
+    let (older, _) = reader.idle_slot().unwrap();
+    reader.hand(newer, page(&[("ch_7", 5), ("ch_6", 7)], true));
+    reader.hand(older, page(&[("ch_6", 7), ("ch_5", 9)], false));
+    assert_eq!(reader.run.progress().rows, 5);
+}
+
+#[test]
+fn a_list_without_end_in_sight_is_parted_four_times_as_deep_as_it_was_read() {
+    let mut reader = Reader::new();
+    assert_eq!(reader.run.wants(reader.now()), Some(f64::INFINITY), "nothing is known before the first page");
+    let (first, _) = reader.ask();
+    assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None));
+    reader.hand(first, page(&[("ch_9", 1), ("ch_8", 3)], true));
+    // One object a second since Stripe began, on 1 January 2011.
+    assert_eq!(reader.run.wants(reader.now()), Some(f64::from(1_735_689_597 - 1_293_840_000) / 2.0));
+    reader.ask();
+    let (_, older) = reader.idle_slot().unwrap();
+    assert_eq!(older, format!("limit=2&{}", below(3 + 4 * (3 - 1))));
+    assert_eq!(reader.idle_slot().unwrap().1, format!("limit=2&{}", below(3 + 4)), "it has an end now");
+    assert_eq!(reader.idle_slot(), None, "of what is deeper nothing has come");
+}
+
+#[test]
+fn a_list_that_lies_in_one_second_so_far_is_taken_to_reach_four_seconds_deeper() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_9", 1), ("ch_8", 1)], true));
+    reader.take(page(&[("ch_7", 1), ("ch_6", 2)], true));
+    reader.take(page(&[("ch_5", 2), ("ch_4", 2)], true));
+    reader.ask();
+    assert_eq!(reader.idle_slot().unwrap().1, format!("limit=2&{}", below(2 + 4)));
+}
+
+#[test]
+fn nothing_is_parted_while_a_request_waits_to_be_sent_again() {
+    let mut reader = read(100, 3);
+    let (newer, _) = reader.ask();
+    let (older, _) = reader.idle_slot().unwrap();
+    reader.hand(older, answer(500, ""));
+    assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None));
+    reader.hand(newer, page(&[("ch_7", 4), ("ch_6", 5)], true));
+    assert!(reader.idle_slot().unwrap().1.ends_with("starting_after=ch_6"), "the others go on");
+    assert_eq!(reader.idle_slot(), None, "it is not due");
+    assert!(reader.ask().1.ends_with(&below(51)), "now it is");
+}
+
+#[test]
+fn the_heaviest_part_is_read_on_first_and_parted_first() {
+    for (newer_ages, older_ages, heavier) in [([4, 5], [60, 70], "ch_6"), ([20, 40], [53, 54], "ch_4")] {
+        let mut reader = read(100, 3);
+        let (newer, _) = reader.ask();
+        let (older, _) = reader.idle_slot().unwrap();
+        reader.hand(newer, page(&[("ch_7", newer_ages[0]), ("ch_6", newer_ages[1])], true));
+        reader.hand(older, page(&[("ch_5", older_ages[0]), ("ch_4", older_ages[1])], true));
+        assert!(reader.ask().1.ends_with(heavier));
+        reader.ask();
+        let bottom = if heavier == "ch_6" { 51 } else { 100 };
+        let top = if heavier == "ch_6" { 5 } else { 54 };
+        assert!(reader.idle_slot().unwrap().1.ends_with(&below(top + (bottom - top) / 2)), "{heavier}");
+    }
+}
+
+#[test]
+fn a_second_that_fills_pages_is_read_on_before_all_else() {
+    let mut reader = Reader::new();
+    reader.take(page(&[("ch_9", 1), ("ch_8", 1_000_000)], true));
+    let (newer, _) = reader.ask();
+    let (older, _) = reader.ask();
+    reader.hand(newer, page(&[("ch_7", 1_000_001), ("ch_6", 1_000_001)], true));
+    reader.hand(older, page(&[("ch_2", 9_000_000), ("ch_1", 9_000_001)], true));
+    assert!(reader.ask().1.ends_with("ch_6"));
+    assert!(reader.ask().1.ends_with("ch_1"));
+}
+
+#[test]
+fn what_is_left_is_told_once_the_end_is_in_sight_and_nothing_once_the_run_has_failed() {
+    let mut reader = read(100, 3);
+    assert_eq!(reader.run.progress().left, 49, "97 seconds of one object each");
+    let (newer, _) = reader.ask();
+    let (older, _) = reader.idle_slot().unwrap();
+    assert_eq!(reader.run.progress().left, 24 + 1, "48 seconds, and a part of which nothing is known yet");
+    assert_eq!(reader.run.wants(reader.now()), Some(0.8 * (24.0 + 1.0)));
+    reader.hand(older, page(&[("ch_5", 60), ("ch_4", 70)], false));
+    assert_eq!(reader.run.progress().left, 24 + 1, "a full last page is asked behind once");
+    reader.hand(newer, answer(401, ""));
+    assert_eq!(reader.run.progress().left, 0);
+}

@@ -1,0 +1,117 @@
+"""What is told while runs are under way: to a display, and to the log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stripe_raw_rs import ingest
+from tests.conftest import KEY
+from tests.places import place_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stripe_raw_rs import Report
+    from stripe_raw_rs._core import Checkpoint, Run
+    from stripe_raw_rs.report import EntityResult
+    from stripe_raw_rs.simulator import StripeSimulator
+
+ENTITIES = ("charges", "refunds")
+
+
+class Told:
+    """A display that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+
+    def began(self, run: Run) -> None:
+        self.said.append(("began", run.entity))
+
+    def committed(self, run: Run, checkpoint: Checkpoint) -> None:
+        assert checkpoint.pages > 0
+        self.said.append(("committed", run.entity))
+
+    def finished(self, result: EntityResult) -> None:
+        self.said.append(("finished", result.entity))
+
+    def tick(self) -> None:
+        self.said.append(("tick", ""))
+
+    def close(self) -> None:
+        self.said.append(("close", ""))
+
+
+def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
+    options = {"entities": ",".join(ENTITIES), "backoff_base_seconds": 0.01, **options}
+    return ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options)
+
+
+def of(caplog: pytest.LogCaptureFixture, level: int) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == "stripe_raw_rs" and record.levelno == level]
+
+
+@pytest.fixture(autouse=True)
+def debug_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "stripe_raw_rs")
+
+
+def test_a_display_is_told_each_step_and_closed_at_the_end(lake: Path, stripe: StripeSimulator) -> None:
+    told = Told()
+    land(lake, stripe, display=told).raise_for_status()
+    for name in ENTITIES:
+        assert [step for step, entity in told.said if entity == name] == ["began", "committed", "finished"]
+    assert ("tick", "") in told.said
+    assert told.said[-1] == ("close", "")
+
+
+def test_the_log_says_what_runs_and_how_it_ends(
+    lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    land(lake, stripe).raise_for_status()
+    lines = [record.getMessage() for record in of(caplog, logging.INFO)]
+    assert re.fullmatch(rf"stripe-raw \S+ lands 2 lists in {re.escape(str(lake))}", lines[0])
+    for name in ENTITIES:
+        mine = [line.split(" ")[1] for line in lines if line.startswith(f"{name}: ")]
+        assert mine == ["begins", "committed", "complete,"]
+    assert of(caplog, logging.WARNING) == of(caplog, logging.ERROR) == []
+
+
+def test_what_the_compiled_half_logs_comes_out_before_the_end(
+    lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    stripe.set_faults("status=500@charges:n1")
+    land(lake, stripe).raise_for_status()
+    (line,) = (record.getMessage() for record in of(caplog, logging.INFO) if "tries again" in record.getMessage())
+    assert "500" in line
+
+
+def test_a_failure_is_one_error_in_the_log_and_its_traceback_is_for_debugging(
+    lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    stripe.set_faults("status=401@refunds:n1")
+    report = land(lake, stripe)
+    (error,) = of(caplog, logging.ERROR)
+    assert error.getMessage() == report.entities[1].message
+    assert error.__dict__["fields"] == {"entity": "refunds"}
+    assert not error.exc_info
+    (traceback,) = (record for record in of(caplog, logging.DEBUG) if record.exc_info)
+    assert traceback.getMessage() == "refunds: traceback"
+
+
+def test_an_interrupt_is_a_warning(lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture) -> None:
+    class Interrupting(Told):
+        def committed(self, run: Run, checkpoint: Checkpoint) -> None:
+            if ("committed", run.entity) not in self.said:
+                signal.raise_signal(signal.SIGINT)
+            super().committed(run, checkpoint)
+
+    report = land(lake, stripe, display=Interrupting(), entities="charges", page_size=5, commit_interval_seconds=0)
+    assert report.exit_code == 130
+    assert "interrupted" in "\n".join(record.getMessage() for record in of(caplog, logging.WARNING))
+    assert of(caplog, logging.ERROR) == []
