@@ -1,7 +1,7 @@
 //! What it makes of what an attempt before it left behind.
 
 use arrow_array::RecordBatch;
-use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, events_of};
+use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, PageEvent, events_of};
 use stripe_raw_rs::error::{Class, Error};
 
 use crate::reader::{Reader, TODAY, attempt, page};
@@ -32,10 +32,19 @@ fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: &Att
     events.extend(reader.run.started(now).unwrap().batches);
     events.extend(killed.event.iter().filter(|_| with_event).cloned());
     reader.run.fence().unwrap();
-    assert!(!reader.run.recover_events(&events).unwrap().is_empty(), "an earlier attempt may have left rows");
+    let wanted = reader.run.recover_events(&events).unwrap();
+    let columns: Vec<Vec<&str>> = wanted.iter().map(|read| read.iter().map(|(name, ..)| *name).collect()).collect();
+    let edges = usize::from(with_event && attempt.give_up.is_none());
+    let second = vec!["_ingest_run_id", "_stripe_created_at"];
+    assert_eq!(columns[0], ["_ingest_run_id", "_commit_version"], "an earlier attempt may have left rows");
+    assert_eq!(columns[1..], vec![second; edges], "and the second that is gone on from is known by its ids");
     reader.run.recover_rows(rows).unwrap();
     let begun = reader.run.begin(now);
     (reader, begun)
+}
+
+fn page_event(batches: &[RecordBatch]) -> PageEvent {
+    events_of(&batches[0]).unwrap()[0].kind.page().unwrap().clone()
 }
 
 #[test]
@@ -46,6 +55,8 @@ fn rows_without_an_event_become_one_and_are_gone_on_from() {
     assert_eq!(reader.run.progress().newest, Some(TODAY - 1));
     let recovered = reader.run.poll_group(reader.now()).unwrap().unwrap();
     assert_eq!((recovered.checkpoint.pages, recovered.checkpoint.rows, recovered.rows.batches.len()), (1, 2, 0));
+    let lost = PageEvent { recovered: true, ..page_event(&killed.event) };
+    assert_eq!(page_event(&recovered.checkpoint.batches), lost, "it says what the one that was lost said");
     assert_eq!(reader.take(page(&[("ch_2", 3)], false)).0, "limit=2&starting_after=ch_3");
 }
 
