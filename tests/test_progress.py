@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stripe_raw_rs import ingest
+from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import KEY
 from tests.places import place_of
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from stripe_raw_rs import Report
     from stripe_raw_rs._core import Checkpoint, Run
     from stripe_raw_rs.report import EntityResult
-    from stripe_raw_rs.simulator import StripeSimulator
 
 ENTITIES = ("charges", "refunds")
 
@@ -48,7 +48,8 @@ class Told:
 
 
 def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
-    options = {"entities": ",".join(ENTITIES), "backoff_base_seconds": 0.01, **options}
+    once = {"commit_interval_seconds": 3_600, "backoff_base_seconds": 0.01}
+    options = {"entities": ",".join(ENTITIES), **once, **options}
     return ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options)
 
 
@@ -104,14 +105,17 @@ def test_a_failure_is_one_error_in_the_log_and_its_traceback_is_for_debugging(
     assert traceback.getMessage() == "refunds: traceback"
 
 
-def test_an_interrupt_is_a_warning(lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_interrupt_is_a_warning(lake: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Interrupting(Told):
         def committed(self, run: Run, checkpoint: Checkpoint) -> None:
             if ("committed", run.entity) not in self.said:
                 signal.raise_signal(signal.SIGINT)
             super().committed(run, checkpoint)
 
-    report = land(lake, stripe, display=Interrupting(), entities="charges", page_size=5, commit_interval_seconds=0)
+    # Some ten seconds, if nobody interrupts it.
+    with StripeSimulator(counts={"charges": 1_000}, latency_ms=50) as stripe:
+        options = {"page_size": 5, "max_concurrent_requests": 1, "commit_interval_seconds": 0}
+        report = land(lake, stripe, display=Interrupting(), entities="charges", **options)
     assert report.exit_code == 130
     assert "interrupted" in "\n".join(record.getMessage() for record in of(caplog, logging.WARNING))
     assert of(caplog, logging.ERROR) == []
