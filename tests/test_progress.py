@@ -15,6 +15,7 @@ from tests.conftest import KEY
 from tests.places import place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from stripe_raw_rs import Report
@@ -105,6 +106,15 @@ def test_a_failure_is_one_error_in_the_log_and_its_traceback_is_for_debugging(
     assert traceback.getMessage() == "refunds: traceback"
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Python's own way with it, which a shell takes from what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_is_a_warning(lake: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Interrupting(Told):
         def committed(self, run: Run, checkpoint: Checkpoint) -> None:
