@@ -113,8 +113,9 @@ impl Fetched {
     }
 }
 
-/// What a page takes in memory beside its payload, in bytes: nineteen columns and their buffers, however few its rows.
-const PAGE_OVERHEAD: usize = 16 << 10;
+/// What a page of a hundred rows takes in memory beside its payload, in bytes: eighteen columns, most of them the same text
+/// in each row.
+const PAGE_OVERHEAD: usize = 40 << 10;
 
 /// What a page with a body of that length takes in memory, in bytes, until it is committed.
 #[must_use]

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use arrow_array::cast::AsArray as _;
+use stripe_raw_rs::checkpoint::Attempt;
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::exchange::{Failure, Outcome, Response};
-use stripe_raw_rs::run::Taken;
+use stripe_raw_rs::run::{Taken, page_bytes};
 
-use crate::reader::{Reader, TODAY, answer, page, vanished};
+use crate::reader::{Reader, TODAY, answer, attempt, page, vanished};
 
 fn waits(taken: &Taken) -> u64 {
     let Taken::Retry(wait, _) = taken else { panic!("{taken:?}") };
@@ -191,5 +193,23 @@ fn what_was_seen_is_no_later_than_the_clock_of_who_answered_or_ours() {
         reader.take(Outcome::Answered(Response { date, ..ahead }));
         assert!(reader.run.poll_group(reader.now()).unwrap().is_some());
         assert_eq!(reader.run.progress().newest, Some(seen), "{date:?}");
+    }
+}
+
+#[test]
+fn a_page_takes_no_more_memory_than_it_is_counted_with() {
+    for rows in [1, 100] {
+        let new_run_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned();
+        let mut reader = Reader::begun(&Attempt { new_run_id, ..attempt() }).0;
+        let ids: Vec<String> = (0..=rows).map(|number| format!("ch_3MmlLrLkdIwHu7ix0sn{number:05}")).collect();
+        let objects: Vec<(&str, i64)> = ids.iter().zip(1..).map(|(id, age)| (id.as_str(), age)).collect();
+        reader.take(page(&objects[..1], true));
+        reader.take(page(&objects[1..], true));
+        reader.run.press();
+        let group = reader.run.poll_group(reader.now()).unwrap().unwrap();
+        let batch = &group.rows.batches[1];
+        let payload: usize = batch.column_by_name("_raw_json").unwrap().as_string::<i32>().values().len();
+        let (taken, counted) = (batch.get_array_memory_size(), page_bytes(payload));
+        assert!(taken < counted && counted - payload == 40 * 1024, "{rows} rows: {taken} of {counted}");
     }
 }
