@@ -191,7 +191,7 @@ fn what_was_seen_is_no_later_than_the_clock_of_who_answered_or_ours() {
         let mut reader = Reader::new();
         let Outcome::Answered(ahead) = page(&[("ch_1", -50)], false) else { unreachable!() };
         reader.take(Outcome::Answered(Response { date, ..ahead }));
-        assert!(reader.run.poll_group(reader.now()).unwrap().is_some());
+        assert!(reader.group().is_some());
         assert_eq!(reader.run.progress().newest, Some(seen), "{date:?}");
     }
 }
@@ -206,7 +206,7 @@ fn a_page_takes_no_more_memory_than_it_is_counted_with() {
         reader.take(page(&objects[..1], true));
         reader.take(page(&objects[1..], true));
         reader.run.press();
-        let group = reader.run.poll_group(reader.now()).unwrap().unwrap();
+        let group = reader.group().unwrap();
         let batch = &group.rows.batches[1];
         let payload: usize = batch.column_by_name("_raw_json").unwrap().as_string::<i32>().values().len();
         let (taken, counted) = (batch.get_array_memory_size(), page_bytes(payload));

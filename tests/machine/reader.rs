@@ -8,7 +8,7 @@ use stripe_raw_rs::entities::by_name;
 use stripe_raw_rs::error::Error;
 use stripe_raw_rs::exchange::{Now, Outcome, Response};
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::run::{Run, Setting, Taken, Ticket};
+use stripe_raw_rs::run::{Group, Run, Setting, Taken, Ticket};
 
 pub(crate) const TODAY: i64 = 1_735_689_600;
 
@@ -27,6 +27,20 @@ fn options() -> Options {
         backoff_max: 3 * second,
         backoff_jitter: 0.0,
         ..Options::default()
+    }
+}
+
+/// What a run of a list is set up with, two objects to a page.
+pub(crate) fn setting(entity: &str) -> Setting {
+    Setting {
+        entity: by_name(entity).unwrap(),
+        account: None,
+        options: options(),
+        store_id: "store".to_owned(),
+        owner: "me".to_owned(),
+        nonce: "nonce".to_owned(),
+        settings: "{}".to_owned(),
+        library_version: "test".to_owned(),
     }
 }
 
@@ -50,15 +64,15 @@ impl Reader {
 
     /// The first run of another list.
     pub(crate) fn of(entity: &str) -> Self {
-        Self::planned(entity, &History::default(), &attempt()).opened().0
+        Self::planned(setting(entity), &History::default(), &attempt()).opened().0
     }
 
     /// The first run of a list, as its attempt is told; with RUN_STARTED.
     pub(crate) fn begun(attempt: &Attempt) -> (Self, Vec<RecordBatch>) {
-        Self::planned("charges", &History::default(), attempt).opened()
+        Self::planned(setting("charges"), &History::default(), attempt).opened()
     }
 
-    fn opened(self) -> (Self, Vec<RecordBatch>) {
+    pub(crate) fn opened(self) -> (Self, Vec<RecordBatch>) {
         let mut reader = self;
         let started = reader.run.started(reader.now()).unwrap().batches;
         reader.run.fence().unwrap();
@@ -68,19 +82,19 @@ impl Reader {
     }
 
     /// A run that has done nothing yet.
-    pub(crate) fn planned(entity: &str, history: &History, attempt: &Attempt) -> Self {
-        let entity = by_name(entity).unwrap();
-        let setting = Setting {
-            entity,
-            account: None,
-            options: options(),
-            store_id: "store".to_owned(),
-            owner: "me".to_owned(),
-            nonce: "nonce".to_owned(),
-            settings: "{}".to_owned(),
-            library_version: "test".to_owned(),
-        };
-        Self { run: Run::new(plan(entity, history, &options(), attempt).unwrap(), setting), clock: Duration::ZERO }
+    pub(crate) fn planned(setting: Setting, history: &History, attempt: &Attempt) -> Self {
+        let plan = plan(setting.entity, history, &setting.options, attempt).unwrap();
+        Self { run: Run::new(plan, setting), clock: Duration::ZERO }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&mut self, seconds: u64) {
+        self.clock += Duration::from_secs(seconds);
+    }
+
+    /// The group that is due, if one is.
+    pub(crate) fn group(&mut self) -> Option<Group> {
+        self.run.poll_group(self.now()).unwrap()
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, PageEvent, events_of};
 use stripe_raw_rs::error::{Class, Error};
 
-use crate::reader::{Reader, TODAY, attempt, page};
+use crate::reader::{Reader, TODAY, attempt, page, setting};
 
 /// A run that was killed after a page: RUN_STARTED, then the page's rows and its event.
 struct Killed {
@@ -18,7 +18,7 @@ fn killed(start: Option<i64>) -> Killed {
     let (mut reader, started) = Reader::begun(&Attempt { start, ..attempt() });
     reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.run.press();
-    let group = reader.run.poll_group(reader.now()).unwrap().unwrap();
+    let group = reader.group().unwrap();
     Killed { started, rows: group.rows.batches, event: group.checkpoint.batches }
 }
 
@@ -26,7 +26,7 @@ fn killed(start: Option<i64>) -> Killed {
 fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: &Attempt) -> (Reader, Result<(), Error>) {
     let mut history = History::default();
     killed.started.iter().for_each(|batch| history.extend(events_of(batch).unwrap()));
-    let mut reader = Reader::planned("charges", &history, attempt);
+    let mut reader = Reader::planned(setting("charges"), &history, attempt);
     let now = reader.now();
     let mut events = killed.started.clone();
     events.extend(reader.run.started(now).unwrap().batches);
@@ -53,7 +53,7 @@ fn rows_without_an_event_become_one_and_are_gone_on_from() {
     let (mut reader, begun) = opened(&killed, false, &killed.rows, &attempt());
     begun.unwrap();
     assert_eq!(reader.run.progress().newest, Some(TODAY - 1));
-    let recovered = reader.run.poll_group(reader.now()).unwrap().unwrap();
+    let recovered = reader.group().unwrap();
     assert_eq!((recovered.checkpoint.pages, recovered.checkpoint.rows, recovered.rows.batches.len()), (1, 2, 0));
     let lost = PageEvent { recovered: true, ..page_event(&killed.event) };
     assert_eq!(page_event(&recovered.checkpoint.batches), lost, "it says what the one that was lost said");

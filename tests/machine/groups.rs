@@ -1,0 +1,221 @@
+//! What it hands over to be committed: when pages become a group, and what the commits carry.
+
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, Kind, events_of};
+use stripe_raw_rs::error::Class;
+use stripe_raw_rs::options::Options;
+use stripe_raw_rs::run::Setting;
+
+use crate::reader::{Reader, TODAY, answer, attempt, page, setting, vanished};
+
+/// Page number `number`, with its two objects and more to come.
+fn some_page(reader: &mut Reader, number: i64) {
+    let ids = [2 * number, 2 * number + 1].map(|id| (format!("ch_{id}"), id));
+    let objects = ids.each_ref().map(|(id, age)| (id.as_str(), *age));
+    reader.take(page(&objects, true));
+}
+
+fn kinds(batches: &[RecordBatch]) -> Vec<Kind> {
+    batches.iter().flat_map(|batch| events_of(batch).unwrap()).map(|event| event.kind).collect()
+}
+
+fn failed(class: Class, message: &str) -> Vec<Kind> {
+    vec![Kind::Failed { class: class.name().to_owned(), message: message.to_owned() }]
+}
+
+/// The next attempt, planned by RUN_STARTED alone, opened with all that was written since.
+fn next(events: &[RecordBatch], give_up: Option<GiveUp>) -> Reader {
+    let mut history = History::default();
+    history.extend(events_of(&events[0]).unwrap());
+    let mut reader = Reader::planned(setting("charges"), &history, &Attempt { give_up, ..attempt() });
+    reader.run.started(reader.now()).unwrap();
+    reader.run.fence().unwrap();
+    reader.run.recover_events(events).unwrap();
+    reader.run.begin(reader.now()).unwrap();
+    reader
+}
+
+#[test]
+fn pages_gather_until_ten_seconds_have_passed_since_the_last_group() {
+    let mut reader = Reader::new();
+    assert_eq!((reader.run.poll_timeout(), reader.run.has_news(reader.now())), (None, false));
+    for began in [0, 10] {
+        some_page(&mut reader, 2 * began + 1);
+        assert!(reader.run.has_news(reader.now()), "the first page of a group tells how long to wait");
+        assert_eq!(reader.run.poll_timeout(), Some(Duration::from_secs(began.unsigned_abs() + 10)));
+        some_page(&mut reader, 2 * began + 2);
+        assert!(!reader.run.has_news(reader.now()));
+        reader.wait(9);
+        assert!(reader.group().is_none());
+        reader.wait(1);
+        assert!(reader.run.has_news(reader.now()));
+        let group = reader.group().unwrap();
+        assert_eq!((group.fetched, group.checkpoint.pages, group.checkpoint.rows), (2, 2, 4));
+    }
+}
+
+#[test]
+fn a_retry_that_is_due_before_the_group_is_what_to_wait_for() {
+    let mut reader = Reader::new();
+    some_page(&mut reader, 1);
+    reader.take(answer(500, ""));
+    assert_eq!(reader.run.poll_timeout(), Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn without_an_interval_each_page_is_a_group() {
+    let options = Options { commit_interval: Duration::ZERO, ..setting("charges").options };
+    let setting = Setting { options, ..setting("charges") };
+    let mut reader = Reader::planned(setting, &History::default(), &attempt()).opened().0;
+    some_page(&mut reader, 1);
+    some_page(&mut reader, 2);
+    assert_eq!((reader.group().unwrap().fetched, reader.group().unwrap().fetched), (1, 1));
+    assert!(reader.group().is_none());
+}
+
+#[test]
+fn a_group_is_handed_over_at_once_where_the_buffers_are_full_or_nothing_more_comes() {
+    let mut reader = Reader::new();
+    some_page(&mut reader, 1);
+    reader.run.press();
+    assert!(reader.group().is_some());
+    some_page(&mut reader, 2);
+    assert!(reader.group().is_none(), "once");
+    reader.take(page(&[("ch_0", 9)], false));
+    assert_eq!(reader.group().unwrap().fetched, 2);
+}
+
+#[test]
+fn a_group_ends_with_the_page_that_fills_thirty_two_mebibytes() {
+    let mut reader = Reader::new();
+    let padding = "x".repeat(16 << 20);
+    for age in 1..4 {
+        let object = format!(r#"{{"id":"ch_{age}","object":"charge","created":{},"text":"{padding}"}}"#, TODAY - age);
+        reader.take(answer(200, &format!(r#"{{"object":"list","data":[{object}],"has_more":true}}"#)));
+    }
+    assert!(reader.run.has_news(reader.now()));
+    assert_eq!(reader.group().unwrap().fetched, 2);
+    assert!(reader.group().is_none());
+}
+
+#[test]
+fn a_page_that_only_its_event_tells_of_ends_its_group_and_must_be_seen() {
+    let mut reader = Reader::new();
+    some_page(&mut reader, 1);
+    reader.take(vanished());
+    reader.take(page(&[("ch_3", 3)], true));
+    reader.run.press();
+    let group = reader.group().unwrap();
+    assert_eq!((group.fetched, group.rows.batches.len(), group.checkpoint.must_be_seen), (2, 1, true));
+    let mut reader = Reader::new();
+    some_page(&mut reader, 1);
+    reader.take(vanished());
+    reader.take(page(&[("ch_3", 3)], true));
+    assert!(reader.group().is_none(), "nothing has followed it yet");
+    some_page(&mut reader, 2);
+    assert_eq!(reader.group().unwrap().fetched, 2);
+    reader.run.press();
+    let rest = reader.group().unwrap();
+    assert_eq!((rest.fetched, rest.checkpoint.must_be_seen), (1, false));
+    reader.take(page(&[], false));
+    assert!(!reader.group().unwrap().checkpoint.must_be_seen, "where nothing follows, it can be read again");
+}
+
+#[test]
+fn once_a_minute_a_group_must_be_seen() {
+    let mut reader = Reader::new();
+    let seen = [10, 49, 1, 10, 49, 1].map(|seconds| {
+        reader.wait(seconds);
+        let number = i64::try_from(reader.run.progress().pages).unwrap();
+        some_page(&mut reader, number);
+        reader.run.press();
+        reader.group().unwrap().checkpoint.must_be_seen
+    });
+    assert_eq!(seen, [false, false, true, false, false, true]);
+}
+
+#[test]
+fn each_commit_says_whose_it_is() {
+    let theirs = Setting { account: Some("acct_1".to_owned()), ..setting("charges") };
+    let mut reader = Reader::planned(theirs, &History::default(), &attempt());
+    let now = reader.now();
+    let started = reader.run.started(now).unwrap();
+    let fence = reader.run.fence().unwrap();
+    reader.run.recover_events(&started.batches).unwrap();
+    reader.run.begin(now).unwrap();
+    some_page(&mut reader, 1);
+    reader.take(page(&[("ch_0", 9)], false));
+    let group = reader.group().unwrap();
+    let ended = reader.run.ended(now).unwrap();
+    let commits = [(&started, 0), (&fence, 0), (&group.rows, 1), (&group.checkpoint, 1), (&ended, 2)];
+    for (commit, sequence) in commits {
+        assert_eq!((commit.app_id.as_str(), commit.nonce.as_str()), ("stripe_raw_rs/1/store/charges/acct_1", "nonce"));
+        assert_eq!(commit.version, (1 << 32) + sequence);
+        let said =
+            r#"{"entity":"charges","epoch":1,"nonce":"nonce","run_id":"run","sequence":N,"stripe_raw_rs":"test"}"#;
+        assert_eq!(commit.metadata, said.replace('N', &sequence.to_string()));
+    }
+    let events: Vec<_> = group.checkpoint.batches.iter().flat_map(|batch| events_of(batch).unwrap()).collect();
+    assert_eq!(events.iter().map(|event| event.event_id.as_str()).collect::<Vec<_>>(), ["run/1/1/0", "run/1/1/1"]);
+    assert_eq!((group.checkpoint.reached, group.checkpoint.rows), (Some(TODAY - 9), 3));
+    assert_eq!(commits.map(|(commit, _)| commit.must_be_seen), [true, true, false, false, true]);
+    let mut own = Reader::planned(setting("refunds"), &History::default(), &attempt());
+    assert_eq!(own.run.started(now).unwrap().app_id, "stripe_raw_rs/1/store/refunds");
+}
+
+#[test]
+fn a_run_is_complete_when_all_is_handed_over_and_not_before() {
+    let mut reader = Reader::new();
+    some_page(&mut reader, 1);
+    assert!(reader.run.ended(reader.now()).is_err());
+    reader.take(page(&[("ch_0", 9)], false));
+    assert!(reader.run.ended(reader.now()).is_err());
+    reader.group().unwrap();
+    assert_eq!(kinds(&reader.run.ended(reader.now()).unwrap().batches), [Kind::Completed]);
+    assert!(reader.run.ended(reader.now()).is_err(), "once");
+    assert!(reader.run.failed("Internal", "late", reader.now()).is_err(), "and nothing follows");
+}
+
+#[test]
+fn a_failure_is_told_after_the_start_and_its_text_is_made_harmless() {
+    let mut reader = Reader::planned(setting("charges"), &History::default(), &attempt());
+    assert!(reader.run.failed("Internal", "early", reader.now()).is_err());
+    reader.run.started(reader.now()).unwrap();
+    let told = reader.run.failed("Internal", "a\nb sk_live_CANARY", reader.now()).unwrap();
+    let [Kind::Failed { class, message }] = &kinds(&told.batches)[..] else { panic!("{told:?}") };
+    assert!(class == "Internal" && !message.contains('\n') && !message.contains("CANARY"), "{message}");
+    let mut reader = Reader::new();
+    reader.take(answer(401, ""));
+    assert_eq!(reader.run.ended(reader.now()).unwrap_err().class, Class::Authentication);
+}
+
+#[test]
+fn a_run_that_is_given_up_says_by_which_option() {
+    let (_, started) = Reader::begun(&attempt());
+    for (how, class, message) in [
+        (GiveUp::Restart, Class::Abandoned, "given up by --restart-run"),
+        (GiveUp::Scratch, Class::Reset, "given up by --from-scratch"),
+    ] {
+        let mut reader = next(&started, Some(how));
+        assert_eq!(kinds(&reader.run.ended(reader.now()).unwrap().batches), failed(class, message));
+    }
+}
+
+#[test]
+fn a_run_that_turns_out_to_be_complete_is_not_completed_or_abandoned_again() {
+    let (mut first, mut events) = Reader::begun(&attempt());
+    first.take(page(&[], false));
+    events.extend(first.group().unwrap().checkpoint.batches);
+    events.extend(first.run.ended(first.now()).unwrap().batches);
+    for (give_up, said) in [
+        (None, vec![]),
+        (Some(GiveUp::Restart), vec![]),
+        (Some(GiveUp::Scratch), failed(Class::Reset, "given up by --from-scratch")),
+    ] {
+        let mut reader = next(&events, give_up);
+        assert!(reader.run.is_finished());
+        assert_eq!(kinds(&reader.run.ended(reader.now()).unwrap().batches), said);
+    }
+}
