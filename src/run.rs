@@ -309,7 +309,7 @@ impl Run {
 
     /// Sends nothing more; what is in flight is still taken in, then the fetching has ended with `error`.
     pub fn stop_asking(&mut self, error: Error) {
-        if self.error.is_none() && self.stopping.is_none() && self.stage < Stage::Ended {
+        if self.error.is_none() && self.stopping.is_none() {
             self.stopping = Some(error);
             self.settle();
         }

@@ -84,6 +84,14 @@ def test_the_log_says_what_runs_and_how_it_ends(
     assert of(caplog, logging.WARNING) == of(caplog, logging.ERROR) == []
 
 
+def test_what_the_plan_warns_of_is_a_warning(
+    lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    land(lake, stripe, entities="charges", give_up="restart").raise_for_status()
+    (warning,) = of(caplog, logging.WARNING)
+    assert warning.getMessage() == "charges: no unfinished run to give up: --restart-run changes nothing"
+
+
 def test_what_the_compiled_half_logs_comes_out_before_the_end(
     lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -312,6 +312,26 @@ mod tests {
     }
 
     #[test]
+    fn what_the_next_run_will_do_is_one_line() {
+        let begun = || event("A", 1, started(), None, None);
+        let complete = |seen| vec![begun(), event("A", 1, Kind::Completed, None, seen)];
+        let given_up = vec![begun(), event("A", 1, failed(Class::Reset), None, None)];
+        for (list, events, line) in [
+            ("charges", vec![], "reads the whole list, newest first"),
+            ("charges", vec![begun()], "goes on with run A"),
+            ("charges", vec![begun(), event("A", 1, failed(Class::Table), None, None)], "goes on with run A"),
+            ("charges", complete(Some(86_400 + 60)), "reads what was created since 1970-01-02 00:00:00 UTC"),
+            ("charges", complete(None), "reads the whole list, newest first"),
+            ("charges", given_up, "reads the whole list, newest first"),
+            ("accounts", complete(Some(86_400)), "reads the whole list again"),
+        ] {
+            let mut history = History::default();
+            history.extend(events);
+            assert_eq!(history.next_run(by_name(list).unwrap(), 60), line);
+        }
+    }
+
+    #[test]
     fn an_abandoned_run_is_followed_by_one_from_the_last_completed() {
         let events = vec![
             event("A", 1, started(), None, None),

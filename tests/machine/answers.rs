@@ -152,21 +152,6 @@ fn a_page_that_repeats_an_earlier_one_ends_the_run() {
 }
 
 #[test]
-fn what_is_in_flight_is_taken_in_before_the_run_fails() {
-    let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 1_000_000)], true));
-    let (first, _) = reader.ask();
-    let (second, older) = reader.ask();
-    assert!(older.contains("created[lt]"), "the list was parted");
-    reader.hand(first, answer(401, ""));
-    assert_eq!(reader.run.error(), None);
-    assert!(reader.idle_slot().is_none(), "nothing more is asked");
-    assert_eq!(reader.hand(second, page(&[], false)), Taken::Page);
-    assert_eq!(reader.hand(second, page(&[], false)), Taken::Nothing, "once");
-    assert_eq!(reader.error().class, Class::Authentication);
-}
-
-#[test]
 fn progress_counts_what_came_and_what_is_left_once_the_end_is_in_sight() {
     let mut reader = Reader::new();
     let Outcome::Answered(first) = page(&[("ch_4", 1), ("ch_3", 2)], true) else { unreachable!() };

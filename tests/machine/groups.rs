@@ -159,6 +159,8 @@ fn each_commit_says_whose_it_is() {
     }
     let events: Vec<_> = group.checkpoint.batches.iter().flat_map(|batch| events_of(batch).unwrap()).collect();
     assert_eq!(events.iter().map(|event| event.event_id.as_str()).collect::<Vec<_>>(), ["run/1/1/0", "run/1/1/1"]);
+    let numbers: Vec<_> = events.iter().filter_map(|event| event.kind.page()).map(|page| page.page_number).collect();
+    assert_eq!(numbers, [1, 2]);
     assert_eq!((group.checkpoint.reached, group.checkpoint.rows), (Some(TODAY - 9), 3));
     assert_eq!(commits.map(|(commit, _)| commit.must_be_seen), [true, true, false, false, true]);
     let mut own = Reader::planned(setting("refunds"), &History::default(), &attempt());

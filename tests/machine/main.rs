@@ -1,6 +1,7 @@
 //! The machine step by step: what it makes of an answer, and of what an attempt before it left behind.
 
 mod answers;
+mod ending;
 mod groups;
 mod parting;
 mod reader;

@@ -55,6 +55,7 @@ fn rows_without_an_event_become_one_and_are_gone_on_from() {
     assert_eq!(reader.run.progress().newest, Some(TODAY - 1));
     let recovered = reader.group().unwrap();
     assert_eq!((recovered.checkpoint.pages, recovered.checkpoint.rows, recovered.rows.batches.len()), (1, 2, 0));
+    assert_eq!((recovered.rows.version, recovered.checkpoint.version), ((2 << 32) + 1, (2 << 32) + 1));
     let lost = PageEvent { recovered: true, ..page_event(&killed.event) };
     assert_eq!(page_event(&recovered.checkpoint.batches), lost, "it says what the one that was lost said");
     assert_eq!(reader.take(page(&[("ch_2", 3)], false)).0, "limit=2&starting_after=ch_3");
