@@ -186,6 +186,7 @@ fn a_failure_is_told_after_the_start_and_its_text_is_made_harmless() {
     assert!(reader.run.failed("Internal", "early", reader.now()).is_err());
     reader.run.started(reader.now()).unwrap();
     let told = reader.run.failed("Internal", "a\nb sk_live_CANARY", reader.now()).unwrap();
+    assert_eq!(told.version, (1 << 32) + 1, "a version of its own");
     let [Kind::Failed { class, message }] = &kinds(&told.batches)[..] else { panic!("{told:?}") };
     assert!(class == "Internal" && !message.contains('\n') && !message.contains("CANARY"), "{message}");
     let mut reader = Reader::new();
