@@ -1,6 +1,7 @@
 //! Which part of the list it reads next, and when it parts one. Pages hold two objects: as many seconds of a tail as
 //! objects a second, halved, are so many requests.
 
+use arrow_array::cast::AsArray as _;
 use stripe_raw_rs::checkpoint::Attempt;
 
 use crate::reader::{Reader, TODAY, answer, attempt, page};
@@ -53,8 +54,13 @@ fn the_part_that_is_taken_away_is_read_once() {
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
     reader.hand(newer, page(&[("ch_7", 5), ("ch_6", 7)], true));
-    reader.hand(older, page(&[("ch_6", 7), ("ch_5", 9)], false));
-    assert_eq!(reader.run.progress().rows, 5);
+    reader.hand(older, page(&[("ch_6", 7), ("ch_5", 9)], true));
+    assert!(reader.take(page(&[], false)).0.ends_with("starting_after=ch_5"));
+    assert!(reader.run.has_fetched_all(), "the newer part ends where the older one begins");
+    let rows = reader.group().unwrap().rows.batches;
+    let ids: Vec<&str> =
+        rows.iter().flat_map(|batch| batch["_stripe_id"].as_string::<i32>().iter().flatten()).collect();
+    assert_eq!(ids, ["ch_9", "ch_8", "ch_7", "ch_6", "ch_5"]);
 }
 
 #[test]
