@@ -40,6 +40,12 @@ fuzz target seconds="60":
         --debug-assertions {{ target }} target/fuzz/found/{{ target }} tests/fuzz/corpus/{{ target }} -- \
         -max_total_time={{ seconds }} -max_len=2048 -artifact_prefix=target/fuzz/
 
+# Change the code that recovery and paging rest on, one place at a time: a change that no test sees is printed
+mutants *arguments:
+    @cargo mutants --version >/dev/null 2>&1 || \
+        { echo "cargo-mutants is missing: cargo install cargo-mutants --locked"; exit 1; } >&2
+    cargo mutants --output target {{ arguments }}
+
 # The Python tests on delta-rs, two at a time, with the extension compiled for them
 test-python *arguments:
     uv run pytest -n 2 --dist loadgroup -m "not wheel and not effects and not kill" {{ arguments }}

@@ -81,11 +81,6 @@ impl Reading {
         self.chain.last_created.or(self.chain.range.lt)
     }
 
-    /// Whether a page of it has come.
-    pub(super) const fn has_read(&self) -> bool {
-        self.chain.cursor.is_some()
-    }
-
     /// Objects in so many seconds of its tail, if they lie as densely as those read; none where nothing was read.
     pub(super) fn expected_in(&self, seconds: f64) -> Option<f64> {
         let Density { objects, seconds: measured, ended, .. } = self.density;

@@ -94,15 +94,12 @@ impl Run {
         reading.chain.range.gte.or_else(|| Some(last.saturating_sub(read.saturating_mul(DEEPER)).max(0)))
     }
 
-    /// The second to part a chain's tail at. One that is worth it lasts for more than two, since each page counts for one
-    /// at least: something is left on both sides.
+    /// The second to part a chain's tail at: its middle, or its end where it is open. One that is worth it lasts for more
+    /// than two, since each page counts for one at least: something is left on both sides.
     fn middle(&self, reading: &Reading) -> Option<i64> {
         let (last, bottom) = (reading.read_to()?, self.bottom(reading)?);
-        if reading.chain.range.gte.is_some() {
-            return Some(last - last.saturating_sub(bottom) / 2);
-        }
-        // What is deeper is unknown until a page of it has come.
-        reading.has_read().then_some(bottom)
+        let is_open = reading.chain.range.gte.is_none();
+        Some(if is_open { bottom } else { last - last.saturating_sub(bottom) / 2 })
     }
 }
 

@@ -4,7 +4,7 @@
 use arrow_array::cast::AsArray as _;
 use stripe_raw_rs::checkpoint::Attempt;
 
-use crate::reader::{Reader, TODAY, answer, attempt, page};
+use crate::reader::{Reader, TODAY, answer, attempt, page, page_of};
 
 /// A run that asks for what was created in the last `seconds`, and has read a first page down to `last` seconds ago.
 fn read(seconds: i64, last: i64) -> Reader {
@@ -39,11 +39,18 @@ fn a_tail_worth_three_requests_is_parted_in_its_middle() {
 }
 
 #[test]
+fn what_was_read_last_says_most_of_what_is_left() {
+    let mut reader = read(113, 3);
+    reader.take(page(&[("ch_7", 4), ("ch_6", 13)], true));
+    // Two objects in ten seconds, and half of the two in two seconds before.
+    let density = (2.0 + 1.0) / (10.0 + 1.0);
+    assert_eq!(reader.run.wants(reader.now()), Some(density * 100.0 / 2.0));
+}
+
+#[test]
 fn a_list_that_no_time_can_cut_is_not_parted() {
     let mut reader = Reader::of("accounts");
-    let [newer, older] = [("acct_9", 1), ("acct_8", 3)]
-        .map(|(id, age)| format!(r#"{{"id":"{id}","object":"account","created":{}}}"#, TODAY - age));
-    reader.take(answer(200, &format!(r#"{{"object":"list","data":[{newer},{older}],"has_more":true}}"#)));
+    reader.take(page_of("account", &[("acct_9", 1), ("acct_8", 3)], true));
     reader.ask();
     assert_eq!(reader.idle_slot(), None);
 }
@@ -73,9 +80,11 @@ fn a_list_without_end_in_sight_is_parted_four_times_as_deep_as_it_was_read() {
     // One object a second since Stripe began, on 1 January 2011.
     assert_eq!(reader.run.wants(reader.now()), Some(f64::from(1_735_689_597 - 1_293_840_000) / 2.0));
     reader.ask();
-    let (_, older) = reader.idle_slot().unwrap();
-    assert_eq!(older, format!("limit=2&{}", below(3 + 4 * (3 - 1))));
-    assert_eq!(reader.idle_slot().unwrap().1, format!("limit=2&{}", below(3 + 4)), "it has an end now");
+    let (oldest, query) = reader.idle_slot().unwrap();
+    assert_eq!(query, format!("limit=2&{}", below(3 + 4 * (3 - 1))));
+    let (middle, query) = reader.idle_slot().unwrap();
+    assert_eq!(query, format!("limit=2&{}", below(3 + 4)), "it has an end now");
+    assert_ne!(middle, oldest, "an answer finds the part that asked");
     assert_eq!(reader.idle_slot(), None, "of what is deeper nothing has come");
 }
 
@@ -116,6 +125,17 @@ fn the_heaviest_part_is_read_on_first_and_parted_first() {
         let top = if heavier == "ch_6" { 5 } else { 54 };
         assert!(reader.idle_slot().unwrap().1.ends_with(&below(top + (bottom - top) / 2)), "{heavier}");
     }
+}
+
+#[test]
+fn a_part_of_which_nothing_is_known_is_read_on_before_those_that_were_read() {
+    let mut reader = read(100, 3);
+    let (newer, _) = reader.ask();
+    let (older, _) = reader.idle_slot().unwrap();
+    reader.hand(older, answer(500, ""));
+    reader.hand(newer, page(&[("ch_7", 4), ("ch_6", 5)], true));
+    assert!(reader.ask().1.ends_with(&below(51)));
+    assert!(reader.ask().1.ends_with("ch_6"));
 }
 
 #[test]

@@ -143,9 +143,13 @@ pub(crate) fn answer(status: u16, body: &str) -> Outcome {
 }
 
 pub(crate) fn page(objects: &[(&str, i64)], has_more: bool) -> Outcome {
+    page_of("charge", objects, has_more)
+}
+
+pub(crate) fn page_of(object: &str, objects: &[(&str, i64)], has_more: bool) -> Outcome {
     let objects: Vec<String> = objects
         .iter()
-        .map(|(id, age)| format!(r#"{{"id":"{id}","object":"charge","created":{}}}"#, TODAY - age))
+        .map(|(id, age)| format!(r#"{{"id":"{id}","object":"{object}","created":{}}}"#, TODAY - age))
         .collect();
     answer(200, &format!(r#"{{"object":"list","data":[{}],"has_more":{has_more}}}"#, objects.join(",")))
 }

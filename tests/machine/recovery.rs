@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, PageEvent, events_of};
 use stripe_raw_rs::error::{Class, Error};
 
-use crate::reader::{Reader, TODAY, attempt, page, setting};
+use crate::reader::{Reader, TODAY, attempt, page, setting, vanished};
 
 /// A run that was killed after a page: RUN_STARTED, then the page's rows and its event.
 struct Killed {
@@ -59,6 +59,16 @@ fn rows_without_an_event_become_one_and_are_gone_on_from() {
     let lost = PageEvent { recovered: true, ..page_event(&killed.event) };
     assert_eq!(page_event(&recovered.checkpoint.batches), lost, "it says what the one that was lost said");
     assert_eq!(reader.take(page(&[("ch_2", 3)], false)).0, "limit=2&starting_after=ch_3");
+}
+
+#[test]
+fn where_the_cursor_has_vanished_meanwhile_its_second_is_read_again_and_nothing_lands_twice() {
+    let killed = killed(None);
+    let (mut reader, begun) = opened(&killed, true, &killed.rows, &attempt());
+    begun.unwrap();
+    reader.take(vanished());
+    let (query, _) = reader.take(page(&[("ch_3", 2), ("ch_2", 3)], false));
+    assert_eq!((query, reader.run.progress().rows), (format!("limit=2&created[lt]={}", TODAY - 1), 1));
 }
 
 #[test]
