@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stripe_raw_rs import UsageError, main
+from stripe_raw_rs.main import console
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events
 
@@ -115,6 +116,22 @@ def test_a_table_with_other_columns_is_refused(lake: Path, tables: Tables, strip
     done = call("run", "--lake", lake, "--api-base-url", stripe.url)
     assert done.returncode == 2
     assert "another schema" in done.stderr
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "narenas:1,"), ("narenas:8", "narenas:8")])
+def test_the_command_has_delta_rs_keep_little_memory_and_the_library_leaves_that_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], before: str | None, after: str
+) -> None:
+    name = "_RJEM_MALLOC_CONF"
+    monkeypatch.setenv(name, before or "")
+    if before is None:
+        monkeypatch.delenv(name)
+    main(["entities"])
+    assert os.environ.get(name) == before
+    monkeypatch.setattr(sys, "argv", ["stripe-raw", "entities"])
+    assert console() == 0
+    assert os.environ[name].startswith(after)
+    assert "charges" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

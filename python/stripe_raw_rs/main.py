@@ -21,6 +21,7 @@ from stripe_raw_rs.pipeline import ingest
 from stripe_raw_rs.progress import LiveLines
 from stripe_raw_rs.report import error_line, text_table
 from stripe_raw_rs.tables import open_tables
+from stripe_raw_rs.tables.delta_memory import keep_little
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def console() -> int:
     """Do what the command line says, and answer with an exit code: errors are one line on stderr."""
+    keep_little()
     try:
         main()
         sys.stdout.flush()

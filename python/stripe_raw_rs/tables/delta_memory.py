@@ -1,0 +1,19 @@
+"""How much memory delta-rs keeps for itself."""
+
+from __future__ import annotations
+
+import os
+
+# delta-rs has an allocator of its own, jemalloc, under the prefix of the crate that brings it. It reads this as soon as
+# deltalake is imported. Unless told otherwise it has several arenas, and keeps in each for ten seconds what was freed.
+_VARIABLE = "_RJEM_MALLOC_CONF"
+_FRUGAL = "narenas:1,dirty_decay_ms:300,muzzy_decay_ms:0"
+
+
+def keep_little() -> None:
+    """Let delta-rs give back what it has freed within a third of a second, in a process that is ours alone.
+
+    A backfill of five lists then takes a sixth less memory, for a tenth more CPU time. Only what is loaded
+    afterwards and has the same allocator is concerned; whoever has set the variable keeps what was set.
+    """
+    os.environ.setdefault(_VARIABLE, _FRUGAL)
