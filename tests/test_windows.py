@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 import pytest
 
-from stripe_raw_rs import TableError, UsageError, ingest
+from stripe_raw_rs import BudgetError, TableError, UsageError, ingest
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole, events, landed, tamper
@@ -165,6 +165,16 @@ def test_lost_rows_are_noticed_even_where_the_table_was_made_anew(lake: Path, st
     land(lake, stripe, give_up="scratch")
     rows = landed(lake, "charges", "_stripe_account, _stripe_id").to_pylist()
     assert {row["_stripe_id"] for row in rows if row["_stripe_account"] is None} == set(stripe.ids("charges"))
+
+
+def test_lost_rows_of_an_unfinished_run_are_noticed_as_well(lake: Path, stripe: StripeSimulator) -> None:
+    with pytest.raises(BudgetError):
+        land(lake, stripe, page_size=5, max_requests=5)
+    assert events(lake, "event_type = 'PAGE_COMMITTED'")
+    shutil.rmtree(lake / "stripe_charges_raw")
+    with pytest.raises(TableError, match="are gone"):
+        land(lake, stripe)
+    assert not (lake / "stripe_charges_raw").exists(), "nothing was made in its place"
 
 
 def test_a_run_whose_events_are_broken_can_be_given_up(lake: Path, stripe: StripeSimulator) -> None:
