@@ -69,6 +69,10 @@ class Child:
                 pipe.close()
         self._process.wait()
 
+    def lives(self) -> bool:
+        """Tell whether it has not ended yet."""
+        return self._process.poll() is None
+
     def stands_still(self) -> bool:
         """Wait until it stands still (True) or has ended (False)."""
         state = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)

@@ -7,7 +7,9 @@ six points around the two appends: before, within and after each.
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -40,6 +42,8 @@ OPTIONS: dict[str, Any] = {
     "commit_interval_seconds": 0,
     "lookback_seconds": 0,
 }
+# As many requests at once as there are parts.
+IN_PARTS: dict[str, Any] = {**OPTIONS, "max_concurrent_requests": 8}
 # Steps of a first run: four for creating the tables, two for RUN_STARTED, two for the fence, then two for each append.
 BEFORE_ROWS, AFTER_ROWS, BEFORE_EVENTS, AFTER_EVENTS = 9, 10, 11, 12
 # Into the middle of an append, which takes about a second. Where it misses, it is one of the other points.
@@ -64,9 +68,9 @@ def runs(lake: Path) -> int:
     return len({event["run_id"] for event in events(lake, "entity = 'charges'")})
 
 
-def heal(lake: Path, stripe: StripeSimulator) -> None:
+def heal(lake: Path, stripe: StripeSimulator, **options: Any) -> None:
     """A clean run in this process; then everything must be there, once."""
-    land(lake, stripe).raise_for_status()
+    land(lake, stripe, **options).raise_for_status()
     assert_true(lake, stripe, "charges")
     assert runs(lake) <= 2, "the run that was killed goes on, then a new window follows"
 
@@ -104,6 +108,37 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(spark: SparkSession, wareh
             heal(lake, stripe)
 
         list(two.map(kill, range(1, len(steps) + 1)))
+
+
+@pytest.mark.connect40
+def test_a_kill_at_any_request_of_a_list_read_in_parts_loses_and_doubles_nothing(
+    spark: SparkSession, warehouse: Path
+) -> None:
+    """Each request in turn is never answered, so the process stands where it waits; the other parts go on meanwhile."""
+    assert spark
+
+    def read(lake: Path, number: int) -> int:
+        with StripeSimulator(
+            seed=11, counts={"charges": 60}, latency_ms=10, faults=f"hang@charges:n{number}"
+        ) as stripe:
+            with Child(lake, stripe, by="SIGKILL", **IN_PARTS) as child:
+                until = time.monotonic() + 120
+                while stripe.entity_requests("charges") < number and child.lives() and time.monotonic() < until:
+                    time.sleep(0.01)
+                os.kill(child.pid, signal.SIGKILL)
+                assert child.ended() == -signal.SIGKILL
+            asked = stripe.entity_requests("charges")
+            stripe.reset_faults()
+            # Each commit takes a second here: those who heal gather.
+            heal(lake, stripe, **{**IN_PARTS, "commit_interval_seconds": 10})
+        return asked
+
+    with ThreadPoolExecutor(2) as two:
+        asked = list(
+            two.map(lambda number: read(schema_folder(warehouse, f"request_{number}"), number), range(1, 15, 2))
+        )
+    print(f"requests when it was killed: {asked}")  # noqa: T201 - how many were tried
+    assert asked[-1] >= 13, "the list takes that many"
 
 
 @pytest.mark.connect40
