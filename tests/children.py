@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,3 +101,14 @@ def steps_of(lake: Path, stripe: StripeSimulator, **options: Any) -> list[str]:
     with Child(lake, stripe, **options) as child:
         assert child.ended() == 0, child.said
         return child.steps
+
+
+def wait_for(condition: Any, seconds: float = 30) -> None:
+    """Wait until a condition holds; a lake that is not there yet does not meet it."""
+    end = time.monotonic() + seconds
+    while True:
+        with suppress(Exception):
+            if condition():
+                return
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)

@@ -18,6 +18,7 @@ import pytest
 from stripe_raw_rs import UsageError, main
 from stripe_raw_rs.main import console
 from stripe_raw_rs.simulator import StripeSimulator
+from tests.children import wait_for
 from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events
 
 if TYPE_CHECKING:
@@ -160,17 +161,6 @@ def test_of_two_processes_one_steps_back(lake: Path) -> None:
         first.communicate(timeout=60)
         assert first.returncode == 0
         assert_whole(lake, stripe, "charges")
-
-
-def wait_for(condition: Any, seconds: float = 30) -> None:
-    """Wait until a condition holds; a lake that is not there yet does not meet it."""
-    end = time.monotonic() + seconds
-    while True:
-        with suppress(Exception):
-            if condition():
-                return
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_the_demo_can_be_repeated_and_harms_nobody(tmp_path: Path) -> None:

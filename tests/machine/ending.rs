@@ -19,6 +19,7 @@ fn what_is_in_flight_is_taken_in_before_the_run_fails() {
     assert!(older.contains("created[lt]"), "the list was parted");
     reader.hand(first, answer(401, ""));
     assert!(!reader.run.has_fetched_all());
+    assert_eq!(reader.run.error(), None);
     assert!(reader.idle_slot().is_none(), "nothing more is asked");
     assert_eq!(reader.hand(second, page(&[], false)), Taken::Page);
     assert_eq!(reader.hand(second, page(&[], false)), Taken::Nothing, "once");

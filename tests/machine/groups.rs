@@ -27,9 +27,7 @@ fn failed(class: Class, message: &str) -> Vec<Kind> {
 
 /// The next attempt, planned by RUN_STARTED alone, opened with all that was written since.
 fn next(events: &[RecordBatch], give_up: Option<GiveUp>) -> Reader {
-    let mut history = History::default();
-    history.extend(events_of(&events[0]).unwrap());
-    let mut reader = Reader::planned(setting("charges"), &history, &Attempt { give_up, ..attempt() });
+    let mut reader = Reader::after(&events[..1], &Attempt { give_up, ..attempt() });
     reader.run.started(reader.now()).unwrap();
     reader.run.fence().unwrap();
     reader.run.recover_events(events).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use stripe_raw_rs::checkpoint::{Attempt, History, plan};
+use stripe_raw_rs::checkpoint::{Attempt, History, events_of, plan};
 use stripe_raw_rs::entities::by_name;
 use stripe_raw_rs::error::Error;
 use stripe_raw_rs::exchange::{Now, Outcome, Response};
@@ -85,6 +85,15 @@ impl Reader {
     pub(crate) fn planned(setting: Setting, history: &History, attempt: &Attempt) -> Self {
         let plan = plan(setting.entity, history, &setting.options, attempt).unwrap();
         Self { run: Run::new(plan, setting), clock: Duration::ZERO }
+    }
+
+    /// The attempt that follows one of which it knows RUN_STARTED alone.
+    pub(crate) fn after(started: &[RecordBatch], attempt: &Attempt) -> Self {
+        let mut history = History::default();
+        for batch in started {
+            history.extend(events_of(batch).unwrap());
+        }
+        Self::planned(setting("charges"), &history, attempt)
     }
 
     /// Lets time pass.

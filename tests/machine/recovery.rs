@@ -1,10 +1,10 @@
 //! What it makes of what an attempt before it left behind.
 
 use arrow_array::RecordBatch;
-use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, PageEvent, events_of};
+use stripe_raw_rs::checkpoint::{Attempt, GiveUp, PageEvent, events_of};
 use stripe_raw_rs::error::{Class, Error};
 
-use crate::reader::{Reader, TODAY, attempt, page, setting, vanished};
+use crate::reader::{Reader, TODAY, attempt, page, vanished};
 
 /// A run that was killed after a page: RUN_STARTED, then the page's rows and its event.
 struct Killed {
@@ -24,9 +24,7 @@ fn killed(start: Option<i64>) -> Killed {
 
 /// The next attempt, planned by RUN_STARTED alone, opened with what it then finds.
 fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: &Attempt) -> (Reader, Result<(), Error>) {
-    let mut history = History::default();
-    killed.started.iter().for_each(|batch| history.extend(events_of(batch).unwrap()));
-    let mut reader = Reader::planned(setting("charges"), &history, attempt);
+    let mut reader = Reader::after(&killed.started, attempt);
     let now = reader.now();
     let mut events = killed.started.clone();
     events.extend(reader.run.started(now).unwrap().batches);

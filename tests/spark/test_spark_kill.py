@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ import pytest
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
-from tests.children import Child, steps_of
+from tests.children import Child, steps_of, wait_for
 from tests.conftest import KEY, events
 from tests.places import place_of, schema_folder
 from tests.spark.schemas import adopt
@@ -122,9 +121,7 @@ def test_a_kill_at_any_request_of_a_list_read_in_parts_loses_and_doubles_nothing
             seed=11, counts={"charges": 60}, latency_ms=10, faults=f"hang@charges:n{number}"
         ) as stripe:
             with Child(lake, stripe, by="SIGKILL", **IN_PARTS) as child:
-                until = time.monotonic() + 120
-                while stripe.entity_requests("charges") < number and child.lives() and time.monotonic() < until:
-                    time.sleep(0.01)
+                wait_for(lambda: stripe.entity_requests("charges") >= number or not child.lives(), 120)
                 os.kill(child.pid, signal.SIGKILL)
                 assert child.ended() == -signal.SIGKILL
             asked = stripe.entity_requests("charges")
