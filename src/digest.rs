@@ -6,7 +6,11 @@ use sha2::{Digest, Sha256};
 #[must_use]
 pub fn hex(hash: &[u8; 32]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    hash.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    let mut text = String::with_capacity(64);
+    for byte in hash {
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
+    }
+    text
 }
 
 /// The digest of a page: SHA-256, as hex, over its rows' payload hashes (hex) in row order.

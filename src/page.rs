@@ -2,10 +2,10 @@
 //! its tokens, and the few facts about it that the protocol needs.
 
 mod error;
+mod joints;
 mod lanes;
 mod pass;
 mod scan;
-mod usual;
 
 use std::ops::Range;
 
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::entities::{Entity, Time};
 pub use error::{Expected, Fault, PageError};
+use joints::Joints;
 use pass::{Pass, SLACK, unescaped};
 use scan::Members;
 
@@ -87,9 +88,13 @@ impl Page {
 ///
 /// It has room for the longest body so far, in which a pass writes; a page takes of it what it keeps. So the memory that
 /// pages hold is as long as their text, whatever stood between the tokens, and nothing is zeroed for each of them.
+/// And it remembers what the objects so far looked like between their scalars: those that look the same cost little.
 #[derive(Debug, Default)]
 pub struct Decoder {
     room: Vec<u8>,
+    joints: Joints,
+    /// The time field that the joints were seen with.
+    field: &'static str,
 }
 
 impl Decoder {
@@ -104,7 +109,11 @@ impl Decoder {
         if self.room.len() < body.len() + SLACK {
             self.room = vec![0; body.len() + SLACK];
         }
-        slice(body, entity, &mut self.room).map_err(|error| *error)
+        if self.field != entity.time.field() {
+            self.joints = Joints::default();
+            self.field = entity.time.field();
+        }
+        slice(body, entity, &mut self.room, &mut self.joints).map_err(|error| *error)
     }
 }
 
@@ -116,7 +125,7 @@ pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
     Decoder::default().decode(body, entity)
 }
 
-fn slice(body: &[u8], entity: &Entity, room: &mut [u8]) -> pass::Result<Page> {
+fn slice(body: &[u8], entity: &Entity, room: &mut [u8], joints: &mut Joints) -> pass::Result<Page> {
     let mut pass = Pass::new(body, room);
     pass.blank();
     let start = pass.at;
@@ -138,7 +147,7 @@ fn slice(body: &[u8], entity: &Entity, room: &mut [u8]) -> pass::Result<Page> {
             has_data = pass.next() == b'[';
             if has_data {
                 pass.end = 0;
-                elements(&mut pass, entity, &mut rows)?;
+                elements(&mut pass, entity, &mut rows, joints)?;
                 kept = pass.end;
                 continue;
             }
@@ -196,7 +205,7 @@ fn check_utf8(body: &[u8]) -> pass::Result<()> {
 }
 
 /// Copies the objects of `data`, without what is between them.
-fn elements(pass: &mut Pass<'_>, entity: &Entity, rows: &mut Vec<Row>) -> pass::Result<()> {
+fn elements(pass: &mut Pass<'_>, entity: &Entity, rows: &mut Vec<Row>, joints: &mut Joints) -> pass::Result<()> {
     pass.at += 1;
     pass.blank();
     if pass.next() == b']' {
@@ -204,7 +213,7 @@ fn elements(pass: &mut Pass<'_>, entity: &Entity, rows: &mut Vec<Row>) -> pass::
         return Ok(());
     }
     loop {
-        let row = element(pass, entity).map_err(|error| Box::new(error.in_element(rows.len())))?;
+        let row = element(pass, entity, joints).map_err(|error| Box::new(error.in_element(rows.len())))?;
         rows.push(row);
         pass.blank();
         match pass.next() {
@@ -220,7 +229,7 @@ fn elements(pass: &mut Pass<'_>, entity: &Entity, rows: &mut Vec<Row>) -> pass::
 }
 
 /// Copies one object of `data` and notes its facts.
-fn element(pass: &mut Pass<'_>, entity: &Entity) -> pass::Result<Row> {
+fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints) -> pass::Result<Row> {
     let (start, start_at) = (pass.end, pass.at);
     if pass.next() != b'{' {
         // Broken JSON is told as such: only a whole value can be of the wrong kind.
@@ -228,7 +237,7 @@ fn element(pass: &mut Pass<'_>, entity: &Entity) -> pass::Result<Row> {
         return fault(Fault::ElementNotAnObject, start_at);
     }
     let field = entity.time.field();
-    let facts = pass.value_with(["id", "object", field], 2)?;
+    let facts = pass.object(2, &["id", "object", field], joints)?;
     let json = &pass.output[..pass.end];
     let [id, object, time] = facts.map(|fact| fact.map(|fact| (fact.at, &json[fact.start..fact.end])));
     let place = |fact: Option<(usize, &[u8])>| fact.map_or(start_at, |(at, _)| at);

@@ -5,7 +5,7 @@ use super::error::{Expected, Fault, PageError};
 use super::lanes::{LANES, Lanes};
 
 /// How much longer than the body the output must be: a copy may write that many bytes of which few count.
-pub(super) const SLACK: usize = 6 * LANES;
+pub(super) const SLACK: usize = 8 * LANES;
 
 const NO_SLACK: &str = "the output is longer than the body";
 
@@ -28,8 +28,6 @@ pub(super) struct Pass<'page> {
 pub(super) struct Key {
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Whether it may have escapes.
-    pub(super) may_have_escapes: bool,
 }
 
 impl<'page> Pass<'page> {
@@ -81,30 +79,54 @@ impl<'page> Pass<'page> {
         self.at = blank_end(self.body, self.at);
     }
 
-    /// Skips whitespace, which is probably that long (less than 16 bytes): a guess that is confirmed costs less time
-    /// than a length that must be known before anything behind it can be looked at.
-    #[inline(always)]
-    pub(super) fn indentation(&mut self, probable: u32) {
-        let other = !self.look().blank();
-        let behind = self.at + probable as usize;
-        if is_indented(other, probable) && byte(self.body, behind) > b' ' {
-            self.at = behind;
-        } else {
-            self.blank();
-        }
-    }
-
     /// Copies a string, from quote to quote.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<()> {
+        if let Some(count) = self.usual_string() {
+            self.copied(count);
+            return Ok(());
+        }
         let count = string_length(self.body, self.output, self.at, self.end)?;
         self.copied(count);
         Ok(())
     }
 
+    /// Copies a string of less than 32 bytes without escapes. Answers its length.
+    #[inline(always)]
+    fn usual_string(&mut self) -> Option<usize> {
+        let body = self.body.get(self.at..)?.first_chunk::<{ 2 * LANES }>()?.as_chunks().0;
+        let output = self.output.get_mut(self.end..)?.first_chunk_mut::<{ 2 * LANES }>()?.as_chunks_mut().0;
+        let (low, high) = (Lanes::load(&body[0]), Lanes::load(&body[1]));
+        low.store(&mut output[0]);
+        high.store(&mut output[1]);
+        let quotes = low.quote() | high.quote() << LANES;
+        let others = low.unplain() | high.unplain() << LANES;
+        // Without the opening one.
+        let closing = quotes & !1;
+        let up_to_closing = closing ^ closing.wrapping_sub(1);
+        (closing != 0 && others & up_to_closing == 0).then_some(closing.trailing_zeros() as usize + 1)
+    }
+
+    /// Copies a short whole number that is not negative. Answers its length.
+    #[inline(always)]
+    fn usual_number(&mut self) -> Option<usize> {
+        let body = self.body.get(self.at..)?.first_chunk::<{ LANES + 1 }>()?;
+        let output = self.output.get_mut(self.end..)?.first_chunk_mut::<LANES>()?;
+        let lanes = Lanes::load(body.first_chunk()?);
+        lanes.store(output);
+        let count = (!lanes.digit()).trailing_zeros() as usize;
+        let has_more = matches!(body.get(count)?, b'.' | b'e' | b'E' | b'0'..=b'9');
+        let has_leading_zero = body[0] == b'0' && count > 1;
+        (count > 0 && !has_more && !has_leading_zero).then_some(count)
+    }
+
     /// Copies a number. What follows it is not looked at: none of what may follow is a number's.
     #[inline(always)]
     pub(super) fn number(&mut self) -> Result<()> {
+        if let Some(count) = self.usual_number() {
+            self.copied(count);
+            return Ok(());
+        }
         let rest = number_end(self.body, self.at)?;
         let count = rest - self.at;
         self.output[self.end..self.end + count].copy_from_slice(&self.body[self.at..rest]);
@@ -125,14 +147,13 @@ impl<'page> Pass<'page> {
     }
 
     /// Copies a member's key and the colon, and skips to its value.
-    #[inline(always)]
     pub(super) fn key(&mut self) -> Result<Key> {
         if self.next() != b'"' {
             return self.stopped(Expected::Key);
         }
         let start = self.end + 1;
         self.string()?;
-        let key = Key { start, end: self.end - 1, may_have_escapes: true };
+        let key = Key { start, end: self.end - 1 };
         self.blank();
         if self.next() != b':' {
             return self.stopped(Expected::Colon);
@@ -143,21 +164,11 @@ impl<'page> Pass<'page> {
     }
 
     /// Which of the names a key says, however it is written; none is `NAMES`.
-    #[inline(always)]
     pub(super) fn position<const NAMES: usize>(&self, key: Key, names: &[&str; NAMES]) -> usize {
         let text = &self.output[key.start..key.end];
-        match names.iter().position(|name| name.as_bytes() == text) {
-            Some(position) => position,
-            None if key.may_have_escapes => position_by_escapes(text, names),
-            None => NAMES,
-        }
+        let position = names.iter().position(|name| name.as_bytes() == text);
+        position.unwrap_or_else(|| position_by_escapes(text, names))
     }
-}
-
-/// Whether the lanes that are no whitespace begin just there.
-#[inline(always)]
-pub(super) const fn is_indented(other: u32, indentation: u32) -> bool {
-    other & ((2 << indentation) - 1) == 1 << indentation
 }
 
 #[inline(always)]
@@ -265,7 +276,6 @@ fn number_end(body: &[u8], mut at: usize) -> Result<usize> {
     Ok(at)
 }
 
-#[cold]
 fn position_by_escapes<const NAMES: usize>(text: &[u8], names: &[&str; NAMES]) -> usize {
     let key = if text.contains(&b'\\') { unescaped(text) } else { None };
     names.iter().position(|name| key.as_deref() == Some(*name)).unwrap_or(NAMES)

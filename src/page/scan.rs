@@ -3,12 +3,13 @@
 //! A page should cost little more than hashing it, so bytes are not looked at one by one: a look at the next 16 or 32
 //! finds the end of a run, and all of them are copied, however short the run is; what was copied too much is
 //! overwritten by what comes next. Hence the output is longer than the body by `SLACK`, and what lies behind the
-//! body's end reads as zeros, which no grammar allows.
+//! body's end reads as zeros, which no grammar allows. And of the objects of a list, which are alike, only the scalars
+//! are read: what stands between two of them is compared with what stood there before, see `joints`.
 #![expect(clippy::inline_always, reason = "a position stays in a register only if no other function is lent it")]
 
 use super::error::{Expected, Fault, PageError};
+use super::joints::{Joints, Next, START, UNKNOWN};
 use super::pass::{Key, Pass, Result};
-use super::usual::{Style, Usual};
 
 /// Most values inside each other: enough for any Stripe object, little enough for every reader of the tables.
 const MAX_DEPTH: u32 = 128;
@@ -20,117 +21,192 @@ pub(super) struct Fact {
     pub(super) at: usize,
     /// Its begin in the output.
     pub(super) start: usize,
-    /// Its end in the output.
+    /// Its end in the output; of an object or array, that of the bracket that opens it.
     pub(super) end: usize,
+}
+
+/// The objects and arrays of a value around a place in it: a bit for each, the innermost lowest, set for arrays, and
+/// another one above them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Around(u128);
+
+impl Around {
+    /// Before the value.
+    pub(super) const START: Self = Self(1);
+
+    const fn enter(self, is_array: bool) -> Self {
+        Self(self.0 << 1 | is_array as u128)
+    }
+
+    const fn leave(self) -> Self {
+        Self(self.0 >> 1)
+    }
+
+    const fn depth(self) -> u32 {
+        self.0.ilog2()
+    }
+
+    const fn is_in_array(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 impl Pass<'_> {
     /// Copies a value that is inside `depth` others, whatever is in it.
     pub(super) fn value(&mut self, depth: u32) -> Result<()> {
-        self.value_with([], depth).map(|[]| ())
+        let mut around = Around::START;
+        while self.joint(depth, &mut around, &[], &mut [])? != Next::End {
+            self.scalar()?;
+            if around == Around::START {
+                break;
+            }
+        }
+        Ok(())
     }
 
-    /// Copies a value that is inside `depth` others. If it is an object, answers where its members of those names
-    /// are; of several with the same name, the last.
-    pub(super) fn value_with<const NAMES: usize>(
+    /// Copies an object that is inside `depth` others. Answers where its members of those names are; of several with
+    /// the same name, the last.
+    pub(super) fn object<const NAMES: usize>(
         &mut self,
-        names: [&str; NAMES],
         depth: u32,
+        names: &[&str; NAMES],
+        joints: &mut Joints,
     ) -> Result<[Option<Fact>; NAMES]> {
         let mut pass = Pass { body: self.body, output: &mut *self.output, at: self.at, end: self.end };
-        let outcome = pass.value_in_registers(names, depth);
+        let outcome = pass.object_in_registers(depth, names, joints);
         (self.at, self.end) = (pass.at, pass.end);
         outcome
     }
 
     #[inline(always)]
-    fn value_in_registers<const NAMES: usize>(
+    fn object_in_registers<const NAMES: usize>(
         &mut self,
-        names: [&str; NAMES],
         depth: u32,
+        names: &[&str; NAMES],
+        joints: &mut Joints,
     ) -> Result<[Option<Fact>; NAMES]> {
         let mut facts = [const { None }; NAMES];
-        // Which of the names the outermost object's current member has; none is `NAMES`.
-        let mut current = NAMES;
-        let mut inside = 0;
-        // One bit for each object or array around, the innermost lowest: set for arrays.
-        let mut arrays = 0_u128;
-        let mut style = Style::default();
-        'values: loop {
-            'value: {
-                if inside > 0 && arrays & 1 == 0 {
-                    let usual = self.usual_member(&mut style);
-                    let (key, fact) = match usual {
-                        Usual::Member(key, fact) | Usual::Value(key, fact) | Usual::Key(key, fact) => (key, fact),
-                        Usual::Nothing => {
-                            let key = self.key()?;
-                            (key, Fact { at: self.at, start: self.end, end: self.end })
-                        }
-                    };
-                    if NAMES > 0 && inside == 1 {
-                        current = self.position(key, &names);
-                        if let Some(known) = facts.get_mut(current) {
-                            *known = Some(fact);
-                        }
+        let mut around = Around::START;
+        let mut previous = START;
+        loop {
+            let next = if let Some(body) = self.body.get(self.at..)
+                && let Some(output) = self.output.get_mut(self.end..)
+                && let Some((place, joint)) = joints.copy(previous, body, output)
+            {
+                let (raw, compact) = joint.lengths();
+                self.at += raw;
+                self.end += compact;
+                around = joint.after;
+                previous = place;
+                joint.next
+            } else {
+                let next;
+                (previous, next) = self.new_joint(depth, previous, &mut around, names, &mut facts, joints)?;
+                next
+            };
+            let Next::Scalar(name) = next else { return Ok(facts) };
+            let (at, start) = (self.at, self.end);
+            self.scalar()?;
+            if let Some(name) = name {
+                facts[usize::from(name)] = Some(Fact { at, start, end: self.end });
+            }
+        }
+    }
+
+    /// Copies a joint that did not follow the previous one before, and remembers that it does.
+    #[cold]
+    fn new_joint<const NAMES: usize>(
+        &mut self,
+        depth: u32,
+        previous: usize,
+        around: &mut Around,
+        names: &[&str; NAMES],
+        facts: &mut [Option<Fact>; NAMES],
+        joints: &mut Joints,
+    ) -> Result<(usize, Next)> {
+        let (at, start, before) = (self.at, self.end, *around);
+        let next = self.joint(depth, around, names, facts)?;
+        // A joint that holds such a member's value, an object or array, is not remembered: whoever copies it from memory
+        // would not note the fact.
+        let has_facts = facts.iter().flatten().any(|fact| fact.start >= start);
+        let place = if has_facts {
+            UNKNOWN
+        } else {
+            let (raw, compact) = (&self.body[at..self.at], &self.output[start..self.end]);
+            joints.remember(previous, before, raw, compact, *around, next)
+        };
+        Ok((place, next))
+    }
+
+    /// Copies what stands before the next scalar, or before the end. Notes the facts of objects and arrays in it.
+    fn joint<const NAMES: usize>(
+        &mut self,
+        depth: u32,
+        around: &mut Around,
+        names: &[&str; NAMES],
+        facts: &mut [Option<Fact>; NAMES],
+    ) -> Result<Next> {
+        let mut has_ended = *around != Around::START;
+        // Which of the names the outermost object's current member has.
+        let mut name = None;
+        loop {
+            if has_ended {
+                // A value has ended, and with it perhaps some of those around it.
+                loop {
+                    if *around == Around::START {
+                        return Ok(Next::End);
                     }
-                    match usual {
-                        Usual::Member(..) => continue 'values,
-                        Usual::Value(..) => break 'value,
-                        Usual::Key(..) if self.next() <= b' ' => self.blank(),
-                        Usual::Key(..) | Usual::Nothing => {}
-                    }
-                }
-                let first = self.next();
-                match first {
-                    b'"' => {
-                        self.string()?;
-                    }
-                    b'{' | b'[' => {
-                        if depth + inside >= MAX_DEPTH {
-                            return Err(Box::new(PageError::new(Fault::TooDeep, self.at)));
-                        }
-                        self.copy(first);
-                        self.indentation(style.indent());
-                        let next = self.next();
-                        if next != closing(first == b'[') {
-                            inside += 1;
-                            arrays = arrays << 1 | u128::from(first == b'[');
-                            continue 'values;
-                        }
+                    self.blank();
+                    let next = self.next();
+                    if next == b',' {
                         self.copy(next);
-                        style.outdent();
+                        break;
                     }
-                    b'-' | b'0'..=b'9' => self.number()?,
-                    _ => self.literal()?,
+                    if next != closing(around.is_in_array()) {
+                        return self.stopped(Expected::CommaOrEnd);
+                    }
+                    self.copy(next);
+                    *around = around.leave();
+                }
+                self.blank();
+            }
+            if *around != Around::START && !around.is_in_array() {
+                let key = self.key()?;
+                if around.depth() == 1 {
+                    name = Some(self.position(key, names)).filter(|name| *name < NAMES);
                 }
             }
-            // A value has ended, and with it perhaps some of those around it.
-            loop {
-                if inside == 0 {
-                    return Ok(facts);
-                }
-                if inside == 1
-                    && let Some(Some(fact)) = facts.get_mut(current)
-                {
-                    fact.end = self.end;
-                    current = NAMES;
-                }
-                let next = self.next();
-                if next == b',' {
-                    self.copy(next);
-                    self.indentation(style.indentation());
-                    break;
-                }
-                if next == closing(arrays & 1 == 1) {
-                    self.copy(next);
-                    inside -= 1;
-                    arrays >>= 1;
-                } else if matches!(next, b' ' | b'\n' | b'\t' | b'\r') {
-                    self.indentation(style.outdent());
-                } else {
-                    return self.stopped(Expected::CommaOrEnd);
-                }
+            let first = self.next();
+            if !matches!(first, b'{' | b'[') {
+                return Ok(Next::Scalar(name.filter(|_| around.depth() == 1).and_then(|name| name.try_into().ok())));
             }
+            if around.depth() == 1
+                && let Some(name) = name
+            {
+                facts[name] = Some(Fact { at: self.at, start: self.end, end: self.end + 1 });
+            }
+            if depth + around.depth() >= MAX_DEPTH {
+                return Err(Box::new(PageError::new(Fault::TooDeep, self.at)));
+            }
+            self.copy(first);
+            self.blank();
+            let next = self.next();
+            has_ended = next == closing(first == b'[');
+            if has_ended {
+                self.copy(next);
+            } else {
+                *around = around.enter(first == b'[');
+            }
+        }
+    }
+
+    /// Copies a string, a number or a literal.
+    #[inline(always)]
+    fn scalar(&mut self) -> Result<()> {
+        match self.next() {
+            b'"' => self.string(),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => self.literal(),
         }
     }
 }

@@ -20,7 +20,7 @@ use stripe_raw_rs::exchange::{Outcome, Request};
 use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, now};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limits, UNLIMITED};
-use stripe_raw_rs::page::{self, Page};
+use stripe_raw_rs::page::{self, Decoder, Page};
 use stripe_raw_rs::run::{Run, Setting};
 use stripe_raw_rs::simulator::{Settings, StripeSimulator};
 use tokio::runtime::{Builder, Runtime};
@@ -163,8 +163,9 @@ fn hash_all(bench: &Bench) -> Result<()> {
 }
 
 fn decode_all(bench: &Bench) -> Result<()> {
+    let mut decoder = Decoder::default();
     for body in &bench.bodies {
-        black_box(page::decode(body, bench.entity)?);
+        black_box(decoder.decode(body, bench.entity)?);
     }
     Ok(())
 }

@@ -1,0 +1,292 @@
+//! What stands between an object's scalars, as far as seen.
+//!
+//! The objects of a list are alike: the same keys in the same order, the same brackets, the same whitespace. What of
+//! them stands between two scalars is a joint, and each joint is remembered together with those that followed it. Bytes
+//! that are those of a joint need no parsing: they were parsed before, in the same place of an object or array, and mean
+//! the same. And the processor knows where the scalar behind begins before it has looked at a single byte.
+#![expect(clippy::inline_always, reason = "a position stays in a register only if no other function is lent it")]
+
+use std::collections::HashMap;
+
+use super::lanes::{LANES, Lanes};
+use super::scan::Around;
+
+/// Longest joint that is remembered: a key of its length, and brackets at many levels.
+const LONGEST: usize = 8 * LANES;
+
+/// Most joints that are remembered before it begins anew: a charge has a hundred, and one more for each other key that
+/// its metadata may have.
+const MOST: usize = 1024;
+
+/// What follows a joint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A scalar. If the object asked for the member of that name, which of the names it is.
+    Scalar(Option<u8>),
+    /// The object has ended.
+    End,
+}
+
+/// Bytes up to a length, in lanes.
+#[derive(Debug, Clone)]
+struct Text {
+    lanes: [[u8; LANES]; LONGEST / LANES],
+    length: usize,
+}
+
+impl Text {
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let mut lanes = [[0; LANES]; LONGEST / LANES];
+        lanes.as_flattened_mut().get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(Self { lanes, length: bytes.len() })
+    }
+}
+
+/// What stands between two scalars.
+#[derive(Debug)]
+pub(super) struct Joint {
+    /// As it stands in the body.
+    raw: Text,
+    /// Without whitespace.
+    compact: Text,
+    /// Where it leads.
+    pub(super) after: Around,
+    pub(super) next: Next,
+    /// The joints that were last found to come behind it; none is [`START`]. Each begins in the objects and arrays that
+    /// this one leads to.
+    followers: [usize; 2],
+}
+
+impl Joint {
+    fn new(raw: &[u8], compact: &[u8], after: Around, next: Next) -> Option<Self> {
+        Some(Self { raw: Text::new(raw)?, compact: Text::new(compact)?, after, next, followers: [START; 2] })
+    }
+
+    /// Copies it without its whitespace, if that is what the body begins with.
+    #[inline(always)]
+    fn copy(&self, body: &[u8], output: &mut [u8]) -> bool {
+        let Some(body) = body.first_chunk::<{ LONGEST + LANES }>() else { return false };
+        let Some(output) = output.first_chunk_mut::<LONGEST>() else { return false };
+        let is_scalar = matches!(body[self.raw.length], b'"' | b'n' | b't' | b'f' | b'-' | b'0'..=b'9');
+        if !is_scalar && self.next != Next::End {
+            return false;
+        }
+        let mut left = self.raw.length;
+        for (expected, found) in self.raw.lanes.iter().zip(body.as_chunks().0) {
+            let others = Lanes::load(expected).differing(Lanes::load(found));
+            if left <= LANES {
+                if (others.trailing_zeros() as usize) < left {
+                    return false;
+                }
+                break;
+            }
+            if others != 0 {
+                return false;
+            }
+            left -= LANES;
+        }
+        let mut left = self.compact.length;
+        for (from, to) in self.compact.lanes.iter().zip(output.as_chunks_mut().0) {
+            Lanes::load(from).store(to);
+            if left <= LANES {
+                break;
+            }
+            left -= LANES;
+        }
+        true
+    }
+
+    /// How long it is in the body, and how long without whitespace.
+    #[inline(always)]
+    pub(super) const fn lengths(&self) -> (usize, usize) {
+        (self.raw.length, self.compact.length)
+    }
+}
+
+/// The begin of each object, as a joint of no length.
+pub(super) const START: usize = 0;
+/// A joint that is not remembered.
+pub(super) const UNKNOWN: usize = 1;
+
+/// The joints of the objects so far.
+#[derive(Debug)]
+pub(super) struct Joints {
+    joints: Vec<Joint>,
+    /// Where they are, by where they begin and how they stand in the body.
+    places: HashMap<(Around, Vec<u8>), usize>,
+}
+
+impl Default for Joints {
+    fn default() -> Self {
+        Self { joints: Self::reserved(), places: HashMap::new() }
+    }
+}
+
+impl Joints {
+    fn reserved() -> Vec<Joint> {
+        [START, UNKNOWN].iter().filter_map(|_| Joint::new(&[], &[], Around::START, Next::End)).collect()
+    }
+
+    /// Copies the joint that follows one, if it is one of those that followed it before.
+    #[inline(always)]
+    pub(super) fn copy(&self, previous: usize, body: &[u8], output: &mut [u8]) -> Option<(usize, &Joint)> {
+        for follower in self.joints[previous].followers {
+            if follower == START {
+                break;
+            }
+            let joint = &self.joints[follower];
+            if joint.copy(body, output) {
+                return Some((follower, joint));
+            }
+        }
+        None
+    }
+
+    /// Remembers a joint, and that it followed another one.
+    #[cold]
+    pub(super) fn remember(
+        &mut self,
+        previous: usize,
+        before: Around,
+        raw: &[u8],
+        compact: &[u8],
+        after: Around,
+        next: Next,
+    ) -> usize {
+        if raw.len() > LONGEST {
+            return UNKNOWN;
+        }
+        let key = (before, raw.to_vec());
+        let known = self.places.get(&key).copied();
+        if known.is_none() && self.joints.len() == MOST {
+            *self = Self::default();
+            return UNKNOWN;
+        }
+        let place = known.unwrap_or(self.joints.len());
+        if known.is_none() {
+            let Some(joint) = Joint::new(raw, compact, after, next) else { return UNKNOWN };
+            self.joints.push(joint);
+            self.places.insert(key, place);
+        }
+        if previous != UNKNOWN {
+            let followers = &mut self.joints[previous].followers;
+            *followers = [place, followers[0]];
+        }
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Decoder;
+    use super::*;
+    use crate::entities::by_name;
+
+    fn charge(members: &str) -> String {
+        format!("{{\n  \"id\": \"ch_1\",\n  \"object\": \"charge\",\n  \"created\": 7{members}\n}}")
+    }
+
+    fn list(charges: &[String]) -> String {
+        format!(
+            r#"{{"object": "list", "data": [{}], "has_more": false}}{}"#,
+            charges.join(","),
+            " ".repeat(2 * LONGEST)
+        )
+    }
+
+    fn remembered(decoder: &Decoder) -> usize {
+        decoder.joints.joints.len()
+    }
+
+    fn agree(decoder: &mut Decoder, body: &str, entity: &str) {
+        let entity = by_name(entity).unwrap();
+        assert_eq!(
+            decoder.decode(body.as_bytes(), entity),
+            Decoder::default().decode(body.as_bytes(), entity),
+            "{body}"
+        );
+    }
+
+    #[test]
+    fn what_follows_a_joint_may_be_of_any_kind() {
+        let values = [
+            "null",
+            "1",
+            "-1.5e3",
+            "\"a\"",
+            "{}",
+            "[]",
+            "{\"a\": 1}",
+            "[1]",
+            " 1",
+            "\n1",
+            "\t1",
+            "",
+            "x",
+            "nul",
+            "01",
+            "]",
+            "}",
+            ",",
+        ];
+        for first in values {
+            for second in values {
+                for name in ["other", "id", "object", "created"] {
+                    let charges =
+                        [first, first, second, first].map(|value| charge(&format!(",\n  \"{name}\": {value}")));
+                    let mut decoder = Decoder::default();
+                    agree(&mut decoder, &list(&charges), "charges");
+                    agree(&mut decoder, &list(&[charge(",\n  \"id\": \"b\""), charges[2].clone()]), "charges");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn objects_that_look_the_same_add_nothing_to_what_is_remembered() {
+        let shapes = [charge(""), charge(",\n  \"a\": {\n    \"b\": [1, 2]\n  }"), charge(",\n  \"a\": null")];
+        let mut decoder = Decoder::default();
+        agree(&mut decoder, &list(&shapes), "charges");
+        let before = remembered(&decoder);
+        agree(&mut decoder, &list(&[&shapes[..], &shapes[..]].concat()), "charges");
+        assert_eq!(remembered(&decoder), before);
+    }
+
+    #[test]
+    fn a_joint_is_another_one_inside_other_objects_and_arrays() {
+        for (first, second) in
+            [("[[1, 2]]", "[1, 2]"), ("[{\"a\": 1}]", "{\"a\": 1}"), ("{\"a\": 1, \"id\": 1}", "1, \"id\": 1")]
+        {
+            let charges = [first, second, first].map(|value| charge(&format!(",\n  \"a\": {value}")));
+            agree(&mut Decoder::default(), &list(&charges), "charges");
+        }
+    }
+
+    #[test]
+    fn another_list_has_its_own_names() {
+        let item = |time: &str| format!(r#"{{"id": "a", "object": "invoiceitem", "date": {time}, "created": 9}}"#);
+        let mut decoder = Decoder::default();
+        agree(&mut decoder, &list(&[item("1").replace("invoiceitem", "charge")]), "charges");
+        agree(&mut decoder, &list(&[item("2"), item("3")]), "invoiceitems");
+        agree(&mut decoder, &list(&[item("4").replace("invoiceitem", "charge")]), "charges");
+    }
+
+    #[test]
+    fn endless_new_keys_are_kept_and_forgotten() {
+        let charges: Vec<_> = (0..3 * MOST).map(|number| charge(&format!(",\n  \"key_{number}\": 1"))).collect();
+        let mut decoder = Decoder::default();
+        agree(&mut decoder, &list(&charges), "charges");
+        assert!((2..=MOST).contains(&remembered(&decoder)));
+    }
+
+    #[test]
+    fn a_joint_is_remembered_up_to_its_length_and_no_longer() {
+        for length in 0..2 * LONGEST {
+            let charges: Vec<_> = (0..3).map(|_| charge(&format!(",\n  \"{}\": 1", "k".repeat(length)))).collect();
+            let mut decoder = Decoder::default();
+            agree(&mut decoder, &list(&charges), "charges");
+            let differing = [charges[0].clone(), charges[0].replacen("k\"", "K\"", 1)];
+            agree(&mut decoder, &list(&differing), "charges");
+        }
+    }
+}
