@@ -130,7 +130,7 @@ def test_a_kill_at_any_request_of_a_list_read_in_parts_loses_and_doubles_nothing
             heal(lake, stripe, **{**IN_PARTS, "commit_interval_seconds": 10})
         return asked
 
-    numbers = range(1, 15, 1 if "EVERY_CRASH_POINT" in os.environ else 2)
+    numbers = range(1, 15, 1 if "EVERY_CRASH_POINT" in os.environ else 4)
     with ThreadPoolExecutor(2) as two:
         asked = list(two.map(lambda number: read(schema_folder(warehouse, f"request_{number}"), number), numbers))
     print(f"requests when it was killed: {asked}")  # noqa: T201 - how many were tried
