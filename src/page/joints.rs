@@ -9,10 +9,11 @@
 use std::collections::HashMap;
 
 use super::lanes::{LANES, Lanes};
+use super::pass::SLACK;
 use super::scan::Around;
 
 /// Longest joint that is remembered: a key of its length, and brackets at many levels.
-const LONGEST: usize = 8 * LANES;
+const LONGEST: usize = SLACK;
 
 /// Most joints that are remembered before it begins anew: a charge has a hundred, and one more for each other key that
 /// its metadata may have.
@@ -22,23 +23,24 @@ const MOST: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// A scalar. If the object asked for the member of that name, which of the names it is.
-    Scalar(Option<u8>),
+    Scalar(Option<usize>),
     /// The object has ended.
     End,
 }
 
 /// Bytes up to a length, in lanes.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Text {
     lanes: [[u8; LANES]; LONGEST / LANES],
     length: usize,
 }
 
 impl Text {
-    fn new(bytes: &[u8]) -> Option<Self> {
+    /// Of no more than [`LONGEST`] bytes.
+    fn new(bytes: &[u8]) -> Self {
         let mut lanes = [[0; LANES]; LONGEST / LANES];
-        lanes.as_flattened_mut().get_mut(..bytes.len())?.copy_from_slice(bytes);
-        Some(Self { lanes, length: bytes.len() })
+        lanes.as_flattened_mut()[..bytes.len()].copy_from_slice(bytes);
+        Self { lanes, length: bytes.len() }
     }
 }
 
@@ -58,8 +60,8 @@ pub(super) struct Joint {
 }
 
 impl Joint {
-    fn new(raw: &[u8], compact: &[u8], after: Around, next: Next) -> Option<Self> {
-        Some(Self { raw: Text::new(raw)?, compact: Text::new(compact)?, after, next, followers: [START; 2] })
+    fn new(raw: &[u8], compact: &[u8], after: Around, next: Next) -> Self {
+        Self { raw: Text::new(raw), compact: Text::new(compact), after, next, followers: [START; 2] }
     }
 
     /// Copies it without its whitespace, if that is what the body begins with.
@@ -118,15 +120,12 @@ pub(super) struct Joints {
 
 impl Default for Joints {
     fn default() -> Self {
-        Self { joints: Self::reserved(), places: HashMap::new() }
+        let reserved = [START, UNKNOWN].map(|_| Joint::new(&[], &[], Around::START, Next::End));
+        Self { joints: reserved.into(), places: HashMap::new() }
     }
 }
 
 impl Joints {
-    fn reserved() -> Vec<Joint> {
-        [START, UNKNOWN].iter().filter_map(|_| Joint::new(&[], &[], Around::START, Next::End)).collect()
-    }
-
     /// Copies the joint that follows one, if it is one of those that followed it before.
     #[inline(always)]
     pub(super) fn copy(&self, previous: usize, body: &[u8], output: &mut [u8]) -> Option<(usize, &Joint)> {
@@ -164,8 +163,7 @@ impl Joints {
         }
         let place = known.unwrap_or(self.joints.len());
         if known.is_none() {
-            let Some(joint) = Joint::new(raw, compact, after, next) else { return UNKNOWN };
-            self.joints.push(joint);
+            self.joints.push(Joint::new(raw, compact, after, next));
             self.places.insert(key, place);
         }
         if previous != UNKNOWN {

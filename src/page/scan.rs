@@ -108,7 +108,7 @@ impl Pass<'_> {
             let (at, start) = (self.at, self.end);
             self.scalar()?;
             if let Some(name) = name {
-                facts[usize::from(name)] = Some(Fact { at, start, end: self.end });
+                facts[name] = Some(Fact { at, start, end: self.end });
             }
         }
     }
@@ -147,7 +147,7 @@ impl Pass<'_> {
         facts: &mut [Option<Fact>; NAMES],
     ) -> Result<Next> {
         let mut has_ended = *around != Around::START;
-        // Which of the names the outermost object's current member has.
+        // Which of the names the outermost object's current member has, until its value begins.
         let mut name = None;
         loop {
             if has_ended {
@@ -172,17 +172,14 @@ impl Pass<'_> {
             }
             if *around != Around::START && !around.is_in_array() {
                 let key = self.key()?;
-                if around.depth() == 1 {
-                    name = Some(self.position(key, names)).filter(|name| *name < NAMES);
-                }
+                let is_outermost = around.depth() == 1;
+                name = is_outermost.then(|| self.position(key, names)).filter(|name| *name < NAMES);
             }
             let first = self.next();
             if !matches!(first, b'{' | b'[') {
-                return Ok(Next::Scalar(name.filter(|_| around.depth() == 1).and_then(|name| name.try_into().ok())));
+                return Ok(Next::Scalar(name));
             }
-            if around.depth() == 1
-                && let Some(name) = name
-            {
+            if let Some(name) = name.take() {
                 facts[name] = Some(Fact { at: self.at, start: self.end, end: self.end + 1 });
             }
             if depth + around.depth() >= MAX_DEPTH {
