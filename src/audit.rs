@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{Event, Kind, PageEvent, events_of};
 use crate::columns::Columns;
-use crate::digest::{hex, rows_digest};
+use crate::digest::{Hex, rows_digest};
 use crate::error::{Class, Result, foreign};
 use crate::ranges;
 
@@ -112,7 +112,7 @@ impl Audit {
             let stored = columns.required_text("_payload_sha256", row)?;
             let found: [u8; 32] = Sha256::digest(columns.required_text("_raw_json", row)?).into();
             let at = At { run_id, page_number, request_id };
-            if hex(&found) != stored {
+            if Hex::new(&found).as_ref() != stored {
                 self.findings.push(at.finding(
                     "altered",
                     &format!(
@@ -196,7 +196,7 @@ impl Audit {
             self.findings.push(at.finding("rows missing", &message));
         } else if !found.hashes.keys().copied().eq(0..rows) {
             self.findings.push(at.finding("rows missing", "the positions of its rows have holes"));
-        } else if rows_digest(&found.hashes.values().map(hex).collect::<Vec<_>>()) != page.rows_digest {
+        } else if rows_digest(found.hashes.values().map(Hex::new)) != page.rows_digest {
             let message = "its rows are others than those the event was made of: rows were changed or moved";
             self.findings.push(at.finding("altered", message));
         } else if rows > 0 && (&found.next_cursor, &found.starting_after) != (&page.next_cursor, &page.starting_after) {

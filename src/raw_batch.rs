@@ -3,17 +3,15 @@
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
 use arrow_array::{
     ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, Schema};
 
 use crate::columns::{field, timestamp};
-use crate::digest::hex;
 use crate::error::{Class, Error, Result};
-use crate::page::{Page, Row};
+use crate::page::Page;
 use crate::ranges::Range;
 
 /// The columns of a raw table. Their names, types and order are API; the payload stands last, so that statistics for
@@ -75,10 +73,10 @@ pub struct PageFacts {
     pub commit_version: i64,
 }
 
-/// A page as a batch of [`schema`]. The payload's bytes are moved, not copied.
+/// A page as a batch of [`schema`]. What the page has as columns is moved, not copied.
 ///
 /// # Errors
-/// A page of more than 2 GiB.
+/// Texts that are the same in each row and longer than 2 GiB together.
 pub fn to_batch(schema: &Arc<Schema>, page: Page, facts: &PageFacts) -> Result<RecordBatch> {
     columns(page, facts)
         .and_then(|columns| RecordBatch::try_new(Arc::clone(schema), columns))
@@ -86,46 +84,37 @@ pub fn to_batch(schema: &Arc<Schema>, page: Page, facts: &PageFacts) -> Result<R
 }
 
 fn columns(page: Page, facts: &PageFacts) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
-    let rows = page.rows.len();
-    let created = page.rows.iter().map(|row| row.created.map(|seconds| seconds.saturating_mul(1_000_000)));
+    let rows = page.len();
+    let created = page.created.iter().map(|created| created.map(|seconds| seconds.saturating_mul(1_000_000)));
     let created: TimestampMicrosecondArray = created.collect();
     let positions = i32::try_from(rows).map_err(|error| ArrowError::InvalidArgumentError(error.to_string()))?;
     let ingested = TimestampMicrosecondArray::from_value(facts.ingested_at_micros, rows);
     let status = Int32Array::from_value(i32::from(facts.http_status), rows);
     Ok(vec![
-        Arc::new(StringArray::from_iter_values(page.rows.iter().map(|row| &row.id))),
+        Arc::new(page.ids),
         Arc::new(created.with_timezone("UTC")),
-        repeated(Some(facts.entity), rows),
-        repeated(facts.account.as_deref(), rows),
-        repeated(Some(&facts.run_id), rows),
+        repeated(Some(facts.entity), rows)?,
+        repeated(facts.account.as_deref(), rows)?,
+        repeated(Some(&facts.run_id), rows)?,
         Arc::new(ingested.with_timezone("UTC")),
         Arc::new(Int64Array::from_value(facts.page_number, rows)),
         Arc::new((0..positions).collect::<Int32Array>()),
         Arc::new(repeat_n(facts.range.gte, rows).collect::<Int64Array>()),
         Arc::new(repeat_n(facts.range.lt, rows).collect::<Int64Array>()),
-        repeated(facts.request_cursor.as_deref(), rows),
-        repeated(facts.next_cursor.as_deref(), rows),
+        repeated(facts.request_cursor.as_deref(), rows)?,
+        repeated(facts.next_cursor.as_deref(), rows)?,
         Arc::new(BooleanArray::from(vec![facts.has_more; rows])),
         Arc::new(status),
-        repeated(facts.request_id.as_deref(), rows),
-        repeated(facts.api_version.as_deref(), rows),
-        Arc::new(StringArray::from_iter_values(page.rows.iter().map(|row| hex(&row.sha256)))),
+        repeated(facts.request_id.as_deref(), rows)?,
+        repeated(facts.api_version.as_deref(), rows)?,
+        Arc::new(page.sha256),
         Arc::new(Int64Array::from_value(facts.commit_version, rows)),
-        Arc::new(payloads(page.json, &page.rows)?),
+        Arc::new(page.json),
     ])
 }
 
-fn repeated(value: Option<&str>, rows: usize) -> ArrayRef {
-    let mut column = StringBuilder::with_capacity(rows, rows * value.map_or(0, str::len));
-    column.extend(repeat_n(value, rows));
-    Arc::new(column.finish())
-}
-
-fn payloads(json: Vec<u8>, rows: &[Row]) -> std::result::Result<StringArray, ArrowError> {
-    let mut offsets = Vec::with_capacity(rows.len() + 1);
-    offsets.push(0);
-    for row in rows {
-        offsets.push(i32::try_from(row.end).map_err(|error| ArrowError::InvalidArgumentError(error.to_string()))?);
-    }
-    StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(json), None)
+fn repeated(value: Option<&str>, rows: usize) -> std::result::Result<ArrayRef, ArrowError> {
+    let Some(value) = value else { return Ok(Arc::new(StringArray::new_null(rows))) };
+    let offsets = OffsetBuffer::from_repeated_length(value.len(), rows);
+    Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(value.repeat(rows).into_bytes()), None)?))
 }

@@ -109,7 +109,7 @@ impl Fetched {
     /// Whether nothing but its event leads on to the next page of its chain. Without rows and next page, a lost event is
     /// a gap that is read again; without rows, but with one, it is a link that is missing.
     fn leaves_only_its_event(&self) -> bool {
-        self.page.rows.is_empty() && self.next_cursor.is_some()
+        self.page.is_empty() && self.next_cursor.is_some()
     }
 }
 

@@ -193,10 +193,10 @@ proptest! {
     fn objects_are_kept_whole_whatever_they_hold((charges, list) in list(), space in space()) {
         let body = printed(&list, &space);
         let page = decode(&body, entity()).map_err(|error| TestCaseError::fail(error.to_string()))?;
-        prop_assert_eq!(page.rows.len(), charges.len());
-        for (row, charge) in charges.iter().enumerate() {
-            prop_assert_eq!(String::from_utf8_lossy(page.text(row)), charge.concat());
-            prop_assert_eq!(oracle::minified(&printed(charge, &space)), page.text(row));
+        prop_assert_eq!(page.len(), charges.len());
+        for (row, charge) in page.rows().zip(&charges) {
+            prop_assert_eq!(row.json, charge.concat());
+            prop_assert_eq!(oracle::minified(&printed(charge, &space)), row.json.as_bytes());
         }
         agrees(&body)?;
     }

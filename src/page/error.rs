@@ -30,6 +30,8 @@ pub enum Fault {
     Syntax(Expected),
     /// More than 128 values inside each other.
     TooDeep,
+    /// The objects' texts are longer than 2 GiB together, more than a column of one page can hold.
+    TooLong,
     /// Something other than whitespace follows the list.
     DataAfterEnd,
     /// The answer is a JSON value, but not an object.
@@ -127,6 +129,9 @@ impl fmt::Display for Fault {
             Self::NotUtf8 => formatter.write_str("the body is not UTF-8"),
             Self::Syntax(expected) => write!(formatter, "the JSON is broken: expected {}", expected.name()),
             Self::TooDeep => formatter.write_str("the JSON is more than 128 levels deep"),
+            Self::TooLong => {
+                formatter.write_str("the objects of the page are longer than 2 GiB; ask for fewer at once")
+            }
             Self::DataAfterEnd => formatter.write_str("data follows the end of the list"),
             Self::NotAnObject => formatter.write_str("the answer is not a JSON object"),
             Self::NotAList(Some(found)) => write!(formatter, "the answer is no list but '{}'", foreign(found)),

@@ -126,7 +126,7 @@ impl Run {
         let asked = Asked { entity: self.setting.entity.name, request_id: response.request_id.as_deref() };
         let reading = &mut self.chains[at];
         let windowed = self.setting.entity.has_window();
-        if page.rows.is_empty() && page.has_more {
+        if page.is_empty() && page.has_more {
             if reading.chain.cursor.is_none() {
                 return Err(asked.error("Stripe answered an empty first page that says there is more; run again later"));
             }
@@ -136,10 +136,10 @@ impl Run {
         if windowed {
             check_order(&page, reading, &asked)?;
         }
-        self.newest = self.newest.max(page.rows.first().and_then(|row| row.created));
+        self.newest = self.newest.max(page.created.first().copied().flatten());
         reading.measure(&page);
-        let answered_last = page.rows.last().map(|row| row.id.clone());
-        let full = page.rows.len() >= self.setting.options.page_size as usize;
+        let answered_last = page.rows().last().map(|row| row.id.to_owned());
+        let full = page.len() >= self.setting.options.page_size as usize;
         let fresh = reading.absorb(&mut page, windowed);
         if answered_last.is_some() && !fresh {
             return Err(asked.error(
@@ -148,25 +148,25 @@ impl Run {
         }
         let floor = reading.chain.range.gte;
         let below = |created: Option<i64>| matches!((created, floor), (Some(created), Some(floor)) if created < floor);
-        let reached_floor = page.rows.last().is_some_and(|row| below(row.created));
-        if page.rows.iter().any(|row| below(row.created)) {
+        let reached_floor = page.created.last().copied().is_some_and(below);
+        if page.created.iter().copied().any(below) {
             page.retain(|row| !below(row.created));
         }
         // A full page that ends the list costs one confirming request; a shorter one is believed.
         let closes = reached_floor || answered_last.is_none() || (!page.has_more && !full);
         let request_cursor = reading.chain.cursor.take();
         reading.chain.cursor.clone_from(&answered_last);
-        let oldest = page.rows.iter().filter_map(|row| row.created).min();
+        let oldest = page.created.iter().flatten().copied().min();
         reading.chain.last_created = oldest.or(reading.chain.last_created);
-        reading.stalled &= page.rows.is_empty();
+        reading.stalled &= page.is_empty();
         let range = reading.chain.range;
         if closes {
             self.chains.swap_remove(at);
         }
         let clock = response.date.unwrap_or(now.wall_micros / 1_000_000);
-        let newest = page.rows.iter().filter_map(|row| row.created).max();
+        let newest = page.created.iter().flatten().copied().max();
         self.progress.pages += 1;
-        self.progress.rows += page.rows.len() as u64;
+        self.progress.rows += page.len() as u64;
         self.progress.reached = [oldest, self.progress.reached].into_iter().flatten().min();
         self.pending.push_back(Fetched {
             page,
@@ -204,11 +204,11 @@ impl Run {
 
 fn check_order(page: &Page, reading: &Reading, asked: &Asked<'_>) -> Result<(), Error> {
     let mut ceiling = reading.edge.or(reading.chain.range.lt.map(|top| top.saturating_sub(1)));
-    for row in &page.rows {
+    for row in page.rows() {
         if row.created > ceiling.or(row.created) {
             return Err(asked.error(&format!(
                 "object {} was created later than the one before it or than its range: the list is not newest first",
-                crate::error::foreign(&row.id)
+                crate::error::foreign(row.id)
             )));
         }
         ceiling = row.created.or(ceiling);

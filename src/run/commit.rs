@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 
 use super::{Fetched, Run, Stage, page_bytes};
 use crate::checkpoint::{Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
-use crate::digest::{hex, rows_digest};
+use crate::digest::rows_digest;
 use crate::error::{Class, Result, foreign};
 use crate::exchange::Now;
 
@@ -108,7 +108,7 @@ impl Run {
             let page_number = self.next_page_number;
             self.next_page_number += 1;
             kinds.push(Kind::Page(page_event(&fetched, page_number)));
-            if !fetched.page.rows.is_empty() {
+            if !fetched.page.is_empty() {
                 batches.push(self.batch(fetched, page_number, version)?);
             }
         }
@@ -133,7 +133,7 @@ impl Run {
         }
         let mut bytes = 0;
         for (at, fetched) in self.pending.iter().enumerate() {
-            bytes += page_bytes(fetched.page.json.len());
+            bytes += page_bytes(fetched.page.json.value_data().len());
             // Such a page ends its group: were it followed by the next of its chain, a recovered group would hide it.
             if bytes >= GROUP_BYTES || (fetched.leaves_only_its_event() && at + 1 < self.pending.len()) {
                 return Some(at + 1);
@@ -241,18 +241,17 @@ impl Run {
 }
 
 fn page_event(fetched: &Fetched, page_number: i64) -> PageEvent {
-    let rows = &fetched.page.rows;
-    let hashes: Vec<String> = rows.iter().map(|row| hex(&row.sha256)).collect();
+    let created = || fetched.page.created.iter().flatten().copied();
     PageEvent {
         page_number,
-        row_count: i64::try_from(rows.len()).unwrap_or(i64::MAX),
+        row_count: i64::try_from(fetched.page.len()).unwrap_or(i64::MAX),
         range: fetched.range,
         starting_after: fetched.request_cursor.clone(),
         next_cursor: fetched.next_cursor.clone(),
         has_more: fetched.page.has_more,
-        min_created: rows.iter().filter_map(|row| row.created).min(),
-        max_created: rows.iter().filter_map(|row| row.created).max(),
-        rows_digest: rows_digest(&hashes),
+        min_created: created().min(),
+        max_created: created().max(),
+        rows_digest: rows_digest(fetched.page.sha256.iter().flatten()),
         recovered: false,
         http_status: i64::from(fetched.http_status),
         request_id: fetched.request_id.clone(),

@@ -92,14 +92,14 @@ impl Reading {
 
     /// Takes in how densely a page's objects lie.
     pub(super) fn measure(&mut self, page: &Page) {
-        let times = || page.rows.iter().filter_map(|row| row.created);
+        let times = || page.created.iter().flatten().copied();
         let (Some(first), Some(last)) = (times().next(), times().next_back()) else { return };
         let density = &mut self.density;
         density.ended = !page.has_more;
         density.hot = first == last && page.has_more;
         if !density.hot {
             density.forget();
-            density.objects += page.rows.len() as f64;
+            density.objects += page.len() as f64;
             density.seconds += self.edge.unwrap_or(first).saturating_sub(last).max(1) as f64;
         }
     }
@@ -107,14 +107,13 @@ impl Reading {
     /// Takes the page's ids in and drops the rows that the run holds already. Answers whether any row is one that this
     /// chain has not answered before.
     pub(super) fn absorb(&mut self, page: &mut Page, windowed: bool) -> bool {
-        let edge = if windowed { page.rows.last().and_then(|row| row.created) } else { None };
+        let edge = if windowed { page.created.last().copied().flatten() } else { None };
         let on_edge = |created: Option<i64>| !windowed || created == edge;
         let answered: Vec<String> =
-            page.rows.iter().filter(|row| on_edge(row.created)).map(|row| row.id.clone()).collect();
-        let fresh = page.rows.iter().any(|row| !self.answered.contains(&row.id));
-        let mut seen: HashSet<&str> = HashSet::with_capacity(page.rows.len());
-        let known: Vec<bool> =
-            page.rows.iter().map(|row| self.held.contains(&row.id) || !seen.insert(&row.id)).collect();
+            page.rows().filter(|row| on_edge(row.created)).map(|row| row.id.to_owned()).collect();
+        let fresh = page.rows().any(|row| !self.answered.contains(row.id));
+        let mut seen: HashSet<&str> = HashSet::with_capacity(page.len());
+        let known: Vec<bool> = page.rows().map(|row| self.held.contains(row.id) || !seen.insert(row.id)).collect();
         if known.contains(&true) {
             let mut known = known.into_iter();
             page.retain(|_| known.next() == Some(false));

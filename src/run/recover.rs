@@ -242,7 +242,7 @@ impl Run {
                 row_count: i64::try_from(rows.len()).unwrap_or(i64::MAX),
                 min_created: rows.values().filter_map(|row| row.created).min(),
                 max_created: rows.values().filter_map(|row| row.created).max(),
-                rows_digest: rows_digest(&rows.values().map(|row| row.sha256.as_str()).collect::<Vec<_>>()),
+                rows_digest: rows_digest(rows.values().map(|row| &row.sha256)),
                 ..first.page.clone()
             })
         };

@@ -15,12 +15,13 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use stripe_raw_rs::checkpoint::{Attempt, History, plan};
+use stripe_raw_rs::digest::Hex;
 use stripe_raw_rs::entities::{Entity, by_name};
 use stripe_raw_rs::exchange::{Outcome, Request};
 use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, now};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limits, UNLIMITED};
-use stripe_raw_rs::page::{self, Decoder, Page};
+use stripe_raw_rs::page::{self, Decoder, Page, Row};
 use stripe_raw_rs::run::{Run, Setting};
 use stripe_raw_rs::simulator::{Settings, StripeSimulator};
 use tokio::runtime::{Builder, Runtime};
@@ -121,8 +122,8 @@ impl Bench {
     /// The request that follows a page.
     fn request(&self, after: Option<&Page>) -> Request {
         let mut query = vec![("limit", "100".to_owned())];
-        let last = after.and_then(|page| page.rows.last());
-        query.extend(last.map(|row| ("starting_after", row.id.clone())));
+        let last = after.and_then(|page| page.rows().last());
+        query.extend(last.map(|row| ("starting_after", row.id.to_owned())));
         Request { path: self.entity.path, query, api_version: self.options.stripe_version.clone(), account: None }
     }
 
@@ -150,8 +151,8 @@ async fn receive(client: &HttpClient, request: &Request) -> Result<Vec<u8>> {
 
 /// Hashes what the page's rows hold, and sees that it is what decoding hashed.
 fn hash(page: &Page) -> Result<()> {
-    let is_row = |row: usize| Sha256::digest(page.text(row)).as_slice() == page.rows[row].sha256;
-    if (0..page.rows.len()).all(is_row) { Ok(()) } else { Err("another hash than decoding found".into()) }
+    let is_row = |row: Row<'_>| Hex::new(&Sha256::digest(row.json).into()).as_ref() == row.sha256;
+    if page.rows().all(is_row) { Ok(()) } else { Err("another hash than decoding found".into()) }
 }
 
 fn receive_all(bench: &Bench) -> Result<()> {
@@ -211,7 +212,7 @@ fn ours(bench: &Bench) -> Result<()> {
     while let Some(group) = bench.runtime.block_on(driver.next_group())? {
         rows += group.rows.batches.iter().map(|batch| black_box(batch).num_rows()).sum::<usize>();
     }
-    let all: usize = bench.pages.iter().map(|page| page.rows.len()).sum();
+    let all: usize = bench.pages.iter().map(|page| page.len()).sum();
     if rows == all { Ok(()) } else { Err(format!("{rows} rows of {all}").into()) }
 }
 
@@ -250,7 +251,7 @@ fn compare(rounds: usize, walks: u32, gzip: bool) -> Result<()> {
     measured.remove(0);
     let kilobytes = |bytes: usize| bytes as f64 / f64::from(PAGES) / 1e3;
     let body = kilobytes(bench.bodies.iter().map(Vec::len).sum());
-    let compact = kilobytes(bench.pages.iter().map(|page| page.json.len()).sum());
+    let compact = kilobytes(bench.pages.iter().map(|page| page.json.value_data().len()).sum());
     let sent = if gzip { "sent with gzip" } else { "sent as they are" };
     println!(
         "pages of 100 charges, {body:.0} kB, {sent}, without whitespace {compact:.0} kB; medians of {rounds} rounds\n"

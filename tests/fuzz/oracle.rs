@@ -1,11 +1,12 @@
 //! The same as `page::decode`, as simple as can be: serde_json's parser, and a minifier that looks at one byte at a
 //! time. Only whether there is a page is told, not why there is none.
 
+use arrow_array::StringArray;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use stripe_raw_rs::entities::{Entity, Time};
-use stripe_raw_rs::page::{Page, Row};
+use stripe_raw_rs::page::Page;
 
 /// An object's members in order, duplicates and all. Keys are kept as they are written: serde_json has no text for one
 /// with a lone surrogate, and a page may hold one.
@@ -57,14 +58,13 @@ pub(super) fn decode(body: &[u8], entity: &Entity) -> Option<Page> {
     for data in list.all("data") {
         page = if data.get().starts_with('[') { Some(elements(data, entity)?) } else { None };
     }
-    let (json, rows) = page?;
-    let has_more = serde_json::from_str(list.last("has_more")?.get()).ok()?;
-    (text_of(list.last("object")?)? == "list").then_some(Page { json, rows, has_more })
+    let page = Page { has_more: serde_json::from_str(list.last("has_more")?.get()).ok()?, ..page? };
+    (text_of(list.last("object")?)? == "list").then_some(page)
 }
 
-fn elements(data: &RawValue, entity: &Entity) -> Option<(Vec<u8>, Vec<Row>)> {
+fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
     let data: Vec<&RawValue> = serde_json::from_str(data.get()).ok()?;
-    let (mut json, mut rows) = (Vec::new(), Vec::new());
+    let (mut ids, mut times, mut hashes, mut texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for element in data {
         let object: Members<'_> = serde_json::from_str(element.get()).ok()?;
         let id = text_of(object.last("id")?).filter(|id| !id.is_empty())?;
@@ -77,10 +77,18 @@ fn elements(data: &RawValue, entity: &Entity) -> Option<(Vec<u8>, Vec<Row>)> {
             return None;
         }
         let text = minified(element.get().as_bytes());
-        json.extend(&text);
-        rows.push(Row { end: json.len(), id, created, sha256: Sha256::digest(text).into() });
+        ids.push(id);
+        times.push(created);
+        hashes.push(sha256(&text));
+        texts.push(String::from_utf8(text).ok()?);
     }
-    Some((json, rows))
+    let column = |texts: Vec<String>| StringArray::from_iter_values(texts);
+    Some(Page { ids: column(ids), created: times, sha256: column(hashes), json: column(texts), has_more: false })
+}
+
+/// SHA-256 as hex.
+pub(super) fn sha256(text: &[u8]) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A valid text without the whitespace between its tokens.

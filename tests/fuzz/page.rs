@@ -1,6 +1,5 @@
 //! Pages: of any bytes, and of generated JSON.
 
-use sha2::{Digest, Sha256};
 use stripe_raw_rs::entities::{Entity, by_name};
 use stripe_raw_rs::page::{Decoder, Fault, Page, decode};
 
@@ -45,12 +44,11 @@ pub(crate) fn page(data: &[u8]) {
 /// What holds of every page: its rows part its text, each is compact JSON with its hash, and sliced again as a list of
 /// its own it is the same page.
 fn check(page: &Page, entity: &Entity) {
-    let texts: Vec<&str> =
-        (0..page.rows.len()).map(|row| std::str::from_utf8(page.text(row)).expect("a row's text is UTF-8")).collect();
-    assert_eq!(texts.concat().as_bytes(), page.json);
-    for (row, text) in page.rows.iter().zip(&texts) {
+    let texts: Vec<&str> = page.rows().map(|row| row.json).collect();
+    assert_eq!(texts.concat().as_bytes(), page.json.value_data());
+    for (row, text) in page.rows().zip(&texts) {
         assert_eq!(oracle::minified(text.as_bytes()), text.as_bytes());
-        assert_eq!(row.sha256, *Sha256::digest(text));
+        assert_eq!(row.sha256, oracle::sha256(text.as_bytes()));
         assert!(depth(text.as_bytes()) < TOO_DEEP - 2, "{text}");
     }
     let body = format!(r#"{{"object":"list","data":[{}],"has_more":{}}}"#, texts.join(","), page.has_more);
@@ -229,7 +227,7 @@ pub(crate) fn minify(data: &[u8]) {
     }
     let entity = entity("charges");
     let page = decode(list.spaced.as_bytes(), entity).unwrap_or_else(|error| panic!("{error}: {}", list.spaced));
-    let found: Vec<_> = (0..page.rows.len()).map(|row| String::from_utf8_lossy(page.text(row))).collect();
+    let found: Vec<_> = page.rows().map(|row| row.json).collect();
     assert_eq!(found, texts, "{}", list.spaced);
     assert_eq!(decode(list.compact.as_bytes(), entity), Ok(page));
 }
