@@ -269,6 +269,7 @@ fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &
         return fault(Fault::ElementNotAnObject, start_at);
     }
     let field = entity.time.field();
+    joints.trail = (columns.created.len() < 2).then(Vec::new);
     let facts = pass.object(2, &["id", "object", field], joints)?;
     let json = &pass.output[..pass.end];
     let [id, object, time] = facts.map(|fact| fact.map(|fact| (fact.at, &json[fact.start..fact.end])));

@@ -4,20 +4,27 @@
 //! them stands between two scalars is a joint, and each joint is remembered together with those that followed it. Bytes
 //! that are those of a joint need no parsing: they were parsed before, in the same place of an object or array, and mean
 //! the same. And the processor knows where the scalar behind begins before it has looked at a single byte.
+//!
+//! Many of the scalars are alike as well, `null` above all. Joints with nothing but such scalars between them are
+//! remembered as one, too: the longer the joints, the fewer steps. Which scalars those are is seen in a few objects of
+//! each page, for noting it costs time.
 #![expect(clippy::inline_always, reason = "a position stays in a register only if no other function is lent it")]
 
 use std::collections::HashMap;
 
 use super::lanes::{LANES, Lanes};
-use super::pass::SLACK;
 use super::scan::Around;
 
-/// Longest joint that is remembered: a key of its length, and brackets at many levels.
-const LONGEST: usize = SLACK;
+/// Longest joint that is remembered, in bytes as they stand in the body.
+const LONGEST: usize = 1024;
 
-/// Most joints that are remembered before it begins anew: a charge has a hundred, and one more for each other key that
-/// its metadata may have.
-const MOST: usize = 1024;
+/// Most bytes that are remembered before it begins anew. A charge's joints and what is made of them take some 60 KB.
+const MOST: usize = 512 << 10;
+/// What a joint takes beside its texts.
+const JOINT: usize = 256;
+
+/// A scalar is expected to stay the same once it was the same so many times one after the other.
+const CONSTANT: u8 = 8;
 
 /// What follows a joint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +35,18 @@ pub(super) enum Next {
     End,
 }
 
-/// Bytes up to a length, in lanes.
+/// Bytes in lanes, of which the last has at least one that is not of them.
 #[derive(Debug)]
 struct Text {
-    lanes: [[u8; LANES]; LONGEST / LANES],
+    lanes: Box<[[u8; LANES]]>,
     length: usize,
 }
 
 impl Text {
-    /// Of no more than [`LONGEST`] bytes.
     fn new(bytes: &[u8]) -> Self {
-        let mut lanes = [[0; LANES]; LONGEST / LANES];
+        let mut lanes = vec![[0; LANES]; bytes.len() / LANES + 1];
         lanes.as_flattened_mut()[..bytes.len()].copy_from_slice(bytes);
-        Self { lanes, length: bytes.len() }
+        Self { lanes: lanes.into(), length: bytes.len() }
     }
 }
 
@@ -54,29 +60,34 @@ pub(super) struct Joint {
     /// Where it leads.
     pub(super) after: Around,
     pub(super) next: Next,
-    /// The joints that were last found to come behind it; none is [`START`]. Each begins in the objects and arrays that
-    /// this one leads to.
-    followers: [usize; 2],
+    /// The joints that were last found to come behind it, the longer ones first; none is [`START`]. Each begins in the
+    /// objects and arrays that this one leads to.
+    followers: [usize; 3],
+    /// The scalar that was last seen behind it, and how often one after the other.
+    scalar: Vec<u8>,
+    times: u8,
 }
 
 impl Joint {
     fn new(raw: &[u8], compact: &[u8], after: Around, next: Next) -> Self {
-        Self { raw: Text::new(raw), compact: Text::new(compact), after, next, followers: [START; 2] }
+        let (raw, compact) = (Text::new(raw), Text::new(compact));
+        Self { raw, compact, after, next, followers: [START; 3], scalar: Vec::new(), times: 0 }
     }
 
     /// Copies it without its whitespace, if that is what the body begins with.
     #[inline(always)]
     fn copy(&self, body: &[u8], output: &mut [u8]) -> bool {
-        let Some(body) = body.first_chunk::<{ LONGEST + LANES }>() else { return false };
-        let Some(output) = output.first_chunk_mut::<LONGEST>() else { return false };
+        let expected = &*self.raw.lanes;
+        let Some(body) = body.get(..expected.len() * LANES) else { return false };
+        let Some(output) = output.get_mut(..self.compact.lanes.len() * LANES) else { return false };
         let is_scalar = matches!(body[self.raw.length], b'"' | b'n' | b't' | b'f' | b'-' | b'0'..=b'9');
         if !is_scalar && self.next != Next::End {
             return false;
         }
         let mut left = self.raw.length;
-        for (expected, found) in self.raw.lanes.iter().zip(body.as_chunks().0) {
+        for (expected, found) in expected.iter().zip(body.as_chunks().0) {
             let others = Lanes::load(expected).differing(Lanes::load(found));
-            if left <= LANES {
+            if left < LANES {
                 if (others.trailing_zeros() as usize) < left {
                     return false;
                 }
@@ -87,13 +98,8 @@ impl Joint {
             }
             left -= LANES;
         }
-        let mut left = self.compact.length;
         for (from, to) in self.compact.lanes.iter().zip(output.as_chunks_mut().0) {
             Lanes::load(from).store(to);
-            if left <= LANES {
-                break;
-            }
-            left -= LANES;
         }
         true
     }
@@ -110,18 +116,34 @@ pub(super) const START: usize = 0;
 /// A joint that is not remembered.
 pub(super) const UNKNOWN: usize = 1;
 
+/// A joint in an object that is looked back on.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) place: usize,
+    /// Where it begins.
+    pub(super) before: Around,
+    pub(super) at: usize,
+    pub(super) start: usize,
+    /// Where it ends, in the body and in the output.
+    pub(super) end: (usize, usize),
+}
+
 /// The joints of the objects so far.
 #[derive(Debug)]
 pub(super) struct Joints {
     joints: Vec<Joint>,
     /// Where they are, by where they begin and how they stand in the body.
     places: HashMap<(Around, Vec<u8>), usize>,
+    /// What they take, in bytes.
+    size: usize,
+    /// Those of the object that is being read, if it is one that will be looked back on.
+    pub(super) trail: Option<Vec<Step>>,
 }
 
 impl Default for Joints {
     fn default() -> Self {
         let reserved = [START, UNKNOWN].map(|_| Joint::new(&[], &[], Around::START, Next::End));
-        Self { joints: reserved.into(), places: HashMap::new() }
+        Self { joints: reserved.into(), places: HashMap::new(), size: 0, trail: None }
     }
 }
 
@@ -156,21 +178,77 @@ impl Joints {
             return UNKNOWN;
         }
         let key = (before, raw.to_vec());
-        let known = self.places.get(&key).copied();
-        if known.is_none() && self.joints.len() == MOST {
-            *self = Self::default();
-            return UNKNOWN;
-        }
-        let place = known.unwrap_or(self.joints.len());
-        if known.is_none() {
+        let place = if let Some(place) = self.places.get(&key) {
+            *place
+        } else {
+            let size = JOINT + 2 * raw.len() + compact.len();
+            if self.size + size > MOST {
+                *self = Self::default();
+                return UNKNOWN;
+            }
+            self.size += size;
             self.joints.push(Joint::new(raw, compact, after, next));
-            self.places.insert(key, place);
-        }
-        if previous != UNKNOWN {
-            let followers = &mut self.joints[previous].followers;
-            *followers = [place, followers[0]];
-        }
+            self.places.insert(key, self.joints.len() - 1);
+            self.joints.len() - 1
+        };
+        self.follow(previous, place);
         place
+    }
+
+    /// Remembers that a joint followed another one.
+    fn follow(&mut self, previous: usize, place: usize) {
+        let followers = &mut self.joints[previous].followers;
+        let [first, second, _] = *followers;
+        if previous == UNKNOWN || place == UNKNOWN || place == first {
+            return;
+        }
+        *followers = if place == second { [place, first, followers[2]] } else { [place, first, second] };
+    }
+
+    /// Looks back on an object: joints with only such scalars between them as are always the same become one.
+    pub(super) fn look_back(&mut self, body: &[u8], output: &[u8]) {
+        let Some(trail) = self.trail.take() else { return };
+        let mut previous = START;
+        let mut first = 0;
+        for (at, step) in trail.iter().enumerate() {
+            let goes_on = trail.get(at + 1).is_some_and(|next| {
+                self.is_constant(step.place, &body[step.end.0..next.at])
+                    && next.place != UNKNOWN
+                    && next.end.0 - trail[first].at <= LONGEST
+            });
+            if goes_on {
+                continue;
+            }
+            let begin = &trail[first];
+            let place = if first == at {
+                self.follow(previous, step.place);
+                step.place
+            } else {
+                let Joint { after, next, .. } = self.joints[step.place];
+                let (raw, compact) = (&body[begin.at..step.end.0], &output[begin.start..step.end.1]);
+                self.remember(previous, begin.before, raw, compact, after, next)
+            };
+            if place == UNKNOWN && first != at {
+                return;
+            }
+            previous = place;
+            first = at + 1;
+        }
+    }
+
+    /// Whether the scalar behind a joint has been the same for a while, this one included.
+    fn is_constant(&mut self, place: usize, scalar: &[u8]) -> bool {
+        let joint = &mut self.joints[place];
+        if place == UNKNOWN || joint.next != Next::Scalar(None) {
+            return false;
+        }
+        if joint.scalar != scalar {
+            joint.scalar.clear();
+            joint.scalar.extend(scalar);
+            joint.times = 0;
+        }
+        joint.times = joint.times.saturating_add(1);
+        joint.times >= CONSTANT
     }
 }
 

@@ -8,7 +8,7 @@
 #![expect(clippy::inline_always, reason = "a position stays in a register only if no other function is lent it")]
 
 use super::error::{Expected, Fault, PageError};
-use super::joints::{Joints, Next, START, UNKNOWN};
+use super::joints::{Joints, Next, START, Step, UNKNOWN};
 use super::pass::{Key, Pass, Result};
 
 /// Most values inside each other: enough for any Stripe object, little enough for every reader of the tables.
@@ -94,17 +94,27 @@ impl Pass<'_> {
                 && let Some((place, joint)) = joints.copy(previous, body, output)
             {
                 let (raw, compact) = joint.lengths();
+                let (before, at, start) = (around, self.at, self.end);
                 self.at += raw;
                 self.end += compact;
                 around = joint.after;
                 previous = place;
-                joint.next
+                let next = joint.next;
+                if let Some(trail) = &mut joints.trail {
+                    trail.push(Step { place, before, at, start, end: (self.at, self.end) });
+                }
+                next
             } else {
                 let next;
                 (previous, next) = self.new_joint(depth, previous, &mut around, names, &mut facts, joints)?;
                 next
             };
-            let Next::Scalar(name) = next else { return Ok(facts) };
+            let Next::Scalar(name) = next else {
+                if joints.trail.is_some() {
+                    joints.look_back(self.body, self.output);
+                }
+                return Ok(facts);
+            };
             let (at, start) = (self.at, self.end);
             self.scalar()?;
             if let Some(name) = name {
@@ -135,6 +145,9 @@ impl Pass<'_> {
             let (raw, compact) = (&self.body[at..self.at], &self.output[start..self.end]);
             joints.remember(previous, before, raw, compact, *around, next)
         };
+        if let Some(trail) = &mut joints.trail {
+            trail.push(Step { place, before, at, start, end: (self.at, self.end) });
+        }
         Ok((place, next))
     }
 
