@@ -12,7 +12,6 @@
 
 use std::collections::HashMap;
 
-use super::lanes::{LANES, Lanes};
 use super::scan::Around;
 
 /// Longest joint that is remembered, in bytes as they stand in the body.
@@ -35,28 +34,13 @@ pub(super) enum Next {
     End,
 }
 
-/// Bytes in lanes, of which the last has at least one that is not of them.
-#[derive(Debug)]
-struct Text {
-    lanes: Box<[[u8; LANES]]>,
-    length: usize,
-}
-
-impl Text {
-    fn new(bytes: &[u8]) -> Self {
-        let mut lanes = vec![[0; LANES]; bytes.len() / LANES + 1];
-        lanes.as_flattened_mut()[..bytes.len()].copy_from_slice(bytes);
-        Self { lanes: lanes.into(), length: bytes.len() }
-    }
-}
-
 /// What stands between two scalars.
 #[derive(Debug)]
 pub(super) struct Joint {
     /// As it stands in the body.
-    raw: Text,
+    raw: Box<[u8]>,
     /// Without whitespace.
-    compact: Text,
+    compact: Box<[u8]>,
     /// Where it leads.
     pub(super) after: Around,
     pub(super) next: Next,
@@ -70,44 +54,26 @@ pub(super) struct Joint {
 
 impl Joint {
     fn new(raw: &[u8], compact: &[u8], after: Around, next: Next) -> Self {
-        let (raw, compact) = (Text::new(raw), Text::new(compact));
+        let (raw, compact) = (raw.into(), compact.into());
         Self { raw, compact, after, next, followers: [START; 3], scalar: Vec::new(), times: 0 }
     }
 
     /// Copies it without its whitespace, if that is what the body begins with.
     #[inline(always)]
     fn copy(&self, body: &[u8], output: &mut [u8]) -> bool {
-        let expected = &*self.raw.lanes;
-        let Some(body) = body.get(..expected.len() * LANES) else { return false };
-        let Some(output) = output.get_mut(..self.compact.lanes.len() * LANES) else { return false };
-        let is_scalar = matches!(body[self.raw.length], b'"' | b'n' | b't' | b'f' | b'-' | b'0'..=b'9');
-        if !is_scalar && self.next != Next::End {
+        let Some((found, behind)) = body.split_at_checked(self.raw.len()) else { return false };
+        let is_scalar = matches!(behind.first(), Some(b'"' | b'n' | b't' | b'f' | b'-' | b'0'..=b'9'));
+        if *found != *self.raw || !is_scalar && self.next != Next::End {
             return false;
         }
-        let mut left = self.raw.length;
-        for (expected, found) in expected.iter().zip(body.as_chunks().0) {
-            let others = Lanes::load(expected).differing(Lanes::load(found));
-            if left < LANES {
-                if (others.trailing_zeros() as usize) < left {
-                    return false;
-                }
-                break;
-            }
-            if others != 0 {
-                return false;
-            }
-            left -= LANES;
-        }
-        for (from, to) in self.compact.lanes.iter().zip(output.as_chunks_mut().0) {
-            Lanes::load(from).store(to);
-        }
+        output[..self.compact.len()].copy_from_slice(&self.compact);
         true
     }
 
     /// How long it is in the body, and how long without whitespace.
     #[inline(always)]
     pub(super) const fn lengths(&self) -> (usize, usize) {
-        (self.raw.length, self.compact.length)
+        (self.raw.len(), self.compact.len())
     }
 }
 

@@ -35,12 +35,6 @@ mod vectors {
             store_unaligned_m128i(bytes, self.0);
         }
 
-        /// Bytes that another one has not in the same place.
-        #[inline]
-        pub(in super::super) fn differing(self, other: Self) -> u32 {
-            mask(cmp_eq_mask_i8_m128i(self.0, other.0)) ^ 0xffff
-        }
-
         /// Quotes.
         #[inline]
         pub(in super::super) fn quote(self) -> u32 {
@@ -98,13 +92,6 @@ mod words {
         pub(in super::super) fn store(self, bytes: &mut [u8; LANES]) {
             let [low, high] = self.0.map(u128::from);
             *bytes = (low | high << 64).to_le_bytes();
-        }
-
-        /// Bytes that another one has not in the same place.
-        #[inline]
-        pub(in super::super) fn differing(self, other: Self) -> u32 {
-            let [low, high] = self.0;
-            Self([low ^ other.0[0], high ^ other.0[1]]).mask(|word| above(word, 0))
         }
 
         /// Quotes.
@@ -166,24 +153,10 @@ mod tests {
                     expected(&bytes, |byte| byte == b'"'),
                     expected(&bytes, |byte| matches!(byte, b' ' | b'\n')),
                     expected(&bytes, |byte| byte.is_ascii_digit()),
-                    expected(&bytes, |other| other != byte),
                 ];
-                let alike = [byte; LANES];
                 let (lanes, words) = (Lanes::load(&bytes), words::Lanes::load(&bytes));
-                let lanes = [
-                    lanes.unplain(),
-                    lanes.quote(),
-                    lanes.blank(),
-                    lanes.digit(),
-                    lanes.differing(Lanes::load(&alike)),
-                ];
-                let words = [
-                    words.unplain(),
-                    words.quote(),
-                    words.blank(),
-                    words.digit(),
-                    words.differing(words::Lanes::load(&alike)),
-                ];
+                let lanes = [lanes.unplain(), lanes.quote(), lanes.blank(), lanes.digit()];
+                let words = [words.unplain(), words.quote(), words.blank(), words.digit()];
                 assert_eq!([lanes, words], [masks; 2], "{bytes:?}");
             }
         }
