@@ -210,6 +210,9 @@ struct Columns {
     offsets: Vec<i32>,
 }
 
+/// Objects of each page from which joints are learned more thoroughly than from the others.
+const LOOKED_BACK_ON: usize = 2;
+
 /// Objects of a full page.
 const FULL: usize = 100;
 
@@ -269,7 +272,7 @@ fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &
         return fault(Fault::ElementNotAnObject, start_at);
     }
     let field = entity.time.field();
-    joints.trail = (columns.created.len() < 2).then(Vec::new);
+    joints.follow_closely(columns.created.len() < LOOKED_BACK_ON);
     let facts = pass.object(2, &["id", "object", field], joints)?;
     let json = &pass.output[..pass.end];
     let [id, object, time] = facts.map(|fact| fact.map(|fact| (fact.at, &json[fact.start..fact.end])));

@@ -114,6 +114,11 @@ impl Default for Joints {
 }
 
 impl Joints {
+    /// Begins an object, and whether it is one that will be looked back on.
+    pub(super) fn follow_closely(&mut self, is_looked_back_on: bool) {
+        self.trail = is_looked_back_on.then(Vec::new);
+    }
+
     /// Copies the joint that follows one, if it is one of those that followed it before.
     #[inline(always)]
     pub(super) fn copy(&self, previous: usize, body: &[u8], output: &mut [u8]) -> Option<(usize, &Joint)> {
@@ -171,9 +176,17 @@ impl Joints {
         *followers = if place == second { [place, first, followers[2]] } else { [place, first, second] };
     }
 
-    /// Looks back on an object: joints with only such scalars between them as are always the same become one.
+    /// Looks back on an object that was followed closely: joints with only such scalars between them as stay the same
+    /// become one.
+    #[inline]
     pub(super) fn look_back(&mut self, body: &[u8], output: &[u8]) {
-        let Some(trail) = self.trail.take() else { return };
+        if let Some(trail) = self.trail.take() {
+            self.join(&trail, body, output);
+        }
+    }
+
+    #[cold]
+    fn join(&mut self, trail: &[Step], body: &[u8], output: &[u8]) {
         let mut previous = START;
         let mut first = 0;
         for (at, step) in trail.iter().enumerate() {
@@ -195,6 +208,7 @@ impl Joints {
                 self.remember(previous, begin.before, raw, compact, after, next)
             };
             if place == UNKNOWN && first != at {
+                // It has begun anew: the trail's places are gone.
                 return;
             }
             previous = place;
@@ -221,6 +235,7 @@ impl Joints {
 #[cfg(test)]
 mod tests {
     use super::super::Decoder;
+    use super::super::pass::{Pass, SLACK};
     use super::*;
     use crate::entities::by_name;
 
@@ -229,11 +244,7 @@ mod tests {
     }
 
     fn list(charges: &[String]) -> String {
-        format!(
-            r#"{{"object": "list", "data": [{}], "has_more": false}}{}"#,
-            charges.join(","),
-            " ".repeat(2 * LONGEST)
-        )
+        format!(r#"{{"object": "list", "data": [{}], "has_more": false}}{}"#, charges.join(","), " ".repeat(64))
     }
 
     fn remembered(decoder: &Decoder) -> usize {
@@ -284,6 +295,84 @@ mod tests {
         }
     }
 
+    /// As many pages as it takes until what stays the same is a step no more.
+    const PAGES: usize = CONSTANT as usize;
+
+    #[test]
+    fn a_scalar_that_stayed_the_same_may_become_anything() {
+        let values = [
+            "null",
+            "1",
+            "12",
+            "-1.5e3",
+            "\"a\"",
+            "\"\\\"\"",
+            "{}",
+            "[1]",
+            "{\"id\": 1}",
+            " 1",
+            "",
+            "nul",
+            "01",
+            "]",
+            ",",
+        ];
+        let shape = |first: &str, second: &str| {
+            charge(&format!(",\n  \"a\": null,\n  \"b\": {{\n    \"c\": {first}, \"d\": [{second}, {second}]\n  }}"))
+        };
+        for first in &values[..10] {
+            for second in values {
+                let mut decoder = Decoder::default();
+                for _ in 0..PAGES {
+                    agree(&mut decoder, &list(&[shape(first, first), shape(first, first)]), "charges");
+                }
+                agree(&mut decoder, &list(&[shape(first, first), shape(second, first)]), "charges");
+                agree(&mut decoder, &list(&[shape(first, second), shape(first, first)]), "charges");
+                agree(&mut decoder, &list(&[shape(second, second), shape(first, first)]), "charges");
+                let cut = list(&[shape(first, first)]);
+                for end in 0..cut.len() {
+                    let entity = by_name("charges").unwrap();
+                    assert_eq!(
+                        decoder.decode(&cut.as_bytes()[..end], entity),
+                        super::super::decode(&cut.as_bytes()[..end], entity)
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_stays_the_same_is_a_step_no_more() {
+        let steps = |decoder: &mut Decoder, charge: &str| {
+            let joints = &mut decoder.joints;
+            joints.follow_closely(false);
+            let (body, mut room) = ([charge.as_bytes(), &[b' '; 64]].concat(), vec![0; charge.len() + 64 + SLACK]);
+            Pass::new(&body, &mut room).object(2, &["id", "object", "created"], joints).unwrap();
+            let mut place = START;
+            std::iter::from_fn(|| {
+                place = joints.joints[place].followers[0];
+                (place != START).then_some(())
+            })
+            .count()
+        };
+        let member = |n| format!(",\n  \"a{n}\": null, \"b{n}\": {{\"c{n}\": true, \"d{n}\": 1}}");
+        let long = charge(&(1..=4).map(member).collect::<String>());
+        let mut decoder = Decoder::default();
+        // One before each of its fifteen scalars, and the one that ends it.
+        assert_eq!(steps(&mut decoder, &long), 16);
+        for _ in 0..PAGES {
+            agree(&mut decoder, &list(&[long.clone(), long.clone()]), "charges");
+        }
+        // The three that are asked for stay steps of their own.
+        assert_eq!(steps(&mut decoder, &long), 4);
+        // And so does what does not stay the same any more.
+        for page in 0..2 * PAGES {
+            let other = long.replacen("true", &page.to_string(), 1);
+            agree(&mut decoder, &list(&[other.clone(), other]), "charges");
+        }
+        assert_eq!(steps(&mut decoder, &long.replacen("true", "-1", 1)), 5);
+    }
+
     #[test]
     fn objects_that_look_the_same_add_nothing_to_what_is_remembered() {
         let shapes = [charge(""), charge(",\n  \"a\": {\n    \"b\": [1, 2]\n  }"), charge(",\n  \"a\": null")];
@@ -315,15 +404,17 @@ mod tests {
 
     #[test]
     fn endless_new_keys_are_kept_and_forgotten() {
-        let charges: Vec<_> = (0..3 * MOST).map(|number| charge(&format!(",\n  \"key_{number}\": 1"))).collect();
+        let most = MOST / JOINT;
+        let charges: Vec<_> = (0..2 * most).map(|number| charge(&format!(",\n  \"key_{number}\": 1"))).collect();
         let mut decoder = Decoder::default();
         agree(&mut decoder, &list(&charges), "charges");
-        assert!((2..=MOST).contains(&remembered(&decoder)));
+        assert!((2..most).contains(&remembered(&decoder)));
+        assert!(decoder.joints.size <= MOST);
     }
 
     #[test]
     fn a_joint_is_remembered_up_to_its_length_and_no_longer() {
-        for length in 0..2 * LONGEST {
+        for length in (0..200).chain(LONGEST - 50..LONGEST + 10) {
             let charges: Vec<_> = (0..3).map(|_| charge(&format!(",\n  \"{}\": 1", "k".repeat(length)))).collect();
             let mut decoder = Decoder::default();
             agree(&mut decoder, &list(&charges), "charges");

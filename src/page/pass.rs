@@ -5,7 +5,7 @@ use super::error::{Expected, Fault, PageError};
 use super::lanes::{LANES, Lanes};
 
 /// How much longer than the body the output must be: a copy may write that many bytes of which few count.
-pub(super) const SLACK: usize = 8 * LANES;
+pub(super) const SLACK: usize = 2 * LANES;
 
 const NO_SLACK: &str = "the output is longer than the body";
 

@@ -89,30 +89,27 @@ impl Pass<'_> {
         let mut around = Around::START;
         let mut previous = START;
         loop {
-            let next = if let Some(body) = self.body.get(self.at..)
-                && let Some(output) = self.output.get_mut(self.end..)
+            let (before, at, start) = (around, self.at, self.end);
+            let next = if let Some(body) = self.body.get(at..)
+                && let Some(output) = self.output.get_mut(start..)
                 && let Some((place, joint)) = joints.copy(previous, body, output)
             {
                 let (raw, compact) = joint.lengths();
-                let (before, at, start) = (around, self.at, self.end);
                 self.at += raw;
                 self.end += compact;
                 around = joint.after;
                 previous = place;
-                let next = joint.next;
-                if let Some(trail) = &mut joints.trail {
-                    trail.push(Step { place, before, at, start, end: (self.at, self.end) });
-                }
-                next
+                joint.next
             } else {
                 let next;
                 (previous, next) = self.new_joint(depth, previous, &mut around, names, &mut facts, joints)?;
                 next
             };
+            if let Some(trail) = &mut joints.trail {
+                trail.push(Step { place: previous, before, at, start, end: (self.at, self.end) });
+            }
             let Next::Scalar(name) = next else {
-                if joints.trail.is_some() {
-                    joints.look_back(self.body, self.output);
-                }
+                joints.look_back(self.body, self.output);
                 return Ok(facts);
             };
             let (at, start) = (self.at, self.end);
@@ -145,9 +142,6 @@ impl Pass<'_> {
             let (raw, compact) = (&self.body[at..self.at], &self.output[start..self.end]);
             joints.remember(previous, before, raw, compact, *around, next)
         };
-        if let Some(trail) = &mut joints.trail {
-            trail.push(Step { place, before, at, start, end: (self.at, self.end) });
-        }
         Ok((place, next))
     }
 

@@ -15,13 +15,12 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use stripe_raw_rs::checkpoint::{Attempt, History, plan};
-use stripe_raw_rs::digest::Hex;
 use stripe_raw_rs::entities::{Entity, by_name};
 use stripe_raw_rs::exchange::{Outcome, Request};
 use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, now};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limits, UNLIMITED};
-use stripe_raw_rs::page::{self, Decoder, Page, Row};
+use stripe_raw_rs::page::{self, Decoder, Page};
 use stripe_raw_rs::run::{Run, Setting};
 use stripe_raw_rs::simulator::{Settings, StripeSimulator};
 use tokio::runtime::{Builder, Runtime};
@@ -149,10 +148,12 @@ async fn receive(client: &HttpClient, request: &Request) -> Result<Vec<u8>> {
     }
 }
 
-/// Hashes what the page's rows hold, and sees that it is what decoding hashed.
+/// Hashes what the page's rows hold.
 fn hash(page: &Page) -> Result<()> {
-    let is_row = |row: Row<'_>| Hex::new(&Sha256::digest(row.json).into()).as_ref() == row.sha256;
-    if page.rows().all(is_row) { Ok(()) } else { Err("another hash than decoding found".into()) }
+    for row in page.rows() {
+        black_box(Sha256::digest(row.json));
+    }
+    Ok(())
 }
 
 fn receive_all(bench: &Bench) -> Result<()> {

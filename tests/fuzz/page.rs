@@ -20,7 +20,9 @@ pub(crate) fn page(data: &[u8]) {
         let entity = entity(name);
         let mut decoder = Decoder::default();
         let first = decoder.decode(data, entity);
-        assert_eq!(decoder.decode(data, entity), first, "what was seen before makes a difference");
+        for _ in 0..5 {
+            assert_eq!(decoder.decode(data, entity), first, "what was seen before makes a difference");
+        }
         match first {
             Ok(page) => {
                 assert_eq!(Some(&page), oracle::decode(data, entity).as_ref(), "serde_json sees another page");
