@@ -356,21 +356,22 @@ mod tests {
             .count()
         };
         let member = |n| format!(",\n  \"a{n}\": null, \"b{n}\": {{\"c{n}\": true, \"d{n}\": 1}}");
-        let long = charge(&(1..=4).map(member).collect::<String>());
+        let long = charge(&(1..=40).map(member).collect::<String>());
         let mut decoder = Decoder::default();
-        // One before each of its fifteen scalars, and the one that ends it.
-        assert_eq!(steps(&mut decoder, &long), 16);
+        // One before each of its 123 scalars, and the one that ends it.
+        assert_eq!(steps(&mut decoder, &long), 124);
         for _ in 0..PAGES {
             agree(&mut decoder, &list(&[long.clone(), long.clone()]), "charges");
         }
-        // The three that are asked for stay steps of their own.
-        assert_eq!(steps(&mut decoder, &long), 4);
+        // The three that are asked for stay steps of their own, and no joint is longer than the longest.
+        assert!(long.len() > LONGEST && long.len() < 2 * LONGEST);
+        assert_eq!(steps(&mut decoder, &long), 5);
         // And so does what does not stay the same any more.
         for page in 0..2 * PAGES {
             let other = long.replacen("true", &page.to_string(), 1);
             agree(&mut decoder, &list(&[other.clone(), other]), "charges");
         }
-        assert_eq!(steps(&mut decoder, &long.replacen("true", "-1", 1)), 5);
+        assert_eq!(steps(&mut decoder, &long.replacen("true", "-1", 1)), 6);
     }
 
     #[test]
@@ -390,6 +391,31 @@ mod tests {
         {
             let charges = [first, second, first].map(|value| charge(&format!(",\n  \"a\": {value}")));
             agree(&mut Decoder::default(), &list(&charges), "charges");
+        }
+    }
+
+    #[test]
+    fn joints_that_are_not_remembered_and_those_around_them_are_read_each_time() {
+        let long = "k".repeat(LONGEST);
+        let outside = format!(",\n  \"a\": null,\n  \"{long}\": 1, \"b\": 2, \"c\": {{\"d\": 3}}");
+        let inside = format!(",\n  \"a\": {{\n  \"{long}\": 1, \"b\": 2}}, \"c\": 3");
+        let twice = ",\n  \"a\": null,\n  \"id\": {\"b\": 1}, \"id\": \"ch_2\"".to_owned();
+        let mut decoder = Decoder::default();
+        for members in [[&outside, &outside], [&inside, &outside], [&twice, &twice], [&inside, &twice]] {
+            for _ in 0..PAGES {
+                agree(&mut decoder, &list(&members.map(|members| charge(members))), "charges");
+            }
+        }
+    }
+
+    #[test]
+    fn joints_that_became_one_are_another_one_inside_other_objects() {
+        let mut decoder = Decoder::default();
+        for page in 0..2 * PAGES {
+            let outside = format!(", \"a\": {page}, \"b\": null, \"c\": \"d\", \"e\": {page}");
+            let inside =
+                format!(", \"f\": {{\"a\": {page}, \"b\": null, \"c\": \"d\", \"e\": {page}, \"g{page}\": 1}}");
+            agree(&mut decoder, &list(&[charge(&outside), charge(&inside)]), "charges");
         }
     }
 
