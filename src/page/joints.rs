@@ -46,7 +46,7 @@ pub(super) struct Joint {
     pub(super) next: Next,
     /// The joints that were last found to come behind it, the longer ones first; none is [`START`]. Each begins in the
     /// objects and arrays that this one leads to.
-    followers: [usize; 3],
+    followers: [usize; 4],
     /// The scalar that was last seen behind it, and how often one after the other.
     scalar: Vec<u8>,
     times: u8,
@@ -55,7 +55,7 @@ pub(super) struct Joint {
 impl Joint {
     fn new(raw: &[u8], compact: &[u8], after: Around, next: Next) -> Self {
         let (raw, compact) = (raw.into(), compact.into());
-        Self { raw, compact, after, next, followers: [START; 3], scalar: Vec::new(), times: 0 }
+        Self { raw, compact, after, next, followers: [START; 4], scalar: Vec::new(), times: 0 }
     }
 
     /// Copies it without its whitespace, if that is what the body begins with.
@@ -169,11 +169,14 @@ impl Joints {
     /// Remembers that a joint followed another one.
     fn follow(&mut self, previous: usize, place: usize) {
         let followers = &mut self.joints[previous].followers;
-        let [first, second, _] = *followers;
-        if previous == UNKNOWN || place == UNKNOWN || place == first {
+        if previous == UNKNOWN || place == UNKNOWN {
             return;
         }
-        *followers = if place == second { [place, first, followers[2]] } else { [place, first, second] };
+        // To the front, in the place of itself or of the one that was not seen for longest.
+        let last = followers.len() - 1;
+        let found = followers.iter().position(|follower| *follower == place).unwrap_or(last);
+        followers[found] = place;
+        followers[..=found].rotate_right(1);
     }
 
     /// Looks back on an object that was followed closely: joints with only such scalars between them as stay the same
