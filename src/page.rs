@@ -63,6 +63,7 @@ impl Page {
     }
 
     /// Its objects, in the order of the list.
+    #[must_use]
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = Row<'_>> + ExactSizeIterator {
         (0..self.len()).map(|row| Row {
             id: self.ids.value(row),
@@ -349,8 +350,7 @@ mod tests {
             let page = charges(&charge(&format!(",\t\r\n \"value\" :  {value} \n"))).unwrap();
             let compact = format!(r#"{{"id":"ch_1","object":"charge","created":7,"value":{value}}}"#);
             assert_eq!(texts(&page), [compact.as_str()]);
-            let sha256: String = Sha256::digest(&compact).iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(page.sha256.value(0), sha256);
+            assert_eq!(page.sha256.value(0), Hex::new(&Sha256::digest(&compact).into()).as_ref());
         }
     }
 

@@ -28,7 +28,7 @@ RUST_ROOMS: dict[str, set[str]] = {
     "columns": {"error"},
     "digest": set(),
     "ranges": {"error"},
-    "page": VALUES,
+    "page": VALUES | {"digest"},
     "pace": VALUES,
     "retry": VALUES,
     "checkpoint": VALUES | {"columns", "ranges"},

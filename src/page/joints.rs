@@ -20,7 +20,9 @@ const LONGEST: usize = 1024;
 /// Most bytes that are remembered before it begins anew. A charge's joints and what is made of them take some 60 KB.
 const MOST: usize = 512 << 10;
 /// What a joint takes beside its texts.
-const JOINT: usize = 256;
+const JOINT: usize = 384;
+/// Longest scalar that is expected to stay the same.
+const LONGEST_SCALAR: usize = 128;
 
 /// A scalar is expected to stay the same once it was the same so many times one after the other.
 const CONSTANT: u8 = 8;
@@ -97,7 +99,7 @@ pub(super) struct Step {
 /// The joints of the objects so far.
 #[derive(Debug)]
 pub(super) struct Joints {
-    joints: Vec<Joint>,
+    known: Vec<Joint>,
     /// Where they are, by where they begin and how they stand in the body.
     places: HashMap<(Around, Vec<u8>), usize>,
     /// What they take, in bytes.
@@ -109,7 +111,7 @@ pub(super) struct Joints {
 impl Default for Joints {
     fn default() -> Self {
         let reserved = [START, UNKNOWN].map(|_| Joint::new(&[], &[], Around::START, Next::End));
-        Self { joints: reserved.into(), places: HashMap::new(), size: 0, trail: None }
+        Self { known: reserved.into(), places: HashMap::new(), size: 0, trail: None }
     }
 }
 
@@ -122,11 +124,11 @@ impl Joints {
     /// Copies the joint that follows one, if it is one of those that followed it before.
     #[inline(always)]
     pub(super) fn copy(&self, previous: usize, body: &[u8], output: &mut [u8]) -> Option<(usize, &Joint)> {
-        for follower in self.joints[previous].followers {
+        for follower in self.known[previous].followers {
             if follower == START {
                 break;
             }
-            let joint = &self.joints[follower];
+            let joint = &self.known[follower];
             if joint.copy(body, output) {
                 return Some((follower, joint));
             }
@@ -158,9 +160,9 @@ impl Joints {
                 return UNKNOWN;
             }
             self.size += size;
-            self.joints.push(Joint::new(raw, compact, after, next));
-            self.places.insert(key, self.joints.len() - 1);
-            self.joints.len() - 1
+            self.known.push(Joint::new(raw, compact, after, next));
+            self.places.insert(key, self.known.len() - 1);
+            self.known.len() - 1
         };
         self.follow(previous, place);
         place
@@ -168,7 +170,7 @@ impl Joints {
 
     /// Remembers that a joint followed another one.
     fn follow(&mut self, previous: usize, place: usize) {
-        let followers = &mut self.joints[previous].followers;
+        let followers = &mut self.known[previous].followers;
         if previous == UNKNOWN || place == UNKNOWN {
             return;
         }
@@ -206,7 +208,7 @@ impl Joints {
                 self.follow(previous, step.place);
                 step.place
             } else {
-                let Joint { after, next, .. } = self.joints[step.place];
+                let Joint { after, next, .. } = self.known[step.place];
                 let (raw, compact) = (&body[begin.at..step.end.0], &output[begin.start..step.end.1]);
                 self.remember(previous, begin.before, raw, compact, after, next)
             };
@@ -221,8 +223,9 @@ impl Joints {
 
     /// Whether the scalar behind a joint has been the same for a while, this one included.
     fn is_constant(&mut self, place: usize, scalar: &[u8]) -> bool {
-        let joint = &mut self.joints[place];
-        if place == UNKNOWN || joint.next != Next::Scalar(None) {
+        let joint = &mut self.known[place];
+        if place == UNKNOWN || joint.next != Next::Scalar(None) || scalar.len() > LONGEST_SCALAR {
+            joint.times = 0;
             return false;
         }
         if joint.scalar != scalar {
@@ -251,7 +254,7 @@ mod tests {
     }
 
     fn remembered(decoder: &Decoder) -> usize {
-        decoder.joints.joints.len()
+        decoder.joints.known.len()
     }
 
     fn agree(decoder: &mut Decoder, body: &str, entity: &str) {
@@ -353,7 +356,7 @@ mod tests {
             Pass::new(&body, &mut room).object(2, &["id", "object", "created"], joints).unwrap();
             let mut place = START;
             std::iter::from_fn(|| {
-                place = joints.joints[place].followers[0];
+                place = joints.known[place].followers[0];
                 (place != START).then_some(())
             })
             .count()

@@ -88,7 +88,7 @@ fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
 
 /// SHA-256 as hex.
 pub(super) fn sha256(text: &[u8]) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// A valid text without the whitespace between its tokens.
