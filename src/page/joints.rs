@@ -17,7 +17,8 @@ use super::scan::Around;
 /// Longest joint that is remembered, in bytes as they stand in the body.
 const LONGEST: usize = 1024;
 
-/// Most bytes that are remembered before it begins anew. A charge's joints and what is made of them take some 60 KB.
+/// Most bytes that are remembered before it begins anew. The joints of the simulator's charges, which
+/// come in many shapes, take 120 KB.
 const MOST: usize = 512 << 10;
 /// What a joint takes beside its texts.
 const JOINT: usize = 384;
