@@ -115,8 +115,7 @@ impl Decoder {
             self.joints = Joints::default();
             self.field = entity.time.field();
         }
-        let pass = Pass::new(body, &mut self.room);
-        slice(pass, entity, &mut self.joints).map_err(|error| *check_utf8(body).err().unwrap_or(error))
+        slice(body, entity, &mut self.room, &mut self.joints).map_err(|error| *error)
     }
 }
 
@@ -128,11 +127,17 @@ pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
     Decoder::default().decode(body, entity)
 }
 
-/// Slices a body. A character that is none is an error here as well, but not at its place.
-fn slice(mut pass: Pass<'_>, entity: &Entity, joints: &mut Joints) -> pass::Result<Page> {
+fn slice(body: &[u8], entity: &Entity, room: &mut [u8], joints: &mut Joints) -> pass::Result<Page> {
+    let mut pass = Pass::new(body, room);
     pass.blank();
+    check_start(body, pass.at)?;
+    // Where there are bytes that are no characters, that is what is wrong, whatever else they led to.
+    envelope(pass, entity, joints).or_else(|error| check_utf8(body).and(Err(error)))
+}
+
+/// Slices the list that is next. Bytes that are no characters are an error here as well, but not at their place.
+fn envelope(mut pass: Pass<'_>, entity: &Entity, joints: &mut Joints) -> pass::Result<Page> {
     let start = pass.at;
-    check_start(&pass)?;
     let (mut object, mut data, mut has_more) = (None, None, None);
     let mut members = Members::enter(&mut pass);
     loop {
@@ -183,12 +188,12 @@ fn fault<T>(fault: Fault, at: usize) -> pass::Result<T> {
 }
 
 /// A body that does not begin as an object gets an error of its own: it never came from Stripe's list.
-fn check_start(pass: &Pass<'_>) -> pass::Result<()> {
-    match pass.body.get(pass.at) {
+fn check_start(body: &[u8], at: usize) -> pass::Result<()> {
+    match body.get(at) {
         Some(b'{') => Ok(()),
-        Some(b'[' | b'"') => fault(Fault::NotAnObject, pass.at),
-        Some(_) => fault(Fault::NotJson, pass.at),
-        None => fault(Fault::Truncated, pass.at),
+        Some(b'[' | b'"') => fault(Fault::NotAnObject, at),
+        Some(_) => fault(Fault::NotJson, at),
+        None => fault(Fault::Truncated, at),
     }
 }
 
@@ -549,8 +554,16 @@ mod tests {
             let error = decode_as("charges", body).unwrap_err();
             assert_eq!((error.fault, error.at), (fault, at), "{body}");
         }
-        let error = decode(b"{\"a\":\"\xff\"}", by_name("charges").unwrap()).unwrap_err();
-        assert_eq!((error.fault, error.at), (Fault::NotUtf8, 6));
+        for (body, fault, at) in [
+            (&b"{\"a\":\"\xff\"}"[..], Fault::NotUtf8, 6),
+            // What does not begin like JSON is told as such, characters or not: compressed bytes, above all.
+            (b"\x1f\x8b\x08\0\0\xff", Fault::NotJson, 0),
+            (b"<html>\xe9", Fault::NotJson, 0),
+            (b"[\"\xff\"]", Fault::NotAnObject, 0),
+        ] {
+            let error = decode(body, by_name("charges").unwrap()).unwrap_err();
+            assert_eq!((error.fault, error.at), (fault, at));
+        }
     }
 
     #[test]
