@@ -17,8 +17,8 @@ use super::scan::Around;
 /// Longest joint that is remembered, in bytes as they stand in the body.
 const LONGEST: usize = 1024;
 
-/// Most bytes that are remembered before it begins anew. The joints of the simulator's charges, which
-/// come in many shapes, take 120 KB.
+/// Most bytes that are remembered before it begins anew. The joints of the simulator's charges, which come in many shapes,
+/// take 120 KB.
 const MOST: usize = 512 << 10;
 /// What a joint takes beside its texts.
 const JOINT: usize = 384;
@@ -47,8 +47,8 @@ pub(super) struct Joint {
     /// Where it leads.
     pub(super) after: Around,
     pub(super) next: Next,
-    /// The joints that were last found to come behind it, the longer ones first; none is [`START`]. Each begins in the
-    /// objects and arrays that this one leads to.
+    /// The joints that were last found to come behind it, the latest first; none is [`START`]. Each begins in the objects
+    /// and arrays that this one leads to.
     followers: [usize; 4],
     /// The scalar that was last seen behind it, and how often one after the other.
     scalar: Vec<u8>,
@@ -171,10 +171,10 @@ impl Joints {
 
     /// Remembers that a joint followed another one.
     fn follow(&mut self, previous: usize, place: usize) {
-        let followers = &mut self.known[previous].followers;
         if previous == UNKNOWN || place == UNKNOWN {
             return;
         }
+        let followers = &mut self.known[previous].followers;
         // To the front, in the place of itself or of the one that was not seen for longest.
         let last = followers.len() - 1;
         let found = followers.iter().position(|follower| *follower == place).unwrap_or(last);

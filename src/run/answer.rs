@@ -138,7 +138,7 @@ impl Run {
         }
         self.newest = self.newest.max(page.created.first().copied().flatten());
         reading.measure(&page);
-        let answered_last = page.rows().last().map(|row| row.id.to_owned());
+        let answered_last = page.rows().next_back().map(|row| row.id.to_owned());
         let full = page.len() >= self.setting.options.page_size as usize;
         let fresh = reading.absorb(&mut page, windowed);
         if answered_last.is_some() && !fresh {

@@ -124,7 +124,7 @@ impl Bench {
     /// The request that follows a page.
     fn request(&self, after: Option<&Page>) -> Request {
         let mut query = vec![("limit", "100".to_owned())];
-        let last = after.and_then(|page| page.rows().last());
+        let last = after.and_then(|page| page.rows().next_back());
         query.extend(last.map(|row| ("starting_after", row.id.to_owned())));
         Request { path: self.entity.path, query, api_version: self.options.stripe_version.clone(), account: None }
     }
