@@ -23,7 +23,7 @@ mod slots;
 mod tests;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -48,6 +48,11 @@ use crate::options::Options;
 /// what is larger is no page, and a few hundred KiB of gzip can become anything.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
 
+/// Buffers that are kept for the next bodies: as many as there are requests at once at Stripe's limits, about.
+const MOST_BUFFERS: usize = 16;
+/// Largest buffer that is kept, in bytes: twice the length of a page of most lists.
+const LARGEST_BUFFER: usize = 1 << 20;
+
 /// Longest wait for the account's identifier, which is nice to have and not worth a whole request's deadline.
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -71,6 +76,8 @@ struct Shared {
     authorization: HeaderValue,
     request_timeout: Duration,
     api_version: String,
+    /// Empty buffers for bodies, as large as those before.
+    buffers: Mutex<Vec<Vec<u8>>>,
 }
 
 impl HttpClient {
@@ -118,6 +125,7 @@ impl HttpClient {
             authorization,
             request_timeout: options.request_timeout,
             api_version: options.stripe_version.clone(),
+            buffers: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -145,6 +153,16 @@ impl HttpClient {
     /// Outside a tokio runtime with time and network.
     pub async fn send(&self, request: &Request) -> Outcome {
         self.send_within(request, self.shared.request_timeout).await
+    }
+
+    /// Takes back the body of an answer that has been read, so that the next one need not grow a buffer of its own. (What
+    /// is compressed does not tell how long it will be.)
+    pub fn reuse(&self, mut body: Vec<u8>) {
+        let mut buffers = self.shared.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffers.len() < MOST_BUFFERS && body.capacity() <= LARGEST_BUFFER {
+            body.clear();
+            buffers.push(body);
+        }
     }
 
     /// The identifier of the key's own account (`acct_...`), if the key may ask for it. Answers `None` after any
@@ -191,6 +209,7 @@ impl HttpClient {
         }
         let wall_seconds = now().wall_micros.div_euclid(1_000_000);
         let mut response = head::read(status.as_u16(), answer.headers(), wall_seconds);
+        response.body = self.shared.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         // Absent where the body is compressed.
         let length = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
         response.body.reserve_exact(length.min(LARGEST_BODY));

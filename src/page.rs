@@ -6,12 +6,14 @@ mod joints;
 mod lanes;
 mod pass;
 mod scan;
+mod text_pool;
 
 use std::borrow::Cow;
 
 use arrow_array::StringArray;
 use arrow_array::builder::StringBuilder;
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use bytes::BytesMut;
 use sha2::{Digest, Sha256};
 
 use crate::digest::Hex;
@@ -20,6 +22,8 @@ pub use error::{Expected, Fault, PageError};
 use joints::Joints;
 use pass::{Pass, SLACK, unescaped};
 use scan::Members;
+pub use text_pool::TextPool;
+use text_pool::Texts;
 
 /// One answered page, sliced: columns with one value per object, in the order of the list.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,18 +92,25 @@ impl Page {
 
 /// Slices the bodies of list answers, one after the other.
 ///
-/// It has room for the longest body so far, in which a pass writes; a page takes of it what it keeps. So the memory that
-/// pages hold is as long as their text, whatever stood between the tokens, and nothing is zeroed for each of them.
+/// It has room for the longest object so far, in which a pass writes while the processor's nearest cache has it; the
+/// texts of a page are copied from there, one behind the other, to memory of a [`TextPool`].
 /// And it remembers what the objects so far looked like between their scalars: those that look the same cost little.
 #[derive(Debug, Default)]
 pub struct Decoder {
     room: Vec<u8>,
+    texts: Texts,
     joints: Joints,
     /// The time field that the joints were seen with.
     field: &'static str,
 }
 
 impl Decoder {
+    /// A decoder that takes memory from that pool.
+    #[must_use]
+    pub fn new(pool: TextPool) -> Self {
+        Self { texts: Texts::new(pool), ..Self::default() }
+    }
+
     /// Slices the body of a list answer.
     ///
     /// Whatever is in the body has been checked when this returns, also what is not kept. Where a key comes twice, the
@@ -115,7 +126,7 @@ impl Decoder {
             self.joints = Joints::default();
             self.field = entity.time.field();
         }
-        slice(body, entity, &mut self.room, &mut self.joints).map_err(|error| *error)
+        slice(body, entity, &mut self.room, self.texts.room(body.len()), &mut self.joints).map_err(|error| *error)
     }
 }
 
@@ -127,16 +138,22 @@ pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
     Decoder::default().decode(body, entity)
 }
 
-fn slice(body: &[u8], entity: &Entity, room: &mut [u8], joints: &mut Joints) -> pass::Result<Page> {
+fn slice(
+    body: &[u8],
+    entity: &Entity,
+    room: &mut [u8],
+    texts: &mut BytesMut,
+    joints: &mut Joints,
+) -> pass::Result<Page> {
     let mut pass = Pass::new(body, room);
     pass.blank();
     check_start(body, pass.at)?;
     // Where there are bytes that are no characters, that is what is wrong, whatever else they led to.
-    envelope(pass, entity, joints).or_else(|error| check_utf8(body).and(Err(error)))
+    envelope(pass, entity, texts, joints).or_else(|error| check_utf8(body).and(Err(error)))
 }
 
 /// Slices the list that is next. Bytes that are no characters are an error here as well, but not at their place.
-fn envelope(mut pass: Pass<'_>, entity: &Entity, joints: &mut Joints) -> pass::Result<Page> {
+fn envelope(mut pass: Pass<'_>, entity: &Entity, texts: &mut BytesMut, joints: &mut Joints) -> pass::Result<Page> {
     let start = pass.at;
     let (mut object, mut data, mut has_more) = (None, None, None);
     let mut members = Members::enter(&mut pass);
@@ -146,7 +163,7 @@ fn envelope(mut pass: Pass<'_>, entity: &Entity, joints: &mut Joints) -> pass::R
         let Some(key) = members.next(&mut pass)? else { break };
         let member = pass.position(key, &["object", "data", "has_more"]);
         if member == 1 && pass.next() == b'[' {
-            data = Some(elements(&mut pass, entity, joints)?);
+            data = Some(elements(&mut pass, entity, texts, joints)?);
             continue;
         }
         let (at, value) = (pass.at, pass.end);
@@ -206,12 +223,12 @@ fn check_utf8(body: &[u8]) -> pass::Result<()> {
     }
 }
 
-/// The columns of a page, as far as its objects have been copied. Their texts stand in the pass's output, one after the
-/// other.
-struct Columns {
+/// The columns of a page, as far as its objects have been copied.
+struct Columns<'texts> {
     ids: StringBuilder,
     created: Vec<Option<i64>>,
     sha256: StringBuilder,
+    json: &'texts mut BytesMut,
     /// Where the texts begin, and behind the last where it ends.
     offsets: Vec<i32>,
 }
@@ -222,30 +239,31 @@ const LOOKED_BACK_ON: usize = 2;
 /// Objects of a full page.
 const FULL: usize = 100;
 
-impl Columns {
-    fn new() -> Self {
+impl<'texts> Columns<'texts> {
+    fn new(json: &'texts mut BytesMut) -> Self {
+        json.clear();
         Self {
             ids: StringBuilder::with_capacity(FULL, FULL * 32),
             created: Vec::with_capacity(FULL),
             sha256: StringBuilder::with_capacity(FULL, FULL * 64),
+            json,
             offsets: vec![0],
         }
     }
 
-    /// The page whose texts those are. Only strings can hold bytes that are no characters, and all of them are in here.
-    fn page(mut self, texts: &[u8]) -> Option<Page> {
+    /// `None` where bytes are no characters: only strings can hold such, and all of them are in here.
+    fn page(mut self) -> Option<Page> {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        let json = StringArray::try_new(offsets, Buffer::from_vec(texts.to_vec()), None).ok()?;
+        let json = StringArray::try_new(offsets, Buffer::from(self.json.split().freeze()), None).ok()?;
         let (ids, sha256) = (self.ids.finish(), self.sha256.finish());
         Some(Page { ids, created: self.created, sha256, json, has_more: false })
     }
 }
 
 /// Copies the objects of `data`, without what is between them.
-fn elements(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints) -> pass::Result<Page> {
-    let mut columns = Columns::new();
-    pass.end = 0;
+fn elements(pass: &mut Pass<'_>, entity: &Entity, texts: &mut BytesMut, joints: &mut Joints) -> pass::Result<Page> {
     let start = pass.at;
+    let mut columns = Columns::new(texts);
     pass.at += 1;
     pass.blank();
     if pass.next() == b']' {
@@ -253,6 +271,7 @@ fn elements(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints) -> pass::
     } else {
         loop {
             let row = columns.created.len();
+            pass.end = 0;
             element(pass, entity, joints, &mut columns).map_err(|error| Box::new(error.in_element(row)))?;
             pass.blank();
             match pass.next() {
@@ -266,19 +285,19 @@ fn elements(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints) -> pass::
             pass.blank();
         }
     }
-    columns.page(&pass.output[..pass.end]).map_or_else(|| fault(Fault::NotUtf8, start), Ok)
+    columns.page().map_or_else(|| fault(Fault::NotUtf8, start), Ok)
 }
 
 /// Copies one object of `data` and notes its facts.
-fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &mut Columns) -> pass::Result<()> {
-    let (start, start_at) = (pass.end, pass.at);
+fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &mut Columns<'_>) -> pass::Result<()> {
+    let start_at = pass.at;
     if pass.next() != b'{' {
         // Broken JSON is told as such: only a whole value can be of the wrong kind.
         pass.value(2)?;
         return fault(Fault::ElementNotAnObject, start_at);
     }
     let field = entity.time.field();
-    joints.follow_closely(columns.created.len() < LOOKED_BACK_ON);
+    joints.begin(columns.created.len() < LOOKED_BACK_ON);
     let facts = pass.object(2, &["id", "object", field], joints)?;
     let json = &pass.output[..pass.end];
     let [id, object, time] = facts.map(|fact| fact.map(|fact| (fact.at, &json[fact.start..fact.end])));
@@ -299,10 +318,11 @@ fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &
             None => return fault(Fault::TimeNotAnInteger(field), at),
         },
     };
-    let Ok(end) = i32::try_from(json.len()) else { return fault(Fault::TooLong, start_at) };
     columns.ids.append_value(id);
     columns.created.push(created);
-    columns.sha256.append_value(Hex::new(&Sha256::digest(&json[start..]).into()));
+    columns.sha256.append_value(Hex::new(&Sha256::digest(json).into()));
+    columns.json.extend_from_slice(json);
+    let Ok(end) = i32::try_from(columns.json.len()) else { return fault(Fault::TooLong, start_at) };
     columns.offsets.push(end);
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! The raw tables: their columns, and a committed page as one batch of them.
 
 use std::iter::repeat_n;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::{
-    ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, Schema};
@@ -73,48 +73,168 @@ pub struct PageFacts {
     pub commit_version: i64,
 }
 
-/// A page as a batch of [`schema`]. What the page has as columns is moved, not copied.
-///
-/// # Errors
-/// Texts that are the same in each row and longer than 2 GiB together.
-pub fn to_batch(schema: &Arc<Schema>, page: Page, facts: &PageFacts) -> Result<RecordBatch> {
-    columns(page, facts)
-        .and_then(|columns| RecordBatch::try_new(Arc::clone(schema), columns))
-        .map_err(|error| Error::new(Class::Table, format!("a page does not fit its columns: {error}")))
+static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(schema()));
+
+/// Makes batches of pages. What is the same in each row, and in page after page, is made a column once, and the batches
+/// share it: that is half of the columns.
+#[derive(Debug, Default)]
+pub struct Batches {
+    entity: Shared<&'static str>,
+    account: Shared<Option<String>>,
+    run_id: Shared<String>,
+    page_row: Shared<()>,
+    range_gte: Shared<Option<i64>>,
+    range_lt: Shared<Option<i64>>,
+    has_more: Shared<bool>,
+    http_status: Shared<u16>,
+    api_version: Shared<Option<String>>,
+    commit_version: Shared<i64>,
 }
 
-fn columns(page: Page, facts: &PageFacts) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
-    let rows = page.len();
-    let created = page.created.iter().map(|created| created.map(|seconds| seconds.saturating_mul(1_000_000)));
-    let created: TimestampMicrosecondArray = created.collect();
-    let positions = i32::try_from(rows).map_err(|error| ArrowError::InvalidArgumentError(error.to_string()))?;
-    let ingested = TimestampMicrosecondArray::from_value(facts.ingested_at_micros, rows);
-    let status = Int32Array::from_value(i32::from(facts.http_status), rows);
-    Ok(vec![
-        Arc::new(page.ids),
-        Arc::new(created.with_timezone("UTC")),
-        repeated(Some(facts.entity), rows)?,
-        repeated(facts.account.as_deref(), rows)?,
-        repeated(Some(&facts.run_id), rows)?,
-        Arc::new(ingested.with_timezone("UTC")),
-        Arc::new(Int64Array::from_value(facts.page_number, rows)),
-        Arc::new((0..positions).collect::<Int32Array>()),
-        Arc::new(repeat_n(facts.range.gte, rows).collect::<Int64Array>()),
-        Arc::new(repeat_n(facts.range.lt, rows).collect::<Int64Array>()),
-        repeated(facts.request_cursor.as_deref(), rows)?,
-        repeated(facts.next_cursor.as_deref(), rows)?,
-        Arc::new(BooleanArray::from(vec![facts.has_more; rows])),
-        Arc::new(status),
-        repeated(facts.request_id.as_deref(), rows)?,
-        repeated(facts.api_version.as_deref(), rows)?,
-        Arc::new(page.sha256),
-        Arc::new(Int64Array::from_value(facts.commit_version, rows)),
-        Arc::new(page.json),
-    ])
+/// The column that was made last, and of what.
+#[derive(Debug, Default)]
+struct Shared<T> {
+    last: Option<(T, ArrayRef)>,
 }
 
-fn repeated(value: Option<&str>, rows: usize) -> std::result::Result<ArrayRef, ArrowError> {
-    let Some(value) = value else { return Ok(Arc::new(StringArray::new_null(rows))) };
+type Made = std::result::Result<ArrayRef, ArrowError>;
+
+impl<T: PartialEq> Shared<T> {
+    fn column(&mut self, value: T, rows: usize, make: impl FnOnce(&T) -> Made) -> Made {
+        if let Some((last, column)) = &self.last
+            && (last, column.len()) == (&value, rows)
+        {
+            return Ok(Arc::clone(column));
+        }
+        let column = make(&value)?;
+        self.last = Some((value, Arc::clone(&column)));
+        Ok(column)
+    }
+}
+
+impl Batches {
+    /// A page as a batch of [`schema`]. What the page has as columns is moved, not copied.
+    ///
+    /// # Errors
+    /// Texts that are the same in each row and longer than 2 GiB together.
+    pub fn batch(&mut self, page: Page, facts: PageFacts) -> Result<RecordBatch> {
+        self.columns(page, facts)
+            .and_then(|columns| RecordBatch::try_new(Arc::clone(&SCHEMA), columns))
+            .map_err(|error| Error::new(Class::Table, format!("a page does not fit its columns: {error}")))
+    }
+
+    fn columns(&mut self, page: Page, facts: PageFacts) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
+        let rows = page.len();
+        let created = page.created.iter().map(|created| created.map(|seconds| seconds.saturating_mul(1_000_000)));
+        let created: TimestampMicrosecondArray = created.collect();
+        let ingested = TimestampMicrosecondArray::from_value(facts.ingested_at_micros, rows);
+        let seconds = |value: &Option<i64>| made(repeat_n(*value, rows).collect::<Int64Array>());
+        Ok(vec![
+            Arc::new(page.ids),
+            Arc::new(created.with_timezone("UTC")),
+            self.entity.column(facts.entity, rows, |entity| repeated(Some(entity), rows))?,
+            self.account.column(facts.account, rows, |account| repeated(account.as_deref(), rows))?,
+            self.run_id.column(facts.run_id, rows, |run_id| repeated(Some(run_id), rows))?,
+            Arc::new(ingested.with_timezone("UTC")),
+            Arc::new(Int64Array::from_value(facts.page_number, rows)),
+            self.page_row.column((), rows, |()| positions(rows))?,
+            self.range_gte.column(facts.range.gte, rows, seconds)?,
+            self.range_lt.column(facts.range.lt, rows, seconds)?,
+            repeated(facts.request_cursor.as_deref(), rows)?,
+            repeated(facts.next_cursor.as_deref(), rows)?,
+            self.has_more.column(facts.has_more, rows, |has_more| made(BooleanArray::from(vec![*has_more; rows])))?,
+            self.http_status
+                .column(facts.http_status, rows, |status| made(Int32Array::from_value(i32::from(*status), rows)))?,
+            repeated(facts.request_id.as_deref(), rows)?,
+            self.api_version.column(facts.api_version, rows, |version| repeated(version.as_deref(), rows))?,
+            Arc::new(page.sha256),
+            self.commit_version
+                .column(facts.commit_version, rows, |version| made(Int64Array::from_value(*version, rows)))?,
+            Arc::new(page.json),
+        ])
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "makes like those that can fail")]
+fn made(array: impl Array + 'static) -> Made {
+    Ok(Arc::new(array))
+}
+
+fn positions(rows: usize) -> Made {
+    let rows = i32::try_from(rows).map_err(|error| ArrowError::InvalidArgumentError(error.to_string()))?;
+    made((0..rows).collect::<Int32Array>())
+}
+
+fn repeated(value: Option<&str>, rows: usize) -> Made {
+    let Some(value) = value else { return made(StringArray::new_null(rows)) };
     let offsets = OffsetBuffer::from_repeated_length(value.len(), rows);
-    Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(value.repeat(rows).into_bytes()), None)?))
+    made(StringArray::try_new(offsets, Buffer::from_vec(value.repeat(rows).into_bytes()), None)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entities::by_name;
+    use crate::page::decode;
+
+    fn page(objects: usize) -> Page {
+        let object = r#"{"id": "ch_1", "object": "charge", "created": 1}"#;
+        let body = format!(r#"{{"object": "list", "data": [{}], "has_more": true}}"#, vec![object; objects].join(","));
+        decode(body.as_bytes(), by_name("charges").unwrap()).unwrap()
+    }
+
+    fn facts() -> PageFacts {
+        PageFacts {
+            entity: "charges",
+            account: None,
+            run_id: "run".to_owned(),
+            ingested_at_micros: 1,
+            page_number: 1,
+            range: Range { gte: None, lt: Some(5) },
+            request_cursor: None,
+            next_cursor: Some("ch_1".to_owned()),
+            has_more: true,
+            http_status: 200,
+            request_id: Some("req_1".to_owned()),
+            api_version: None,
+            commit_version: 1,
+        }
+    }
+
+    fn shared(one: &RecordBatch, other: &RecordBatch) -> usize {
+        one.columns().iter().zip(other.columns()).filter(|(one, other)| Arc::ptr_eq(one, other)).count()
+    }
+
+    #[test]
+    fn pages_of_which_the_same_is_known_share_those_columns() {
+        let mut batches = Batches::default();
+        let first = batches.batch(page(3), facts()).unwrap();
+        let second = batches.batch(page(3), PageFacts { page_number: 2, ..facts() }).unwrap();
+        assert_eq!(shared(&first, &second), 10);
+        let longer = batches.batch(page(4), facts()).unwrap();
+        assert_eq!(shared(&second, &longer), 0);
+    }
+
+    #[test]
+    fn a_page_after_any_other_is_the_batch_that_it_would_be_alone() {
+        let others = [
+            facts(),
+            PageFacts { entity: "refunds", account: Some("acct_1".to_owned()), ..facts() },
+            PageFacts { run_id: "next".to_owned(), ingested_at_micros: 2, page_number: 2, ..facts() },
+            PageFacts { range: Range { gte: Some(5), lt: None }, request_cursor: Some("ch_0".to_owned()), ..facts() },
+            PageFacts { next_cursor: None, has_more: false, http_status: 206, request_id: None, ..facts() },
+            PageFacts { api_version: Some("2026-09-30.endive".to_owned()), commit_version: 2, ..facts() },
+        ];
+        let mut batches = Batches::default();
+        for first in &others {
+            for second in &others {
+                for rows in [2, 3, 0] {
+                    for facts in [first, second] {
+                        let alone = Batches::default().batch(page(rows), facts.clone()).unwrap();
+                        assert_eq!(batches.batch(page(rows), facts.clone()).unwrap(), alone);
+                    }
+                }
+            }
+        }
+    }
 }

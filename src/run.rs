@@ -12,11 +12,9 @@ mod recover;
 mod split;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use arrow_schema::Schema;
 
 pub use answer::Taken;
 pub use commit::{Commit, Group};
@@ -30,7 +28,7 @@ use crate::entities::Entity;
 use crate::error::{Class, Error, Result};
 use crate::exchange::{Now, Request};
 use crate::options::Options;
-use crate::page::{Decoder, Page};
+use crate::page::{Decoder, Page, TextPool};
 use crate::ranges::{Chain, Range};
 use crate::raw_batch;
 
@@ -130,7 +128,7 @@ pub struct Run {
     plan: Plan,
     stage: Stage,
     sequence: i64,
-    schema: Arc<Schema>,
+    batches: raw_batch::Batches,
     /// What is left to read, each part by itself.
     chains: Vec<Reading>,
     tickets: u64,
@@ -164,7 +162,7 @@ impl Run {
             setting,
             stage: Stage::Planned,
             sequence: 0,
-            schema: Arc::new(raw_batch::schema()),
+            batches: raw_batch::Batches::default(),
             chains: Vec::new(),
             tickets: 0,
             decoder: Decoder::default(),
@@ -181,6 +179,11 @@ impl Run {
             stopping: None,
             progress: Progress::default(),
         }
+    }
+
+    /// Has the texts of its pages in memory of that pool. A run that is not told has a pool of its own.
+    pub fn use_pool(&mut self, pool: TextPool) {
+        self.decoder = Decoder::new(pool);
     }
 
     /// What it was planned for.
@@ -358,7 +361,7 @@ impl Run {
         matches!(self.plan.purpose, Purpose::GiveUp(_))
     }
 
-    fn batch(&self, fetched: Fetched, page_number: i64, commit_version: i64) -> Result<RecordBatch> {
+    fn batch(&mut self, fetched: Fetched, page_number: i64, commit_version: i64) -> Result<RecordBatch> {
         let facts = raw_batch::PageFacts {
             entity: self.setting.entity.name,
             account: self.setting.account.clone(),
@@ -374,6 +377,6 @@ impl Run {
             api_version: fetched.api_version,
             commit_version,
         };
-        raw_batch::to_batch(&self.schema, fetched.page, &facts)
+        self.batches.batch(fetched.page, facts)
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::{ByteBudget, HttpClient, Quota, Reservation, Slot, Slots, now, random_unit};
 use crate::error::Result;
 use crate::exchange::{Outcome, Request};
+use crate::page::TextPool;
 use crate::run::{Group, Run, Taken, Ticket, page_bytes};
 
 /// What the runs of a process share.
@@ -21,6 +22,8 @@ pub struct Means {
     pub client: HttpClient,
     /// Room for their answers.
     pub buffers: ByteBudget,
+    /// Memory for the texts of pages.
+    pub texts: TextPool,
     /// How many may be sent.
     pub slots: Slots,
     /// How many may be sent in all.
@@ -102,7 +105,10 @@ impl Driver {
     /// The opening's steps were left out.
     pub fn begin(&self, means: &Means) -> Result<()> {
         if self.task.get().is_none() {
-            self.with(|run| run.begin(now()))?;
+            self.with(|run| {
+                run.use_pool(means.texts.clone());
+                run.begin(now())
+            })?;
             let fetching = || fetch_all(Arc::clone(&self.shared), means.clone());
             self.task.get_or_init(|| tokio::spawn(fetching()).abort_handle());
         }
@@ -244,7 +250,7 @@ async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket
     if slot.is_none() {
         state.crowded -= 1;
     }
-    match state.run.handle_response(ticket, outcome, received, random_unit()) {
+    match state.run.handle_response(ticket, &outcome, received, random_unit()) {
         Taken::Page => {
             state.reserved.extend(reservation);
             means.quota.expect(state.run.progress().left);
@@ -256,6 +262,9 @@ async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket
     }
     let has_news = state.run.has_news(now());
     drop(state);
+    if let Outcome::Answered(response) = outcome {
+        means.client.reuse(response.body);
+    }
     if has_news {
         shared.changed.notify_waiters();
     }

@@ -153,6 +153,22 @@ async fn connections_are_reused() {
 }
 
 #[tokio::test]
+async fn a_buffer_that_was_taken_back_holds_the_next_body_and_nothing_of_the_last() {
+    let answers = ["long".repeat(1000), "short".to_owned(), "long".repeat(LARGEST_BUFFER / 4 + 1), "last".to_owned()];
+    let server = Server::start(answers.iter().map(|body| (ok(body), Then::Continue)).collect()).await;
+    let client = client(&server.origin, PATIENT);
+    let mut capacities = Vec::new();
+    for expected in &answers {
+        let Outcome::Answered(response) = client.send(&request()).await else { panic!("no answer") };
+        assert_eq!(response.body, expected.as_bytes());
+        capacities.push(response.body.capacity());
+        client.reuse(response.body);
+    }
+    // One that is so large is not kept.
+    assert!(capacities[1] == capacities[0] && capacities[2] > LARGEST_BUFFER && capacities[3] < 1000, "{capacities:?}");
+}
+
+#[tokio::test]
 async fn the_deadline_covers_the_head_and_the_body() {
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
     let drip = "HTTP/1.1 200 OK\r\nContent-Length: 100000000000\r\n\r\n";

@@ -11,6 +11,7 @@
 #![expect(clippy::inline_always, reason = "a position stays in a register only if no other function is lent it")]
 
 use std::collections::HashMap;
+use std::mem::take;
 
 use super::scan::Around;
 
@@ -105,21 +106,24 @@ pub(super) struct Joints {
     places: HashMap<(Around, Vec<u8>), usize>,
     /// What they take, in bytes.
     size: usize,
-    /// Those of the object that is being read, if it is one that will be looked back on.
-    pub(super) trail: Option<Vec<Step>>,
+    /// Whether the object that is being read will be looked back on.
+    pub(super) looks_back: bool,
+    /// Its joints so far, if so.
+    pub(super) trail: Vec<Step>,
 }
 
 impl Default for Joints {
     fn default() -> Self {
         let reserved = [START, UNKNOWN].map(|_| Joint::new(&[], &[], Around::START, Next::End));
-        Self { known: reserved.into(), places: HashMap::new(), size: 0, trail: None }
+        Self { known: reserved.into(), places: HashMap::new(), size: 0, looks_back: false, trail: Vec::new() }
     }
 }
 
 impl Joints {
     /// Begins an object, and whether it is one that will be looked back on.
-    pub(super) fn follow_closely(&mut self, is_looked_back_on: bool) {
-        self.trail = is_looked_back_on.then(Vec::new);
+    pub(super) fn begin(&mut self, looks_back: bool) {
+        self.looks_back = looks_back;
+        self.trail.clear();
     }
 
     /// Copies the joint that follows one, if it is one of those that followed it before.
@@ -186,8 +190,10 @@ impl Joints {
     /// become one.
     #[inline]
     pub(super) fn look_back(&mut self, body: &[u8], output: &[u8]) {
-        if let Some(trail) = self.trail.take() {
+        if self.looks_back {
+            let trail = take(&mut self.trail);
             self.join(&trail, body, output);
+            self.trail = trail;
         }
     }
 
@@ -352,7 +358,7 @@ mod tests {
     fn what_stays_the_same_is_a_step_no_more() {
         let steps = |decoder: &mut Decoder, charge: &str| {
             let joints = &mut decoder.joints;
-            joints.follow_closely(false);
+            joints.begin(false);
             let (body, mut room) = ([charge.as_bytes(), &[b' '; 64]].concat(), vec![0; charge.len() + 64 + SLACK]);
             Pass::new(&body, &mut room).object(2, &["id", "object", "created"], joints).unwrap();
             let mut place = START;

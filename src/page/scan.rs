@@ -105,8 +105,8 @@ impl Pass<'_> {
                 (previous, next) = self.new_joint(depth, previous, &mut around, names, &mut facts, joints)?;
                 next
             };
-            if let Some(trail) = &mut joints.trail {
-                trail.push(Step { place: previous, before, at, start, end: (self.at, self.end) });
+            if joints.looks_back {
+                joints.trail.push(Step { place: previous, before, at, start, end: (self.at, self.end) });
             }
             let Next::Scalar(name) = next else {
                 joints.look_back(self.body, self.output);

@@ -18,6 +18,7 @@ use crate::http_client::{
 };
 use crate::options::{Options, row};
 use crate::pace::Limits;
+use crate::page::TextPool;
 use crate::run::Setting;
 use crate::store::{self, Identity};
 use crate::{entities, probe};
@@ -65,7 +66,7 @@ impl Client {
         let client = HttpClient::new(key, origin, &options)?;
         let limits = Limits::of(&options, client.origin().usual_rates(mode));
         let (slots, quota) = (Slots::of_account(&client, limits), Quota::new(options.max_requests));
-        let means = Means { client, buffers: BUDGET.clone(), slots, quota };
+        let means = Means { client, buffers: BUDGET.clone(), texts: TextPool::default(), slots, quota };
         Ok(Self { means, options, mode, interrupted: Arc::default() })
     }
 

@@ -36,16 +36,16 @@ pub enum Taken {
 
 impl Run {
     /// Takes in what came of a request in flight. `jitter` is uniform in `[0, 1)`.
-    pub fn handle_response(&mut self, ticket: Ticket, outcome: Outcome, now: Now, jitter: f64) -> Taken {
+    pub fn handle_response(&mut self, ticket: Ticket, outcome: &Outcome, now: Now, jitter: f64) -> Taken {
         let asked = self.chains.iter().position(|reading| reading.ticket == ticket && reading.in_flight);
         let Some(at) = asked else { return Taken::Nothing };
         self.chains[at].in_flight = false;
         let taken = match outcome {
-            Outcome::Failed(failure, cause) => self.take_silence(at, failure, &cause, now, jitter),
+            Outcome::Failed(failure, cause) => self.take_silence(at, *failure, cause, now, jitter),
             Outcome::Answered(response) if (200..300).contains(&response.status) => {
-                self.take_page(at, &response, now, jitter)
+                self.take_page(at, response, now, jitter)
             }
-            Outcome::Answered(response) => self.take_refusal(at, &response, now, jitter),
+            Outcome::Answered(response) => self.take_refusal(at, response, now, jitter),
         };
         // What else is in flight has been paid for: it is taken in before the run fails.
         let taken = taken.unwrap_or_else(|error| {

@@ -150,7 +150,7 @@ impl World {
                 self.limiter.answered(endpoint, &outcome, at.saturating_sub(sent), at);
                 self.limiter.done();
                 let reader = &mut self.readers[which];
-                let taken = reader.run.handle_response(ticket, outcome, now(at), 0.5);
+                let taken = reader.run.handle_response(ticket, &outcome, now(at), 0.5);
                 assert!(!matches!(taken, Taken::Retry(..)), "{taken:?}");
                 assert_eq!(reader.run.error(), None);
             }

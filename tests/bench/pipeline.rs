@@ -20,7 +20,7 @@ use stripe_raw_rs::exchange::{Outcome, Request};
 use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, now};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limits, UNLIMITED};
-use stripe_raw_rs::page::{self, Decoder, Page};
+use stripe_raw_rs::page::{self, Decoder, Page, TextPool};
 use stripe_raw_rs::run::{Run, Setting};
 use stripe_raw_rs::simulator::{Settings, StripeSimulator};
 use tokio::runtime::{Builder, Runtime};
@@ -37,7 +37,7 @@ const GZIP: &str = "gzip";
 fn main() -> Result<()> {
     match env::args().nth(1).as_deref() {
         Some(SIMULATE) => simulate(env::args().any(|argument| argument == GZIP)),
-        Some("--bench") => compare(7, 10, false).and_then(|()| compare(5, 3, true)),
+        Some("--bench") => compare(7, 10, false).and_then(|()| compare(7, 5, true)),
         // `cargo test` leaves the argument out, and only wants to see it work.
         _ => compare(1, 1, false),
     }
@@ -81,6 +81,7 @@ impl Drop for Simulator {
 struct Bench {
     runtime: Runtime,
     client: HttpClient,
+    texts: TextPool,
     options: Options,
     entity: &'static Entity,
     bodies: Vec<Vec<u8>>,
@@ -110,7 +111,8 @@ impl Bench {
         let client = HttpClient::new(ApiKey::parse("rk_test_bench".to_owned())?, origin, &options)?;
         let entity = by_name("charges").ok_or("charges are no entity")?;
         let runtime = Builder::new_multi_thread().enable_all().build()?;
-        let mut bench = Self { runtime, client, options, entity, bodies: Vec::new(), pages: Arc::default() };
+        let texts = TextPool::default();
+        let mut bench = Self { runtime, client, texts, options, entity, bodies: Vec::new(), pages: Arc::default() };
         let mut pages: Vec<Page> = Vec::new();
         for _ in 0..PAGES {
             let body = bench.runtime.block_on(receive(&bench.client, &bench.request(pages.last())))?;
@@ -136,7 +138,7 @@ impl Bench {
         let (client, pages) = (self.client.clone(), Arc::clone(&self.pages));
         self.runtime.block_on(self.runtime.spawn(async move {
             for (request, page) in requests.iter().zip(pages.iter()) {
-                black_box(receive(&client, request).await?);
+                client.reuse(black_box(receive(&client, request).await?));
                 look(page);
             }
             Ok(())
@@ -204,7 +206,13 @@ fn ours(bench: &Bench) -> Result<()> {
     run.recover_events(&[])?;
     let driver = Driver::new(run);
     let slots = Slots::new(Limits::of(&bench.options, UNLIMITED));
-    let means = Means { client: bench.client.clone(), buffers: ByteBudget::default(), slots, quota: Quota::new(0) };
+    let means = Means {
+        client: bench.client.clone(),
+        buffers: ByteBudget::default(),
+        texts: bench.texts.clone(),
+        slots,
+        quota: Quota::new(0),
+    };
     let _inside = bench.runtime.enter();
     driver.begin(&means)?;
     let mut rows = 0;

@@ -21,11 +21,11 @@ fn a_failing_request_is_sent_again_after_growing_waits_until_its_retries_are_use
     for failing in [&silence as &dyn Fn() -> Outcome, &|| answer(500, "")] {
         let mut reader = Reader::new();
         for (wait, at) in [(1, 1), (2, 3), (3, 6)] {
-            assert_eq!(waits(&reader.take(failing()).1), wait);
+            assert_eq!(waits(&reader.take(&failing()).1), wait);
             assert_eq!(reader.run.next_retry(), Some(Duration::from_secs(at)));
             assert_eq!(reader.idle_slot(), None, "not before it is due");
         }
-        assert_eq!(reader.take(failing()), ("limit=2".to_owned(), Taken::Nothing));
+        assert_eq!(reader.take(&failing()), ("limit=2".to_owned(), Taken::Nothing));
         assert!(reader.error().message.contains("after 3 retries"), "{:?}", reader.error());
         assert_eq!((reader.run.progress().requests, reader.run.progress().retries), (4, 3));
     }
@@ -34,36 +34,36 @@ fn a_failing_request_is_sent_again_after_growing_waits_until_its_retries_are_use
 #[test]
 fn the_retries_of_a_request_are_its_own() {
     let mut reader = Reader::new();
-    assert_eq!(waits(&reader.take(answer(500, "")).1), 1);
-    assert_eq!(waits(&reader.take(answer(500, "")).1), 2);
-    assert_eq!(reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true)).1, Taken::Page);
-    assert_eq!(waits(&reader.take(answer(500, "")).1), 1);
+    assert_eq!(waits(&reader.take(&answer(500, "")).1), 1);
+    assert_eq!(waits(&reader.take(&answer(500, "")).1), 2);
+    assert_eq!(reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true)).1, Taken::Page);
+    assert_eq!(waits(&reader.take(&answer(500, "")).1), 1);
 }
 
 #[test]
 fn a_refusal_behind_a_cursor_is_sent_again_as_it_was() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
-    let (first, taken) = reader.take(answer(503, ""));
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
+    let (first, taken) = reader.take(&answer(503, ""));
     assert_eq!((first.as_str(), waits(&taken)), ("limit=2&starting_after=ch_3", 1));
-    let (second, taken) = reader.take(page(&[("ch_2", 3)], false));
+    let (second, taken) = reader.take(&page(&[("ch_2", 3)], false));
     assert_eq!((second, taken), (first, Taken::Page));
 }
 
 #[test]
 fn a_refusal_that_no_retry_mends_ends_the_run_at_once() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
-    assert_eq!(reader.take(answer(401, "")).1, Taken::Nothing);
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
+    assert_eq!(reader.take(&answer(401, "")).1, Taken::Nothing);
     assert_eq!(reader.error().class, Class::Authentication);
 }
 
 #[test]
 fn a_cursor_that_has_vanished_is_gone_around_from_the_end_of_its_second() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
-    assert_eq!(reader.take(vanished()).1, Taken::Nothing);
-    let (query, taken) = reader.take(page(&[("ch_3b", 2), ("ch_2", 3)], true));
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
+    assert_eq!(reader.take(&vanished()).1, Taken::Nothing);
+    let (query, taken) = reader.take(&page(&[("ch_3b", 2), ("ch_2", 3)], true));
     assert_eq!((query, taken), (format!("limit=2&created[lt]={}", TODAY - 1), Taken::Page));
     assert_eq!(reader.run.progress().rows, 4);
 }
@@ -71,31 +71,31 @@ fn a_cursor_that_has_vanished_is_gone_around_from_the_end_of_its_second() {
 #[test]
 fn a_cursor_that_vanishes_again_without_progress_ends_the_run() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
-    reader.take(vanished());
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.take(&vanished());
     // Only what the run has already: nothing was gained.
-    reader.take(page(&[("ch_3", 2)], true));
-    assert_eq!(reader.take(vanished()).1, Taken::Nothing);
+    reader.take(&page(&[("ch_3", 2)], true));
+    assert_eq!(reader.take(&vanished()).1, Taken::Nothing);
     assert!(reader.error().message.contains("vanished twice"), "{:?}", reader.error());
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
-    reader.take(vanished());
-    reader.take(page(&[("ch_3b", 2), ("ch_3", 2)], true));
-    assert_eq!(reader.take(vanished()).1, Taken::Nothing);
-    assert_eq!(reader.take(page(&[("ch_2", 3)], false)).1, Taken::Page, "a row was gained between them");
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.take(&vanished());
+    reader.take(&page(&[("ch_3b", 2), ("ch_3", 2)], true));
+    assert_eq!(reader.take(&vanished()).1, Taken::Nothing);
+    assert_eq!(reader.take(&page(&[("ch_2", 3)], false)).1, Taken::Page, "a row was gained between them");
 }
 
 #[test]
 fn a_body_that_was_cut_short_is_asked_for_again_and_a_wrong_one_is_not() {
     let mut reader = Reader::new();
-    assert_eq!(waits(&reader.take(answer(200, r#"{"object":"list","data":["#)).1), 1);
+    assert_eq!(waits(&reader.take(&answer(200, r#"{"object":"list","data":["#)).1), 1);
     for (body, is_list) in [
         (r#"{"object":"list","data":[}]}"#, true),
         (r#"{"object":"list","data":[7],"has_more":false}"#, true),
         ("<html>", false),
     ] {
         let mut reader = Reader::new();
-        assert_eq!(reader.take(answer(200, body)).1, Taken::Nothing);
+        assert_eq!(reader.take(&answer(200, body)).1, Taken::Nothing);
         let error = reader.error();
         assert!(error.message.contains("[request req_1]") && error.class == Class::Answer, "{error:?}");
         assert_eq!(error.message.contains("check the base URL"), !is_list, "{error:?}");
@@ -105,25 +105,25 @@ fn a_body_that_was_cut_short_is_asked_for_again_and_a_wrong_one_is_not() {
 #[test]
 fn a_full_page_that_says_it_is_the_last_is_asked_behind_once() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], false));
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], false));
     assert!(!reader.run.has_fetched_all());
-    let (query, taken) = reader.take(page(&[], false));
+    let (query, taken) = reader.take(&page(&[], false));
     assert_eq!((query.as_str(), taken), ("limit=2&starting_after=ch_3", Taken::Page));
     assert!(reader.run.has_fetched_all());
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1)], false));
+    reader.take(&page(&[("ch_4", 1)], false));
     assert!(reader.run.has_fetched_all(), "one with room left is believed");
 }
 
 #[test]
 fn an_empty_page_that_says_there_is_more_is_believed_nowhere() {
     let mut reader = Reader::new();
-    assert_eq!(reader.take(page(&[], true)).1, Taken::Nothing);
+    assert_eq!(reader.take(&page(&[], true)).1, Taken::Nothing);
     assert!(reader.error().message.contains("an empty first page"), "{:?}", reader.error());
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
-    assert_eq!(reader.take(page(&[], true)).1, Taken::Nothing);
-    let (query, _) = reader.take(page(&[("ch_2", 3)], false));
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
+    assert_eq!(reader.take(&page(&[], true)).1, Taken::Nothing);
+    let (query, _) = reader.take(&page(&[("ch_2", 3)], false));
     assert_eq!(query, format!("limit=2&created[lt]={}", TODAY - 1));
 }
 
@@ -131,14 +131,14 @@ fn an_empty_page_that_says_there_is_more_is_believed_nowhere() {
 fn an_answer_out_of_order_or_out_of_its_range_ends_the_run() {
     let rising = [("ch_3", 2), ("ch_4", 1)];
     let mut reader = Reader::new();
-    reader.take(page(&rising, true));
+    reader.take(&page(&rising, true));
     assert!(reader.error().message.contains("not newest first"), "{:?}", reader.error());
     // Behind a page, nothing is newer than its last object; and in a range, nothing is at its upper end.
     for first in [page(&[("ch_4", 3), ("ch_3", 4)], true), vanished()] {
         let mut reader = Reader::new();
-        reader.take(page(&[("ch_6", 1), ("ch_5", 3)], true));
-        reader.take(first);
-        reader.take(page(&[("ch_2", 2)], true));
+        reader.take(&page(&[("ch_6", 1), ("ch_5", 3)], true));
+        reader.take(&first);
+        reader.take(&page(&[("ch_2", 2)], true));
         assert!(reader.error().message.contains("ch_2 was created later"), "{:?}", reader.error());
     }
 }
@@ -147,11 +147,11 @@ fn an_answer_out_of_order_or_out_of_its_range_ends_the_run() {
 fn a_page_that_repeats_an_earlier_one_ends_the_run() {
     for between in [&[][..], &[("ch_2", 2), ("ch_1", 2)]] {
         let mut reader = Reader::new();
-        reader.take(page(&[("ch_4", 2), ("ch_3", 2)], true));
+        reader.take(&page(&[("ch_4", 2), ("ch_3", 2)], true));
         for object in between {
-            assert_eq!(reader.take(page(&[*object], true)).1, Taken::Page);
+            assert_eq!(reader.take(&page(&[*object], true)).1, Taken::Page);
         }
-        reader.take(page(&[("ch_3", 2), ("ch_4", 2)], true));
+        reader.take(&page(&[("ch_3", 2), ("ch_4", 2)], true));
         assert!(reader.error().message.contains("the list does not advance"), "{:?}", reader.error());
     }
 }
@@ -161,11 +161,11 @@ fn progress_counts_what_came_and_what_is_left_once_the_end_is_in_sight() {
     let mut reader = Reader::new();
     let Outcome::Answered(first) = page(&[("ch_4", 1), ("ch_3", 2)], true) else { unreachable!() };
     let bytes = first.body.len() as u64;
-    reader.take(Outcome::Answered(first.clone()));
+    reader.take(&Outcome::Answered(first.clone()));
     let progress = reader.run.progress();
     assert_eq!((progress.pages, progress.rows, progress.requests, progress.bytes), (1, 2, 1, bytes));
     assert_eq!((progress.left, progress.reached), (0, Some(TODAY - 2)), "nobody knows where the list ends");
-    reader.take(page(&[("ch_2", 3), ("ch_1", 4)], false));
+    reader.take(&page(&[("ch_2", 3), ("ch_1", 4)], false));
     let progress = reader.run.progress();
     assert_eq!((progress.pages, progress.rows, progress.reached), (2, 4, Some(TODAY - 4)));
     assert_eq!(
@@ -178,9 +178,9 @@ fn progress_counts_what_came_and_what_is_left_once_the_end_is_in_sight() {
 #[test]
 fn a_page_that_repeats_an_earlier_one_ends_the_run_where_no_time_tells_them_apart() {
     let mut reader = Reader::of("accounts");
-    reader.take(page_of("account", &[("acct_4", 1), ("acct_3", 2)], true));
-    reader.take(page_of("account", &[("acct_2", 3), ("acct_1", 4)], true));
-    reader.take(page_of("account", &[("acct_4", 1), ("acct_3", 2)], true));
+    reader.take(&page_of("account", &[("acct_4", 1), ("acct_3", 2)], true));
+    reader.take(&page_of("account", &[("acct_2", 3), ("acct_1", 4)], true));
+    reader.take(&page_of("account", &[("acct_4", 1), ("acct_3", 2)], true));
     assert!(reader.error().message.contains("the list does not advance"), "{:?}", reader.error());
 }
 
@@ -189,7 +189,7 @@ fn what_was_seen_is_no_later_than_the_clock_of_who_answered_or_ours() {
     for (date, seen) in [(None, TODAY), (Some(TODAY - 7), TODAY - 7), (Some(TODAY + 60), TODAY + 50)] {
         let mut reader = Reader::new();
         let Outcome::Answered(ahead) = page(&[("ch_1", -50)], false) else { unreachable!() };
-        reader.take(Outcome::Answered(Response { date, ..ahead }));
+        reader.take(&Outcome::Answered(Response { date, ..ahead }));
         assert!(reader.group().is_some());
         assert_eq!(reader.run.progress().newest, Some(seen), "{date:?}");
     }
@@ -202,8 +202,8 @@ fn a_page_takes_no_more_memory_than_it_is_counted_with() {
         let mut reader = Reader::begun(&Attempt { new_run_id, ..attempt() }).0;
         let ids: Vec<String> = (0..=rows).map(|number| format!("ch_3MmlLrLkdIwHu7ix0sn{number:05}")).collect();
         let objects: Vec<(&str, i64)> = ids.iter().zip(1..).map(|(id, age)| (id.as_str(), age)).collect();
-        reader.take(page(&objects[..1], true));
-        reader.take(page(&objects[1..], true));
+        reader.take(&page(&objects[..1], true));
+        reader.take(&page(&objects[1..], true));
         reader.run.press();
         let group = reader.group().unwrap();
         let batch = &group.rows.batches[1];

@@ -13,16 +13,16 @@ fn limit(message: &str) -> Error {
 #[test]
 fn what_is_in_flight_is_taken_in_before_the_run_fails() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 1_000_000)], true));
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 1_000_000)], true));
     let (first, _) = reader.ask();
     let (second, older) = reader.ask();
     assert!(older.contains("created[lt]"), "the list was parted");
-    reader.hand(first, answer(401, ""));
+    reader.hand(first, &answer(401, ""));
     assert!(!reader.run.has_fetched_all());
     assert_eq!(reader.run.error(), None);
     assert!(reader.idle_slot().is_none(), "nothing more is asked");
-    assert_eq!(reader.hand(second, page(&[], false)), Taken::Page);
-    assert_eq!(reader.hand(second, page(&[], false)), Taken::Nothing, "once");
+    assert_eq!(reader.hand(second, &page(&[], false)), Taken::Page);
+    assert_eq!(reader.hand(second, &page(&[], false)), Taken::Nothing, "once");
     assert_eq!(reader.error().class, Class::Authentication);
 }
 
@@ -32,7 +32,7 @@ fn the_first_reason_to_stop_is_the_one_that_is_told() {
     let (ticket, _) = reader.ask();
     reader.run.stop_asking(limit("first"));
     reader.run.stop_asking(limit("second"));
-    reader.hand(ticket, page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.hand(ticket, &page(&[("ch_4", 1), ("ch_3", 2)], true));
     assert_eq!(reader.error().message, "first");
     reader.run.stop_asking(limit("third"));
     assert_eq!(reader.error().message, "first");
@@ -41,13 +41,13 @@ fn the_first_reason_to_stop_is_the_one_that_is_told() {
 #[test]
 fn a_run_that_stops_with_nothing_in_flight_stops_at_once_and_one_that_has_all_is_complete() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.run.stop_asking(limit("enough"));
     assert_eq!(reader.error().message, "enough");
     let mut reader = Reader::new();
     let (ticket, _) = reader.ask();
     reader.run.stop_asking(limit("enough"));
-    reader.hand(ticket, page(&[("ch_4", 1)], false));
+    reader.hand(ticket, &page(&[("ch_4", 1)], false));
     reader.group().unwrap();
     assert!(reader.run.is_finished());
     assert_eq!(reader.run.error(), None);
@@ -56,24 +56,24 @@ fn a_run_that_stops_with_nothing_in_flight_stops_at_once_and_one_that_has_all_is
 #[test]
 fn an_interrupt_waits_for_no_answer_and_loses_no_page() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     let (late, _) = reader.ask();
     reader.run.interrupt();
     assert_eq!(reader.run.error(), None, "what was fetched is handed over first");
     assert_eq!(reader.group().unwrap().fetched, 1);
     let error = reader.error();
     assert!(error.class == Class::Interrupted && error.message.contains("charges: interrupted"), "{error:?}");
-    assert_eq!(reader.hand(late, page(&[("ch_2", 3)], false)), Taken::Nothing);
+    assert_eq!(reader.hand(late, &page(&[("ch_2", 3)], false)), Taken::Nothing);
 }
 
 #[test]
 fn an_interrupt_changes_no_other_end() {
     let mut reader = Reader::new();
-    reader.take(answer(401, ""));
+    reader.take(&answer(401, ""));
     reader.run.interrupt();
     assert_eq!(reader.error().class, Class::Authentication);
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1)], false));
+    reader.take(&page(&[("ch_4", 1)], false));
     reader.group().unwrap();
     reader.run.ended(reader.now()).unwrap();
     reader.run.interrupt();
@@ -93,7 +93,7 @@ fn a_run_that_is_interrupted_before_it_reads_never_begins() {
 #[test]
 fn what_waits_in_a_run_that_is_thrown_away_is_dropped() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.run.discard();
     assert!(reader.group().is_none() && reader.run.is_finished());
     assert_eq!(reader.error().class, Class::Interrupted);

@@ -14,7 +14,7 @@ use crate::reader::{Reader, TODAY, answer, attempt, page, setting, vanished};
 fn some_page(reader: &mut Reader, number: i64) {
     let ids = [2 * number, 2 * number + 1].map(|id| (format!("ch_{id}"), id));
     let objects = ids.each_ref().map(|(id, age)| (id.as_str(), *age));
-    reader.take(page(&objects, true));
+    reader.take(&page(&objects, true));
 }
 
 fn kinds(batches: &[RecordBatch]) -> Vec<Kind> {
@@ -58,7 +58,7 @@ fn pages_gather_until_ten_seconds_have_passed_since_the_last_group() {
 fn a_retry_that_is_due_before_the_group_is_what_to_wait_for() {
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
-    reader.take(answer(500, ""));
+    reader.take(&answer(500, ""));
     assert_eq!(reader.run.poll_timeout(), Some(Duration::from_secs(1)));
 }
 
@@ -81,7 +81,7 @@ fn a_group_is_handed_over_at_once_where_the_buffers_are_full_or_nothing_more_com
     assert!(reader.group().is_some());
     some_page(&mut reader, 2);
     assert!(reader.group().is_none(), "once");
-    reader.take(page(&[("ch_0", 9)], false));
+    reader.take(&page(&[("ch_0", 9)], false));
     assert_eq!(reader.group().unwrap().fetched, 2);
 }
 
@@ -91,7 +91,7 @@ fn a_group_ends_with_the_page_that_fills_thirty_two_mebibytes() {
     let padding = "x".repeat(16 << 20);
     for age in 1..4 {
         let object = format!(r#"{{"id":"ch_{age}","object":"charge","created":{},"text":"{padding}"}}"#, TODAY - age);
-        reader.take(answer(200, &format!(r#"{{"object":"list","data":[{object}],"has_more":true}}"#)));
+        reader.take(&answer(200, &format!(r#"{{"object":"list","data":[{object}],"has_more":true}}"#)));
     }
     assert!(reader.run.has_news(reader.now()));
     assert_eq!(reader.group().unwrap().fetched, 2);
@@ -102,22 +102,22 @@ fn a_group_ends_with_the_page_that_fills_thirty_two_mebibytes() {
 fn a_page_that_only_its_event_tells_of_ends_its_group_and_must_be_seen() {
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
-    reader.take(vanished());
-    reader.take(page(&[("ch_3", 3)], true));
+    reader.take(&vanished());
+    reader.take(&page(&[("ch_3", 3)], true));
     reader.run.press();
     let group = reader.group().unwrap();
     assert_eq!((group.fetched, group.rows.batches.len(), group.checkpoint.must_be_seen), (2, 1, true));
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
-    reader.take(vanished());
-    reader.take(page(&[("ch_3", 3)], true));
+    reader.take(&vanished());
+    reader.take(&page(&[("ch_3", 3)], true));
     assert!(reader.group().is_none(), "nothing has followed it yet");
     some_page(&mut reader, 2);
     assert_eq!(reader.group().unwrap().fetched, 2);
     reader.run.press();
     let rest = reader.group().unwrap();
     assert_eq!((rest.fetched, rest.checkpoint.must_be_seen), (1, false));
-    reader.take(page(&[], false));
+    reader.take(&page(&[], false));
     assert!(!reader.group().unwrap().checkpoint.must_be_seen, "where nothing follows, it can be read again");
 }
 
@@ -144,7 +144,7 @@ fn each_commit_says_whose_it_is() {
     reader.run.recover_events(&started.batches).unwrap();
     reader.run.begin(now).unwrap();
     some_page(&mut reader, 1);
-    reader.take(page(&[("ch_0", 9)], false));
+    reader.take(&page(&[("ch_0", 9)], false));
     let group = reader.group().unwrap();
     let ended = reader.run.ended(now).unwrap();
     let commits = [(&started, 0), (&fence, 0), (&group.rows, 1), (&group.checkpoint, 1), (&ended, 2)];
@@ -170,7 +170,7 @@ fn a_run_is_complete_when_all_is_handed_over_and_not_before() {
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
     assert!(reader.run.ended(reader.now()).is_err());
-    reader.take(page(&[("ch_0", 9)], false));
+    reader.take(&page(&[("ch_0", 9)], false));
     assert!(reader.run.ended(reader.now()).is_err());
     reader.group().unwrap();
     assert_eq!(kinds(&reader.run.ended(reader.now()).unwrap().batches), [Kind::Completed]);
@@ -188,7 +188,7 @@ fn a_failure_is_told_after_the_start_and_its_text_is_made_harmless() {
     let [Kind::Failed { class, message }] = &kinds(&told.batches)[..] else { panic!("{told:?}") };
     assert!(class == "Internal" && !message.contains('\n') && !message.contains("CANARY"), "{message}");
     let mut reader = Reader::new();
-    reader.take(answer(401, ""));
+    reader.take(&answer(401, ""));
     assert_eq!(reader.run.ended(reader.now()).unwrap_err().class, Class::Authentication);
 }
 
@@ -207,7 +207,7 @@ fn a_run_that_is_given_up_says_by_which_option() {
 #[test]
 fn a_run_that_turns_out_to_be_complete_is_not_completed_or_abandoned_again() {
     let (mut first, mut events) = Reader::begun(&attempt());
-    first.take(page(&[], false));
+    first.take(&page(&[], false));
     events.extend(first.group().unwrap().checkpoint.batches);
     events.extend(first.run.ended(first.now()).unwrap().batches);
     for (give_up, said) in [

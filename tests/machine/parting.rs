@@ -9,7 +9,7 @@ use crate::reader::{Reader, TODAY, answer, attempt, page, page_of};
 /// A run that asks for what was created in the last `seconds`, and has read a first page down to `last` seconds ago.
 fn read(seconds: i64, last: i64) -> Reader {
     let mut reader = Reader::begun(&Attempt { start: Some(TODAY - seconds), ..attempt() }).0;
-    reader.take(page(&[("ch_9", 1), ("ch_8", last)], true));
+    reader.take(&page(&[("ch_9", 1), ("ch_8", last)], true));
     reader
 }
 
@@ -22,7 +22,7 @@ fn a_tail_worth_less_than_three_requests_is_not_parted() {
     let mut reader = read(8, 3);
     let (ticket, _) = reader.ask();
     assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None), "5 seconds of one object each");
-    reader.hand(ticket, page(&[("ch_7", 4), ("ch_6", 5)], true));
+    reader.hand(ticket, &page(&[("ch_7", 4), ("ch_6", 5)], true));
     assert_eq!(reader.ask().1, format!("limit=2&created[gte]={}&starting_after=ch_6", TODAY - 8));
 }
 
@@ -41,7 +41,7 @@ fn a_tail_worth_three_requests_is_parted_in_its_middle() {
 #[test]
 fn what_was_read_last_says_most_of_what_is_left() {
     let mut reader = read(113, 3);
-    reader.take(page(&[("ch_7", 4), ("ch_6", 13)], true));
+    reader.take(&page(&[("ch_7", 4), ("ch_6", 13)], true));
     // Two objects in ten seconds, and half of the two in two seconds before.
     let density = (2.0 + 1.0) / (10.0 + 1.0);
     assert_eq!(reader.run.wants(reader.now()), Some(density * 100.0 / 2.0));
@@ -50,7 +50,7 @@ fn what_was_read_last_says_most_of_what_is_left() {
 #[test]
 fn a_list_that_no_time_can_cut_is_not_parted() {
     let mut reader = Reader::of("accounts");
-    reader.take(page_of("account", &[("acct_9", 1), ("acct_8", 3)], true));
+    reader.take(&page_of("account", &[("acct_9", 1), ("acct_8", 3)], true));
     reader.ask();
     assert_eq!(reader.idle_slot(), None);
 }
@@ -60,9 +60,9 @@ fn the_part_that_is_taken_away_is_read_once() {
     let mut reader = read(9, 3);
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
-    reader.hand(newer, page(&[("ch_7", 5), ("ch_6", 7)], true));
-    reader.hand(older, page(&[("ch_6", 7), ("ch_5", 9)], true));
-    assert!(reader.take(page(&[], false)).0.ends_with("starting_after=ch_5"));
+    reader.hand(newer, &page(&[("ch_7", 5), ("ch_6", 7)], true));
+    reader.hand(older, &page(&[("ch_6", 7), ("ch_5", 9)], true));
+    assert!(reader.take(&page(&[], false)).0.ends_with("starting_after=ch_5"));
     assert!(reader.run.has_fetched_all(), "the newer part ends where the older one begins");
     let rows = reader.group().unwrap().rows.batches;
     let ids: Vec<&str> =
@@ -76,7 +76,7 @@ fn a_list_without_end_in_sight_is_parted_four_times_as_deep_as_it_was_read() {
     assert_eq!(reader.run.wants(reader.now()), Some(f64::INFINITY), "nothing is known before the first page");
     let (first, _) = reader.ask();
     assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None));
-    reader.hand(first, page(&[("ch_9", 1), ("ch_8", 3)], true));
+    reader.hand(first, &page(&[("ch_9", 1), ("ch_8", 3)], true));
     // One object a second since Stripe began, on 1 January 2011.
     assert_eq!(reader.run.wants(reader.now()), Some(f64::from(1_735_689_597 - 1_293_840_000) / 2.0));
     reader.ask();
@@ -91,9 +91,9 @@ fn a_list_without_end_in_sight_is_parted_four_times_as_deep_as_it_was_read() {
 #[test]
 fn a_list_that_lies_in_one_second_so_far_is_taken_to_reach_four_seconds_deeper() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_9", 1), ("ch_8", 1)], true));
-    reader.take(page(&[("ch_7", 1), ("ch_6", 2)], true));
-    reader.take(page(&[("ch_5", 2), ("ch_4", 2)], true));
+    reader.take(&page(&[("ch_9", 1), ("ch_8", 1)], true));
+    reader.take(&page(&[("ch_7", 1), ("ch_6", 2)], true));
+    reader.take(&page(&[("ch_5", 2), ("ch_4", 2)], true));
     reader.ask();
     assert_eq!(reader.idle_slot().unwrap().1, format!("limit=2&{}", below(2 + 4)));
 }
@@ -103,9 +103,9 @@ fn nothing_is_parted_while_a_request_waits_to_be_sent_again() {
     let mut reader = read(100, 3);
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
-    reader.hand(older, answer(500, ""));
+    reader.hand(older, &answer(500, ""));
     assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None));
-    reader.hand(newer, page(&[("ch_7", 4), ("ch_6", 5)], true));
+    reader.hand(newer, &page(&[("ch_7", 4), ("ch_6", 5)], true));
     assert!(reader.idle_slot().unwrap().1.ends_with("starting_after=ch_6"), "the others go on");
     assert_eq!(reader.idle_slot(), None, "it is not due");
     assert!(reader.ask().1.ends_with(&below(51)), "now it is");
@@ -117,8 +117,8 @@ fn the_heaviest_part_is_read_on_first_and_parted_first() {
         let mut reader = read(100, 3);
         let (newer, _) = reader.ask();
         let (older, _) = reader.idle_slot().unwrap();
-        reader.hand(newer, page(&[("ch_7", newer_ages[0]), ("ch_6", newer_ages[1])], true));
-        reader.hand(older, page(&[("ch_5", older_ages[0]), ("ch_4", older_ages[1])], true));
+        reader.hand(newer, &page(&[("ch_7", newer_ages[0]), ("ch_6", newer_ages[1])], true));
+        reader.hand(older, &page(&[("ch_5", older_ages[0]), ("ch_4", older_ages[1])], true));
         assert!(reader.ask().1.ends_with(heavier));
         reader.ask();
         let bottom = if heavier == "ch_6" { 51 } else { 100 };
@@ -132,8 +132,8 @@ fn a_part_of_which_nothing_is_known_is_read_on_before_those_that_were_read() {
     let mut reader = read(100, 3);
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
-    reader.hand(older, answer(500, ""));
-    reader.hand(newer, page(&[("ch_7", 4), ("ch_6", 5)], true));
+    reader.hand(older, &answer(500, ""));
+    reader.hand(newer, &page(&[("ch_7", 4), ("ch_6", 5)], true));
     assert!(reader.ask().1.ends_with(&below(51)));
     assert!(reader.ask().1.ends_with("ch_6"));
 }
@@ -141,11 +141,11 @@ fn a_part_of_which_nothing_is_known_is_read_on_before_those_that_were_read() {
 #[test]
 fn a_second_that_fills_pages_is_read_on_before_all_else() {
     let mut reader = Reader::new();
-    reader.take(page(&[("ch_9", 1), ("ch_8", 1_000_000)], true));
+    reader.take(&page(&[("ch_9", 1), ("ch_8", 1_000_000)], true));
     let (newer, _) = reader.ask();
     let (older, _) = reader.ask();
-    reader.hand(newer, page(&[("ch_7", 1_000_001), ("ch_6", 1_000_001)], true));
-    reader.hand(older, page(&[("ch_2", 9_000_000), ("ch_1", 9_000_001)], true));
+    reader.hand(newer, &page(&[("ch_7", 1_000_001), ("ch_6", 1_000_001)], true));
+    reader.hand(older, &page(&[("ch_2", 9_000_000), ("ch_1", 9_000_001)], true));
     assert!(reader.ask().1.ends_with("ch_6"));
     assert!(reader.ask().1.ends_with("ch_1"));
 }
@@ -158,8 +158,8 @@ fn what_is_left_is_told_once_the_end_is_in_sight_and_nothing_once_the_run_has_fa
     let (older, _) = reader.idle_slot().unwrap();
     assert_eq!(reader.run.progress().left, 24 + 1, "48 seconds, and a part of which nothing is known yet");
     assert_eq!(reader.run.wants(reader.now()), Some(0.8 * (24.0 + 1.0)));
-    reader.hand(older, page(&[("ch_5", 60), ("ch_4", 70)], false));
+    reader.hand(older, &page(&[("ch_5", 60), ("ch_4", 70)], false));
     assert_eq!(reader.run.progress().left, 24 + 1, "a full last page is asked behind once");
-    reader.hand(newer, answer(401, ""));
+    reader.hand(newer, &answer(401, ""));
     assert_eq!(reader.run.progress().left, 0);
 }

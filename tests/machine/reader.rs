@@ -125,12 +125,12 @@ impl Reader {
     }
 
     /// Hands over what came of a request.
-    pub(crate) fn hand(&mut self, ticket: Ticket, outcome: Outcome) -> Taken {
+    pub(crate) fn hand(&mut self, ticket: Ticket, outcome: &Outcome) -> Taken {
         self.run.handle_response(ticket, outcome, self.now(), 1.0)
     }
 
     /// Asks, and hands over what came of it. Answers the request's query, too.
-    pub(crate) fn take(&mut self, outcome: Outcome) -> (String, Taken) {
+    pub(crate) fn take(&mut self, outcome: &Outcome) -> (String, Taken) {
         let (ticket, query) = self.ask();
         (query, self.hand(ticket, outcome))
     }

@@ -16,7 +16,7 @@ struct Killed {
 /// Killed after a first page of two objects, which it asked for from `start` on.
 fn killed(start: Option<i64>) -> Killed {
     let (mut reader, started) = Reader::begun(&Attempt { start, ..attempt() });
-    reader.take(page(&[("ch_4", 1), ("ch_3", 2)], true));
+    reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.run.press();
     let group = reader.group().unwrap();
     Killed { started, rows: group.rows.batches, event: group.checkpoint.batches }
@@ -56,7 +56,7 @@ fn rows_without_an_event_become_one_and_are_gone_on_from() {
     assert_eq!((recovered.rows.version, recovered.checkpoint.version), ((2 << 32) + 1, (2 << 32) + 1));
     let lost = PageEvent { recovered: true, ..page_event(&killed.event) };
     assert_eq!(page_event(&recovered.checkpoint.batches), lost, "it says what the one that was lost said");
-    assert_eq!(reader.take(page(&[("ch_2", 3)], false)).0, "limit=2&starting_after=ch_3");
+    assert_eq!(reader.take(&page(&[("ch_2", 3)], false)).0, "limit=2&starting_after=ch_3");
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn where_the_cursor_has_vanished_meanwhile_its_second_is_read_again_and_nothing_
     let killed = killed(None);
     let (mut reader, begun) = opened(&killed, true, &killed.rows, &attempt());
     begun.unwrap();
-    reader.take(vanished());
-    let (query, _) = reader.take(page(&[("ch_3", 2), ("ch_2", 3)], false));
+    reader.take(&vanished());
+    let (query, _) = reader.take(&page(&[("ch_3", 2), ("ch_2", 3)], false));
     assert_eq!((query, reader.run.progress().rows), (format!("limit=2&created[lt]={}", TODAY - 1), 1));
 }
 
@@ -77,7 +77,7 @@ fn the_filters_stay_those_that_the_first_page_was_asked_with() {
         let (mut reader, begun) = opened(&killed, with_event, &killed.rows, &later);
         begun.unwrap();
         assert_eq!(reader.run.plan().start_created_gte, Some(TODAY - 9), "with its event: {with_event}");
-        let (query, _) = reader.take(page(&[("ch_2", 3)], false));
+        let (query, _) = reader.take(&page(&[("ch_2", 3)], false));
         assert_eq!(query, format!("limit=2&created[gte]={}&starting_after=ch_3", TODAY - 9));
     }
     let later = Attempt { start: Some(TODAY - 5), ..attempt() };

@@ -456,7 +456,7 @@ impl Process {
             let at = usize::try_from(world.chance.below(self.in_flight.len() as u64)).unwrap();
             let (ticket, outcome) = self.in_flight.swap_remove(at);
             let (now, jitter) = (world.now(), f64::from(u32::try_from(world.chance.below(1_000)).unwrap()) / 1_000.0);
-            self.run().handle_response(ticket, outcome, now, jitter);
+            self.run().handle_response(ticket, &outcome, now, jitter);
         } else {
             let at = run.poll_timeout().expect("a run that waits says until when");
             world.clock = world.clock.max(at);
