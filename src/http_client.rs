@@ -48,8 +48,8 @@ use crate::options::Options;
 /// what is larger is no page, and a few hundred KiB of gzip can become anything.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
 
-/// Buffers that are kept for the next bodies: as many as there are requests at once at Stripe's limits, about.
-const MOST_BUFFERS: usize = 16;
+/// Buffers that are kept for the next bodies. Those of the requests in flight are not among them, so that few are enough.
+const MOST_BUFFERS: usize = 4;
 /// Largest buffer that is kept, in bytes: twice the length of a page of most lists.
 const LARGEST_BUFFER: usize = 1 << 20;
 
