@@ -241,7 +241,6 @@ const FULL: usize = 100;
 
 impl<'texts> Columns<'texts> {
     fn new(json: &'texts mut BytesMut) -> Self {
-        json.clear();
         Self {
             ids: StringBuilder::with_capacity(FULL, FULL * 32),
             created: Vec::with_capacity(FULL),

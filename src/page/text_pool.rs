@@ -137,6 +137,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_page_with_an_error_left_behind_is_not_in_the_next_one() {
+        let mut texts = Texts::default();
+        texts.room(PAGE).extend([1; 100]);
+        assert_eq!(text(&mut texts, 2, PAGE), [2; PAGE][..]);
+    }
+
+    #[test]
     fn a_small_page_takes_no_chunk() {
         let pool = TextPool::default();
         let mut texts = Texts::new(pool.clone());
