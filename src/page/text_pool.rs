@@ -140,7 +140,7 @@ mod tests {
     fn what_a_page_with_an_error_left_behind_is_not_in_the_next_one() {
         let mut texts = Texts::default();
         texts.room(PAGE).extend([1; 100]);
-        assert_eq!(text(&mut texts, 2, PAGE), [2; PAGE][..]);
+        assert_eq!(text(&mut texts, 2, PAGE), vec![2; PAGE]);
     }
 
     #[test]
