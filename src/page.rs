@@ -92,8 +92,8 @@ impl Page {
 
 /// Slices the bodies of list answers, one after the other.
 ///
-/// It has room for the longest object so far, in which a pass writes while the processor's nearest cache has it; the
-/// texts of a page are copied from there, one behind the other, to memory of a [`TextPool`].
+/// It has room for the longest body so far. Each object is written at its beginning, which the processor's nearest cache
+/// has, and copied from there behind the one before: to memory of a [`TextPool`], or without one to the page's own.
 /// And it remembers what the objects so far looked like between their scalars: those that look the same cost little.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -126,7 +126,9 @@ impl Decoder {
             self.joints = Joints::default();
             self.field = entity.time.field();
         }
-        slice(body, entity, &mut self.room, self.texts.room(body.len()), &mut self.joints).map_err(|error| *error)
+        let mut own = BytesMut::new();
+        slice(body, entity, &mut self.room, self.texts.room(body.len(), &mut own), &mut self.joints)
+            .map_err(|error| *error)
     }
 }
 

@@ -111,8 +111,8 @@ impl Fetched {
     }
 }
 
-/// What a page of a hundred rows takes in memory beside its payload, in bytes: eighteen columns, most of them the same text
-/// in each row.
+/// What a page of a hundred rows takes in memory beside its payload at most, in bytes: eighteen columns, most of them the
+/// same text in each row. (It takes less where it shares some of them with the page before.)
 const PAGE_OVERHEAD: usize = 40 << 10;
 
 /// What a page with a body of that length takes in memory, in bytes, until it is committed.
@@ -181,7 +181,7 @@ impl Run {
         }
     }
 
-    /// Has the texts of its pages in memory of that pool. A run that is not told has a pool of its own.
+    /// Has the texts of its pages in memory of that pool, and not each in its own.
     pub fn use_pool(&mut self, pool: TextPool) {
         self.decoder = Decoder::new(pool);
     }
@@ -335,6 +335,7 @@ impl Run {
         self.chains.clear();
         self.pending.clear();
         self.recovered = None;
+        self.decoder = Decoder::default();
     }
 
     fn fail(&mut self, error: Error) {

@@ -26,6 +26,9 @@ const JOINT: usize = 384;
 /// Longest scalar that is expected to stay the same.
 const LONGEST_SCALAR: usize = 128;
 
+/// Joints of an object for which there is always room: more than those of most.
+const USUAL_TRAIL: usize = 1024;
+
 /// A scalar is expected to stay the same once it was the same so many times one after the other.
 const CONSTANT: u8 = 8;
 
@@ -124,6 +127,8 @@ impl Joints {
     pub(super) fn begin(&mut self, looks_back: bool) {
         self.looks_back = looks_back;
         self.trail.clear();
+        // One of very many scalars is forgotten.
+        self.trail.shrink_to(USUAL_TRAIL);
     }
 
     /// Copies the joint that follows one, if it is one of those that followed it before.

@@ -4,67 +4,76 @@
 //! tenth of what a page costs. And the holes that it leaves would be parted among what is small, so that the answers
 //! behind it are received in memory that no cache has.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::BytesMut;
 
 /// Bytes of a chunk: some pages of most lists.
 const CHUNK: usize = 2 << 20;
+/// A body of fewer bytes gets memory of its own: small pages of many lists would keep as many chunks from use.
+const LEAST: usize = 64 << 10;
+/// And so does one of more: of a chunk it would leave too much. All chunks are of one length, so that none is kept for a
+/// length that does not come again.
+const MOST: usize = CHUNK / 2;
 
 /// Memory for the texts of pages. Clones share it.
 ///
-/// It has as much as the pages that were there at the same time needed, in chunks of 2 MiB, until the last clone is
-/// dropped. A page keeps its chunk from being used again.
+/// It has as many chunks of 2 MiB as the pages that were there at the same time needed, and keeps them until the last
+/// clone is dropped. A page keeps all of its chunk from being used again: who keeps pages for long should copy them.
 #[derive(Debug, Clone, Default)]
 pub struct TextPool {
     /// What is left of chunks that were too full for another page.
     rests: Arc<Mutex<Vec<BytesMut>>>,
 }
 
+/// The pool of those in this process that share one, as long as there are any.
+static SHARED: Mutex<Weak<Mutex<Vec<BytesMut>>>> = Mutex::new(Weak::new());
+
 impl TextPool {
-    /// Exchanges what is left of a chunk for one with room for `length` bytes.
-    fn exchange(&self, rest: Option<BytesMut>, length: usize) -> BytesMut {
+    /// The pool of this process: the same for all that have it at the same time.
+    #[must_use]
+    pub fn shared() -> Self {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = shared.upgrade().unwrap_or_default();
+        *shared = Arc::downgrade(&rests);
+        Self { rests }
+    }
+
+    /// Exchanges what is left of a chunk for a whole one.
+    fn exchange(&self, rest: Option<BytesMut>) -> BytesMut {
         // A panic while the lock was held has already been reported; the rests are plain data.
         let mut rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
         rests.extend(rest);
-        let wanted = length.max(CHUNK);
-        if let Some(free) = rests.iter_mut().position(|rest| rest.try_reclaim(wanted)) {
-            return rests.swap_remove(free);
-        }
-        // Those that are free are too small. They make room for the new one, so that all of them together do not grow.
-        rests.retain_mut(|rest| !rest.try_reclaim(CHUNK));
-        BytesMut::with_capacity(wanted)
+        let free = rests.iter_mut().position(|rest| rest.try_reclaim(CHUNK));
+        free.map_or_else(|| BytesMut::with_capacity(CHUNK), |free| rests.swap_remove(free))
     }
 }
 
-/// A body of fewer bytes gets memory of its own: small pages of many lists would keep as many chunks from use.
-const LEAST: usize = 64 << 10;
-
-/// Where a decoder writes texts to.
+/// Where a decoder writes texts to: with a pool, to what is left of a chunk.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    pool: TextPool,
+    pool: Option<TextPool>,
     chunk: Option<BytesMut>,
-    small: BytesMut,
 }
 
 impl Texts {
     pub(super) fn new(pool: TextPool) -> Self {
-        Self { pool, ..Self::default() }
+        Self { pool: Some(pool), chunk: None }
     }
 
-    /// Empty, and with room for `length` bytes. What is split off belongs to whoever splits it off.
-    pub(super) fn room(&mut self, length: usize) -> &mut BytesMut {
-        if length < LEAST {
-            self.small = BytesMut::with_capacity(length);
-            return &mut self.small;
-        }
+    /// Empty, and with room for `length` bytes; `own` is that where there is nothing to share. What is split off belongs
+    /// to whoever splits it off.
+    pub(super) fn room<'room>(&'room mut self, length: usize, own: &'room mut BytesMut) -> &'room mut BytesMut {
+        let Some(pool) = self.pool.as_ref().filter(|_| (LEAST..=MOST).contains(&length)) else {
+            own.reserve(length);
+            return own;
+        };
         let mut rest = self.chunk.take();
         // What a page with an error has left behind.
         rest.iter_mut().for_each(BytesMut::clear);
         let chunk = match rest {
             Some(rest) if rest.capacity() >= length => rest,
-            rest => self.pool.exchange(rest, length),
+            rest => pool.exchange(rest),
         };
         self.chunk.insert(chunk)
     }
@@ -77,7 +86,8 @@ mod tests {
 
     /// The text of a page, whose bytes are all the same.
     fn text(texts: &mut Texts, byte: u8, length: usize) -> Bytes {
-        let room = texts.room(length);
+        let mut own = BytesMut::new();
+        let room = texts.room(length, &mut own);
         assert!(room.is_empty());
         let begin = room.as_ptr();
         room.extend(std::iter::repeat_n(byte, length));
@@ -121,34 +131,45 @@ mod tests {
     }
 
     #[test]
-    fn a_page_longer_than_a_chunk_has_room_and_chunks_that_are_free_make_way_for_it() {
-        let pool = TextPool::default();
-        let mut texts = Texts::new(pool.clone());
-        drop((0..30).map(|number| text(&mut texts, number, PAGE)).collect::<Vec<_>>());
-        assert_eq!(rests(&pool), 4);
-        let long = text(&mut texts, 1, 5 * CHUNK);
-        assert_eq!(rests(&pool), 0);
-        let other = text(&mut texts, 2, PAGE);
-        assert!(long.iter().all(|byte| *byte == 1) && other.iter().all(|byte| *byte == 2));
-        drop((long, other));
-        // It serves short ones as well.
-        drop((0..10 * 6).map(|number| text(&mut texts, number, PAGE)).collect::<Vec<_>>());
-        assert!(rests(&pool) < 10);
-    }
-
-    #[test]
     fn what_a_page_with_an_error_left_behind_is_not_in_the_next_one() {
-        let mut texts = Texts::default();
-        texts.room(PAGE).extend([1; 100]);
+        let mut texts = Texts::new(TextPool::default());
+        texts.room(PAGE, &mut BytesMut::new()).extend([1; 100]);
         assert_eq!(text(&mut texts, 2, PAGE), vec![2; PAGE]);
     }
 
     #[test]
-    fn a_small_page_takes_no_chunk() {
+    fn a_page_that_is_small_or_long_takes_no_chunk_nor_does_one_without_a_pool() {
+        let pool = TextPool::default();
+        let pooled = || Texts::new(pool.clone());
+        for (mut texts, length) in [(pooled(), LEAST - 1), (pooled(), MOST + 1), (Texts::default(), PAGE)] {
+            let pages: Vec<Bytes> = (0..10).map(|number| text(&mut texts, number, length)).collect();
+            assert_eq!((rests(&pool), texts.chunk.is_none()), (0, true));
+            assert!((0..).zip(&pages).all(|(number, page)| page.iter().all(|byte| *byte == number)));
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_was_filled_to_its_last_byte_is_used_again() {
         let pool = TextPool::default();
         let mut texts = Texts::new(pool.clone());
-        let pages: Vec<Bytes> = (0..100).map(|number| text(&mut texts, number, LEAST - 1)).collect();
-        assert_eq!((rests(&pool), texts.chunk.is_none()), (0, true));
-        assert!((0..).zip(&pages).all(|(number, page)| page.iter().all(|byte| *byte == number)));
+        for number in 0..20 {
+            assert_eq!(text(&mut texts, number, MOST), vec![number; MOST]);
+        }
+        assert_eq!(rests(&pool), 0);
+    }
+
+    #[test]
+    fn who_shares_a_pool_shares_it_as_long_as_anybody_has_it() {
+        let first = TextPool::shared();
+        let mut texts = Texts::new(first.clone());
+        let page = text(&mut texts, 1, PAGE);
+        let chunk = texts.chunk.take();
+        first.rests.lock().unwrap().extend(chunk);
+        drop((texts, first.clone()));
+        let second = TextPool::shared();
+        assert_eq!(rests(&second), 1);
+        drop((first, second));
+        assert_eq!(rests(&TextPool::shared()), 0);
+        assert_eq!(page, vec![1; PAGE]);
     }
 }

@@ -66,7 +66,7 @@ impl Client {
         let client = HttpClient::new(key, origin, &options)?;
         let limits = Limits::of(&options, client.origin().usual_rates(mode));
         let (slots, quota) = (Slots::of_account(&client, limits), Quota::new(options.max_requests));
-        let means = Means { client, buffers: BUDGET.clone(), texts: TextPool::default(), slots, quota };
+        let means = Means { client, buffers: BUDGET.clone(), texts: TextPool::shared(), slots, quota };
         Ok(Self { means, options, mode, interrupted: Arc::default() })
     }
 
