@@ -23,7 +23,7 @@ mod slots;
 mod tests;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -158,7 +158,7 @@ impl HttpClient {
     /// Takes back the body of an answer that has been read, so that the next one need not grow a buffer of its own. (What
     /// is compressed does not tell how long it will be.)
     pub fn reuse(&self, mut body: Vec<u8>) {
-        let mut buffers = self.shared.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffers = self.shared.buffers();
         if buffers.len() < MOST_BUFFERS && body.capacity() <= LARGEST_BUFFER {
             body.clear();
             buffers.push(body);
@@ -209,7 +209,7 @@ impl HttpClient {
         }
         let wall_seconds = now().wall_micros.div_euclid(1_000_000);
         let mut response = head::read(status.as_u16(), answer.headers(), wall_seconds);
-        response.body = self.shared.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        response.body = self.shared.buffers().pop().unwrap_or_default();
         // Absent where the body is compressed.
         let length = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
         response.body.reserve_exact(length.min(LARGEST_BODY));
@@ -225,6 +225,11 @@ impl HttpClient {
 }
 
 impl Shared {
+    fn buffers(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        // A panic while the lock was held has already been reported; the buffers are plain data.
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn message(&self, request: &Request) -> std::result::Result<reqwest::Request, (Failure, String)> {
         let mut message = reqwest::Request::new(Method::GET, self.origin.address(request.path, &request.query));
         let headers = message.headers_mut();

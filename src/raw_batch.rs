@@ -128,7 +128,7 @@ impl Batches {
         let created = page.created.iter().map(|created| created.map(|seconds| seconds.saturating_mul(1_000_000)));
         let created: TimestampMicrosecondArray = created.collect();
         let ingested = TimestampMicrosecondArray::from_value(facts.ingested_at_micros, rows);
-        let seconds = |value: &Option<i64>| made(repeat_n(*value, rows).collect::<Int64Array>());
+        let seconds = |value: &Option<i64>| -> Made { Ok(Arc::new(repeat_n(*value, rows).collect::<Int64Array>())) };
         Ok(vec![
             Arc::new(page.ids),
             Arc::new(created.with_timezone("UTC")),
@@ -142,33 +142,30 @@ impl Batches {
             self.range_lt.column(facts.range.lt, rows, seconds)?,
             repeated(facts.request_cursor.as_deref(), rows)?,
             repeated(facts.next_cursor.as_deref(), rows)?,
-            self.has_more.column(facts.has_more, rows, |has_more| made(BooleanArray::from(vec![*has_more; rows])))?,
-            self.http_status
-                .column(facts.http_status, rows, |status| made(Int32Array::from_value(i32::from(*status), rows)))?,
+            self.has_more
+                .column(facts.has_more, rows, |has_more| Ok(Arc::new(BooleanArray::from(vec![*has_more; rows]))))?,
+            self.http_status.column(facts.http_status, rows, |status| {
+                Ok(Arc::new(Int32Array::from_value(i32::from(*status), rows)))
+            })?,
             repeated(facts.request_id.as_deref(), rows)?,
             self.api_version.column(facts.api_version, rows, |version| repeated(version.as_deref(), rows))?,
             Arc::new(page.sha256),
             self.commit_version
-                .column(facts.commit_version, rows, |version| made(Int64Array::from_value(*version, rows)))?,
+                .column(facts.commit_version, rows, |version| Ok(Arc::new(Int64Array::from_value(*version, rows))))?,
             Arc::new(page.json),
         ])
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "makes like those that can fail")]
-fn made(array: impl Array + 'static) -> Made {
-    Ok(Arc::new(array))
-}
-
 fn positions(rows: usize) -> Made {
     let rows = i32::try_from(rows).map_err(|error| ArrowError::InvalidArgumentError(error.to_string()))?;
-    made((0..rows).collect::<Int32Array>())
+    Ok(Arc::new((0..rows).collect::<Int32Array>()))
 }
 
 fn repeated(value: Option<&str>, rows: usize) -> Made {
-    let Some(value) = value else { return made(StringArray::new_null(rows)) };
+    let Some(value) = value else { return Ok(Arc::new(StringArray::new_null(rows))) };
     let offsets = OffsetBuffer::from_repeated_length(value.len(), rows);
-    made(StringArray::try_new(offsets, Buffer::from_vec(value.repeat(rows).into_bytes()), None)?)
+    Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(value.repeat(rows).into_bytes()), None)?))
 }
 
 #[cfg(test)]
