@@ -64,8 +64,8 @@ pub const SMALLEST_ALLOCATION: u64 = 10_000;
 struct Waiting {
     endpoint: &'static str,
     left: f64,
-    /// What its endpoint has had, see [`Limiter::queue`].
-    had: f64,
+    /// In virtual time, see [`Limiter::queue`].
+    start: f64,
 }
 
 /// Names one who waits.
@@ -93,9 +93,9 @@ pub struct Limiter {
     in_flight: usize,
     waiting: HashMap<Place, Waiting>,
     places: u64,
-    /// What each endpoint has had, and the one that was served last.
-    had: HashMap<&'static str, f64>,
-    served: f64,
+    /// Where the last request of each endpoint started, and how far the queue has come, in virtual time.
+    starts: HashMap<&'static str, f64>,
+    virtual_time: f64,
 }
 
 impl Limiter {
@@ -110,8 +110,8 @@ impl Limiter {
             in_flight: 0,
             waiting: HashMap::new(),
             places: 0,
-            had: HashMap::new(),
-            served: 0.0,
+            starts: HashMap::new(),
+            virtual_time: 0.0,
         }
     }
 
@@ -127,13 +127,14 @@ impl Limiter {
     /// gets its share of the slots by that, so that all end together. A share, not the first place: what is left is an
     /// estimate, and who is taken for nearly done must not wait until it turns out that it was not.
     ///
-    /// A request adds `1 / left` to what its endpoint has had, and who has had the least is next; who comes new or back
-    /// has had as much as the one served last (weighted fair queueing).
+    /// In virtual time, an endpoint's request starts `1 / left` after the one before, and who starts earliest is next
+    /// (start-time fair queueing). `left` is what it is now: who was once taken for nearly done does not pay for it any
+    /// more. Who comes new or back starts where the queue has come to.
     pub fn queue(&mut self, endpoint: &'static str, left: f64) -> Place {
         self.places += 1;
         let place = Place(self.places);
-        let had = self.had.get(endpoint).copied().unwrap_or_default().max(self.served);
-        self.waiting.insert(place, Waiting { endpoint, left, had });
+        let after_its_last = self.starts.get(endpoint).map_or(0.0, |last| last + 1.0 / left.max(1.0));
+        self.waiting.insert(place, Waiting { endpoint, left, start: after_its_last.max(self.virtual_time) });
         place
     }
 
@@ -162,8 +163,8 @@ impl Limiter {
             return Turn::Later;
         }
         self.waiting.remove(&place);
-        self.served = mine.had;
-        self.had.insert(mine.endpoint, mine.had + 1.0 / mine.left.max(1.0));
+        self.virtual_time = mine.start;
+        self.starts.insert(mine.endpoint, mine.start);
         self.overall.take(now);
         self.bucket(mine.endpoint).take(now);
         self.in_flight += 1;
@@ -214,9 +215,9 @@ impl Limiter {
     }
 }
 
-/// Whether the one stands before the other: who has had less does, else who has more left, else who came first.
+/// Whether the one stands before the other: who starts earlier does, else who has more left, else who came first.
 fn before(one: (Place, Waiting), other: (Place, Waiting)) -> bool {
-    let by_share = other.1.had.total_cmp(&one.1.had).then(one.1.left.total_cmp(&other.1.left));
+    let by_share = other.1.start.total_cmp(&one.1.start).then(one.1.left.total_cmp(&other.1.left));
     by_share.then(other.0.cmp(&one.0)).is_gt()
 }
 
@@ -279,6 +280,22 @@ mod tests {
             now += Duration::from_millis(1);
         }
         assert!((390..=410).contains(&served[CHARGES]), "{served:?}");
+    }
+
+    #[test]
+    fn who_was_taken_for_nearly_done_does_not_pay_for_it() {
+        let mut limiter = Limiter::new(rates(UNLIMITED));
+        let mut serve = |endpoint: &'static str, left: f64| {
+            let place = limiter.queue(endpoint, left);
+            let turn = limiter.poll(place, Duration::ZERO);
+            limiter.done();
+            turn
+        };
+        assert_eq!(serve(CHARGES, 1.0), Turn::Now);
+        assert_eq!(serve(REFUNDS, 300.0), Turn::Now);
+        let (more, other) = (limiter.queue(CHARGES, 300.0), limiter.queue(REFUNDS, 300.0));
+        assert_eq!(limiter.poll(other, Duration::ZERO), Turn::Later);
+        assert_eq!(limiter.poll(more, Duration::ZERO), Turn::Now);
     }
 
     #[test]
