@@ -31,6 +31,7 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OnceCell;
 
 pub use self::byte_budget::{ByteBudget, Reservation};
 pub use self::clock::now;
@@ -78,6 +79,8 @@ struct Shared {
     api_version: String,
     /// Empty buffers for bodies, as large as those before.
     buffers: Mutex<Vec<Vec<u8>>>,
+    /// The account's identifier, once it was asked for.
+    account_id: OnceCell<Option<String>>,
 }
 
 impl HttpClient {
@@ -126,6 +129,7 @@ impl HttpClient {
             request_timeout: options.request_timeout,
             api_version: options.stripe_version.clone(),
             buffers: Mutex::default(),
+            account_id: OnceCell::new(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -167,10 +171,15 @@ impl HttpClient {
 
     /// The identifier of the key's own account (`acct_...`), if the key may ask for it. Answers `None` after any
     /// failure and after 10 seconds (or `request_timeout`, where that is less): a restricted key often may not ask.
+    /// Asked once, whoever wants to know it and however often.
     ///
     /// # Panics
     /// Outside a tokio runtime with time and network.
     pub async fn account_id(&self) -> Option<String> {
+        self.shared.account_id.get_or_init(|| self.ask_account_id()).await.clone()
+    }
+
+    async fn ask_account_id(&self) -> Option<String> {
         #[derive(Deserialize)]
         struct Account {
             id: String,

@@ -362,8 +362,11 @@ class Client:
     def mode(self) -> Literal["test", "live"]: ...
     @property
     def origin(self) -> str: ...
+    def ask_account_id(self) -> None:
+        """Ask for the account behind the key, and do not wait: whoever calls `account_id` then waits for less."""
+
     def account_id(self) -> str | None:
-        """The account behind the key, asked once; None where the key may not read it. One request."""
+        """The account behind the key; None where the key may not read it. One request, however often it is called."""
 
     def probe(self, entity: str, account: str | None = None) -> Probe:
         """Ask for one object of the entity's list, once. Raises for bad input only; the answer has what Stripe says."""

@@ -73,6 +73,8 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     key = api_key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
     client = _core.Client(key, **requests)
     del api_key, key
+    # Stripe answers while the tables are opened.
+    client.ask_account_id()
     place = tables or open_tables(where)
     checkpoints = place.table(checkpoint_table or _core.CHECKPOINT_TABLE)
     if checkpoints.name in {entity.table for entity in _core.entities("all")}:

@@ -80,6 +80,11 @@ impl Client {
         self.means.client.origin().as_str()
     }
 
+    fn ask_account_id(&self) {
+        let client = self.means.client.clone();
+        runtime().spawn(async move { client.account_id().await });
+    }
+
     fn account_id(&self, py: Python<'_>) -> PyResult<Option<String>> {
         wait(py, self.means.client.account_id())
     }
