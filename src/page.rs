@@ -243,12 +243,14 @@ const FULL: usize = 100;
 
 impl<'texts> Columns<'texts> {
     fn new(json: &'texts mut BytesMut) -> Self {
+        let mut offsets = Vec::with_capacity(FULL + 1);
+        offsets.push(0);
         Self {
             ids: StringBuilder::with_capacity(FULL, FULL * 32),
             created: Vec::with_capacity(FULL),
             sha256: StringBuilder::with_capacity(FULL, FULL * 64),
             json,
-            offsets: vec![0],
+            offsets,
         }
     }
 
