@@ -69,6 +69,8 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     began = time.monotonic()
     selection = _core.entities(entities if isinstance(entities, str) else ",".join(entities))
     since = None if start is None else start_seconds(start)
+    if stripe_account is not None:
+        _core.check_account(stripe_account)
     where, requests = _parted(options)
     key = api_key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
     client = _core.Client(key, **requests)
@@ -80,8 +82,6 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     if checkpoints.name in {entity.table for entity in _core.entities("all")}:
         message = f"'{checkpoints.name}' is the name of a raw table: choose another checkpoint table"
         raise UsageError(message)
-    if stripe_account is not None:
-        _core.check_account(stripe_account)
     # All tables are looked at before the first is written.
     check_schema(checkpoints, _core.checkpoint_schema())
     for entity in selection:
