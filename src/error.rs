@@ -90,8 +90,9 @@ impl Error {
         Self::new(Class::Usage, message)
     }
 
-    /// An answer that breaks the list contract.
-    pub fn answer(message: impl Into<String>, request_id: Option<&str>) -> Self {
+    /// An answer that breaks the contract of an entity's list: what is wrong with it, and which one it was.
+    pub fn answer(entity: &str, what: impl fmt::Display, request_id: Option<&str>) -> Self {
+        let message = format!("{entity}: {what} [request {}]", request_id.unwrap_or("without id"));
         Self { request_id: request_id.map(str::to_owned), ..Self::new(Class::Answer, message) }
     }
 }

@@ -88,9 +88,7 @@ pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
 
 fn undecodable(entity: &Entity, response: &Response) -> Option<Error> {
     let error = page::decode(&response.body, entity).err()?;
-    let request = response.request_id.as_deref();
-    let message = format!("{}: {error} [request {}]", entity.name, request.unwrap_or("without id"));
-    Some(Error::answer(message, request))
+    Some(Error::answer(entity.name, error, response.request_id.as_deref()))
 }
 
 /// The permission in Stripe's "Having the 'rak_charge_read' permission would allow this request to continue".

@@ -18,8 +18,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn error(&self, what: &str) -> Error {
-        let request = self.request_id.unwrap_or("without id");
-        Error::answer(format!("{}: {what} [request {request}]", self.entity), self.request_id)
+        Error::answer(self.entity, what, self.request_id)
     }
 }
 
