@@ -39,7 +39,8 @@ OVERALL, EACH = 100, 25
 STRIPE = {"rate_limit": OVERALL, "endpoint_rate_limit": EACH, "latency_ms": 120}
 LIMITS = ("--max-requests-per-second", str(OVERALL), "--max-requests-per-second-per-endpoint", str(EACH))
 ONE_AT_A_TIME = ("--max-concurrent-requests", "1")
-LIMITED = (Account(LISTS, 20_000), Account(("charges",), 200_000))
+# The long one takes more than a minute: once is enough.
+LIMITED = ((Account(LISTS, 20_000), ROUNDS), (Account(("charges",), 200_000), 1))
 # The slow programs read this part, so that they end.
 TENTH = 10
 
@@ -57,14 +58,14 @@ def main(arguments: list[str]) -> None:
     divisor, rounds = (QUICK, 1) if arguments else (1, ROUNDS)
     say(machine())
     say("\nAt Stripe's limits\n")
-    at_the_limits([account.part(divisor) for account in LIMITED])
+    at_the_limits([(account.part(divisor), min(times, rounds)) for account, times in LIMITED])
     say("\nAs fast as it can\n")
     as_fast_as_it_can([account.part(divisor) for account in UNLIMITED], rounds)
 
 
-def at_the_limits(accounts: list[Account]) -> None:
+def at_the_limits(accounts: list[tuple[Account, int]]) -> None:
     heading("account | program", "objects | seconds | ÷ ideal | requests | extra requests | 429s")
-    for whole in accounts:
+    for whole, rounds in accounts:
         tenth = whole.part(TENTH)
         programs: dict[str, Callable[[], Cost]] = {
             "stripe-raw": partial(ours, whole, STRIPE, *LIMITS),
@@ -73,17 +74,19 @@ def at_the_limits(accounts: list[Account]) -> None:
             "dlt": partial(theirs, "dlt", tenth, STRIPE),
         }
         for program, land in programs.items():
-            cost = land()
-            read = cost.account
+            costs = [land() for _ in range(rounds)]
+            read = costs[0].account
+            seconds = median(cost.seconds for cost in costs)
+            requests = round(median(cost.requests for cost in costs))
             row(
                 str(whole),
                 program,
                 f"{read.objects:,}" + ("" if read == whole else " (a tenth)"),
-                f"{cost.seconds:,.1f}",
-                f"{cost.seconds / ideal_seconds(read):.2f}",
-                f"{cost.requests:,}",
-                f"{(cost.requests - read.pages) / read.pages:.1%}",
-                f"{cost.refused:,}",
+                f"{seconds:,.1f}",
+                f"{seconds / ideal_seconds(read):.2f}",
+                f"{requests:,}",
+                f"{(requests - read.pages) / read.pages:.1%}",
+                f"{max(cost.refused for cost in costs):,}",
             )
 
 
