@@ -131,7 +131,7 @@ impl Reading {
 }
 
 /// Share of what was measured before that each new page leaves.
-const MEMORY: f64 = 0.5;
+const MEMORY: f64 = 0.7;
 impl Density {
     fn forget(&mut self) {
         self.objects *= MEMORY;

@@ -42,8 +42,8 @@ fn a_tail_worth_three_requests_is_parted_in_its_middle() {
 fn what_was_read_last_says_most_of_what_is_left() {
     let mut reader = read(113, 3);
     reader.take(&page(&[("ch_7", 4), ("ch_6", 13)], true));
-    // Two objects in ten seconds, and half of the two in two seconds before.
-    let density = (2.0 + 1.0) / (10.0 + 1.0);
+    // Two objects in ten seconds, and seven tenths of the two in two seconds before.
+    let density = (2.0 + 1.4) / (10.0 + 1.4);
     assert_eq!(reader.run.wants(reader.now()), Some(density * 100.0 / 2.0));
 }
 
