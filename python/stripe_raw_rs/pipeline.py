@@ -71,6 +71,10 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     since = None if start is None else start_seconds(start)
     if stripe_account is not None:
         _core.check_account(stripe_account)
+    checkpoint_table = checkpoint_table or _core.CHECKPOINT_TABLE
+    if checkpoint_table in {entity.table for entity in _core.entities("all")}:
+        message = f"'{checkpoint_table}' is the name of a raw table: choose another checkpoint table"
+        raise UsageError(message)
     where, requests = _parted(options)
     key = api_key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
     client = _core.Client(key, **requests)
@@ -78,18 +82,14 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     # Stripe answers while the tables are opened.
     client.ask_account_id()
     place = tables or open_tables(where)
-    checkpoints = place.table(checkpoint_table or _core.CHECKPOINT_TABLE)
-    if checkpoints.name in {entity.table for entity in _core.entities("all")}:
-        message = f"'{checkpoints.name}' is the name of a raw table: choose another checkpoint table"
-        raise UsageError(message)
     # All tables are looked at before the first is written.
-    check_schema(checkpoints, _core.checkpoint_schema())
+    check_schema(place.table(checkpoint_table), _core.checkpoint_schema())
     for entity in selection:
         check_schema(place.table(entity.table), _core.raw_schema())
     job = Job(
         client=client,
         tables=place,
-        state=StateStore(place, client, checkpoints.name),
+        state=StateStore(place, client, checkpoint_table),
         display=display or LogLines(),
         account=stripe_account,
         owner=owner or default_owner(),
