@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use crate::text::foreign;
+
 /// `Result` of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -104,96 +106,3 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// Longest piece of foreign text that a message carries, in characters.
-const FOREIGN_TEXT: usize = 500;
-
-/// Text from outside, fit for one line that a person reads: white space is one space, control characters are escaped,
-/// long text is cut, secrets are masked.
-#[must_use]
-pub fn foreign(text: &str) -> String {
-    // Characters that turn a line's direction could make it read as something else.
-    let unruly = |character: char| {
-        character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut clean = String::with_capacity(text.len().min(FOREIGN_TEXT));
-    let mut length = 0;
-    for word in text.split_whitespace() {
-        if length > 0 {
-            clean.push(' ');
-        }
-        for character in word.chars().take(FOREIGN_TEXT - length) {
-            if unruly(character) {
-                clean.extend(character.escape_unicode());
-            } else {
-                clean.push(character);
-            }
-            length += 1;
-        }
-        length += 1;
-        if length > FOREIGN_TEXT {
-            break;
-        }
-    }
-    masked(&clean)
-}
-
-/// Prefixes of Stripe's secrets; what follows one, up to the first character no key has, is masked.
-const SECRET_PREFIXES: [&str; 3] = ["sk_", "rk_", "whsec_"];
-
-/// The text with everything masked that looks like a secret of Stripe's.
-#[must_use]
-pub fn masked(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = next_secret(rest) {
-        result.push_str(&rest[..at.start]);
-        result.push_str(&rest[at.start..at.start + at.prefix]);
-        result.push_str("***");
-        rest = &rest[at.end..];
-    }
-    result.push_str(rest);
-    result
-}
-
-struct SecretSpan {
-    start: usize,
-    prefix: usize,
-    end: usize,
-}
-
-fn next_secret(text: &str) -> Option<SecretSpan> {
-    let is_key = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'*';
-    let mut from = 0;
-    loop {
-        let (start, prefix) = SECRET_PREFIXES
-            .iter()
-            .filter_map(|prefix| text[from..].find(prefix).map(|at| (from + at, prefix.len())))
-            .min()?;
-        let inside_a_word = start > 0 && is_key(text.as_bytes()[start - 1]);
-        let tail = text.as_bytes()[start + prefix..].iter().take_while(|byte| is_key(**byte)).count();
-        if !inside_a_word && tail > 0 {
-            return Some(SecretSpan { start, prefix, end: start + prefix + tail });
-        }
-        from = start + prefix;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn foreign_text_stays_on_one_line_and_is_cut() {
-        assert_eq!(foreign(" a\nb\u{1b}[2J\u{202e} "), "a b\\u{1b}[2J\\u{202e}");
-        assert_eq!(foreign(&"x ".repeat(10_000)).len(), FOREIGN_TEXT);
-        assert_eq!(foreign(&"x".repeat(10_000)).len(), FOREIGN_TEXT);
-    }
-
-    #[test]
-    fn keys_in_foreign_text_are_masked() {
-        assert_eq!(foreign("The key 'rk_live_ab12CD' may not"), "The key 'rk_***' may not");
-        assert_eq!(foreign("task_force and disk_x"), "task_force and disk_x");
-        assert_eq!(foreign("sk_test_1 whsec_zz."), "sk_*** whsec_***.");
-    }
-}

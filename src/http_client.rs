@@ -5,7 +5,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "this room has the clock, chance and waiting, so that no other needs them"
+    reason = "this room has the clock, chance, waiting and the key's variable, so that no other needs them"
 )]
 
 mod authorities;
@@ -19,6 +19,7 @@ mod key;
 mod origin;
 mod quota;
 mod slots;
+mod small_file;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +38,7 @@ pub use self::byte_budget::{ByteBudget, Reservation};
 pub use self::clock::now;
 pub use self::driver::{Driver, Means, within_a_tick};
 pub use self::entropy::{new_ulid, random_u128, random_unit};
-pub use self::key::{ApiKey, Mode};
+pub use self::key::{ApiKey, KEY_VARIABLE, Mode};
 pub use self::origin::Origin;
 pub use self::quota::Quota;
 pub use self::slots::{Slot, Slots};
@@ -93,11 +94,9 @@ impl HttpClient {
     /// # Errors
     /// `Class::Usage` where the key may not go to that origin, or where `ca_file` has no certificates. `Class::Connection` where the machine has no root
     /// certificates.
-    pub fn new(key: ApiKey, origin: Origin, options: &Options) -> Result<Self> {
+    pub fn new(key: &ApiKey, origin: Origin, options: &Options) -> Result<Self> {
         origin.check(key.mode())?;
         let authorization = key.authorization()?;
-        // The header has its copy; the key itself is wiped here, not when the process ends.
-        drop(key);
         // Fails where the process has a provider already, which then is the one to use.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let connections = reqwest::Client::builder()

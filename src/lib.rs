@@ -2,7 +2,7 @@
 //!
 //! Rooms, top-down; each may use those below it:
 //! `python` (the binding) → `http_client` (sockets, clock, randomness) → `run` (the machine; pure from here down) →
-//! `audit`, `checkpoint`, `raw_batch`, `probe` → `page`, `retry`, `pace`, `ranges`, `columns` → `entities`, `options`, `exchange`, `error`.
+//! `audit`, `checkpoint`, `raw_batch`, `probe` → `page`, `retry`, `pace`, `ranges`, `columns` → `entities`, `options`, `exchange`, `error` → `text` → `secrets`.
 //! `simulator` stands beside them: a fake Stripe that nothing in the product uses.
 
 pub mod audit;
@@ -22,9 +22,11 @@ pub mod ranges;
 pub mod raw_batch;
 pub mod retry;
 pub mod run;
+pub mod secrets;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 pub mod store;
+pub mod text;
 
 #[cfg(feature = "python")]
 mod python;

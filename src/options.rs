@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result, foreign};
+use crate::secrets::holds_secret;
 
 /// API version that every request asks for unless told otherwise: what a payload looks like depends on it.
 pub const STRIPE_VERSION: &str = "2026-09-30.endive";
@@ -119,6 +120,21 @@ pub fn row(name: &str) -> Result<&'static Row> {
         .ok_or_else(|| Error::usage(format!("unknown option '{}'", foreign(name))))
 }
 
+/// Refuses a value that holds a secret of Stripe's: others see what options say. The value is not repeated.
+///
+/// # Errors
+/// One that names the option.
+pub fn refuse_secret(name: &str, value: &str) -> Result<()> {
+    if !holds_secret(value) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{name} (--{}) holds a Stripe secret, which others would see there: the key belongs into STRIPE_API_KEY, a file \
+         (--api-key-file) or a Databricks secret",
+        name.replace('_', "-")
+    )))
+}
+
 /// The values of all options, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -162,7 +178,9 @@ impl Options {
     pub fn read(value: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let written = |name: &str| -> Result<(&'static Row, String)> {
             let row = row(name)?;
-            Ok((row, value(name).unwrap_or_else(|| row.default.to_owned())))
+            let value = value(name).unwrap_or_else(|| row.default.to_owned());
+            refuse_secret(name, &value)?;
+            Ok((row, value))
         };
         let integer = |name: &str| written(name).and_then(|(row, value)| whole(row, &value));
         let seconds =
@@ -272,6 +290,14 @@ mod tests {
         ] {
             let message = only(name, value).unwrap_err().to_string();
             assert!(message.starts_with(name) && message.contains(value) && message.contains(" to "), "{message}");
+        }
+    }
+
+    #[test]
+    fn no_value_may_hold_a_secret() {
+        for row in &OPTIONS {
+            let message = only(row.name, "x=rk_live_CANARY").unwrap_err().to_string();
+            assert!(message.starts_with(row.name) && !message.contains("CANARY"), "{message}");
         }
     }
 

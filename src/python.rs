@@ -6,8 +6,10 @@ mod commit;
 mod errors;
 mod facts;
 mod history;
+mod key;
 mod log;
 mod probe;
+mod process;
 mod run;
 mod simulator;
 
@@ -36,13 +38,20 @@ mod _core {
     #[pymodule_export]
     use super::commit::{Checkpoint, Commit, Rows};
     #[pymodule_export]
-    use super::facts::{Entity, Option_, Schema, checkpoint_schema, entities, masked, options, plain, raw_schema};
+    use super::facts::{
+        Entity, Option_, Schema, checkpoint_schema, entities, holds_secret, masked, options, plain, raw_schema,
+        stray_secret,
+    };
     #[pymodule_export]
     use super::history::History;
+    #[pymodule_export]
+    use super::key::ApiKey;
     #[pymodule_export]
     use super::log::log_records;
     #[pymodule_export]
     use super::probe::Probe;
+    #[pymodule_export]
+    use super::process::enter_delta_rs;
     #[pymodule_export]
     use super::run::{Progress, Run};
 
@@ -51,6 +60,7 @@ mod _core {
         super::log::install();
         super::simulator::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("KEY_VARIABLE", crate::http_client::KEY_VARIABLE)?;
         module.add("CHECKPOINT_TABLE", crate::checkpoint::CHECKPOINT_TABLE)?;
         module.add("LAYOUT_VERSION", crate::store::LAYOUT_VERSION)?;
         module.add("RECOVERY_COLUMNS", crate::run::RECOVERY_COLUMNS.to_vec())

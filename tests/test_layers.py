@@ -21,10 +21,13 @@ TABLES = {"audit", "checkpoint", "probe", "raw_batch", "store"}
 
 # Each room and the rooms it may use, from the bottom up.
 RUST_ROOMS: dict[str, set[str]] = {
-    "error": set(),
+    "secrets": set(),
+    "text": {"secrets"},
+    # Messages are made of `text`; with the errors comes what makes text from outside fit for them.
+    "error": {"text"},
     "entities": {"error"},
     "exchange": {"error"},
-    "options": {"error"},
+    "options": {"error", "secrets"},
     "columns": {"error"},
     "digest": set(),
     "ranges": {"error"},
@@ -37,9 +40,10 @@ RUST_ROOMS: dict[str, set[str]] = {
     "probe": VALUES | {"page", "retry"},
     "audit": VALUES | {"checkpoint", "columns", "digest", "ranges"},
     "run": VALUES | LEAVES | TABLES,
-    "http_client": VALUES | {"pace", "page", "retry", "run"},
+    # Whoever reads a key sees to it that no message shows it.
+    "http_client": VALUES | {"pace", "page", "retry", "run", "secrets", "text"},
     "simulator": {"entities", "error"},
-    "python": VALUES | LEAVES | TABLES | {"http_client", "run", "simulator"},
+    "python": VALUES | LEAVES | TABLES | {"http_client", "run", "secrets", "simulator"},
 }
 
 # Crates that only some rooms may name: sockets, time and chance outside, Python at the very top.
@@ -68,29 +72,35 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "owner": set(),
     "threads": set(),
     "log": {"_core"},
+    "environment": {"_core"},
+    "panics": BASE,
     "options": BASE,
     "report": BASE,
     "start": BASE,
     # Tables, and what writes them.
-    "tables": BASE,
+    # Spark is a child process.
+    "tables": BASE | {"environment"},
     "commit": BASE | {"tables"},
     "raw_writer": BASE | {"commit", "tables"},
     "state_store": BASE | {"commit", "tables"},
     # What a user starts.
-    "api_key": BASE,
+    "api_key": BASE | {"environment"},
     "config": BASE | {"options", "start", "tables"},
     "progress": BASE | {"report"},
-    "attempt": BASE | WRITERS | {"owner", "progress", "report", "tables"},
-    "pipeline": BASE | WRITERS | {"api_key", "attempt", "owner", "progress", "report", "start", "tables", "threads"},
-    "key_check": BASE | {"api_key", "report"},
-    "status": BASE | WRITERS | {"report", "tables"},
-    "verify": BASE | WRITERS | {"report", "tables"},
+    "attempt": BASE | WRITERS | {"owner", "panics", "progress", "report", "tables"},
+    "pipeline": BASE
+    | WRITERS
+    | {"api_key", "attempt", "owner", "progress", "report", "start", "tables", "threads"}
+    | {"panics"},
+    "key_check": BASE | {"api_key", "panics", "report"},
+    "status": BASE | WRITERS | {"panics", "report", "tables"},
+    "verify": BASE | WRITERS | {"panics", "report", "tables"},
     "simulator": BASE,
     "demo": BASE | {"pipeline", "report", "simulator"},
     # The command line.
     "arguments": BASE | {"config", "options"},
     "main": BASE
-    | {"api_key", "arguments", "config", "key_check", "demo", "log", "pipeline", "progress", "report", "status"}
+    | {"arguments", "config", "key_check", "demo", "log", "panics", "pipeline", "progress", "report", "status"}
     | {"tables", "verify"},
     "__init__": BASE | {"config", "key_check", "main", "pipeline", "report"},
     "__main__": {"main"},

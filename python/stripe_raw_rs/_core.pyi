@@ -5,14 +5,17 @@ Values go in, values come out; nothing here ever calls back into Python or touch
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from os import PathLike
 from typing import Literal, Protocol, TypeAlias, TypedDict, final
 
 from typing_extensions import Self, Unpack, disjoint_base
 
 __all__ = [
     "CHECKPOINT_TABLE",
+    "KEY_VARIABLE",
     "LAYOUT_VERSION",
     "RECOVERY_COLUMNS",
+    "ApiKey",
     "Audit",
     "Checkpoint",
     "Client",
@@ -31,12 +34,15 @@ __all__ = [
     "check_account",
     "check_raw_table",
     "checkpoint_schema",
+    "enter_delta_rs",
     "entities",
+    "holds_secret",
     "log_records",
     "masked",
     "options",
     "plain",
     "raw_schema",
+    "stray_secret",
 ]
 
 __version__: str
@@ -133,6 +139,12 @@ def plain(text: object) -> str:
 def masked(text: str) -> str:
     """The text with everything masked that looks like a secret of Stripe's."""
 
+def holds_secret(text: str) -> bool:
+    """Whether the text holds a secret of Stripe's, or held one before it was masked."""
+
+def stray_secret(values: Mapping[str, object]) -> Exception | None:
+    """What is to be raised where the value of an option holds a secret of Stripe's; None where no value does."""
+
 def raw_schema() -> Schema: ...
 def checkpoint_schema() -> Schema: ...
 def check_account(account: str) -> None:
@@ -144,7 +156,14 @@ def check_raw_table(properties: Mapping[str, str], store_id: str, place: str) ->
 def log_records() -> list[tuple[int, str]]:
     """What the compiled half logged since the last call: (level as in `logging`, line). Bounded; oldest are dropped."""
 
+def enter_delta_rs() -> None:
+    """To be called before delta-rs is used.
+
+    UsageError in a process that was forked off from one that has called it: delta-rs' threads are not copied.
+    """
+
 CHECKPOINT_TABLE: str
+KEY_VARIABLE: str
 LAYOUT_VERSION: str
 
 @final
@@ -350,14 +369,37 @@ class Probe:
         """Why the list cannot be read."""
 
 @final
+class ApiKey:
+    """A Stripe API key: no text of it is seen from here on.
+
+    It cannot be printed or pickled, and is wiped from memory when nothing holds it any more. From when it is made, no
+    message of this process shows it, nor what it is in base64. Raises UsageError for what is no `sk_`/`rk_` secret.
+    """
+
+    def __new__(cls, key: str | ApiKey) -> Self: ...
+    @staticmethod
+    def from_environment() -> ApiKey:
+        """The key in the environment variable `KEY_VARIABLE`."""
+
+    @staticmethod
+    def from_file(path: str | PathLike[str]) -> ApiKey:
+        """The key that a file has, and nothing else. A pipe or a device is not waited for."""
+
+    @property
+    def mode(self) -> Literal["test", "live"]: ...
+    @property
+    def is_restricted(self) -> bool:
+        """Whether it is an `rk_` key, which may do only what it was given permission for."""
+
+@final
 class Client:
     """A Stripe key, an API address and the options of a run; one HTTP client shared by all entities.
 
     Raises UsageError for a key that is no `sk_`/`rk_` secret, an option out of bounds, or an address the key may not
-    be sent to. The key is kept in memory that is wiped, and shown nowhere.
+    be sent to. The key is shown nowhere.
     """
 
-    def __new__(cls, api_key: str, **options: Unpack[_Options]) -> Self: ...
+    def __new__(cls, api_key: str | ApiKey, **options: Unpack[_Options]) -> Self: ...
     @property
     def mode(self) -> Literal["test", "live"]: ...
     @property

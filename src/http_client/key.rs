@@ -1,12 +1,19 @@
 //! The key: read once, judged by its prefix, shown to nobody.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::path::Path;
 
 use reqwest::header::HeaderValue;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::{Class, Error, Result};
+use super::small_file;
+use crate::error::{Class, Error, Result, foreign};
+use crate::secrets::remember;
+use crate::text::is_unseen;
+
+/// The environment variable that has the key, unless something else is named.
+pub const KEY_VARIABLE: &str = "STRIPE_API_KEY";
 
 /// Whose data a key reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +34,12 @@ const PREFIXES: [(&str, Mode); 6] = [
     ("rk_", Mode::Live),
 ];
 
+/// What people and programs put around a text.
+const QUOTES: [char; 9] = ['"', '\'', '`', '“', '”', '‘', '’', '«', '»'];
 /// Longest key, in bytes. Stripe's are about 107 and may grow to this.
 const LONGEST: usize = 255;
+/// Largest file that a key is looked for in, in bytes.
+const LARGEST_FILE: usize = 4_096;
 
 /// A Stripe API key that can read. It cannot be printed, compared or copied, and is wiped when dropped.
 pub struct ApiKey {
@@ -37,17 +48,46 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// The key in a text as people paste it: whitespace around it is dropped.
+    /// The key in a text as people paste it: what is white or unseen around it is dropped.
+    ///
+    /// From then on no message of this process shows it.
     ///
     /// # Errors
     /// `Class::Usage` for a text that is empty, that is another kind of Stripe's secrets, or that cannot be a key.
     /// No message holds any part of the text but a well-known prefix.
-    pub fn parse(text: String) -> Result<Self> {
-        // Wrapped before it is looked at, so that the text given is wiped too, whatever comes of it.
-        let given = SecretString::from(text);
-        let key = given.expose_secret().trim();
+    pub fn parse(text: &str) -> Result<Self> {
+        let key = text.trim_matches(|character: char| character.is_whitespace() || is_unseen(character));
         let mode = judge(key).map_err(Error::usage)?;
+        remember(key);
         Ok(Self { secret: SecretString::from(key), mode })
+    }
+
+    /// The key in `STRIPE_API_KEY`.
+    ///
+    /// # Errors
+    /// `Class::Usage` where there is none, and as [`ApiKey::parse`].
+    pub fn from_environment() -> Result<Self> {
+        let text = Zeroizing::new(std::env::var_os(KEY_VARIABLE).unwrap_or_default().into_encoded_bytes());
+        if text.trim_ascii().is_empty() {
+            return Err(Error::usage(format!(
+                "no key: set {KEY_VARIABLE} to a restricted key (rk_...), name a file with --api-key-file, or a \
+                 Databricks secret with --stripe-secret-scope and --stripe-secret-key"
+            )));
+        }
+        // What is no text has characters that no key has.
+        let parsed = Self::parse(std::str::from_utf8(&text).unwrap_or("rk_?"));
+        parsed.map_err(|error| Error::usage(format!("{KEY_VARIABLE}: {}", error.message)))
+    }
+
+    /// The key that a file has, and nothing else.
+    ///
+    /// # Errors
+    /// `Class::Usage` where it cannot be read, and as [`ApiKey::parse`].
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let refused = |why: &str| Error::usage(format!("the key file '{}' {why}", foreign(&path.to_string_lossy())));
+        let bytes = small_file::read(path, LARGEST_FILE).map_err(|why| refused(&why))?;
+        let text = decoded(&bytes).ok_or_else(|| refused("cannot be read: it is not a text"))?;
+        Self::parse(&text).map_err(|error| refused(&format!("does not hold a key: {}", error.message)))
     }
 
     /// Whether the key reads test data or live data.
@@ -56,9 +96,17 @@ impl ApiKey {
         self.mode
     }
 
+    /// Whether the key may do only what it was given permission for.
+    #[must_use]
+    pub fn is_restricted(&self) -> bool {
+        self.secret.expose_secret().starts_with("rk_")
+    }
+
     /// Value of the `Authorization` header, marked so that neither `Debug` nor HTTP/2's header table keeps it.
     pub(super) fn authorization(&self) -> Result<HeaderValue> {
-        let text = Zeroizing::new(format!("Bearer {}", self.secret.expose_secret()));
+        // Room for all of it at once: a text that grows leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(LONGEST + 16));
+        let _ = write!(text, "Bearer {}", self.secret.expose_secret());
         let mut value = HeaderValue::from_str(&text)
             .map_err(|_| Error::new(Class::Usage, "the key cannot be sent: it has characters no Stripe key has"))?;
         value.set_sensitive(true);
@@ -72,23 +120,44 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// The text of a file: UTF-8, or what Windows calls Unicode, which begins with a byte order mark.
+fn decoded(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return std::str::from_utf8(bytes).ok().map(|text| Zeroizing::new(text.to_owned())),
+    };
+    let (pairs, odd) = bytes.as_chunks();
+    let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
+    for character in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
+        text.push(character.ok()?);
+    }
+    odd.is_empty().then_some(text)
+}
+
 /// The mode of a key, or why the text is none.
 fn judge(key: &str) -> std::result::Result<Mode, &'static str> {
     if key.is_empty() {
-        return Err("STRIPE_API_KEY is not set or empty: set it to a restricted key (rk_...) that may read");
+        return Err("the key is empty: give a restricted key (rk_...) that may read");
+    }
+    if key.starts_with(QUOTES) || key.ends_with(QUOTES) {
+        return Err("the key stands in quotes: write it without them");
     }
     if key.starts_with("pk_") {
         return Err("a publishable key (pk_...) cannot read: use a restricted key (rk_...) or a secret key (sk_...)");
     }
     if key.starts_with("whsec_") {
         return Err(
-            "a webhook signing secret (whsec_...) is no API key: use a restricted key (rk_...) or a secret key (sk_...)",
+            "a webhook signing secret (whsec_...) is not an API key: use a restricted key (rk_...) or a secret key (sk_...)",
         );
     }
     let Some((rest, mode)) =
         PREFIXES.iter().find_map(|(prefix, mode)| key.strip_prefix(prefix).map(|rest| (rest, *mode)))
     else {
-        return Err("this is no Stripe API key: one begins with rk_ (restricted, better) or sk_ (secret)");
+        if PREFIXES.iter().any(|(prefix, _)| prefix.len() > 3 && key.contains(prefix)) {
+            return Err("there is more than the key: write the key alone, without a name or 'Bearer' before it");
+        }
+        return Err("this is not a Stripe API key: one begins with rk_ (restricted, better) or sk_ (secret)");
     };
     if rest.is_empty() {
         return Err("the key ends right after its prefix: copy all of it");
@@ -118,8 +187,10 @@ mod tests {
             ("rk_ab12", Mode::Live),
             ("sk_testab12", Mode::Live),
             ("  sk_test_ab12\r\n", Mode::Test),
+            ("\u{feff}sk_test_ab12\u{200b}", Mode::Test),
         ] {
-            assert_eq!(ApiKey::parse(key.to_owned()).unwrap().mode(), mode, "{key}");
+            let parsed = ApiKey::parse(key).unwrap();
+            assert_eq!((parsed.mode(), parsed.is_restricted()), (mode, key.starts_with("rk_")), "{key}");
         }
     }
 
@@ -127,12 +198,16 @@ mod tests {
     fn what_cannot_read_is_refused_with_what_to_do() {
         let too_long = format!("sk_test_{}", "a".repeat(248));
         for (text, said) in [
-            ("", "STRIPE_API_KEY"),
-            (" \n", "STRIPE_API_KEY"),
+            ("", "is empty"),
+            (" \n", "is empty"),
             ("pk_live_CANARY", "publishable"),
             ("whsec_CANARY", "webhook"),
             ("CANARY", "rk_"),
-            ("\"sk_test_CANARY\"", "rk_"),
+            ("\"sk_test_CANARY\"", "in quotes"),
+            ("'sk_test_CANARY", "in quotes"),
+            ("sk_test_CANARY’", "in quotes"),
+            ("Bearer sk_test_CANARY", "more than the key"),
+            ("STRIPE_API_KEY=rk_live_CANARY", "more than the key"),
             ("SK_TEST_CANARY", "rk_"),
             ("sk_test_", "prefix"),
             ("rk_", "prefix"),
@@ -141,20 +216,31 @@ mod tests {
             ("sk_test_CANARYé", "characters"),
             (too_long.as_str(), "255"),
         ] {
-            let error = ApiKey::parse(text.to_owned()).unwrap_err();
+            let error = ApiKey::parse(text).unwrap_err();
             assert_eq!(error.class, Class::Usage);
             assert!(error.message.contains(said), "{error}");
             assert!(!format!("{error:?}").contains("CANARY") && !error.message.contains("aaaa"), "{error:?}");
         }
-        assert!(ApiKey::parse(too_long[..255].to_owned()).is_ok());
+        assert!(ApiKey::parse(&too_long[..255]).is_ok());
     }
 
     #[test]
     fn neither_the_key_nor_its_header_shows_when_printed() {
-        let key = ApiKey::parse("rk_test_CANARY".to_owned()).unwrap();
+        let key = ApiKey::parse("rk_test_CANARY").unwrap();
         assert_eq!(format!("{key:?}"), "ApiKey { mode: Test, .. }");
         let header = key.authorization().unwrap();
         assert_eq!(header.as_bytes(), b"Bearer rk_test_CANARY");
         assert_eq!(format!("{header:?}"), "Sensitive");
+    }
+
+    #[test]
+    fn a_file_of_any_common_encoding_is_a_text() {
+        let wide = |order: fn(u16) -> [u8; 2]| "\u{feff}sk_1\r\n".encode_utf16().flat_map(order).collect::<Vec<u8>>();
+        for bytes in [b"\xef\xbb\xbfsk_1\r\n".to_vec(), wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+            assert_eq!(decoded(&bytes).unwrap().trim_start_matches('\u{feff}'), "sk_1\r\n");
+        }
+        for bytes in [&b"\xff\xfe\xff"[..], b"\xff\xfe\x00\xd8", b"\xe9"] {
+            assert!(decoded(bytes).is_none(), "{bytes:?}");
+        }
     }
 }

@@ -87,9 +87,9 @@ async fn read_head(socket: &mut TcpStream) -> String {
 }
 
 fn client(origin: &str, request_timeout: Duration) -> HttpClient {
-    let key = ApiKey::parse(CANARY.to_owned()).unwrap();
+    let key = ApiKey::parse(CANARY).unwrap();
     let origin = Origin::parse(origin, key.mode()).unwrap();
-    HttpClient::new(key, origin, &Options { request_timeout, ..Options::default() }).unwrap()
+    HttpClient::new(&key, origin, &Options { request_timeout, ..Options::default() }).unwrap()
 }
 
 fn request() -> Request {
@@ -335,8 +335,8 @@ async fn a_header_that_cannot_be_sent_opens_no_connection() {
 #[test]
 fn a_live_key_and_an_origin_checked_for_a_test_key_make_no_client() {
     let origin = Origin::parse("http://127.0.0.1:1", Mode::Test).unwrap();
-    let key = ApiKey::parse("rk_live_CANARY".to_owned()).unwrap();
-    let error = HttpClient::new(key, origin, &Options::default()).unwrap_err();
+    let key = ApiKey::parse("rk_live_CANARY").unwrap();
+    let error = HttpClient::new(&key, origin, &Options::default()).unwrap_err();
     assert_eq!(error.class, Class::Usage);
     assert!(!format!("{error:?}").contains("CANARY"));
 }

@@ -9,23 +9,27 @@ use pyo3::types::PyDict;
 use tokio::runtime::Runtime;
 
 use super::history::History;
+use super::key::Given;
 use super::probe::Probe;
+use super::process::RUNTIME;
 use super::run::Run;
 use crate::checkpoint::{self, Attempt, GiveUp};
-use crate::error::{Error, foreign};
+use crate::error::{Error, Result, foreign};
 use crate::http_client::{
-    ApiKey, ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, new_ulid, now, within_a_tick,
+    ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, new_ulid, now, within_a_tick,
 };
-use crate::options::{Options, row};
+use crate::options::{Options, refuse_secret, row};
 use crate::pace::Limits;
 use crate::page::TextPool;
 use crate::run::Setting;
 use crate::store::{self, Identity};
 use crate::{entities, probe};
 
-/// The process's runtime, shared with the futures that Python awaits.
-pub(super) fn runtime() -> &'static Runtime {
-    pyo3_async_runtimes::tokio::get_runtime()
+/// The process's runtime, shared with the futures that Python awaits. Refused to a process that was forked off since it
+/// was used first, where it would have no threads.
+pub(super) fn runtime() -> Result<&'static Runtime> {
+    RUNTIME.enter()?;
+    Ok(pyo3_async_runtimes::tokio::get_runtime())
 }
 
 /// Buffers of all clients of the process together.
@@ -46,7 +50,7 @@ impl Client {
     }
 }
 
-const fn mode_name(mode: Mode) -> &'static str {
+pub(super) const fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::Test => "test",
         Mode::Live => "live",
@@ -57,13 +61,15 @@ const fn mode_name(mode: Mode) -> &'static str {
 impl Client {
     #[new]
     #[pyo3(signature = (api_key, **options))]
-    fn new(api_key: String, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let key = ApiKey::parse(api_key)?;
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted values over by value")]
+    fn new(api_key: Given<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        RUNTIME.check()?;
         let written = written(options)?;
-        let options = Options::read(|name| written.get(name).cloned())?;
+        let key = api_key.key()?;
         let mode = key.mode();
+        let options = Options::read(|name| written.get(name).cloned())?;
         let origin = Origin::parse(&options.api_base_url, mode)?;
-        let client = HttpClient::new(key, origin, &options)?;
+        let client = HttpClient::new(&key, origin, &options)?;
         let limits = Limits::of(&options, client.origin().usual_rates(mode));
         let (slots, quota) = (Slots::of_account(&client, limits), Quota::new(options.max_requests));
         let means = Means { client, buffers: BUDGET.clone(), texts: TextPool::shared(), slots, quota };
@@ -80,9 +86,10 @@ impl Client {
         self.means.client.origin().as_str()
     }
 
-    fn ask_account_id(&self) {
+    fn ask_account_id(&self) -> PyResult<()> {
         let client = self.means.client.clone();
-        runtime().spawn(async move { client.account_id().await });
+        runtime()?.spawn(async move { client.account_id().await });
+        Ok(())
     }
 
     fn account_id(&self, py: Python<'_>) -> PyResult<Option<String>> {
@@ -138,6 +145,11 @@ impl Client {
             return Err(Error::usage("the history is that of another account: give History the same one").into());
         }
         account.as_deref().map_or(Ok(()), store::check_account)?;
+        let settings = settings.unwrap_or_default();
+        let told = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in told.chain([("owner", owner.as_str()), ("store_id", store_id.as_str())]) {
+            refuse_secret(name, value)?;
+        }
         let give_up = match give_up {
             None => None,
             Some("restart") => Some(GiveUp::Restart),
@@ -156,7 +168,7 @@ impl Client {
         let setting = Setting {
             entity: history.entity,
             account,
-            settings: self.recorded(&plan.stripe_version, settings.unwrap_or_default()),
+            settings: self.recorded(&plan.stripe_version, settings),
             options: self.options.clone(),
             store_id,
             owner,
@@ -204,11 +216,21 @@ impl Client {
     }
 }
 
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Its connections belong to the runtime's threads: where there are none, they stay as they are.
+        if !RUNTIME.is_here() {
+            std::mem::forget(self.means.clone());
+        }
+    }
+}
+
 /// Waits for what a future answers, with an ear open for Ctrl-C.
 fn wait<F: Future<Output: Send> + Send>(py: Python<'_>, future: F) -> PyResult<F::Output> {
+    let runtime = runtime()?;
     let mut asking = Box::pin(future);
     loop {
-        if let Some(answer) = py.detach(|| runtime().block_on(within_a_tick(asking.as_mut()))) {
+        if let Some(answer) = py.detach(|| runtime.block_on(within_a_tick(asking.as_mut()))) {
             return Ok(answer);
         }
         py.check_signals()?;

@@ -11,7 +11,7 @@ use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
 use crate::error::foreign;
-use crate::options::{Kind, OPTIONS};
+use crate::options::{Kind, OPTIONS, refuse_secret};
 use crate::{checkpoint, columns, raw_batch};
 
 /// One Stripe list of the registry.
@@ -69,7 +69,26 @@ pub(super) fn plain(text: &Bound<'_, PyAny>) -> PyResult<String> {
 /// The text with everything masked that looks like a secret of Stripe's.
 #[pyfunction]
 pub(super) fn masked(text: &str) -> String {
-    crate::error::masked(text)
+    crate::secrets::masked(text).into_owned()
+}
+
+/// Whether the text holds a secret of Stripe's, or held one before it was masked.
+#[pyfunction]
+pub(super) fn holds_secret(text: &str) -> bool {
+    crate::secrets::holds_secret(text)
+}
+
+/// What is to be raised where one of the options' values holds a secret of Stripe's; those that are None were not given.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+pub(super) fn stray_secret(values: BTreeMap<String, Bound<'_, PyAny>>) -> PyResult<Option<PyErr>> {
+    for (name, value) in &values {
+        let written = if value.is_none() { String::new() } else { value.str()?.to_string_lossy().into_owned() };
+        if let Err(error) = refuse_secret(name, &written) {
+            return Ok(Some(error.into()));
+        }
+    }
+    Ok(None)
 }
 
 /// One option of a run.

@@ -11,6 +11,7 @@ use pyo3_arrow::PyRecordBatchReader;
 use super::batches;
 use super::client::runtime;
 use super::commit::{Checkpoint, Rows, checkpoint, rows};
+use super::process::RUNTIME;
 use crate::checkpoint::Purpose;
 use crate::error::Result as CoreResult;
 use crate::http_client::{Driver, Means, now, within_a_tick};
@@ -42,7 +43,7 @@ impl Progress {
 /// One attempt at one run of one entity.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Run {
-    driver: Driver,
+    driver: Arc<Driver>,
     means: Means,
     interrupted: Arc<AtomicBool>,
 }
@@ -50,12 +51,18 @@ pub struct Run {
 type Next = Pin<Box<dyn Future<Output = CoreResult<Option<Group>>> + Send>>;
 
 impl Run {
-    pub const fn new(driver: Driver, means: Means, interrupted: Arc<AtomicBool>) -> Self {
-        Self { driver, means, interrupted }
+    pub fn new(driver: Driver, means: Means, interrupted: Arc<AtomicBool>) -> Self {
+        Self { driver: Arc::new(driver), means, interrupted }
+    }
+
+    /// The run itself. In a process that was forked off, one of the threads that are not there may have locked it.
+    fn with<T>(&self, look: impl FnOnce(&mut crate::run::Run) -> T) -> PyResult<T> {
+        RUNTIME.check()?;
+        Ok(self.driver.with(look))
     }
 
     fn next(&self) -> PyResult<Next> {
-        let _inside = runtime().enter();
+        let _inside = runtime()?.enter();
         self.driver.begin(&self.means)?;
         Ok(Box::pin(self.driver.next_group()))
     }
@@ -63,6 +70,14 @@ impl Run {
     fn stop_if_asked(&self) {
         if self.interrupted.load(Ordering::Relaxed) {
             self.driver.with(crate::run::Run::interrupt);
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !RUNTIME.is_here() {
+            std::mem::forget((Arc::clone(&self.driver), self.means.clone()));
         }
     }
 }
@@ -76,57 +91,57 @@ fn pair(py: Python<'_>, group: Option<Group>) -> PyResult<Option<Pair>> {
 #[pymethods]
 impl Run {
     #[getter]
-    fn entity(&self) -> &'static str {
-        self.driver.with(|run| run.entity().name)
+    fn entity(&self) -> PyResult<&'static str> {
+        self.with(|run| run.entity().name)
     }
 
     #[getter]
-    fn run_id(&self) -> String {
-        self.driver.with(|run| run.plan().run_id.clone())
+    fn run_id(&self) -> PyResult<String> {
+        self.with(|run| run.plan().run_id.clone())
     }
 
     #[getter]
-    fn epoch(&self) -> i64 {
-        self.driver.with(|run| run.plan().epoch)
+    fn epoch(&self) -> PyResult<i64> {
+        self.with(|run| run.plan().epoch)
     }
 
     #[getter]
-    fn resumed(&self) -> bool {
-        self.driver.with(|run| run.plan().purpose == Purpose::Resume)
+    fn resumed(&self) -> PyResult<bool> {
+        self.with(|run| run.plan().purpose == Purpose::Resume)
     }
 
     #[getter]
-    fn gives_up(&self) -> bool {
-        self.driver.with(|run| matches!(run.plan().purpose, Purpose::GiveUp(_)))
+    fn gives_up(&self) -> PyResult<bool> {
+        self.with(|run| matches!(run.plan().purpose, Purpose::GiveUp(_)))
     }
 
     #[getter]
-    fn warnings(&self) -> Vec<String> {
-        self.driver.with(|run| run.plan().warnings.clone())
+    fn warnings(&self) -> PyResult<Vec<String>> {
+        self.with(|run| run.plan().warnings.clone())
     }
 
     #[getter]
-    fn notices(&self) -> Vec<String> {
-        self.driver.with(|run| run.plan().notices.clone())
+    fn notices(&self) -> PyResult<Vec<String>> {
+        self.with(|run| run.plan().notices.clone())
     }
 
     fn started(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {
-        checkpoint(py, self.driver.with(|run| run.started(now()))?)
+        checkpoint(py, self.with(|run| run.started(now()))??)
     }
 
     fn fence(&self, py: Python<'_>) -> PyResult<Py<Rows>> {
-        rows(py, self.driver.with(crate::run::Run::fence)?)
+        rows(py, self.with(crate::run::Run::fence)??)
     }
 
     fn recover_events(&self, py: Python<'_>, events: PyRecordBatchReader) -> PyResult<Vec<Vec<PyCondition>>> {
         let batches = batches(py, events)?;
-        let reads = self.driver.with(|run| run.recover_events(&batches))?;
+        let reads = self.with(|run| run.recover_events(&batches))??;
         Ok(reads.into_iter().map(|read| read.into_iter().map(condition).collect()).collect())
     }
 
     fn recover_rows(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         let batches = batches(py, rows)?;
-        Ok(self.driver.with(|run| run.recover_rows(&batches))?)
+        Ok(self.with(|run| run.recover_rows(&batches))??)
     }
 
     const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -134,11 +149,11 @@ impl Run {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Pair>> {
-        let mut next = self.next()?;
+        let (runtime, mut next) = (runtime()?, self.next()?);
         loop {
             // Looked at before each wait: where pages come faster than ticks, no wait ever runs out.
             self.stop_if_asked();
-            if let Some(group) = py.detach(|| runtime().block_on(within_a_tick(next.as_mut()))) {
+            if let Some(group) = py.detach(|| runtime.block_on(within_a_tick(next.as_mut()))) {
                 return pair(py, group?);
             }
             py.check_signals()?;
@@ -163,21 +178,23 @@ impl Run {
         })
     }
 
-    fn close(&self) {
+    fn close(&self) -> PyResult<()> {
+        RUNTIME.check()?;
         self.driver.stop();
+        Ok(())
     }
 
     fn ended(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {
-        checkpoint(py, self.driver.with(|run| run.ended(now()))?)
+        checkpoint(py, self.with(|run| run.ended(now()))??)
     }
 
     fn failed(&self, py: Python<'_>, error_class: &str, message: &str) -> PyResult<Py<Checkpoint>> {
-        checkpoint(py, self.driver.with(|run| run.failed(error_class, message, now()))?)
+        checkpoint(py, self.with(|run| run.failed(error_class, message, now()))??)
     }
 
-    fn progress(&self) -> Progress {
-        let progress = self.driver.with(|run| run.progress());
-        Progress {
+    fn progress(&self) -> PyResult<Progress> {
+        let progress = self.with(|run| run.progress())?;
+        Ok(Progress {
             pages: progress.pages,
             rows: progress.rows,
             requests: progress.requests,
@@ -186,11 +203,11 @@ impl Run {
             bytes: progress.bytes,
             reached: progress.reached,
             newest: progress.newest,
-        }
+        })
     }
 
-    fn __repr__(&self) -> String {
-        format!("Run({}, {}, attempt {})", self.entity(), self.run_id(), self.epoch())
+    fn __repr__(&self) -> PyResult<String> {
+        Ok(format!("Run({}, {}, attempt {})", self.entity()?, self.run_id()?, self.epoch()?))
     }
 }
 

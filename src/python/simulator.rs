@@ -1,12 +1,14 @@
 //! `StripeSimulator` for Python.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::process::Home;
 use crate::error::{Error, foreign};
 use crate::simulator::{Settings, StripeSimulator};
 
@@ -27,12 +29,32 @@ fn narrow<T: TryFrom<i64>>(name: &str, value: i64) -> PyResult<T> {
 /// A fake Stripe on 127.0.0.1, for tests of pipelines.
 #[pyclass(frozen, name = "StripeSimulator", module = "stripe_raw_rs._core")]
 struct Simulator {
-    inner: StripeSimulator,
+    served: Arc<StripeSimulator>,
+    home: Home,
 }
 
 impl Simulator {
+    /// The account. A process that was forked off has a copy of it, which changes no more and may be locked for ever.
+    fn inner(&self) -> PyResult<&StripeSimulator> {
+        if self.home.is_here() {
+            return Ok(&self.served);
+        }
+        Err(value_error(Error::usage(
+            "the simulator runs in the process that this one was forked from: ask it there; its address can be used here",
+        )))
+    }
+
     fn unknown(entity: &str, id: &str) -> PyErr {
         value_error(Error::usage(format!("{entity} has no object '{}'", foreign(id))))
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        // Its thread is not in this process, and would be waited for.
+        if !self.home.is_here() {
+            std::mem::forget(Arc::clone(&self.served));
+        }
     }
 }
 
@@ -91,76 +113,78 @@ impl Simulator {
             threads: narrow("threads", threads)?,
         };
         // A million objects take a moment to place.
-        let inner = py.detach(|| StripeSimulator::start(settings)).map_err(value_error)?;
-        Ok(Self { inner })
+        let served = py.detach(|| StripeSimulator::start(settings)).map_err(value_error)?;
+        Ok(Self { served: Arc::new(served), home: Home::here() })
     }
 
     /// Where it is, e.g. `http://127.0.0.1:8080`.
     #[getter]
     fn url(&self) -> String {
-        self.inner.url()
+        self.served.url()
     }
 
     /// Its port.
     #[getter]
     fn port(&self) -> u16 {
-        self.inner.port()
+        self.served.port()
     }
 
     /// Id of the account.
     #[getter]
     fn account(&self) -> &str {
-        self.inner.account()
+        self.served.account()
     }
 
     /// Requests received over all endpoints.
     #[getter]
-    fn requests(&self) -> u64 {
-        self.inner.requests()
+    fn requests(&self) -> PyResult<u64> {
+        Ok(self.inner()?.requests())
     }
 
     /// Requests received for one entity.
     fn entity_requests(&self, entity: &str) -> PyResult<u64> {
-        self.inner.entity_requests(entity).map_err(value_error)
+        self.inner()?.entity_requests(entity).map_err(value_error)
     }
 
     /// The latest 10,000 requests: (number, path and query, status; 0 is no answer).
-    fn request_log(&self) -> Vec<(u64, String, u16)> {
-        self.inner.request_log().into_iter().map(|line| (line.number, line.target, line.status)).collect()
+    fn request_log(&self) -> PyResult<Vec<(u64, String, u16)>> {
+        let log = self.inner()?.request_log();
+        Ok(log.into_iter().map(|line| (line.number, line.target, line.status)).collect())
     }
 
     /// Ids of all objects of an entity, newest first.
     fn ids(&self, py: Python<'_>, entity: &str) -> PyResult<Vec<String>> {
-        py.detach(|| self.inner.ids(entity)).map_err(value_error)
+        let inner = self.inner()?;
+        py.detach(|| inner.ids(entity)).map_err(value_error)
     }
 
     /// An object, byte for byte as it is served.
     fn raw<'py>(&self, py: Python<'py>, entity: &str, id: &str) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = self.inner.object_bytes(entity, id).map_err(value_error)?;
+        let bytes = self.inner()?.object_bytes(entity, id).map_err(value_error)?;
         bytes.map(|bytes| PyBytes::new(py, &bytes)).ok_or_else(|| Self::unknown(entity, id))
     }
 
     /// When an object says it was created, in seconds since 1970; None where it does not say.
     fn created(&self, entity: &str, id: &str) -> PyResult<Option<i64>> {
-        self.inner.created(entity, id).map_err(value_error)
+        self.inner()?.created(entity, id).map_err(value_error)
     }
 
     /// Adds objects and answers their ids, newest first.
     #[pyo3(signature = (entity, count=1, created=None))]
     fn add(&self, py: Python<'_>, entity: &str, count: i64, created: Option<i64>) -> PyResult<Vec<String>> {
-        let count = narrow("count", count)?;
-        py.detach(|| self.inner.add(entity, count, created)).map_err(value_error)
+        let (inner, count) = (self.inner()?, narrow("count", count)?);
+        py.detach(|| inner.add(entity, count, created)).map_err(value_error)
     }
 
     /// Deletes an object.
     fn delete(&self, entity: &str, id: &str) -> PyResult<()> {
-        let was_there = self.inner.delete(entity, id).map_err(value_error)?;
+        let was_there = self.inner()?.delete(entity, id).map_err(value_error)?;
         if was_there { Ok(()) } else { Err(Self::unknown(entity, id)) }
     }
 
     /// Sets which requests go wrong from now on.
     fn set_faults(&self, faults: &str) -> PyResult<()> {
-        self.inner.set_faults(faults).map_err(value_error)
+        self.inner()?.set_faults(faults).map_err(value_error)
     }
 
     /// From now on no request goes wrong.
@@ -168,9 +192,11 @@ impl Simulator {
         self.set_faults("")
     }
 
-    /// Stops listening and ends all connections.
+    /// Stops listening and ends all connections. In a process that was forked off there is nothing to stop.
     fn stop(&self, py: Python<'_>) {
-        py.detach(|| self.inner.stop());
+        if self.home.is_here() {
+            py.detach(|| self.served.stop());
+        }
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -183,6 +209,6 @@ impl Simulator {
     }
 
     fn __repr__(&self) -> String {
-        format!("<StripeSimulator {}>", self.inner.url())
+        format!("<StripeSimulator {}>", self.served.url())
     }
 }

@@ -108,7 +108,7 @@ impl Bench {
     fn new(url: &str) -> Result<Self> {
         let options = Options { api_base_url: url.to_owned(), max_concurrent_requests: 1, ..Options::default() };
         let origin = Origin::parse(url, Mode::Test)?;
-        let client = HttpClient::new(ApiKey::parse("rk_test_bench".to_owned())?, origin, &options)?;
+        let client = HttpClient::new(&ApiKey::parse("rk_test_bench")?, origin, &options)?;
         let entity = by_name("charges").ok_or("charges are no entity")?;
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         let texts = TextPool::default();

@@ -1,0 +1,73 @@
+//! Text from outside, made fit for one line that a person reads.
+
+use crate::secrets::masked;
+
+/// Longest piece of foreign text that a message carries, in characters.
+const FOREIGN_TEXT: usize = 500;
+/// A secret that begins within that length ends within this one more: 255 bytes, as base64.
+const LONGEST_SECRET: usize = 344;
+
+/// Text from outside, fit for one line that a person reads: white space is one space, what nobody sees is escaped,
+/// secrets are masked, long text is cut.
+#[must_use]
+pub fn foreign(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len().min(FOREIGN_TEXT));
+    let mut left = FOREIGN_TEXT + LONGEST_SECRET;
+    for word in text.split_whitespace() {
+        if !clean.is_empty() {
+            clean.push(' ');
+        }
+        for character in word.chars().take(left) {
+            if is_unseen(character) {
+                clean.extend(character.escape_unicode());
+            } else {
+                clean.push(character);
+            }
+            left -= 1;
+        }
+        if left <= 1 {
+            break;
+        }
+        left -= 1;
+    }
+    let mut masked = masked(&clean).into_owned();
+    if let Some((end, _)) = masked.char_indices().nth(FOREIGN_TEXT) {
+        masked.truncate(end);
+    }
+    masked
+}
+
+/// Control and format characters (Unicode's categories Cc and Cf), and what is drawn as nothing
+/// (`Default_Ignorable_Code_Point`): with them a line can read as something else than it is.
+#[must_use]
+pub fn is_unseen(character: char) -> bool {
+    !character.is_ascii()
+        && matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}'
+            | '\u{8e2}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+        || character.is_control()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_stays_on_one_line_and_is_cut() {
+        assert_eq!(foreign(" a\nb\u{1b}[2J\u{202e} "), "a b\\u{1b}[2J\\u{202e}");
+        assert_eq!(foreign("\u{200b}a\u{feff}\u{e0041}\u{3164}"), "\\u{200b}a\\u{feff}\\u{e0041}\\u{3164}");
+        for text in ["x ".repeat(10_000), "x".repeat(10_000), "é".repeat(500), "\u{1b}".repeat(500)] {
+            assert_eq!(foreign(&text).chars().count(), FOREIGN_TEXT);
+        }
+    }
+
+    #[test]
+    fn a_secret_at_the_cut_is_masked_whole() {
+        let text = format!("{}rk_live_{}", "x".repeat(FOREIGN_TEXT - 6), "s".repeat(247));
+        assert_eq!(foreign(&text), format!("{}rk_***", "x".repeat(FOREIGN_TEXT - 6)));
+    }
+}
