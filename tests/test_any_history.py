@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PASSING = ("status=500", "status=429", "status=409", "reset", "truncate", "cut", "empty", "vanish", "repeat", "html")
 
 
-class Killed(BaseException):
+class Killed(SystemExit):
     """The process is gone."""
 
 

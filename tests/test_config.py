@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import _core
-from stripe_raw_rs.api_key import read_api_key
+from stripe_raw_rs import Client, History, _core, check, ingest
 from stripe_raw_rs.arguments import parse
+from stripe_raw_rs.config import Config
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import COMMANDS, OPTIONS
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.tables import open_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from stripe_raw_rs.config import Config
 
 SECRET = "rk_test_CANARYcanary0123456789"  # noqa: S105 - made up, to be looked for
 
 
 def read(*arguments: str, **environment: str) -> Config:
-    return parse(arguments, environment)
+    return parse(arguments, environment.get)
 
 
 @pytest.mark.parametrize(
@@ -157,38 +156,56 @@ def test_a_start_is_utc(written: str | int, seconds: int) -> None:
     assert start_seconds(written) == seconds
 
 
-def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
-    assert read_api_key(environment={"STRIPE_API_KEY": f" {SECRET}\n"}) == SECRET
-    file = tmp_path / "key"
-    file.write_text(SECRET + "\n")
-    assert read_api_key(file=file, environment={"STRIPE_API_KEY": "rk_test_other"}) == SECRET
-
-
-def test_a_key_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "empty").write_text("\n")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")
-    for file, message in [
-        (None, "no key: set STRIPE_API_KEY"),
-        (tmp_path / "none", "cannot be read: No such file or directory"),
-        (tmp_path, "cannot be read: Is a directory"),
-        (tmp_path / "empty", "is empty"),
-        (tmp_path / "binary", "cannot be read: it is no text"),
-        (SECRET, "'rk_***' cannot be read"),
+@pytest.mark.parametrize("option", OPTIONS)
+def test_no_option_takes_a_secret_for_its_value(option: str) -> None:
+    command = next(name for name, row in COMMANDS.items() if option in row.options)
+    value = f"x/{SECRET}"
+    row = OPTIONS[option]
+    for arguments, environment in [
+        ((row.flag, value), {}),
+        ((f"{row.flag}={value}",), {}),
+        ((), {row.variable: value}),
     ]:
-        with pytest.raises(UsageError, match=message.replace("*", r"\*")) as refused:
-            read_api_key(file=file, environment={})
-        assert SECRET not in str(refused.value)
+        with pytest.raises(UsageError, match=rf"^{option} \({row.flag}\) holds a Stripe secret") as refused:
+            read(command, *arguments, **environment)
+        assert "CANARY" not in str(refused.value)
+        assert refused.value.exit_code == 2
 
 
-def test_a_secret_has_a_scope_and_a_name() -> None:
-    for half in ({"secret_scope": "stripe"}, {"secret_key": "api_key"}):
-        with pytest.raises(UsageError, match="--stripe-secret-scope and --stripe-secret-key belong together"):
-            read_api_key(**half, environment={"STRIPE_API_KEY": SECRET})
+KEYWORDS = {"give_up", *COMMANDS["run"].options}
 
 
-def test_a_secret_that_was_named_is_not_replaced_by_a_key_that_happens_to_be_set() -> None:
-    with pytest.raises(UsageError, match="needs the package databricks-sdk"):
-        read_api_key(secret_scope="stripe", secret_key="api_key", environment={"STRIPE_API_KEY": SECRET})  # noqa: S106
+@pytest.mark.parametrize("keyword", sorted(KEYWORDS - {"restart_run", "from_scratch", "log_format", "verbose"}))
+def test_no_keyword_takes_a_secret_for_its_value(keyword: str, tmp_path: Path) -> None:
+    place: dict[str, Any] = {"lake": tmp_path / "lake"}
+    calls: list[Callable[..., object]] = [lambda **options: ingest(**{**place, **options})]
+    calls += [check] if keyword in COMMANDS["check"].options else []
+    for call in calls:
+        with pytest.raises(UsageError, match=f"^{keyword} .* holds a Stripe secret") as refused:
+            call(api_key=SECRET, **{keyword: f"x/{SECRET}"})
+        assert "CANARY" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["owner", "store_id", "account"])
+def test_a_run_by_hand_takes_no_secret_either(name: str) -> None:
+    client = Client(SECRET, api_base_url="http://127.0.0.1:9")
+    history = History("charges", SECRET if name == "account" else None)
+    with pytest.raises(UsageError) as refused:
+        client.run("charges", history, **{"store_id": "mine", "owner": "me", name: SECRET})  # type: ignore[arg-type]
+    assert "CANARY" not in str(refused.value)
+    with pytest.raises(UsageError, match="tables"):
+        client.run("charges", History("charges"), store_id="mine", owner="me", settings={"tables": f"x/{SECRET}"})
+
+
+def test_names_that_begin_like_an_old_key_are_names(tmp_path: Path) -> None:
+    for name in ("sk_lake", "rk_warehouse_of_many_letters", "desk_4"):
+        assert read("run", "--lake", str(tmp_path / name), "--owner", name).required("owner") == name
+        assert read("run", STRIPE_RAW_LAKE=name).required("lake") == name
+
+
+def test_a_config_shows_no_secret() -> None:
+    assert SECRET not in repr(Config("run", {"lake": SECRET, "owner": SECRET}))
 
 
 def test_tables_are_in_a_lake_or_in_a_catalog() -> None:
@@ -201,7 +218,3 @@ def test_tables_are_in_a_lake_or_in_a_catalog() -> None:
     ]:
         with pytest.raises(UsageError, match=message):
             open_tables(read("run", *arguments).place())
-
-
-def test_a_config_shows_no_secret() -> None:
-    assert SECRET not in repr(read("run", "--lake", SECRET, "--owner", SECRET))

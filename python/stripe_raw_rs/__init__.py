@@ -5,6 +5,7 @@ be written anywhere.
 """
 
 from stripe_raw_rs._core import (
+    ApiKey,
     Audit,
     Checkpoint,
     Client,
@@ -44,6 +45,7 @@ from stripe_raw_rs.report import EntityResult, Report
 
 __all__ = [
     "AnswerError",
+    "ApiKey",
     "Audit",
     "AuthenticationError",
     "BudgetError",

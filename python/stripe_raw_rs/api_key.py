@@ -1,28 +1,21 @@
-"""The key, read from where it is kept. Whoever reads it hands it on at once and keeps no copy."""
+"""The key, read from where it is kept.
+
+No variable ever holds its text: error reporters send what the variables of a traceback hold.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from stripe_raw_rs._core import plain
+from stripe_raw_rs._core import ApiKey, plain
+from stripe_raw_rs.environment import key_of_environment, without_key
 from stripe_raw_rs.exceptions import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-# Where the key is unless something else is named.
-KEY_VARIABLE = "STRIPE_API_KEY"
 
 
 def read_api_key(
-    *,
-    secret_scope: str | None = None,
-    secret_key: str | None = None,
-    file: str | Path | None = None,
-    environment: Mapping[str, str] = os.environ,
-) -> str:
+    *, secret_scope: str | None = None, secret_key: str | None = None, file: str | Path | None = None
+) -> ApiKey:
     """Read the key from a Databricks secret, else from a file, else from `STRIPE_API_KEY`.
 
     The order is that of intent: a variable that happens to be set must not win over a scope or file that was named.
@@ -34,35 +27,26 @@ def read_api_key(
             "--stripe-secret-scope and --stripe-secret-key belong together: together they name a Databricks secret"
         )
         raise UsageError(message)
-    if file is not None:
-        return _text(Path(file))
-    key = environment.get(KEY_VARIABLE, "").strip()
-    if not key:
-        message = (
-            "no key: set STRIPE_API_KEY to a restricted key (rk_...), name a file with --api-key-file, "
-            "or a Databricks secret with --stripe-secret-scope and --stripe-secret-key"
-        )
-        raise UsageError(message)
-    return key
+    return key_of_environment() if file is None else _key_of_file(Path(file))
 
 
-def _text(file: Path) -> str:
+def _key_of_file(file: Path) -> ApiKey:
     try:
-        key = file.expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        message = f"the key file '{plain(file)}' cannot be read: {reason}"
+        file = file.expanduser()
+    except RuntimeError as error:
+        message = f"the key file '{plain(file)}' cannot be found: {plain(error)}"
         raise UsageError(message) from None
-    if not key:
-        message = f"the key file '{plain(file)}' is empty"
-        raise UsageError(message)
-    return key
+    return ApiKey.from_file(file)
 
 
-def _databricks_secret(scope: str, name: str) -> str:
+def _databricks_secret(scope: str, name: str) -> ApiKey:
     """Ask Databricks: in its runtime by the runtime's own `dbutils`, elsewhere by its SDK."""
     try:
-        key = _ask(scope, name)
+        with without_key():
+            return ApiKey(_ask(scope, name))
+    except UsageError as error:
+        message = f"the secret '{plain(name)}' of scope '{plain(scope)}' is not a key: {error}"
+        raise UsageError(message) from None
     except ModuleNotFoundError:
         message = "a Databricks secret needs the package databricks-sdk, which Databricks' runtimes have"
         raise UsageError(message) from None
@@ -74,11 +58,6 @@ def _databricks_secret(scope: str, name: str) -> str:
         )
         # The error may hold the request that was sent.
         raise UsageError(message) from None
-    key = key.strip()
-    if not key:
-        message = f"the secret '{plain(name)}' of scope '{plain(scope)}' is empty"
-        raise UsageError(message)
-    return key
 
 
 def _ask(scope: str, name: str) -> str:

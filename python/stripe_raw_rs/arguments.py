@@ -8,13 +8,13 @@ import os
 from typing import TYPE_CHECKING, NoReturn
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import plain
+from stripe_raw_rs._core import holds_secret, masked, plain, stray_secret
 from stripe_raw_rs.config import Config
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import COMMANDS, OPTIONS, CommandRow, OptionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _EPILOG = """examples:
   stripe-raw demo
@@ -26,9 +26,13 @@ STRIPE_API_KEY or --api-key-file, never from an option's value.
 'stripe-raw COMMAND --help' lists the options of a command."""
 
 
-def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Config:
-    """Read a command line. Without a subcommand it is `run`, which is how named parameters of a job arrive."""
-    words = [_hyphenated(word) for word in arguments]
+def parse(arguments: Sequence[str], variable: Callable[[str], str | None] = os.getenv) -> Config:
+    """Read a command line. Without a subcommand it is `run`, which is how named parameters of a job arrive.
+
+    What holds a secret is masked before it is looked at, so that neither a message nor a traceback's variables show it.
+    """
+    words = [_hyphenated(_masked(word)) for word in arguments]
+    del arguments
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words = ["run", *words]
     if words[0] not in COMMANDS and not words[0].startswith("-"):
@@ -39,9 +43,15 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
         raise _unknown(strangers[0], COMMANDS[known.command])
     command = COMMANDS[known.command]
     given = {name: getattr(known, name) for name in command.options}
-    written = {OPTIONS[name].name: environment.get(OPTIONS[name].variable, "") for name in command.options}
+    written = {OPTIONS[name].name: _masked(variable(OPTIONS[name].variable) or "") for name in command.options}
     written.update({name: value for name, value in given.items() if value is not None})
+    if error := stray_secret(written):
+        raise error
     return Config(command.name, {name: value for name, value in written.items() if value})
+
+
+def _masked(text: str) -> str:
+    return masked(text) if holds_secret(text) else text
 
 
 class _Parser(argparse.ArgumentParser):

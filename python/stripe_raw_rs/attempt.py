@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from stripe_raw_rs.exceptions import FencedError
 from stripe_raw_rs.owner import is_dead
+from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.report import error_line
 
@@ -93,7 +94,8 @@ def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, disp
 def naming_the_winner(job: Job, entity: Entity, fenced: FencedError) -> FencedError:
     """Tell who has the run now, where the table can still be read."""
     try:
-        history = job.state.latest_run(entity.name, job.account)
+        with panics_as_errors():
+            history = job.state.latest_run(entity.name, job.account)
     except Exception:  # noqa: BLE001 - the first error is the one to hear about
         return fenced
     return FencedError(f"{history.owner} holds run {history.run_id} now: {fenced}")
@@ -102,6 +104,7 @@ def naming_the_winner(job: Job, entity: Entity, fenced: FencedError) -> FencedEr
 def _append_failed(run: Run, state: StateStore, error: BaseException) -> None:
     """Leave word of the failure, so that the next process need not wait for this one. The failure itself goes on."""
     try:
-        state.append(run.failed(getattr(error, "error_class", "Internal"), error_line(error)))
+        with panics_as_errors():
+            state.append(run.failed(getattr(error, "error_class", "Internal"), error_line(error)))
     except Exception as second:  # noqa: BLE001 - the first error is the one to hear about
         logger.debug("%s: no RUN_FAILED event: %s", run.entity, error_line(second))

@@ -10,6 +10,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError
+from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.report import text_table
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from stripe_raw_rs._core import Client, Probe, _Options
+    from stripe_raw_rs._core import ApiKey, Client, Probe, _Options
 
 logger = logging.getLogger("stripe_raw_rs")
 
@@ -86,7 +87,7 @@ class Check:
 def check(  # noqa: PLR0913 - keywords only, each an option of the command line
     *,
     entities: str | Iterable[str] = "",
-    api_key: str | None = None,
+    api_key: str | ApiKey | None = None,
     api_key_file: str | Path | None = None,
     stripe_secret_scope: str | None = None,
     stripe_secret_key: str | None = None,
@@ -99,15 +100,36 @@ def check(  # noqa: PLR0913 - keywords only, each an option of the command line
     server that cannot be reached, is not asked again. Keywords are those of `ingest`. Raises UsageError for what
     cannot be used as given.
     """
-    selection = _core.entities(entities if isinstance(entities, str) else ",".join(entities))
-    key = api_key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
-    if key.strip().startswith("sk_"):
-        logger.warning("the key is a secret key (sk_...), which may do anything: a restricted key (rk_...) is enough")
-    client = _core.Client(key, **options)
-    del api_key, key
-    found = tuple(_probes(client, [entity.name for entity in selection], stripe_account))
-    account = stripe_account or (client.account_id() if found[-1].api_version else None)
-    return Check(client.origin, client.mode, account, found)
+    try:
+        key = None if api_key is None else _core.ApiKey(api_key)
+    finally:
+        # A text that is a key stands in no variable while anything can go wrong.
+        del api_key
+    with panics_as_errors():
+        entities = entities if isinstance(entities, str) else ",".join(entities)
+        if error := _core.stray_secret(
+            {
+                "entities": entities,
+                "api_key_file": api_key_file,
+                "stripe_secret_scope": stripe_secret_scope,
+                "stripe_secret_key": stripe_secret_key,
+                "stripe_account": stripe_account,
+                **options,
+            }
+        ):
+            del entities, api_key_file, stripe_secret_scope, stripe_secret_key, stripe_account, options
+            raise error
+        selection = _core.entities(entities)
+        key = key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
+        if not key.is_restricted:
+            logger.warning(
+                "the key is a secret key (sk_...), which may do anything: a restricted key (rk_...) is enough"
+            )
+        client = _core.Client(key, **options)
+        del key
+        found = tuple(_probes(client, [entity.name for entity in selection], stripe_account))
+        account = stripe_account or (client.account_id() if found[-1].api_version else None)
+        return Check(client.origin, client.mode, account, found)
 
 
 def _probes(client: Client, names: list[str], account: str | None) -> Iterable[Probe]:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core, demo, status, verify
 from stripe_raw_rs._core import plain
-from stripe_raw_rs.api_key import KEY_VARIABLE, read_api_key
 from stripe_raw_rs.arguments import parse
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.key_check import check
 from stripe_raw_rs.log import configure_log
+from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.pipeline import ingest
 from stripe_raw_rs.progress import LiveLines
 from stripe_raw_rs.report import error_line, text_table
@@ -36,7 +36,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     Without a subcommand the main job runs, so named parameters of a job's wheel task are enough:
     `main(["--catalog=main", "--schema=stripe_raw"])`.
     """
-    config = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        config = parse(sys.argv[1:] if argv is None else argv)
+    finally:
+        # Where a key stands that does not belong there, no traceback is to show it.
+        del argv
     commands: dict[str, Callable[[Config], None]] = {
         "run": _run,
         "check": _check,
@@ -46,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "verify": _verify,
         "simulate": _simulate,
     }
-    commands[config.command](config)
+    with panics_as_errors():
+        commands[config.command](config)
 
 
 def console() -> int:
@@ -79,10 +84,12 @@ def _run(config: Config) -> None:
     json_log = config.log_format() == "json"
     live = LiveLines(sys.stderr) if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not json_log else None
     _configure_log(config, (lambda: None) if live is None else live.clear)
-    with _terminable(), _key(config) as key:
+    with _terminable():
         report = ingest(
             entities=config.text("entities") or "",
-            api_key=key,
+            api_key_file=config.text("api_key_file"),
+            stripe_secret_scope=config.text("stripe_secret_scope"),
+            stripe_secret_key=config.text("stripe_secret_key"),
             stripe_account=config.text("stripe_account"),
             checkpoint_table=config.text("checkpoint_table"),
             owner=config.text("owner"),
@@ -100,13 +107,14 @@ def _run(config: Config) -> None:
 
 def _check(config: Config) -> None:
     _configure_log(config)
-    with _key(config) as key:
-        found = check(
-            entities=config.text("entities") or "",
-            api_key=key,
-            stripe_account=config.text("stripe_account"),
-            **config.client_options(),
-        )
+    found = check(
+        entities=config.text("entities") or "",
+        api_key_file=config.text("api_key_file"),
+        stripe_secret_scope=config.text("stripe_secret_scope"),
+        stripe_secret_key=config.text("stripe_secret_key"),
+        stripe_account=config.text("stripe_account"),
+        **config.client_options(),
+    )
     _print(json.dumps(found.to_dict()) if config.log_format() == "json" else str(found))
     found.raise_for_status()
 
@@ -170,22 +178,6 @@ def _configure_log(config: Config, before: Callable[[], None] = lambda: None) ->
 def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-@contextmanager
-def _key(config: Config) -> Iterator[str]:
-    """Read the key, and keep it out of the environment that child processes get, such as Spark's."""
-    key = read_api_key(
-        secret_scope=config.text("stripe_secret_scope"),
-        secret_key=config.text("stripe_secret_key"),
-        file=config.text("api_key_file"),
-    )
-    variable = os.environ.pop(KEY_VARIABLE, None)
-    try:
-        yield key
-    finally:
-        if variable is not None:
-            os.environ[KEY_VARIABLE] = variable
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.attempt import Job, attempt, naming_the_winner
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError, UsageError
 from stripe_raw_rs.owner import default_owner
+from stripe_raw_rs.panics import as_error, panics_as_errors
 from stripe_raw_rs.progress import LogLines, drain_log
 from stripe_raw_rs.report import EntityResult, Report
 from stripe_raw_rs.start import start_seconds
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from stripe_raw_rs._core import Entity, Run, _Options
+    from stripe_raw_rs._core import ApiKey, Entity, Run, _Options
     from stripe_raw_rs.attempt import GiveUp
     from stripe_raw_rs.progress import Display
     from stripe_raw_rs.tables import Tables
@@ -41,7 +42,7 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     *,
     entities: str | Iterable[str] = "",
     tables: Tables | None = None,
-    api_key: str | None = None,
+    api_key: str | ApiKey | None = None,
     api_key_file: str | Path | None = None,
     stripe_secret_scope: str | None = None,
     stripe_secret_key: str | None = None,
@@ -67,44 +68,70 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     Raises UsageError for what cannot be used as given; nothing was written then.
     """
     began = time.monotonic()
-    selection = _core.entities(entities if isinstance(entities, str) else ",".join(entities))
-    since = None if start is None else start_seconds(start)
-    if stripe_account is not None:
-        _core.check_account(stripe_account)
-    checkpoint_table = checkpoint_table or _core.CHECKPOINT_TABLE
-    if checkpoint_table in {entity.table for entity in _core.entities("all")}:
-        message = f"'{checkpoint_table}' is the name of a raw table: choose another checkpoint table"
-        raise UsageError(message)
-    where, requests = _parted(options)
-    key = api_key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
-    client = _core.Client(key, **requests)
-    del api_key, key
-    # Stripe answers while the tables are opened.
-    client.ask_account_id()
-    place = tables or open_tables(where)
-    # All tables are looked at before the first is written.
-    check_schema(place.table(checkpoint_table), _core.checkpoint_schema())
-    for entity in selection:
-        check_schema(place.table(entity.table), _core.raw_schema())
-    job = Job(
-        client=client,
-        tables=place,
-        state=StateStore(place, client, checkpoint_table),
-        display=display or LogLines(),
-        account=stripe_account,
-        owner=owner or default_owner(),
-        take_over=take_over,
-        give_up=give_up,
-        start=since,
-        settings={
-            "tables": place.location,
-            "entities": ",".join(entity.name for entity in selection),
-            **({} if bundle_target is None else {"bundle_target": bundle_target}),
-        },
-    )
-    # A cluster may have kept an older wheel: what runs is said, not assumed.
-    logger.info("stripe-raw %s lands %d lists in %s", _core.__version__, len(selection), place.location)
-    return Report(place.location, tuple(_all(job, selection)), time.monotonic() - began)
+    try:
+        key = None if api_key is None else _core.ApiKey(api_key)
+    finally:
+        # A text that is a key stands in no variable while anything can go wrong.
+        del api_key
+    with panics_as_errors():
+        entities = entities if isinstance(entities, str) else ",".join(entities)
+        if error := _core.stray_secret(
+            {
+                "entities": entities,
+                "api_key_file": api_key_file,
+                "stripe_secret_scope": stripe_secret_scope,
+                "stripe_secret_key": stripe_secret_key,
+                "stripe_account": stripe_account,
+                "checkpoint_table": checkpoint_table,
+                "owner": owner,
+                "start": start,
+                "take_over": take_over,
+                "give_up": give_up,
+                "bundle_target": bundle_target,
+                **options,
+            }
+        ):
+            del entities, api_key_file, stripe_secret_scope, stripe_secret_key, stripe_account, checkpoint_table
+            del owner, start, take_over, give_up, bundle_target, options
+            raise error
+        selection = _core.entities(entities)
+        since = None if start is None else start_seconds(start)
+        if stripe_account is not None:
+            _core.check_account(stripe_account)
+        checkpoint_table = checkpoint_table or _core.CHECKPOINT_TABLE
+        if checkpoint_table in {entity.table for entity in _core.entities("all")}:
+            message = f"'{checkpoint_table}' is the name of a raw table: choose another checkpoint table"
+            raise UsageError(message)
+        where, requests = _parted(options)
+        key = key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
+        client = _core.Client(key, **requests)
+        del key
+        # Stripe answers while the tables are opened.
+        client.ask_account_id()
+        place = tables or open_tables(where)
+        # All tables are looked at before the first is written.
+        check_schema(place.table(checkpoint_table), _core.checkpoint_schema())
+        for entity in selection:
+            check_schema(place.table(entity.table), _core.raw_schema())
+        job = Job(
+            client=client,
+            tables=place,
+            state=StateStore(place, client, checkpoint_table),
+            display=display or LogLines(),
+            account=stripe_account,
+            owner=owner or default_owner(),
+            take_over=take_over,
+            give_up=give_up,
+            start=since,
+            settings={
+                "tables": place.location,
+                "entities": ",".join(entity.name for entity in selection),
+                **({} if bundle_target is None else {"bundle_target": bundle_target}),
+            },
+        )
+        # A cluster may have kept an older wheel: what runs is said, not assumed.
+        logger.info("stripe-raw %s lands %d lists in %s", _core.__version__, len(selection), place.location)
+        return Report(place.location, tuple(_all(job, selection)), time.monotonic() - began)
 
 
 def _parted(options: _PlaceAndOptions) -> tuple[Place, _Options]:
@@ -144,7 +171,7 @@ def _ingest_entity(job: Job, entity: Entity) -> EntityResult:
             except FencedError as fenced:  # noqa: PERF203 - at most two rounds
                 raise naming_the_winner(job, entity, fenced) from fenced
     except BaseException as caught:  # noqa: BLE001 - whatever happens to one entity must not stop the others
-        error = caught
+        error = as_error(caught)
     done = [run.progress() for run in runs]
     result = EntityResult(
         entity=entity.name,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs._core import plain
+from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.report import date_time
 from stripe_raw_rs.state_store import StateStore
 
@@ -53,6 +54,7 @@ class EntityStatus:
         )
 
 
+@panics_as_errors()
 def status(tables: Tables, *, lookback_seconds: int, checkpoint_table: str | None = None) -> list[EntityStatus]:
     """Read the state of all entities that ever ran into these tables."""
     state = StateStore(tables, None, checkpoint_table)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError
+from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.state_store import StateStore
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
+@panics_as_errors()
 def verify(tables: Tables, *, say: Callable[[str], None], checkpoint_table: str | None = None) -> None:
     """Audit all entities of these tables, say what was checked and found, and raise TableError on any finding."""
     state = StateStore(tables, None, checkpoint_table)

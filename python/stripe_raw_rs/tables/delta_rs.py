@@ -12,7 +12,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.writer import ColumnProperties, WriterProperties
 
-from stripe_raw_rs._core import plain
+from stripe_raw_rs._core import enter_delta_rs, plain
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, check_table_name, fenced
 from stripe_raw_rs.tables.delta_select import select
@@ -69,6 +69,7 @@ class DeltaRsTables:
     def table(self, name: str) -> DeltaRsTable:
         """Name one table; the same object for the same name, so that its lock is one for the process."""
         check_table_name(name)
+        enter_delta_rs()
         with self._lock:
             return self._tables.setdefault(name, DeltaRsTable(self._folder, name))
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from stripe_raw_rs._core import plain
+from stripe_raw_rs.environment import without_key
 from stripe_raw_rs.exceptions import StripeRawError, TableError, UsageError
 from stripe_raw_rs.tables import CommitUnknownError, check_table_name
 from stripe_raw_rs.tables.spark_frames import Frames, Selection
@@ -245,7 +246,8 @@ def _session() -> SparkSession:
             return active
         connect = None if "DATABRICKS_RUNTIME_VERSION" in os.environ else _databricks_connect()
         builder = SparkSession.builder if connect is None else connect.DatabricksSession.builder
-        session: SparkSession = builder.getOrCreate()
+        with without_key():
+            session: SparkSession = builder.getOrCreate()
     except Exception as error:
         message = f"no Spark session: {reason(error)}"
         raise UsageError(message) from error

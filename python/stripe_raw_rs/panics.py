@@ -1,0 +1,44 @@
+"""What is raised past every `except Exception`: a panic of the compiled half, or of another library's."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs._core import plain
+from stripe_raw_rs.exceptions import StripeRawError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def panics_as_errors() -> Iterator[None]:
+    """Raise an error in place of a panic, so that whoever expects errors gets one."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        told = as_error(error)
+        if told is error:
+            raise
+        raise told from error
+
+
+def as_error(error: BaseException) -> BaseException:
+    """Make an error of a panic. What ends a program, a generator or a task on purpose stays what it is."""
+    if isinstance(error, (Exception, KeyboardInterrupt, SystemExit, GeneratorExit)) or _is_cancellation(error):
+        return error
+    told = StripeRawError(
+        f"internal error ({plain(type(error).__name__)}): {plain(error)}; what was committed stands, and the next run "
+        "goes on from there"
+    )
+    told.__cause__ = error
+    return told
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    import asyncio  # noqa: PLC0415 - takes a while to load, and is hardly ever needed
+
+    return isinstance(error, asyncio.CancelledError)
