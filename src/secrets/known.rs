@@ -8,44 +8,43 @@ use std::sync::{PoisonError, RwLock};
 
 use sha2::{Digest as _, Sha256};
 
-/// By length, the hashes of the texts to look for.
-type Traces = BTreeMap<usize, BTreeSet<[u8; 32]>>;
+/// What to look for in a text.
+struct Traces {
+    /// How such pieces begin, which tells the kind of a key at most: few other pieces need to be hashed.
+    heads: BTreeSet<[u8; HEAD]>,
+    /// By length, their hashes.
+    hashes: BTreeMap<usize, BTreeSet<[u8; 32]>>,
+}
 
-static TRACES: RwLock<Traces> = RwLock::new(BTreeMap::new());
+static TRACES: RwLock<Traces> = RwLock::new(Traces { heads: BTreeSet::new(), hashes: BTreeMap::new() });
 
+/// Of `rk_` and `sk_`, and also of their base64, so many characters follow from these three alone.
+const HEAD: usize = 3;
 /// Shorter than that, a piece of text may be the same by chance.
 const SHORTEST: usize = 16;
 
 /// From now on the key is masked wherever it stands.
 pub fn remember(key: &str) {
     let mut traces = TRACES.write().unwrap_or_else(PoisonError::into_inner);
-    let mut add = |length: usize, text: &mut dyn Iterator<Item = u8>| {
-        if length >= SHORTEST {
-            traces.entry(length).or_default().insert(hash(text));
-        }
-    };
-    add(key.len(), &mut key.bytes());
+    traces.add(key.bytes());
     for lead in 0..3 {
-        add(base64(key.as_bytes(), lead).count(), &mut base64(key.as_bytes(), lead));
+        traces.add(base64(key.as_bytes(), lead));
     }
 }
 
-/// Finds the next such text from an offset on: where it begins and where it ends.
+/// Finds the next such piece from an offset on: where it begins and where it ends.
 pub(super) fn finder(text: &str) -> impl Fn(usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     move |from| {
         let traces = TRACES.read().unwrap_or_else(PoisonError::into_inner);
-        let (shortest, _) = traces.first_key_value()?;
+        let (shortest, _) = traces.hashes.first_key_value()?;
         let mut at = from;
-        // Hardly any text has so many of these characters in a row, so that hardly anything is hashed.
-        while let Some(begin) = bytes[at..].iter().position(|byte| is_base64(*byte)).map(|skipped| at + skipped) {
+        while let Some(skipped) = bytes[at..].iter().position(|byte| is_base64(*byte)) {
+            let begin = at + skipped;
             at = begin + bytes[begin..].iter().take_while(|byte| is_base64(**byte)).count();
-            for start in begin..=at.saturating_sub(*shortest) {
-                let found = traces.iter().rev().find(|(length, hashes)| {
-                    start + **length <= at
-                        && hashes.contains(&hash(&mut bytes[start..start + **length].iter().copied()))
-                });
-                if let Some((length, _)) = found {
+            // Hardly any text has so many of these characters in a row.
+            for start in begin..(at + 1).saturating_sub(*shortest) {
+                if let Some(length) = traces.found(&bytes[start..at]) {
                     return Some((start, start + length));
                 }
             }
@@ -54,27 +53,53 @@ pub(super) fn finder(text: &str) -> impl Fn(usize) -> Option<(usize, usize)> {
     }
 }
 
+impl Traces {
+    fn add(&mut self, piece: impl Iterator<Item = u8> + Clone) {
+        let length = piece.clone().count();
+        if length >= SHORTEST {
+            let mut begin = piece.clone().map(in_one_alphabet);
+            self.heads.insert(std::array::from_fn(|_| begin.next().unwrap_or_default()));
+            self.hashes.entry(length).or_default().insert(hash(piece));
+        }
+    }
+
+    /// The length of the longest piece that a text begins with.
+    fn found(&self, text: &[u8]) -> Option<usize> {
+        let head = text.first_chunk::<HEAD>()?.map(in_one_alphabet);
+        if !self.heads.contains(&head) {
+            return None;
+        }
+        let fits = |length: &usize| text.get(..*length);
+        let mut longest_first = self.hashes.iter().rev().filter_map(|(length, hashes)| Some((fits(length)?, hashes)));
+        longest_first
+            .find(|(piece, hashes)| hashes.contains(&hash(piece.iter().copied())))
+            .map(|(piece, _)| piece.len())
+    }
+}
+
 /// Letters, digits, and what stands beside them in base64 and in keys.
 const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Base64 has two alphabets, of which one hash is enough.
-fn hash(text: &mut dyn Iterator<Item = u8>) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    for byte in text {
-        digest.update([match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            other => other,
-        }]);
+/// Base64 has two alphabets, of which one is enough.
+const fn in_one_alphabet(byte: u8) -> u8 {
+    match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
     }
+}
+
+fn hash(text: impl Iterator<Item = u8>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    text.map(in_one_alphabet).for_each(|byte| digest.update([byte]));
     digest.finalize().into()
 }
 
 /// What of the base64 of a text follows from the key alone, where the key stands behind `lead` other bytes. What the
 /// characters at its ends are depends on its neighbours.
-fn base64(key: &[u8], lead: usize) -> impl Iterator<Item = u8> {
+fn base64(key: &[u8], lead: usize) -> impl Iterator<Item = u8> + Clone {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     ((lead * 8).div_ceil(6)..(lead + key.len()) * 8 / 6).map(move |place| {
         let bit = place * 6 - lead * 8;
