@@ -75,6 +75,8 @@ pub struct HttpClient {
 struct Shared {
     connections: reqwest::Client,
     origin: Origin,
+    /// Whose certificates are trusted.
+    authorities: String,
     authorization: HeaderValue,
     request_timeout: Duration,
     api_version: String,
@@ -97,11 +99,13 @@ impl HttpClient {
     pub fn new(key: &ApiKey, origin: Origin, options: &Options) -> Result<Self> {
         origin.check(key.mode())?;
         let authorization = key.authorization()?;
+        let ca_file = options.ca_file.as_deref();
+        let authorities = authorities::named(ca_file);
         // Fails where the process has a provider already, which then is the one to use.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let connections = reqwest::Client::builder()
             .tls_backend_rustls()
-            .tls_certs_merge(options.ca_file.as_deref().map(authorities::read).transpose()?.unwrap_or_default())
+            .tls_certs_merge(ca_file.map(authorities::read).transpose()?.unwrap_or_default())
             .user_agent(USER_AGENT)
             // Followed across hosts, a redirect would take Stripe-Account along.
             .redirect(Policy::none())
@@ -112,17 +116,14 @@ impl HttpClient {
             .tcp_nodelay(true)
             .build()
             .map_err(|error| {
-                Error::new(
-                    Class::Connection,
-                    format!(
-                        "cannot set up TLS, which needs the machine's root certificates (on Debian: apt-get install \
-                         ca-certificates): {}",
-                        cause::line(error)
-                    ),
-                )
+                let line = cause::line(error);
+                let what = format!("cannot set up TLS with the certificate authorities {authorities}: {line}");
+                let advice = "; on Debian, apt-get install ca-certificates brings the machine's";
+                Error::new(Class::Connection, if authorities == authorities::MACHINE { what + advice } else { what })
             })?;
         let shared = Shared {
             connections,
+            authorities: if origin.is_plain() { "none, as http:// needs none".to_owned() } else { authorities },
             origin,
             authorization,
             request_timeout: options.request_timeout,
@@ -137,6 +138,13 @@ impl HttpClient {
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.shared.origin
+    }
+
+    /// Whose certificate authorities it trusts, in words for people: the machine's, those that the environment names in
+    /// their place, those of `ca_file`.
+    #[must_use]
+    pub fn authorities(&self) -> &str {
+        &self.shared.authorities
     }
 
     /// Tells origin and key from others, without having either.

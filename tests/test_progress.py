@@ -77,7 +77,7 @@ def test_the_log_says_what_runs_and_how_it_ends(
 ) -> None:
     land(lake, stripe).raise_for_status()
     lines = [record.getMessage() for record in of(caplog, logging.INFO)]
-    assert re.fullmatch(rf"stripe-raw \S+ lands 2 lists in {re.escape(str(lake))}", lines[0])
+    assert re.fullmatch(rf"stripe-raw \S+ lands 2 lists in {re.escape(str(lake))}; .*", lines[0])
     for name in ENTITIES:
         mine = [line.split(" ")[1] for line in lines if line.startswith(f"{name}: ")]
         assert mine == ["begins", "committed", "complete,"]

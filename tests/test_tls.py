@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 
-from stripe_raw_rs import ConnectionFailedError, UsageError, ingest
+from stripe_raw_rs import Client, ConnectionFailedError, UsageError, check, ingest
 from stripe_raw_rs.options import OPTIONS
 from tests.conftest import KEY, assert_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from stripe_raw_rs import Report
     from stripe_raw_rs.simulator import StripeSimulator
@@ -112,7 +113,12 @@ def test_a_certificate_for_another_name_is_refused(
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "cannot be read"), ("", "no certificate"), ("-----BEGIN CERTIFICATE-----\n!\n", "CERTIFICATE")],
+    [
+        (None, "cannot be read: No such file"),
+        ("", "no certificate"),
+        ("-----BEGIN CERTIFICATE-----\n!\n", "CERTIFICATE"),
+        ("#" * (4 * 1024 * 1024 + 1), "is larger than 4096 KiB"),
+    ],
 )
 def test_a_file_without_certificates_is_refused(lake: Path, tmp_path: Path, text: str | None, said: str) -> None:
     file = tmp_path / "file.pem"
@@ -122,6 +128,84 @@ def test_a_file_without_certificates_is_refused(lake: Path, tmp_path: Path, text
         land(lake, "https://localhost:9", ca_file=str(file))
     assert "\n" not in str(raised.value)
     assert not lake.exists()
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The authorities are the machine's, whatever the tests were started with."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+
+
+def test_what_is_not_a_file_is_not_waited_for(lake: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", "/dev/zero", tmp_path):
+        with pytest.raises(UsageError, match=r"^ca_file '.*' cannot be read: it is not a regular file"):
+            land(lake, "https://localhost:9", ca_file=str(place))
+
+
+MACHINE = "the machine's"
+
+
+def told(url: str, caplog: pytest.LogCaptureFixture, lake: Path, **options: Any) -> str:
+    """Which authorities the log's first line and a check name: the same."""
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        land(lake, url, **options).raise_for_status()
+    (first,) = [line for line in caplog.messages if line.startswith("stripe-raw ")]
+    named = first.partition("; certificate authorities: ")[2]
+    found = check(api_key=KEY, api_base_url=url, entities="charges", **options)
+    found.raise_for_status()
+    assert f"certificate authorities {named}" in str(found)
+    assert found.to_dict()["authorities"] == found.authorities == named
+    return named
+
+
+@pytest.mark.parametrize("variables", [("SSL_CERT_FILE",), ("SSL_CERT_DIR",), ("SSL_CERT_FILE", "SSL_CERT_DIR")])
+def test_authorities_of_the_environment_are_used_and_named(  # noqa: PLR0913, PLR0917 - fixtures
+    lake: Path,
+    stripe: StripeSimulator,
+    authority: trustme.CA,
+    ca_file: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: tuple[str, ...],
+) -> None:
+    values = {"SSL_CERT_FILE": ca_file, "SSL_CERT_DIR": str(Path(ca_file).parent)}
+    for name in variables:
+        monkeypatch.setenv(name, values[name])
+    with tls(stripe, authority) as url:
+        named = told(url, caplog, lake)
+    assert named == " and ".join(f"of {name} ({values[name]})" for name in variables) + ", in place of the machine's"
+
+
+def test_a_file_of_authorities_is_named_beside_those_of_the_machine(
+    lake: Path, stripe: StripeSimulator, authority: trustme.CA, ca_file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tls(stripe, authority) as url:
+        assert told(url, caplog, lake, ca_file=ca_file) == f"the machine's, and of ca_file ({ca_file})"
+
+
+def test_without_tls_no_authorities_are_asked(
+    lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+    assert told(stripe.url, caplog, lake) == "none, as http:// needs none"
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_an_environment_that_takes_all_authorities_away_is_named(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "none"))
+    with pytest.raises(ConnectionFailedError, match=rf"of {variable} \(.*/none\), in place of the machine's") as raised:
+        land(lake, "https://localhost:9")
+    assert "apt-get" not in str(raised.value), "the machine's are not what is missing"
+    assert not lake.exists()
+
+
+def test_a_machine_says_whose_authorities_it_uses_to_a_client_that_sends_nothing() -> None:
+    assert Client(KEY).authorities == MACHINE
 
 
 def test_no_option_turns_verification_off() -> None:

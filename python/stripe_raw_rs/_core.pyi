@@ -404,6 +404,10 @@ class Client:
     def mode(self) -> Literal["test", "live"]: ...
     @property
     def origin(self) -> str: ...
+    @property
+    def authorities(self) -> str:
+        """Whose certificate authorities are trusted: the machine's, the environment's in their place, `ca_file`'s."""
+
     def ask_account_id(self) -> None:
         """Ask for the account behind the key, and do not wait: whoever calls `account_id` then waits for less."""
 

@@ -33,6 +33,7 @@ class Check:
     origin: str
     mode: str
     account: str | None
+    authorities: str
     entities: tuple[Probe, ...]
 
     @property
@@ -53,7 +54,7 @@ class Check:
         clock = "unknown" if offset is None else f"{offset:+d} s against Stripe's"
         facts = (
             f"{self.mode} mode at {self.origin}, account {self.account or 'not told (the key need not say)'}, "
-            f"API version {self.api_version or 'unknown'}, clock {clock}"
+            f"API version {self.api_version or 'unknown'}, clock {clock}, certificate authorities {self.authorities}"
         )
         errors = [plain(probe.error) for probe in self.entities if probe.error is not None]
         return "\n".join([text_table(_HEADINGS, rows), facts, *errors])
@@ -64,6 +65,7 @@ class Check:
             "origin": self.origin,
             "mode": self.mode,
             "account": self.account,
+            "authorities": self.authorities,
             "api_version": self.api_version,
             "clock_offset_seconds": self.clock_offset_seconds,
             "entities": [
@@ -129,7 +131,7 @@ def check(  # noqa: PLR0913 - keywords only, each an option of the command line
         del key
         found = tuple(_probes(client, [entity.name for entity in selection], stripe_account))
         account = stripe_account or (client.account_id() if found[-1].api_version else None)
-        return Check(client.origin, client.mode, account, found)
+        return Check(client.origin, client.mode, account, client.authorities, found)
 
 
 def _probes(client: Client, names: list[str], account: str | None) -> Iterable[Probe]:

@@ -129,8 +129,9 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
                 **({} if bundle_target is None else {"bundle_target": bundle_target}),
             },
         )
-        # A cluster may have kept an older wheel: what runs is said, not assumed.
-        logger.info("stripe-raw %s lands %d lists in %s", _core.__version__, len(selection), place.location)
+        # A cluster may have kept an older wheel, and an environment may name other authorities: both are said.
+        what = (_core.__version__, len(selection), place.location, client.authorities)
+        logger.info("stripe-raw %s lands %d lists in %s; certificate authorities: %s", *what)
         return Report(place.location, tuple(_all(job, selection)), time.monotonic() - began)
 
 

@@ -1,4 +1,4 @@
-//! Certificate authorities that a user trusts besides the machine's own.
+//! Certificate authorities: those of the machine or of the environment, and those that a user trusts besides.
 
 use std::path::Path;
 
@@ -20,4 +20,27 @@ pub(super) fn read(file: &str) -> Result<Vec<Certificate>> {
         return Err(refused("has no certificate: they stand between BEGIN CERTIFICATE and END CERTIFICATE"));
     }
     Ok(certificates)
+}
+
+/// Those that the machine came with.
+pub(super) const MACHINE: &str = "the machine's";
+
+/// OpenSSL's variables, which the verifier goes by wherever it reads files: where one is set, its certificates are in
+/// place of the machine's. (macOS has a store of its own.)
+const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// Whose certificate authorities are trusted, as a message goes on from there.
+pub(super) fn named(ca_file: Option<&str>) -> String {
+    let set = VARIABLES.iter().filter(|_| cfg!(not(target_vendor = "apple"))).filter_map(|name| {
+        let value = std::env::var_os(name)?;
+        // Of an empty list of folders the machine's are used; an empty file's name names a file that is not there.
+        let counts = *name == "SSL_CERT_FILE" || std::env::split_paths(&value).any(|path| !path.as_os_str().is_empty());
+        counts.then(|| format!("of {name} ({})", foreign(&value.to_string_lossy())))
+    });
+    let replaced = set.collect::<Vec<_>>().join(" and ");
+    let usual = if replaced.is_empty() { MACHINE.to_owned() } else { format!("{replaced}, in place of {MACHINE}") };
+    match ca_file {
+        None => usual,
+        Some(file) => format!("{usual}, and of ca_file ({})", foreign(file)),
+    }
 }

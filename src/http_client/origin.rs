@@ -66,6 +66,11 @@ impl Origin {
         &self.text
     }
 
+    /// Whether requests go there without TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        self.url.scheme() == "http"
+    }
+
     /// What is taken of it unless told otherwise, with a key of that mode.
     #[must_use]
     pub fn usual_rates(&self, mode: Mode) -> Rates {

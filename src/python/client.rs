@@ -86,6 +86,11 @@ impl Client {
         self.means.client.origin().as_str()
     }
 
+    #[getter]
+    fn authorities(&self) -> &str {
+        self.means.client.authorities()
+    }
+
     fn ask_account_id(&self) -> PyResult<()> {
         let client = self.means.client.clone();
         runtime()?.spawn(async move { client.account_id().await });
