@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import select
+import socket
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,41 +42,49 @@ def tls(stripe: StripeSimulator, authority: trustme.CA, name: str = "localhost")
     """The simulator behind TLS: what comes in on a port of its own goes on to the simulator as it is."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(context)
-    loop = asyncio.new_event_loop()
+    listener = socket.create_server(("127.0.0.1", 0))
+    connections: list[socket.socket] = [listener]
+    threads: list[threading.Thread] = []
 
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while piece := await reader.read(65_536):
-                writer.write(piece)
-                await writer.drain()
-        except (OSError, ssl.SSLError):
-            pass
-        finally:
-            writer.close()
+    def relay(outer: ssl.SSLSocket) -> None:
+        # A client that trusts nobody hangs up in the handshake.
+        with outer, suppress(OSError):
+            outer.do_handshake()
+            with socket.create_connection(("127.0.0.1", stripe.port)) as inner:
+                pass_on(outer, inner)
 
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", stripe.port)
-        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                connections.append(context.wrap_socket(client, server_side=True, do_handshake_on_connect=False))
+                threads.append(threading.Thread(target=relay, args=connections[-1:]))
+                threads[-1].start()
 
-    server = loop.run_until_complete(asyncio.start_server(relay, "localhost", 0, ssl=context))
-    loop.set_exception_handler(lambda _loop, _context: None)  # a client that hangs up in the handshake
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
+    accepting = threading.Thread(target=accept)
+    accepting.start()
     try:
-        yield f"https://localhost:{server.sockets[0].getsockname()[1]}"
+        yield f"https://localhost:{listener.getsockname()[1]}"
     finally:
+        # Whoever waits for something to come wakes up.
+        listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+        for connection in connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join()
+        listener.close()
 
-        async def end() -> None:
-            server.close()
-            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
-        asyncio.run_coroutine_threadsafe(end(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+def pass_on(outer: ssl.SSLSocket, inner: socket.socket) -> None:
+    other: dict[socket.socket, socket.socket] = {outer: inner, inner: outer}
+    while True:
+        for end in [outer] if outer.pending() else select.select([*other], [], [])[0]:
+            piece = end.recv(65_536)
+            if not piece:
+                return
+            other[end].sendall(piece)
 
 
 def land(lake: Path, url: str, **options: Any) -> Report:
