@@ -136,9 +136,15 @@ wheels: _no-wheels (_wheel "x86_64")
 _no-wheels:
     rm -rf dist
 
+# Where things lie on the machine that builds is nobody's business: the compiler writes other names for these folders
+remap := "--remap-path-prefix="
+tools := remap + env("CARGO_HOME", env("HOME") / ".cargo") + "=/cargo\u{1f}" + remap + env("RUSTUP_HOME", env("HOME") / ".rustup") + "=/rustup"
+sources := remap + justfile_directory() + "=/stripe-raw-rs\u{1f}" + remap + env("CARGO_TARGET_DIR", justfile_directory() / "target") + "=/target"
+
 _wheel architecture:
-    uv run --only-dev --only-group wheel \
+    CARGO_ENCODED_RUSTFLAGS="{{ tools + "\u{1f}" + sources }}" uv run --only-dev --only-group wheel \
         maturin build --compatibility manylinux2014 --zig --target {{ architecture }}-unknown-linux-gnu --out dist
+    {{ tool }} python .ci/sbom.py
 
 [no-exit-message]
 _standard-library architecture:

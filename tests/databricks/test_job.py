@@ -6,6 +6,8 @@ Nothing of this repo's Python is on the path of the processes that are tested he
 from __future__ import annotations
 
 import base64
+import csv
+import hashlib
 import json
 import os
 import re
@@ -13,6 +15,7 @@ import subprocess
 import time
 import zipfile
 from email.parser import Parser
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,13 +25,12 @@ from stripe_raw_rs.main import main
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import DEFAULT, KEY, assert_whole, events
 from tests.databricks import job_runner
-from tests.databricks.bundle import read, resolved
+from tests.databricks.bundle import ROOT, read, resolved
 from tests.databricks.job_runner import RUNTIMES, BuildError, JobRunner, Outcome, Runtime, Workspace
 from tests.spark.lanes import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 # One process for all of them, since the wheel is built once; the first build of a machine compiles everything.
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(3600)]
@@ -211,6 +213,25 @@ def test_the_wheel_is_one_for_any_python_from_3_10_on_and_any_linux_from_2014_on
     needed = [tuple(map(int, found)) for found in re.findall(rb"\0GLIBC_(\d+)\.(\d+)", library)]
     assert needed
     assert max(needed) <= (2, 17)
+
+
+def test_the_wheel_does_not_tell_where_it_was_built(wheel: Path) -> None:
+    """Neither who built it nor what else is on that machine is anybody's business, and two machines build the same."""
+    places = {
+        str(Path.home()),
+        str(ROOT),
+        os.environ.get("CARGO_HOME", ""),
+        os.environ.get("RUSTUP_HOME", ""),
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            told = [place for place in sorted(places - {""}) if place.encode() + b"/" in archive.read(name)]
+            assert not told, f"{name} has {told}"
+        (record,) = [name for name in archive.namelist() if name.endswith(".dist-info/RECORD")]
+        for name, digest, length in csv.reader(archive.read(record).decode().splitlines()):
+            content = archive.read(name)
+            found = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+            assert name == record or (digest, int(length)) == (f"sha256={found}", len(content)), name
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.13"])
