@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from databricks.bundles.jobs import Job
 
 from stripe_raw_rs import _core
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 BUNDLE = read()
 TARGETS = sorted(BUNDLE["targets"])
 EACH_TARGET = pytest.mark.parametrize("name", TARGETS)
+# What others may do with it, as the CLI and the workspace name it.
+PERMISSION_LEVELS = {
+    "jobs": ("CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE"),
+    "dashboards": ("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"),
+}
 ARCHITECTURES = ("x86_64", "aarch64")
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 JUSTFILE = (ROOT / ".justfile").read_text(encoding="utf-8")
@@ -93,10 +99,25 @@ def target_faults(target: Target) -> Iterator[str]:
     except (TypeError, ValueError) as error:
         yield str(error)
         return
+    yield from permission_faults(target)
     yield from compute_faults(target.job, target.task)
     yield from call_faults(target.task["python_wheel_task"])
     yield from wheel_faults(target)
     yield from schedule_faults(target.job["schedule"]["quartz_cron_expression"])
+
+
+def permission_faults(target: Target) -> Iterator[str]:
+    """Each resource says who else may do what with it: nobody as its owner, which is who deploys, and each to one."""
+    for kind, levels in PERMISSION_LEVELS.items():
+        for name, resource in target.tree["resources"][kind].items():
+            if not resource.get("permissions"):
+                yield f"{name} has no permissions"
+            for entry in resource.get("permissions", ()):
+                if entry["level"] not in levels:
+                    yield f"{name} has the permission {entry['level']}"
+                principals = entry.keys() & {"group_name", "service_principal_name", "user_name"}
+                if len(principals) != 1 or len(entry) != 2:
+                    yield f"{name} gives {entry['level']} to {sorted(principals)}"
 
 
 def compute_faults(job: Tree, task: Tree) -> Iterator[str]:
@@ -202,6 +223,33 @@ def test_one_run_at_a_time_is_tried_again_and_somebody_hears_of_its_failure(name
 
 
 @EACH_TARGET
+def test_whoever_is_in_the_workspace_may_look_and_nobody_else_may_do_anything(name: str) -> None:
+    resources = resolved(BUNDLE, name).tree["resources"]
+    (dashboard,) = resources["dashboards"].values()
+    assert resources["jobs"][JOB]["permissions"] == [{"level": "CAN_VIEW", "group_name": "users"}]
+    assert dashboard["permissions"] == [{"level": "CAN_READ", "group_name": "users"}]
+    assert dashboard["embed_credentials"] is False, "who looks at it sees what they may see"
+    given = [{"level": "CAN_MANAGE_RUN", "group_name": "stripe-operators"}]
+    target = resolved(BUNDLE, name, {"job_permissions": given})
+    assert job_of(target.job).permissions == job_of({"permissions": given}).permissions
+    assert list(target_faults(target)) == []
+
+
+def test_the_identity_that_production_should_have_is_written_down_as_it_has_to_be() -> None:
+    """The bundle cannot know it. What stands there as a comment must be right once somebody takes the signs away."""
+    text = (ROOT / "databricks.yml").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^( *)# resources:\n((?:\1# .*\n)+)", text, re.MULTILINE)
+    bundle = merged(
+        BUNDLE, {"targets": {"prod": yaml.safe_load("resources:\n" + block[1].replace(block[0] + "# ", ""))}}
+    )
+    job = resolved(bundle, "prod").job
+    assert [*job["run_as"]] == ["service_principal_name"]
+    assert job_of(job).run_as is not None
+    assert list(faults(bundle)) == []
+    assert resolved(BUNDLE, "prod").job.get("run_as") is None
+
+
+@EACH_TARGET
 def test_only_production_runs_by_itself_and_only_development_makes_up_versions(name: str) -> None:
     target = resolved(BUNDLE, name)
     development = target.tree["mode"] == "development"
@@ -291,6 +339,19 @@ ARTIFACT = at("artifacts", "stripe_raw_rs")
         (CALL, {"named_parameters": {"entities": "${var.entity}"}}, "the variable entity is not declared"),
         (CALL, {"named_parameters": {"entities": "${bundle.nmae}"}}, "dev: ${bundle.nmae} refers to nothing"),
         (JOB_OF_ALL, {"helath": {}}, "dev: Unexpected field 'helath' for class Job"),
+        (JOB_OF_ALL, {"permissions": []}, "dev: stripe_ingestion_job has no permissions"),
+        (at("variables", "job_permissions"), {"default": [{"level": "CAN_RUN"}]}, "dev: 'CAN_RUN' is not a valid"),
+        (at("variables", "job_permissions"), {"default": [{"level": "CAN_VIEW"}]}, "gives CAN_VIEW to []"),
+        (
+            at("variables", "job_permissions"),
+            {"default": [{"level": "IS_OWNER", "user_name": "a@b.c"}]},
+            "dev: stripe_ingestion_job has the permission IS_OWNER",
+        ),
+        (
+            at("variables", "dashboard_permissions"),
+            {"default": [{"level": "CAN_VIEW", "group_name": "users"}]},
+            "dev: stripe_ingestion_dashboard has the permission CAN_VIEW",
+        ),
         (JOB_OF_ALL, {"email_notifications": {"on_failure": "a@b.c"}}, "dev: Unexpected type"),
         (at("resources", "jobs", JOB, "health", "rules", 0), {"op": "MORE"}, "dev: 'MORE' is not a valid"),
         (at("resources", "jobs", JOB, "health", "rules", 0), {"metric": "RUNS"}, "dev: 'RUNS' is not a valid"),
