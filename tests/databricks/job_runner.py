@@ -43,10 +43,22 @@ _TOKEN = "token-of-the-job"  # noqa: S105 - of the fake workspace
 _DYNAMIC = {"job.id": "407151", "job.run_id": "5519", "job.name": "stripe_ingestion_job", "task.name": "ingest"}
 _DYNAMIC_REFERENCE = re.compile(r"\{\{([\w.]+)\}\}")
 
-# The call, as Databricks makes it. An entry point that exits, even with 0, fails its task.
+# The call, as Databricks makes it. An entry point that exits, even with 0, fails its task. Of an error all is said that
+# reporters of errors send out: the variables of each frame.
 _CALL = """
 import sys
+from contextlib import suppress
 from importlib import metadata
+
+def tell(error):
+    while error is not None:
+        trace = error.__traceback__
+        while trace is not None:
+            for value in list(trace.tb_frame.f_locals.values()):
+                with suppress(Exception):
+                    print(repr(value), file=sys.stderr)
+            trace = trace.tb_next
+        error = error.__cause__ or error.__context__
 
 _, package, name, *arguments = sys.argv
 sys.argv = [package, *arguments]
@@ -55,6 +67,9 @@ try:
     entry.load()()
 except SystemExit as error:
     raise RuntimeError(f"the entry point exited with {error.code!r}") from error
+except Exception as error:
+    tell(error)
+    raise
 """
 
 
