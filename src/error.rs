@@ -34,6 +34,8 @@ pub enum Class {
     Fenced,
     /// `--max-requests` is used up. Exit code 1.
     Budget,
+    /// A fault of this program. Exit code 1.
+    Internal,
     /// The run was asked to stop. Exit code 130.
     Interrupted,
     /// The run was given up by `--restart-run`.
@@ -59,6 +61,7 @@ impl Class {
             Self::Held => "Held",
             Self::Fenced => "Fenced",
             Self::Budget => "Budget",
+            Self::Internal => "Internal",
             Self::Interrupted => "Interrupted",
             Self::Abandoned => "Abandoned",
             Self::Reset => "Reset",

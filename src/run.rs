@@ -338,7 +338,8 @@ impl Run {
         self.decoder = Decoder::default();
     }
 
-    fn fail(&mut self, error: Error) {
+    /// Ends the fetching with an error; what has been received is still handed over.
+    pub fn fail(&mut self, error: Error) {
         if self.error.is_none() {
             self.error = Some(error);
         }

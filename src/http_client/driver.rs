@@ -1,5 +1,8 @@
 //! Drives one run: sends what it asks for, tells it what came of it, and hands its groups over.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,7 +13,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::{ByteBudget, HttpClient, Quota, Reservation, Slot, Slots, now, random_unit};
-use crate::error::Result;
+use crate::error::{Class, Error, Result};
 use crate::exchange::{Outcome, Request};
 use crate::page::TextPool;
 use crate::run::{Group, Run, Taken, Ticket, page_bytes};
@@ -143,6 +146,23 @@ impl Drop for Driver {
     }
 }
 
+/// Ends the run where the task that holds this panics: whoever waits for that task would wait for ever.
+struct Alarm(Arc<Shared>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut state = self.0.lock();
+            let entity = state.run.entity().name;
+            let what = "a fault of stripe-raw, told on stderr; the next run goes on from the last committed page";
+            state.run.fail(Error::new(Class::Internal, format!("{entity}: {what}")));
+            drop(state);
+            self.0.changed.notify_waiters();
+            self.0.answered.notify_waiters();
+        }
+    }
+}
+
 /// How often a caller that waits looks up, to see whether it should stop.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -179,6 +199,7 @@ async fn next_group(shared: Arc<Shared>) -> Result<Option<Group>> {
 }
 
 async fn fetch_all(shared: Arc<Shared>, means: Means) {
+    let _alarm = Alarm(Arc::clone(&shared));
     let endpoint = shared.lock().run.entity().path;
     // Dropped with this future, and all that is in flight with it.
     let mut requests = JoinSet::new();
@@ -239,6 +260,7 @@ async fn fetch_all(shared: Arc<Shared>, means: Means) {
 }
 
 async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket, request: Request) {
+    let _alarm = Alarm(Arc::clone(&shared));
     let sent = now();
     slot.sent();
     let outcome = means.client.send(&request).await;

@@ -20,6 +20,7 @@ const fn class_name(class: Class) -> &'static str {
         Class::Held => "HeldError",
         Class::Fenced => "FencedError",
         Class::Budget => "BudgetError",
+        Class::Internal => "StripeRawError",
         Class::Interrupted | Class::Abandoned | Class::Reset => "InterruptedRunError",
     }
 }

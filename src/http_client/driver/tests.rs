@@ -1,0 +1,61 @@
+//! What a driver does where its tasks go wrong; how it fares with a server, the tests of the whole show.
+
+use super::*;
+use crate::checkpoint::{Attempt, History, plan};
+use crate::entities::by_name;
+use crate::http_client::{ApiKey, Origin};
+use crate::options::Options;
+use crate::pace::{Limits, UNLIMITED};
+use crate::run::Setting;
+
+/// A first run of charges whose opening is done.
+fn opened_run() -> Run {
+    let options = Options::default();
+    let attempt = Attempt {
+        now: now(),
+        owner: "me".to_owned(),
+        holder_is_dead: false,
+        take_over: false,
+        give_up: None,
+        start: None,
+        new_run_id: "run".to_owned(),
+    };
+    let entity = by_name("charges").unwrap();
+    let setting = Setting {
+        entity,
+        account: None,
+        options: options.clone(),
+        store_id: "mine".to_owned(),
+        owner: "me".to_owned(),
+        nonce: "nonce".to_owned(),
+        settings: "{}".to_owned(),
+        library_version: "0".to_owned(),
+    };
+    let mut run = Run::new(plan(entity, &History::default(), &options, &attempt).unwrap(), setting);
+    run.started(now()).unwrap();
+    run.fence().unwrap();
+    run.recover_events(&[]).unwrap();
+    run
+}
+
+#[test]
+fn a_task_that_panics_ends_the_run_and_nobody_waits_for_it() {
+    // Without a clock of tokio's, the first request panics.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let options = Options::default();
+    let key = ApiKey::parse("rk_test_any").unwrap();
+    let origin = Origin::parse("http://127.0.0.1:9", key.mode()).unwrap();
+    let means = Means {
+        client: HttpClient::new(&key, origin, &options).unwrap(),
+        buffers: ByteBudget::default(),
+        texts: TextPool::default(),
+        slots: Slots::new(Limits::of(&options, UNLIMITED)),
+        quota: Quota::new(0),
+    };
+    let driver = Driver::new(opened_run());
+    let _inside = runtime.enter();
+    driver.begin(&means).unwrap();
+    let error = runtime.block_on(driver.next_group()).unwrap_err();
+    assert_eq!(error.class, Class::Internal);
+    assert!(error.message.starts_with("charges: "), "{error}");
+}
