@@ -87,7 +87,7 @@ def test_every_program_of_the_readme_runs(folder: Path, number: int) -> None:
         (lake / "demo-lake").symlink_to(demo)
         program = PROGRAMS[number]
         # The client by hand reads no environment: its address is the one thing changed.
-        program = program.replace('["STRIPE_API_KEY"])', f'["STRIPE_API_KEY"], api_base_url="{stripe.url}")')
+        program = program.replace("from_environment())", f'from_environment(), api_base_url="{stripe.url}")')
         program = program.replace('lake="./lake",', f'lake="./lake", api_base_url="{stripe.url}",')
         run([sys.executable, "-W", "error", "-c", program], lake, stripe.url, "rk_test_any")
 
