@@ -157,6 +157,8 @@ impl Audit {
                 continue;
             }
             self.check_run(run_id, run, found.unwrap_or_default());
+            let refused = run.iter().filter_map(|event| event.kind.refused());
+            self.notes.extend(refused.map(|message| format!("run {run_id}: {message}")));
         }
         for (run_id, run) in rows {
             let page = run.pages.keys().next().copied().unwrap_or_default();

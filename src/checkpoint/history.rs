@@ -88,6 +88,11 @@ impl History {
         })
     }
 
+    /// What is said of objects that cannot be rows, since the last `--from-scratch`, in no order.
+    pub fn refused(&self) -> impl Iterator<Item = &str> {
+        self.since_reset().filter_map(|event| event.kind.refused())
+    }
+
     /// Pages of the latest run with the attempt's window they belong to.
     pub fn pages(&self) -> impl Iterator<Item = (&Event, &PageEvent)> {
         self.latest().filter_map(|event| Some((event, event.kind.page()?)))
@@ -194,6 +199,20 @@ mod tests {
             let reset = event("RESET", 2, failed(Class::Reset), None, None);
             assert!(!history(vec![landed, reset]).has_rows(), "{kind:?} before --from-scratch");
         }
+    }
+
+    #[test]
+    fn what_was_refused_is_said_until_the_list_is_begun_from_scratch() {
+        let refused = |message: &str| Kind::Refused { page_number: 1, request_id: None, message: message.to_owned() };
+        let mut events = vec![
+            event("A", 1, refused("one"), None, None),
+            event("A", 1, Kind::Completed, None, None),
+            event("B", 2, refused("other"), None, None),
+        ];
+        assert_eq!(history(events.clone()).refused().collect::<Vec<_>>(), ["one", "other"]);
+        assert_eq!(history(events[..2].to_vec()).state(), State::Complete);
+        events.push(event("RESET", 3, failed(Class::Reset), None, None));
+        assert_eq!(history(events).refused().count(), 0);
     }
 
     #[test]

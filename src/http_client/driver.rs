@@ -261,7 +261,11 @@ async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket
         Taken::Nothing => {}
     }
     let has_news = state.run.has_news(now());
+    let warnings = state.run.take_warnings();
     drop(state);
+    for warning in warnings {
+        tracing::warn!(target: "stripe_raw_rs", "{warning}");
+    }
     if let Outcome::Answered(response) = outcome {
         means.client.reuse(response.body);
     }

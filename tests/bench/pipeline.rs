@@ -167,7 +167,7 @@ fn receive_all(bench: &Bench) -> Result<()> {
 fn decode_all(bench: &Bench) -> Result<()> {
     let mut decoder = Decoder::default();
     for body in &bench.bodies {
-        black_box(decoder.decode(body, bench.entity)?);
+        black_box(decoder.decode(body, bench.entity, 100)?);
     }
     Ok(())
 }
