@@ -4,7 +4,8 @@ use crate::entities::Entity;
 use crate::error::{Class, Error};
 use crate::exchange::{Now, Outcome, Request, Response};
 use crate::options::Options;
-use crate::{page, retry};
+use crate::page::Decoder;
+use crate::retry;
 
 /// Whether a list can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +50,14 @@ pub struct Probe {
     pub error: Option<Error>,
 }
 
+/// Objects that are asked for.
+const OBJECTS: usize = 1;
+
 /// The plainest request for a list: one object, no window.
 #[must_use]
 pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> Request {
     let mut query: Vec<_> = entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    query.push(("limit", "1".to_owned()));
+    query.push(("limit", OBJECTS.to_string()));
     Request { path: entity.path, query, api_version: options.stripe_version.clone(), account }
 }
 
@@ -87,8 +91,11 @@ pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
 }
 
 fn undecodable(entity: &Entity, response: &Response) -> Option<Error> {
-    let error = page::decode(&response.body, entity).err()?;
-    Some(Error::answer(entity.name, error, response.request_id.as_deref()))
+    let wrong = match Decoder::default().decode(&response.body, entity, OBJECTS) {
+        Ok(page) => page.refused.first()?.fault.to_string(),
+        Err(error) => error.to_string(),
+    };
+    Some(Error::answer(entity.name, wrong, response.request_id.as_deref()))
 }
 
 /// The permission in Stripe's "Having the 'rak_charge_read' permission would allow this request to continue".

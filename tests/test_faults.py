@@ -198,6 +198,17 @@ class Unseen:
     """
 
 
+class Odd:
+    """The run is complete, and one object has landed as it was answered, which was without a time."""
+
+
+class Refused:
+    """The run is complete but for an object that cannot be a row; an event names it, and the exit code is 1.
+
+    What should have stood in its place only a run from scratch brings.
+    """
+
+
 class Fails(NamedTuple):
     """The run has failed with this error, which says these words; the next one makes it whole."""
 
@@ -205,7 +216,7 @@ class Fails(NamedTuple):
     words: str
 
 
-Outcome = type[Whole] | type[Unseen] | Fails | None
+Outcome = type[Whole] | type[Unseen] | type[Odd] | type[Refused] | Fails | None
 """None: not tried, for it would be the same thing again."""
 Each = Outcome | tuple[Outcome, Outcome, Outcome]
 """Of the first page, one in the middle, and the last."""
@@ -261,10 +272,10 @@ MATRIX = [
     simulated("slow=100", Whole, Whole),
     # No page.
     simulated("truncate", Whole, TOO_SHORT),
-    simulated("wrong_type=created", Fails(AnswerError, "created")),
+    simulated("wrong_type=created", Odd),
     simulated("wrong_type=has_more", Fails(AnswerError, "no boolean 'has_more'")),
     simulated("wrong_type=data", Fails(AnswerError, "no array 'data'")),
-    simulated("wrong_object", Fails(AnswerError, "charge")),
+    simulated("wrong_object", Refused),
     simulated("error_body", Fails(AnswerError, "the answer is no list.*: Sorry!.*check the base URL")),
     simulated("html", Fails(AnswerError, "not JSON.*check the base URL")),
     # Refusals. The run after them has another key.
@@ -339,10 +350,17 @@ def test_a_fault_ends_in_complete_data_or_in_one_clear_line(
     stripe.reset_faults()
     if isinstance(outcome, Fails):
         assert_one_clear_line(lake, report, outcome)
+    elif outcome is Refused:
+        assert_refused(lake, report)
     else:
         report.raise_for_status()
     if outcome is Unseen:
         assert_unseen(lake, account)
+    elif outcome is Odd:
+        assert_odd(lake, account)
+    elif outcome is Refused:
+        account.land(lake, give_up="scratch").raise_for_status()
+        assert_whole(lake, account.stripe, "charges")
     else:
         if outcome is Whole and stripe.ids("charges") == list(account.before):
             assert_true(lake, stripe, "charges")
@@ -350,6 +368,23 @@ def test_a_fault_ends_in_complete_data_or_in_one_clear_line(
         account.land(lake, api_key=ROLLED).raise_for_status()
         assert_true(lake, stripe, "charges", account.before)
     stripe.stop()
+
+
+def assert_odd(lake: Path, account: Account) -> None:
+    rows = landed(lake, "charges", "_stripe_id, _stripe_created_at, _raw_json").to_pylist()
+    assert {row["_stripe_id"] for row in rows} == account.before.keys()
+    (odd,) = [row for row in rows if row["_stripe_created_at"] is None]
+    assert [row for row in rows if row["_raw_json"] != account.before[row["_stripe_id"]][0]] == [odd]
+    verify(tables_of(lake), say=lambda _line: None)
+
+
+def assert_refused(lake: Path, report: Report) -> None:
+    with pytest.raises(AnswerError, match="cannot be a row and did not land: .*not a 'charge'") as raised:
+        report.raise_for_status()
+    (event,) = events(lake, "event_type = 'OBJECT_REFUSED'")
+    assert event["error_message"] == str(raised.value)
+    assert events(lake, "event_type = 'RUN_COMPLETED'")
+    verify(tables_of(lake), say=lambda _line: None)
 
 
 def assert_unseen(lake: Path, account: Account) -> None:

@@ -181,6 +181,10 @@ class History:
     def error_class(self) -> str | None: ...
     @property
     def error_message(self) -> str | None: ...
+    @property
+    def refused(self) -> list[str]:
+        """One line for each object that cannot be a row, since the last reset."""
+
     def next_run(self, lookback_seconds: int) -> str:
         """What the next run will do, in one line."""
 
@@ -268,6 +272,14 @@ class Progress:
     def newest(self) -> int | None:
         """The largest `created` seen in the whole run: what the next run begins from."""
 
+    @property
+    def undated(self) -> int:
+        """Of the rows, those whose time should be there and cannot be used: their `_stripe_created_at` is null."""
+
+    @property
+    def refused(self) -> int:
+        """Objects that cannot be rows, each named by an OBJECT_REFUSED event."""
+
 @final
 class Run:
     """One attempt at one run of one entity: the machine that knows what to ask and what to commit, in which order.
@@ -297,6 +309,10 @@ class Run:
     @property
     def notices(self) -> list[str]:
         """Lines for the user: what is resumed."""
+
+    @property
+    def refusal(self) -> Exception | None:
+        """Why the attempt is not a success although it goes to its end: objects that cannot be rows."""
 
     def started(self) -> Checkpoint: ...
     def fence(self) -> Rows: ...
@@ -522,6 +538,9 @@ class StripeSimulator:
 
         Among objects of one second those added later are the newer ones.
         """
+
+    def replace(self, entity: str, id: str, raw: bytes) -> None:
+        """Have an object other bytes from now on, at its place in the list: any bytes, also those of no JSON."""
 
     def delete(self, entity: str, id: str) -> None:
         """Delete an object: it is in no list and no cursor any more."""

@@ -81,7 +81,8 @@ def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, disp
         for rows, checkpoint in run:
             raw.append(rows)
             state.append(checkpoint)
-            display.committed(run, checkpoint)
+            if checkpoint.pages:
+                display.committed(run, checkpoint)
         state.append(run.ended())
     except FencedError:
         raise

@@ -145,6 +145,7 @@ def _ingest_entity(job: Job, entity: Entity) -> EntityResult:
                 raise naming_the_winner(job, entity, fenced) from fenced
     except BaseException as caught:  # noqa: BLE001 - whatever happens to one entity must not stop the others
         error = caught
+    error = error or next((run.refusal for run in runs if run.refusal is not None), None)
     done = [run.progress() for run in runs]
     result = EntityResult(
         entity=entity.name,
@@ -154,6 +155,8 @@ def _ingest_entity(job: Job, entity: Entity) -> EntityResult:
         requests=sum(progress.requests for progress in done),
         retries=sum(progress.retries for progress in done),
         bytes=sum(progress.bytes for progress in done),
+        undated=sum(progress.undated for progress in done),
+        refused=sum(progress.refused for progress in done),
         seconds=time.monotonic() - began,
         watermark=done[-1].newest if done else None,
         error=error,

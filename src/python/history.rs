@@ -110,6 +110,11 @@ impl History {
         self.folded.failure().map(|(_, message)| message)
     }
 
+    #[getter]
+    fn refused(&self) -> Vec<&str> {
+        self.folded.refused().collect()
+    }
+
     fn next_run(&self, lookback_seconds: i64) -> String {
         self.folded.next_run(self.entity, lookback_seconds)
     }

@@ -27,6 +27,8 @@ pub struct Progress {
     bytes: u64,
     reached: Option<i64>,
     newest: Option<i64>,
+    undated: u64,
+    refused: u64,
 }
 
 #[pymethods]
@@ -110,6 +112,11 @@ impl Run {
         self.driver.with(|run| run.plan().notices.clone())
     }
 
+    #[getter]
+    fn refusal(&self) -> Option<PyErr> {
+        self.driver.with(|run| run.refusal()).map(PyErr::from)
+    }
+
     fn started(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {
         checkpoint(py, self.driver.with(|run| run.started(now()))?)
     }
@@ -186,6 +193,8 @@ impl Run {
             bytes: progress.bytes,
             reached: progress.reached,
             newest: progress.newest,
+            undated: progress.undated,
+            refused: progress.refused,
         }
     }
 
