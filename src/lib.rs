@@ -2,7 +2,7 @@
 //!
 //! Rooms, top-down; each may use those below it:
 //! `python` (the binding) → `http_client` (sockets, clock, randomness) → `run` (the machine; pure from here down) →
-//! `audit`, `checkpoint`, `raw_batch`, `probe` → `page`, `retry`, `pace`, `ranges`, `columns` → `entities`, `options`, `exchange`, `error`.
+//! `audit`, `checkpoint`, `raw_batch`, `probe`, `witness` → `page`, `retry`, `pace`, `ranges`, `columns` → `entities`, `options`, `exchange`, `error`.
 //! `simulator` stands beside them: a fake Stripe that nothing in the product uses.
 
 pub mod audit;
@@ -25,6 +25,7 @@ pub mod run;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 pub mod store;
+pub mod witness;
 
 #[cfg(feature = "python")]
 mod python;

@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use bytes::BytesMut;
+use serde::Deserialize;
 
 use crate::entities::{Entity, Time};
 pub use error::{Expected, Fault, PageError};
@@ -264,6 +265,16 @@ fn refuse(
     }
     columns.refuse(id.map(Cow::into_owned), why);
     Ok(())
+}
+
+/// What an object says of its `livemode`, where it does.
+#[must_use]
+pub fn livemode(json: &str) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Object {
+        livemode: bool,
+    }
+    serde_json::from_str(json).ok().map(|object: Object| object.livemode)
 }
 
 /// What a JSON string says; `None` where the value is none, or one that no text can hold (lone surrogates).

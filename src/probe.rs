@@ -66,9 +66,7 @@ pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> R
 pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
     let (answer, error) = match outcome {
         Outcome::Failed(failure, cause) => (None, Some(retry::silence(entity.name, *failure, cause, 0))),
-        Outcome::Answered(response) if (200..300).contains(&response.status) => {
-            (Some(response), undecodable(entity, response))
-        }
+        Outcome::Answered(response) if response.is_success() => (Some(response), undecodable(entity, response)),
         Outcome::Answered(response) => (Some(response), Some(retry::refusal(entity.name, response, 0))),
     };
     let state = match error.as_ref().map(|error| error.class) {
@@ -146,22 +144,30 @@ mod tests {
 
     #[test]
     fn a_missing_permission_is_named_as_stripe_names_it() {
-        let body = r#"{"error":{"message":"The provided key 'rk_test_***' does not have the required permissions. Having the 'rak_new_read' permission would allow this."}}"#;
+        let body = r#"{"error":{"type":"invalid_request_error","message":"The provided key 'rk_test_***' does not have the required permissions. Having the 'rak_new_read' permission would allow this."}}"#;
         let found = probe("charges", &answer(403, body));
         assert_eq!((found.state, found.permission.as_str()), (State::PermissionMissing, "rak_new_read"));
-        let unnamed = probe("charges", &answer(403, "{}"));
-        assert_eq!(unnamed.permission, "rak_charge_read");
-        assert_eq!(probe("topups", &answer(403, "{}")).permission, "");
+        let unnamed = r#"{"error":{"type":"invalid_request_error","message":"It lacks a permission"}}"#;
+        assert_eq!(probe("charges", &answer(403, unnamed)).permission, "rak_charge_read");
+        assert_eq!(probe("topups", &answer(403, unnamed)).permission, "");
     }
 
     #[test]
     fn whatever_else_is_wrong_is_told_apart() {
+        let refusal = r#"{"error":{"type":"invalid_request_error","message":"No."}}"#;
+        let page = r#"{"object":"list","data":[],"has_more":false}"#;
         for (outcome, state) in [
-            (answer(400, "{}"), State::NotAvailable),
-            (answer(404, "{}"), State::NotAvailable),
-            (answer(401, "{}"), State::Failed),
-            (answer(503, "{}"), State::Failed),
+            (answer(400, refusal), State::NotAvailable),
+            (answer(404, refusal), State::NotAvailable),
+            (answer(401, refusal), State::Failed),
+            (answer(503, refusal), State::Failed),
+            // Neither of these is Stripe's.
+            (answer(400, "{}"), State::Failed),
+            (answer(403, "<html>"), State::Failed),
+            (answer(404, ""), State::Failed),
             (answer(200, "<html>"), State::Failed),
+            (answer(203, page), State::Failed),
+            (answer(206, page), State::Failed),
             (Outcome::Failed(Failure::Connect, "refused".to_owned()), State::Failed),
         ] {
             let found = probe("charges", &outcome);

@@ -41,6 +41,8 @@ pub struct Setting {
     pub entity: &'static Entity,
     /// Connected account.
     pub account: Option<String>,
+    /// What `livemode` of its objects must be; `None` where the key does not tell.
+    pub livemode: Option<bool>,
     /// How to ask, retry and group.
     pub options: Options,
     /// The lake's id.

@@ -91,6 +91,10 @@ class Entity:
     @property
     def can_vanish(self) -> bool: ...
     @property
+    def is_witness(self) -> bool:
+        """Whether its objects can tell whose a lake is: the list has a window and never loses objects."""
+
+    @property
     def default(self) -> bool: ...
     @property
     def permission(self) -> str:
@@ -171,6 +175,10 @@ class History:
     def rows(self) -> int: ...
     @property
     def watermark(self) -> int | None: ...
+    @property
+    def newest_created(self) -> int | None:
+        """`created` of the newest object that the latest run has landed, or of those before it."""
+
     @property
     def has_rows(self) -> bool:
         """Whether events since the last reset say that the raw table holds rows."""
@@ -382,7 +390,16 @@ class Client:
         """Ask for the account behind the key, and do not wait: whoever calls `account_id` then waits for less."""
 
     def account_id(self) -> str | None:
-        """The account behind the key; None where the key may not read it. One request, however often it is called."""
+        """The account behind the key; None where no answer tells it. One request, however often it is called.
+
+        Raises ConnectionFailedError where no connection can be made: there is no network.
+        """
+
+    def is_same_account(self, history: History, rows: _ArrowStream) -> bool:
+        """Ask whether the entity's newest landed objects are still in its list: `rows` are those of `newest_created`.
+
+        False where the answer does not tell. UsageError where none is there: the lake has another account's objects.
+        """
 
     def probe(self, entity: str, account: str | None = None) -> Probe:
         """Ask for one object of the entity's list, once. Raises for bad input only; the answer has what Stripe says."""
@@ -392,6 +409,9 @@ class Client:
 
     def check_store(self, properties: Mapping[str, str], place: str, account_id: str | None = None) -> None:
         """UsageError where the lake at `place` belongs to another account, mode, server or layout."""
+
+    def missing_properties(self, properties: Mapping[str, str], account_id: str | None = None) -> dict[str, str]:
+        """Properties that a checkpoint table lacks and that are known now: the account."""
 
     def run(
         self,

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from stripe_raw_rs import _core
+from stripe_raw_rs.account import check_account_of_lake
 from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.attempt import Job, attempt, naming_the_winner
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError, UsageError
@@ -86,10 +87,13 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     check_schema(place.table(checkpoint_table), _core.checkpoint_schema())
     for entity in selection:
         check_schema(place.table(entity.table), _core.raw_schema())
+    state = StateStore(place, client, checkpoint_table)
+    if give_up != "scratch":
+        check_account_of_lake(client, place, state, selection, stripe_account)
     job = Job(
         client=client,
         tables=place,
-        state=StateStore(place, client, checkpoint_table),
+        state=state,
         display=display or LogLines(),
         account=stripe_account,
         owner=owner or default_owner(),

@@ -133,6 +133,21 @@ impl History {
         self.completed().and_then(|event| event.max_created_seen)
     }
 
+    /// The same, but no later than a lookback after the run was complete. What is above that says nothing of when objects
+    /// are created: a server's clock was wrong, or a version before this one believed it.
+    #[must_use]
+    pub fn sound_watermark(&self, lookback_seconds: i64) -> Option<i64> {
+        let completed = self.completed()?;
+        let latest = completed.at_micros.div_euclid(1_000_000).saturating_add(lookback_seconds);
+        completed.max_created_seen.map(|watermark| watermark.min(latest))
+    }
+
+    /// `created` of the newest object that the latest run has landed, or of those before it.
+    #[must_use]
+    pub fn newest_created(&self) -> Option<i64> {
+        self.pages().filter_map(|(_, page)| page.max_created).max().or_else(|| self.watermark())
+    }
+
     /// The window's lower end that the entity's first run was given: no later window reaches below it.
     #[must_use]
     pub fn first_start(&self) -> Option<i64> {

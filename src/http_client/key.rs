@@ -17,14 +17,15 @@ pub enum Mode {
     Live,
 }
 
-/// Prefixes of the keys that can read, longest first, each with the mode it tells.
-const PREFIXES: [(&str, Mode); 6] = [
-    ("sk_test_", Mode::Test),
-    ("rk_test_", Mode::Test),
-    ("sk_live_", Mode::Live),
-    ("rk_live_", Mode::Live),
-    ("sk_", Mode::Live),
-    ("rk_", Mode::Live),
+/// Prefixes of the keys that can read, longest first, each with the mode it is taken for, and with the `livemode` of the
+/// objects that it can read where it tells for certain.
+const PREFIXES: [(&str, Mode, Option<bool>); 6] = [
+    ("sk_test_", Mode::Test, Some(false)),
+    ("rk_test_", Mode::Test, Some(false)),
+    ("sk_live_", Mode::Live, Some(true)),
+    ("rk_live_", Mode::Live, Some(true)),
+    ("sk_", Mode::Live, None),
+    ("rk_", Mode::Live, None),
 ];
 
 /// Longest key, in bytes. Stripe's are about 107 and may grow to this.
@@ -34,6 +35,7 @@ const LONGEST: usize = 255;
 pub struct ApiKey {
     secret: SecretString,
     mode: Mode,
+    livemode: Option<bool>,
 }
 
 impl ApiKey {
@@ -46,14 +48,20 @@ impl ApiKey {
         // Wrapped before it is looked at, so that the text given is wiped too, whatever comes of it.
         let given = SecretString::from(text);
         let key = given.expose_secret().trim();
-        let mode = judge(key).map_err(Error::usage)?;
-        Ok(Self { secret: SecretString::from(key), mode })
+        let (mode, livemode) = judge(key).map_err(Error::usage)?;
+        Ok(Self { secret: SecretString::from(key), mode, livemode })
     }
 
     /// Whether the key reads test data or live data.
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// What `livemode` says of each object that the key can read; `None` where its prefix does not tell.
+    #[must_use]
+    pub const fn livemode(&self) -> Option<bool> {
+        self.livemode
     }
 
     /// Value of the `Authorization` header, marked so that neither `Debug` nor HTTP/2's header table keeps it.
@@ -72,8 +80,8 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The mode of a key, or why the text is none.
-fn judge(key: &str) -> std::result::Result<Mode, &'static str> {
+/// The mode and `livemode` of a key, or why the text is not one.
+fn judge(key: &str) -> std::result::Result<(Mode, Option<bool>), &'static str> {
     if key.is_empty() {
         return Err("STRIPE_API_KEY is not set or empty: set it to a restricted key (rk_...) that may read");
     }
@@ -85,9 +93,8 @@ fn judge(key: &str) -> std::result::Result<Mode, &'static str> {
             "a webhook signing secret (whsec_...) is no API key: use a restricted key (rk_...) or a secret key (sk_...)",
         );
     }
-    let Some((rest, mode)) =
-        PREFIXES.iter().find_map(|(prefix, mode)| key.strip_prefix(prefix).map(|rest| (rest, *mode)))
-    else {
+    let row = PREFIXES.iter().find_map(|(prefix, mode, livemode)| Some((key.strip_prefix(prefix)?, *mode, *livemode)));
+    let Some((rest, mode, livemode)) = row else {
         return Err("this is no Stripe API key: one begins with rk_ (restricted, better) or sk_ (secret)");
     };
     if rest.is_empty() {
@@ -100,7 +107,7 @@ fn judge(key: &str) -> std::result::Result<Mode, &'static str> {
     if key.len() > LONGEST {
         return Err("the key is longer than 255 characters: more than a key was copied");
     }
-    Ok(mode)
+    Ok((mode, livemode))
 }
 
 #[cfg(test)]
@@ -109,17 +116,18 @@ mod tests {
 
     #[test]
     fn the_prefix_tells_the_mode_and_in_doubt_it_is_live() {
-        for (key, mode) in [
-            ("sk_test_ab12", Mode::Test),
-            ("rk_test_ab12", Mode::Test),
-            ("sk_live_ab12", Mode::Live),
-            ("rk_live_ab12", Mode::Live),
-            ("sk_org_test_ab12", Mode::Live),
-            ("rk_ab12", Mode::Live),
-            ("sk_testab12", Mode::Live),
-            ("  sk_test_ab12\r\n", Mode::Test),
+        for (key, mode, livemode) in [
+            ("sk_test_ab12", Mode::Test, Some(false)),
+            ("rk_test_ab12", Mode::Test, Some(false)),
+            ("sk_live_ab12", Mode::Live, Some(true)),
+            ("rk_live_ab12", Mode::Live, Some(true)),
+            ("sk_org_test_ab12", Mode::Live, None),
+            ("rk_ab12", Mode::Live, None),
+            ("sk_testab12", Mode::Live, None),
+            ("  sk_test_ab12\r\n", Mode::Test, Some(false)),
         ] {
-            assert_eq!(ApiKey::parse(key.to_owned()).unwrap().mode(), mode, "{key}");
+            let parsed = ApiKey::parse(key.to_owned()).unwrap();
+            assert_eq!((parsed.mode(), parsed.livemode()), (mode, livemode), "{key}");
         }
     }
 

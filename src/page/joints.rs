@@ -252,8 +252,8 @@ impl Joints {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Decoder, decode};
     use super::super::pass::{Pass, SLACK};
+    use super::super::{Decoder, decode};
     use super::*;
     use crate::entities::by_name;
 

@@ -112,8 +112,7 @@ fn an_object_lands_whatever_its_time_says() {
     ] {
         for (list, object, may_lack_it) in [("charges", "charge", false), ("accounts", "account", true)] {
             let text = format!(r#"{{"id":"a","object":"{object}"{time}}}"#);
-            let page =
-                decode_as(list, &format!(r#"{{"object":"list","has_more":false,"data":[{text}]}}"#)).unwrap();
+            let page = decode_as(list, &format!(r#"{{"object":"list","has_more":false,"data":[{text}]}}"#)).unwrap();
             assert_eq!((&page.created[..], &texts(&page)[..]), (&[created][..], &[text.as_str()][..]));
             let is_odd = created.is_none() && !(may_lack_it && matches!(time, "" | r#","created":null"#));
             assert_eq!(page.undated, ["a"][..usize::from(is_odd)], "{list}: {time}");

@@ -6,11 +6,17 @@ use super::{Fetched, Run, order};
 use crate::entities::Entity;
 use crate::error::{Error, foreign};
 use crate::exchange::{Now, Response};
-use crate::page::{Fault, Page, Refused};
+use crate::page::{Fault, Page, Refused, livemode};
 
 impl Run {
     /// Takes a page into its chain.
-    pub(super) fn accept_page(&mut self, at: usize, mut page: Page, response: &Response, now: Now) -> Result<Taken, Error> {
+    pub(super) fn accept_page(
+        &mut self,
+        at: usize,
+        mut page: Page,
+        response: &Response,
+        now: Now,
+    ) -> Result<Taken, Error> {
         let asked = Asked { entity: self.setting.entity.name, request_id: response.request_id.as_deref() };
         let reading = &mut self.chains[at];
         if page.elements() == 0 && page.has_more {
@@ -26,6 +32,7 @@ impl Run {
                 page.refused[0].fault
             )));
         }
+        check_livemode(&page, self.setting.livemode, &asked)?;
         let page_size = self.setting.options.page_size as usize;
         let full = page.elements() >= page_size;
         check_thin(&page, reading, page_size, &asked)?;
@@ -115,6 +122,19 @@ impl Run {
         self.progress.undated += kept.by_ref().count() as u64;
         self.progress.refused += page.refused.len() as u64;
     }
+}
+
+/// Refuses a page of the other mode than the key's. All objects of an account and mode say the same, so one is looked at.
+fn check_livemode(page: &Page, expected: Option<bool>, asked: &Asked<'_>) -> Result<(), Error> {
+    let Some((expected, row)) = expected.zip(page.rows().next()) else { return Ok(()) };
+    if livemode(row.json).is_none_or(|livemode| livemode == expected) {
+        return Ok(());
+    }
+    let (theirs, ours) = if expected { ("test", "live") } else { ("live", "test") };
+    Err(asked.error(&format!(
+        "object {} is {theirs} data, and the key is a {ours} key; check the key, and what stands between Stripe and here",
+        foreign(row.id)
+    )))
 }
 
 /// Whether a run that begins with this page reads another list: all that it holds are other objects. A single one may be

@@ -40,9 +40,7 @@ impl Run {
         self.chains[at].in_flight = false;
         let taken = match outcome {
             Outcome::Failed(failure, cause) => self.take_silence(at, *failure, cause, now, jitter),
-            Outcome::Answered(response) if (200..300).contains(&response.status) => {
-                self.take_page(at, response, now, jitter)
-            }
+            Outcome::Answered(response) if response.is_success() => self.take_page(at, response, now, jitter),
             Outcome::Answered(response) => self.take_refusal(at, response, now, jitter),
         };
         // What else is in flight has been paid for: it is taken in before the run fails.
@@ -108,7 +106,7 @@ impl Run {
                 self.accept_page(at, page, response, now)
             }
             Err(error) if error.is_truncated() => {
-                let error = asked.error(&format!("{error}, {} retries long; run again", self.chains[at].retries));
+                let error = asked.error(&format!("{error}{}; run again", retry::tries(self.chains[at].retries)));
                 self.retry(at, error, Some(response), now, jitter)
             }
             Err(error) if error.is_no_list() => {

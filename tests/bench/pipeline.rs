@@ -193,6 +193,7 @@ fn ours(bench: &Bench) -> Result<()> {
         Setting {
             entity: bench.entity,
             account: None,
+            livemode: Some(false),
             options: bench.options.clone(),
             store_id: "store".to_owned(),
             owner: "bench".to_owned(),

@@ -9,7 +9,7 @@ use stripe_raw_rs::exchange::{Failure, Outcome, Response};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::{Setting, Taken, page_bytes};
 
-use crate::reader::{Reader, TODAY, answer, attempt, page, page_of, setting, vanished};
+use crate::reader::{Reader, TODAY, answer, attempt, page, page_of, setting, unknown_key, vanished};
 
 fn waits(taken: &Taken) -> u64 {
     let Taken::Retry(wait, _) = taken else { panic!("{taken:?}") };
@@ -55,8 +55,17 @@ fn a_refusal_behind_a_cursor_is_sent_again_as_it_was() {
 fn a_refusal_that_no_retry_mends_ends_the_run_at_once() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
-    assert_eq!(reader.take(&answer(401, "")).1, Taken::Nothing);
+    assert_eq!(reader.take(&unknown_key()).1, Taken::Nothing);
     assert_eq!(reader.error().class, Class::Authentication);
+    // A page that did not come whole, or not from Stripe, is not a page.
+    for status in [201, 203, 204, 206, 304] {
+        let Outcome::Answered(ok) = page(&[("ch_2", 3)], false) else { unreachable!() };
+        let mut reader = Reader::new();
+        assert_eq!(reader.take(&Outcome::Answered(Response { status, ..ok })).1, Taken::Nothing);
+        let error = reader.error();
+        assert!(error.class == Class::Answer && error.message.contains(&format!("answered {status}:")), "{error:?}");
+        assert!(!error.message.contains("ch_2"), "nothing of the payload is told: {error:?}");
+    }
 }
 
 #[test]

@@ -173,14 +173,17 @@ fn what_cannot_be_a_row_is_named_before_its_page_and_the_list_goes_on() {
         line(1, "4 (re_1)", "an object of the list is not a 'charge' but a 'refund'"),
         line(2, "2", "an element of 'data' is not an object"),
     ];
-    assert_eq!(told, [&[first.clone()], &others[..]].concat());
+    assert_eq!(told, [std::slice::from_ref(&first), &others[..]].concat());
     let group = reader.group().unwrap();
     assert_eq!((group.fetched, group.checkpoint.pages, group.checkpoint.rows), (2, 2, 3));
     assert_eq!(reader.group().map(|group| group.fetched), None);
     let ended = reader.run.ended(reader.now()).unwrap();
     assert_eq!(events_of(&ended.batches[0]).unwrap()[0].kind, Kind::Completed);
     let refusal = reader.run.refusal().unwrap();
-    assert_eq!((refusal.class, refusal.message), (Class::Answer, format!("{}; and 2 more, which the events name", first.2)));
+    assert_eq!(
+        (refusal.class, refusal.message),
+        (Class::Answer, format!("{}; and 2 more, which the events name", first.2))
+    );
 }
 
 #[test]
@@ -192,10 +195,13 @@ fn what_is_refused_below_the_range_of_a_part_is_named_by_whoever_reads_that() {
     reader.hand(newer, &list(&[NAMELESS.to_owned(), charge("ch_4", 5 * far), refund("re_1")], true));
     reader.hand(older, &list(&[charge("ch_4", 5 * far), refund("re_1")], false));
     assert_eq!(reader.run.progress().refused, 2);
-    let named: Vec<_> = events(&reader.group().unwrap()).into_iter().filter_map(|event| match event.kind {
-        Kind::Refused { page_number, .. } => Some(page_number),
-        _ => None,
-    }).collect();
+    let named: Vec<_> = events(&reader.group().unwrap())
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            Kind::Refused { page_number, .. } => Some(page_number),
+            _ => None,
+        })
+        .collect();
     assert_eq!(named, [2, 3]);
 }
 

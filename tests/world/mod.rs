@@ -142,7 +142,8 @@ impl World {
         let created = self.time() - age;
         self.born += 1;
         let is_undated = self.undated > 0 && self.born.is_multiple_of(self.undated);
-        let object = Object { id: format!("ch_{:06}", self.born), created, is_undated, is_stray: self.born == self.stray };
+        let object =
+            Object { id: format!("ch_{:06}", self.born), created, is_undated, is_stray: self.born == self.stray };
         let at = self.list.partition_point(|other| other.created > created);
         self.list.insert(at, object);
     }
@@ -172,7 +173,7 @@ impl World {
         if let Some(cursor) = query.get("starting_after") {
             let Some(at) = self.list.iter().position(|object| object.id == *cursor) else {
                 let gone =
-                    r#"{"error":{"code":"resource_missing","param":"starting_after","message":"No such charge"}}"#;
+                    r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"starting_after"}}"#;
                 return self.answer(400, gone);
             };
             from = at + 1;
@@ -442,6 +443,7 @@ impl Process {
         let setting = Setting {
             entity: world.entity,
             account: None,
+            livemode: None,
             options: self.options.clone(),
             store_id: "store".to_owned(),
             owner: self.name.clone(),
