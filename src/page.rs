@@ -57,7 +57,8 @@ impl Decoder {
     /// Anything that is not a whole, valid list, or one with more than `most` elements.
     pub fn decode(&mut self, body: &[u8], entity: &Entity, most: usize) -> Result<Page, PageError> {
         if self.room.len() < body.len() + SLACK {
-            self.room = vec![0; body.len() + SLACK];
+            let length = body.len() + SLACK;
+            self.room = vec![0; if length > KEPT_ROOM { length.max(LONG) } else { length }];
         }
         if self.field != entity.time.field() {
             self.joints = Joints::default();
@@ -80,6 +81,11 @@ impl Decoder {
 pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
     Decoder::default().decode(body, entity, usize::MAX)
 }
+
+/// Capacity of a buffer for what is long, in bytes; of it only what is written to takes memory. Where a buffer of at most
+/// 32 MiB is freed, glibc takes it for a length that comes again, and from then on keeps what it frees up to that length
+/// for itself: with dozens of lists, hundreds of megabytes. One that is longer goes back at once.
+pub const LONG: usize = 33 << 20;
 
 /// Longest room that a decoder keeps for the next body, in bytes. There is a decoder for each list, and a longer body is
 /// rare: its room is made again.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from typing import TYPE_CHECKING, cast
 
 from stripe_raw_rs import _core
@@ -136,6 +137,14 @@ def _all(job: Job, selection: list[Entity]) -> list[EntityResult]:
     return [results[entity.name] for entity in selection]
 
 
+def _forget_locals(error: BaseException) -> None:
+    """Drop what the frames of an error's traceback hold on to: pages, above all, for as long as the report lives."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+
+
 def _ingest_entity(job: Job, entity: Entity) -> EntityResult:
     """One attempt after the other, until a run that was begun here is complete, or something goes wrong."""
     began = time.monotonic()
@@ -149,6 +158,7 @@ def _ingest_entity(job: Job, entity: Entity) -> EntityResult:
                 raise naming_the_winner(job, entity, fenced) from fenced
     except BaseException as caught:  # noqa: BLE001 - whatever happens to one entity must not stop the others
         error = caught
+        _forget_locals(caught)
     error = error or next((run.refusal for run in runs if run.refusal is not None), None)
     done = [run.progress() for run in runs]
     result = EntityResult(

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// From which length on, in bytes, how many answers may arrive at once: nearly all pass below the first.
-const TIERS: [(usize, usize); 2] = [(1 << 20, 8), (8 << 20, 2)];
+const TIERS: [(usize, usize); 2] = [(1 << 20, 8), (8 << 20, 1)];
 
 /// The tiers of a process. Whoever holds a place of one waits only for those above, and above the last for nothing, so
 /// that nobody waits in a circle.
@@ -70,7 +70,7 @@ mod tests {
         assert!(is_admitted(&mut next, 1 << 20) && !is_admitted(&mut next, (1 << 20) + 1));
         let longest =
             long.iter_mut().map(|arrival| is_admitted(arrival, 32 << 20)).filter(|admitted| *admitted).count();
-        assert_eq!(longest, 2);
+        assert_eq!(longest, 1);
         drop(long.remove(0));
         assert!(is_admitted(&mut next, 2 << 20));
         assert!(is_admitted(&mut long[1], 32 << 20), "the place of the one that is gone");

@@ -11,13 +11,15 @@ use super::arrivals::Arrival;
 use super::cause;
 use crate::error::foreign;
 use crate::exchange::Failure;
+use crate::page::LONG;
 
 /// Largest body, inflated, in bytes: 32 MiB. A page is at most 100 objects, and a hundred large invoices are 10 MiB;
 /// what is longer is not a page, and a few hundred KiB of gzip can become anything.
 pub(super) const LARGEST: usize = 32 * 1024 * 1024;
-/// Bytes that are inflated at once: they become a thousand times as many at most.
+/// Bytes that are inflated at once, and what they become at most.
 const SLICE: usize = 1024;
-/// What is reserved at once, in bytes, whatever the answer says of its length.
+const MOST_INFLATED: usize = 1040 * SLICE;
+/// What is reserved at once, in bytes, whatever the answer says of its length. A body that is longer is long.
 const RESERVED: usize = 1024 * 1024;
 
 /// Why there is no complete answer, in a class and one line.
@@ -113,11 +115,13 @@ impl Body {
     fn add(&mut self, slice: &[u8]) -> Result<usize, Broken> {
         match self {
             Self::Plain(bytes) => {
+                make_room(bytes, slice.len());
                 bytes.extend_from_slice(slice);
                 Ok(bytes.len())
             }
             Self::Gzip(decoder, has_begun) => {
                 *has_begun = true;
+                make_room(decoder.get_mut(), MOST_INFLATED);
                 decoder.write_all(slice).map_err(|error| uninflated(&error))?;
                 Ok(decoder.get_ref().len())
             }
@@ -131,6 +135,14 @@ impl Body {
             // An answer without a body is not an empty archive.
             Self::Gzip(..) => Ok(Vec::new()),
         }
+    }
+}
+
+/// A body that turns out to be long gets a buffer for any.
+fn make_room(bytes: &mut Vec<u8>, more: usize) {
+    let length = bytes.len() + more;
+    if length > bytes.capacity() && bytes.len() > RESERVED {
+        bytes.reserve_exact(LONG.max(length) - bytes.len());
     }
 }
 

@@ -54,6 +54,9 @@ pub(super) async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, tic
 
 /// Bytes of a page that may pass where there is no room: as many of them as there are lists must do no harm.
 const MAY_PASS: usize = 1 << 20;
+/// Bytes of a body from which on what writes the page counts as well: it copies such texts.
+const LONG_PAGE: usize = 8 << 20;
+const COPIES_OF_LONG: usize = 3;
 /// How long nobody must have given room back until it is taken that nobody will.
 const STALLED: Duration = Duration::from_secs(20);
 
@@ -67,7 +70,8 @@ async fn reserve(
     arrival: &mut Option<Arrival>,
 ) -> Option<Reservation> {
     let Outcome::Answered(response) = outcome else { return None };
-    let bytes = page_bytes(response.body.len());
+    let copies = if response.body.len() > LONG_PAGE { COPIES_OF_LONG } else { 1 };
+    let bytes = copies * page_bytes(response.body.len());
     let mut room = pin!(budget.reserve(bytes));
     tokio::select! {
         biased;
