@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from stripe_raw_rs.simulator import StripeSimulator
-
+# What is said again on each stretch of the way.
+_PER_CONNECTION = ("Connection", "Content-Length", "Transfer-Encoding")
 _PASSED_ON = ("Authorization", "Stripe-Version", "Stripe-Account")
 
 
@@ -42,9 +42,9 @@ class _Server(ThreadingHTTPServer):
 
 
 class Gateway:
-    """Serves what the simulator serves, changed."""
+    """Serves what the server behind it serves, changed."""
 
-    def __init__(self, stripe: StripeSimulator, change: Callable[[Answer], None]) -> None:
+    def __init__(self, url: str, change: Callable[[Answer], None]) -> None:
         self.requests: list[str] = []
         gateway, lock = self, threading.Lock()
 
@@ -55,7 +55,7 @@ class Gateway:
                 with lock:
                     gateway.requests.append(self.path)
                     number = len(gateway.requests)
-                answer = _fetched(number, stripe.url, self.path, {name: self.headers[name] for name in _PASSED_ON})
+                answer = _fetched(number, url, self.path, {name: self.headers[name] for name in _PASSED_ON})
                 change(answer)
                 self.send_response_only(answer.status)
                 for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
@@ -94,4 +94,4 @@ def _fetched(number: int, url: str, target: str, headers: dict[str, str | None])
 
 
 def _kept(headers: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name not in ("Connection", "Content-Length")}
+    return {name: value for name, value in headers.items() if name not in _PER_CONNECTION}

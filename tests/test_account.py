@@ -113,7 +113,9 @@ def test_test_data_that_was_deleted_is_landed_from_scratch(lake: Path) -> None:
 def test_a_page_of_the_other_mode_is_refused(lake: Path) -> None:
     with Server().open(1) as stripe:
         newest = stripe.ids("charges")[0]
-        stripe.replace("charges", newest, stripe.raw("charges", newest).replace(b'"livemode": false', b'"livemode": true'))
+        stripe.replace(
+            "charges", newest, stripe.raw("charges", newest).replace(b'"livemode": false', b'"livemode": true')
+        )
         report = land(lake, stripe)
     (wrong,) = [result for result in report.entities if result.error is not None]
     assert f"charges: object {newest} is live data, and the key is a test key" in str(wrong.message)

@@ -40,7 +40,12 @@ def account() -> Any:
 
 
 def land(lake: Path, url: str, **options: Any) -> Report:
-    quick = {"entities": "charges", "page_size": 10, "backoff_base_seconds": 0.01, "backoff_max_seconds": 0.02}
+    quick: dict[str, Any] = {
+        "entities": "charges",
+        "page_size": 10,
+        "backoff_base_seconds": 0.01,
+        "backoff_max_seconds": 0.02,
+    }
     return ingest(lake=lake, api_key=KEY, api_base_url=url, **quick, **{"max_retries": 20, **options})
 
 
@@ -78,7 +83,7 @@ def crowds(answer: Answer) -> None:
 def test_what_passes_is_tried_again_whoever_says_it(
     lake: Path, account: StripeSimulator, code: int, body: bytes
 ) -> None:
-    with Gateway(account, every_third(refuses(code, body))) as gateway:
+    with Gateway(account.url, every_third(refuses(code, body))) as gateway:
         land(lake, gateway.url).raise_for_status()
     assert_true(lake, account, "charges")
 
@@ -105,8 +110,16 @@ SOMETHING = "charges: something between here and Stripe refused with"
             RequestError,
             "charges: Stripe answered 403: Your address is not allowed .*; see the message",
         ),
-        (lambda answer: setattr(answer, "status", 206), AnswerError, "something between .* answered 206: not a whole page"),
-        (lambda answer: setattr(answer, "status", 203), AnswerError, "something between .* answered 203: not a whole page"),
+        (
+            lambda answer: setattr(answer, "status", 206),
+            AnswerError,
+            "something between .* answered 206: not a whole page",
+        ),
+        (
+            lambda answer: setattr(answer, "status", 203),
+            AnswerError,
+            "something between .* answered 203: not a whole page",
+        ),
         (crowds, AnswerError, "the list has more than the 10 objects asked for .*check the base URL"),
         (packs("br"), ConnectionFailedError, "the answer cannot be read .*encoded as 'br'"),
     ],
@@ -118,12 +131,12 @@ def test_a_refusal_from_in_between_is_told_as_such(
     error: type[StripeRawError],
     words: str,
 ) -> None:
-    with Gateway(account, every_third(change)) as gateway:
+    with Gateway(account.url, every_third(change)) as gateway:
         with pytest.raises(error, match=words) as raised:
             land(lake, gateway.url, max_concurrent_requests=1).raise_for_status()
         assert str(raised.value).isprintable()
         assert len(landed(lake, "charges")) == 10, "what came before it has landed"
-    with Gateway(account, lambda answer: change(answer) if answer.is_list else None) as gateway:
+    with Gateway(account.url, lambda answer: change(answer) if answer.is_list else None) as gateway:
         (probe,) = check(api_key=KEY, api_base_url=gateway.url, entities="charges").entities
         assert probe.state == {"PermissionMissingError": "permission missing", "RequestError": "not available"}.get(
             error.__name__, "failed"
@@ -134,8 +147,10 @@ def test_a_refusal_from_in_between_is_told_as_such(
 def test_gzip_is_read_under_any_name_and_in_any_number_of_members(
     lake: Path, account: StripeSimulator, encoding: str, members: int
 ) -> None:
-    change = packs(encoding, members) if members else lambda answer: answer.headers.update({"Content-Encoding": encoding})
-    with Gateway(account, change) as gateway:
+    change = (
+        packs(encoding, members) if members else lambda answer: answer.headers.update({"Content-Encoding": encoding})
+    )
+    with Gateway(account.url, change) as gateway:
         land(lake, gateway.url).raise_for_status()
     assert_true(lake, account, "charges")
 
@@ -145,7 +160,7 @@ def ahead(answer: Answer) -> None:
 
 
 def test_neither_a_clock_nor_an_object_of_the_future_moves_the_window_there(lake: Path) -> None:
-    with StripeSimulator(seed=7, counts={"charges": OBJECTS}) as stripe, Gateway(stripe, ahead) as gateway:
+    with StripeSimulator(seed=7, counts={"charges": OBJECTS}) as stripe, Gateway(stripe.url, ahead) as gateway:
         stripe.add("charges", 1, 3_350_000_000)
         land(lake, gateway.url).raise_for_status()
         (stands,) = status(tables_of(lake), lookback_seconds=3600)

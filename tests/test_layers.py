@@ -83,7 +83,9 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "progress": BASE | {"report"},
     "account": BASE | WRITERS | {"tables"},
     "attempt": BASE | WRITERS | {"owner", "progress", "report", "tables"},
-    "pipeline": BASE | WRITERS | {"account", "api_key", "attempt", "owner", "progress", "report", "start", "tables", "threads"},
+    "pipeline": BASE
+    | WRITERS
+    | {"account", "api_key", "attempt", "owner", "progress", "report", "start", "tables", "threads"},
     "key_check": BASE | {"api_key", "report"},
     "status": BASE | WRITERS | {"report", "tables"},
     "verify": BASE | WRITERS | {"report", "tables"},

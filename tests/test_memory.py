@@ -1,4 +1,4 @@
-"""Memory is bounded: ten times the objects, in ten times the pages, take no more of it, nor do answers of any length."""
+"""Memory is bounded: ten times the objects, in ten times the pages, take no more of it, nor do answers of any size."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_pages_that_inflate_to_31_mebibytes_in_42_lists_at_once_take_no_more_tha
     keep_little()
     with (
         StripeSimulator(objects=0) as stripe,
-        Gateway(stripe, inflate) as gateway,
+        Gateway(stripe.url, inflate) as gateway,
         Child(tmp_path / "lake", gateway, entities="all") as child,
     ):
         assert child.ended() == 0, child.said

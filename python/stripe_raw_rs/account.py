@@ -1,4 +1,4 @@
-"""Whose account a key reads, against whose objects the lake has: learnt from what was landed where no answer tells it."""
+"""Whose account a key reads, and whose objects the lake has: learnt from what landed where no answer tells it."""
 
 from __future__ import annotations
 

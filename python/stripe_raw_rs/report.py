@@ -77,7 +77,9 @@ class EntityResult:
         """One line on rows that are odd and did land."""
         if not self.undated:
             return None
-        return f"{self.entity}: {counted(self.undated, 'object')} without a time that can be used, see _stripe_created_at"
+        return (
+            f"{self.entity}: {counted(self.undated, 'object')} without a time that can be used, see _stripe_created_at"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""

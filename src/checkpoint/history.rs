@@ -133,13 +133,14 @@ impl History {
         self.completed().and_then(|event| event.max_created_seen)
     }
 
-    /// The same, but no later than a lookback after the run was complete. What is above that says nothing of when objects
-    /// are created: a server's clock was wrong, or a version before this one believed it.
+    /// The same, but when the run was complete, where it is later than that by more than a lookback: such a time says nothing
+    /// of when objects are created. A server's clock was wrong, and a version before this one believed it.
     #[must_use]
     pub fn sound_watermark(&self, lookback_seconds: i64) -> Option<i64> {
         let completed = self.completed()?;
-        let latest = completed.at_micros.div_euclid(1_000_000).saturating_add(lookback_seconds);
-        completed.max_created_seen.map(|watermark| watermark.min(latest))
+        let ended = completed.at_micros.div_euclid(1_000_000);
+        let is_sound = |watermark: &i64| *watermark <= ended.saturating_add(lookback_seconds);
+        completed.max_created_seen.map(|watermark| Some(watermark).filter(is_sound).unwrap_or(ended))
     }
 
     /// `created` of the newest object that the latest run has landed, or of those before it.

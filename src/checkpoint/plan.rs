@@ -293,8 +293,8 @@ mod tests {
             (now, now, now - LOOKBACK, now),
             // An object of the future may be ahead by as much as it may become visible late.
             (now + LOOKBACK, now, now, now + LOOKBACK),
-            (now + 50 * 365 * 86_400, now - 500, now - 500, now - 500 + LOOKBACK),
-            (i64::MAX, now - 500, now - 500, now - 500 + LOOKBACK),
+            (now + 50 * 365 * 86_400, now - 500, now - 500 - LOOKBACK, now - 500),
+            (i64::MAX, now - 500, now - 500 - LOOKBACK, now - 500),
             // This machine's clock was ahead when the run was complete, and with it a server's.
             (now + 90_000, now + 90_000, now, now + 90_000),
         ] {
