@@ -269,7 +269,7 @@ fn refuse(
     if std::str::from_utf8(text).is_err() {
         return fault(Fault::NotUtf8, start_at);
     }
-    columns.refuse(id.map(Cow::into_owned), why);
+    columns.refuse(text, id.map(Cow::into_owned), why);
     Ok(())
 }
 

@@ -153,6 +153,8 @@ pub struct Run {
     seen: Option<i64>,
     /// Ids of the run's rows without a time, where the others have one: their place in the list is not known to the second.
     undated: HashSet<String>,
+    /// Hashes of what cannot be a row at the borders of parts: both answer it, and it may have no id to know it by.
+    refused: HashSet<[u8; 32]>,
     /// The first object of this attempt that cannot be a row, as its event names it.
     first_refused: Option<String>,
     /// Lines for the user that nobody has taken yet.
@@ -187,6 +189,7 @@ impl Run {
             next_page_number: 1,
             newest: None,
             undated: HashSet::new(),
+            refused: HashSet::new(),
             first_refused: None,
             warnings: Vec::new(),
             recovery: recover::Recovery::default(),

@@ -39,6 +39,8 @@ pub struct Refused {
     pub id: Option<String>,
     /// Why.
     pub fault: Fault,
+    /// SHA-256 over its text, to know it again.
+    pub sha256: [u8; 32],
 }
 
 /// One object of a page.
@@ -146,11 +148,12 @@ impl<'texts> Columns<'texts> {
 
     /// Notes an element that cannot be a row.
     #[cold]
-    pub(super) fn refuse(&mut self, id: Option<String>, fault: Fault) {
+    pub(super) fn refuse(&mut self, text: &[u8], id: Option<String>, fault: Fault) {
         if id.is_some() {
             self.last_refused.clone_from(&id);
         }
-        self.refused.push(Refused { position: self.elements(), id, fault });
+        let sha256 = Sha256::digest(text).into();
+        self.refused.push(Refused { position: self.elements(), id, fault, sha256 });
     }
 
     /// Notes that the time of the object with that id cannot be used.

@@ -336,7 +336,8 @@ fn an_element_that_cannot_be_a_row_is_refused_with_its_place_and_the_others_stay
         ("{}", None, other(None)),
     ] {
         let (first, last) = (charge(""), charge("").replace("ch_1", "ch_2"));
-        let refused = |position| Refused { position, id: id.map(str::to_owned), fault: fault.clone() };
+        let sha256 = Sha256::digest(element.replace(": ", ":")).into();
+        let refused = |position| Refused { position, id: id.map(str::to_owned), fault: fault.clone(), sha256 };
         let page = charges(&[&first, element, &last].join(",")).unwrap();
         assert_eq!((page.len(), page.elements(), &page.refused[..]), (2, 3, &[refused(1)][..]), "{element}");
         assert_eq!(page.last_id.as_deref(), Some("ch_2"), "{element}");

@@ -32,6 +32,10 @@ impl Run {
                 page.refused[0].fault
             )));
         }
+        let floor = reading.chain.range.gte;
+        if self.setting.entity.has_window() {
+            order::drop_doubtful_end(&mut page, floor);
+        }
         check_livemode(&page, self.setting.livemode, &asked)?;
         let page_size = self.setting.options.page_size as usize;
         let full = page.elements() >= page_size;
@@ -51,7 +55,6 @@ impl Run {
                 "Stripe answered objects of an earlier page again: the list does not advance; run again later",
             ));
         }
-        let floor = reading.chain.range.gte;
         let below = |second: &Option<i64>| matches!((second, floor), (Some(second), Some(floor)) if *second < floor);
         // A full page that ends the list costs one confirming request; a shorter one is believed.
         let closes = seconds.last().is_some_and(below) || page.elements() == 0 || (!page.has_more && !full);
@@ -65,6 +68,7 @@ impl Run {
         if !is_kept.clone().all(|is_kept| is_kept) {
             page.retain(|_| is_kept.next() == Some(true));
         }
+        let is_at_border = reading.chain.cursor.is_none() || (closes && floor.is_some());
         let request_cursor = reading.chain.cursor.take();
         reading.chain.cursor.clone_from(&answered_last);
         let oldest = page.created.iter().flatten().copied().min();
@@ -73,6 +77,10 @@ impl Run {
         let range = reading.chain.range;
         if closes {
             self.chains.swap_remove(at);
+        }
+        if is_at_border {
+            page.refused.retain(|refused| !self.refused.contains(&refused.sha256));
+            self.refused.extend(page.refused.iter().map(|refused| refused.sha256));
         }
         self.note_odd(&page);
         let newest = page.created.iter().flatten().copied().max();

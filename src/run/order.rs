@@ -6,6 +6,11 @@ use crate::page::Page;
 /// objects that are odd.
 const ONE_IN: usize = 4;
 
+/// An object is far below the others of its page where it lies so many times as deep as all of them.
+const FAR: i64 = 10;
+/// So many objects tell how far they lie apart.
+const MANY: usize = 8;
+
 /// Takes the time from objects that are out of their place, so that they go by their neighbours, and notes them as
 /// undated. `ceiling` is the newest second that any of them can have, `newest` the newest one that the run has seen.
 ///
@@ -32,6 +37,27 @@ pub(super) fn settle(page: &mut Page, ceiling: Option<i64>, newest: Option<i64>)
         page.undated.push(page.ids.value(row).to_owned());
     }
     Ok(())
+}
+
+/// Drops the last object of a page that others follow, where it seems to lie far below all others or alone below `floor`:
+/// only what follows tells whether it is out of its place. The next page begins with it.
+pub(super) fn drop_doubtful_end(page: &mut Page, floor: Option<i64>) {
+    let rows = page.len();
+    if !page.has_more || rows < 3 || !page.refused.is_empty() {
+        return;
+    }
+    let [Some(first), Some(before), Some(last)] = [0, rows - 2, rows - 1].map(|row| page.created[row]) else { return };
+    let is_far = rows >= MANY && before.saturating_sub(last) > first.saturating_sub(before).max(1).saturating_mul(FAR);
+    let is_alone_below = floor.is_some_and(|floor| last < floor && before >= floor);
+    if is_far || is_alone_below {
+        let mut row = 0;
+        page.retain(|_| {
+            row += 1;
+            row < rows
+        });
+        let last_id = page.rows().next_back().map(|row| row.id.to_owned());
+        page.last_id = last_id;
+    }
 }
 
 /// The second that each object counts with: its own, or else that of the object before it; `before` is that of the one

@@ -67,7 +67,8 @@ fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
     let (mut ids, mut times, mut hashes, mut texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut undated, mut refused, mut last_id) = (Vec::new(), Vec::new(), None);
     for (position, element) in data.into_iter().enumerate() {
-        let mut refuse = |id, fault| refused.push(Refused { position, id, fault });
+        let digest = Sha256::digest(minified(element.get().as_bytes())).into();
+        let mut refuse = |id, fault| refused.push(Refused { position, id, fault, sha256: digest });
         if !element.get().starts_with('{') {
             refuse(None, Fault::ElementNotAnObject);
             continue;

@@ -135,6 +135,37 @@ fn a_single_object_out_of_its_place_lands_without_its_time() {
 }
 
 #[test]
+fn an_object_out_of_its_place_at_the_end_of_a_page_is_judged_by_what_follows() {
+    let page = |first: i64| (first..first + 7).map(|age| charge(&format!("ch_{age}"), age)).collect::<Vec<_>>();
+    for odd in [1_000_000, TODAY - 5] {
+        let mut reader = reader(8);
+        reader.take(&list(&[&page(0)[..], &[charge("ch_odd", odd)]].concat(), true));
+        let (query, _) = reader.take(&list(&[&[charge("ch_odd", odd)], &page(7)[..]].concat(), true));
+        assert_eq!(query, "limit=8&starting_after=ch_6");
+        reader.take(&list(&page(14), false));
+        let rows = rows(&mut reader);
+        assert_eq!(rows.iter().find(|row| row.1.is_none()).map(|row| row.0.as_str()), Some("ch_odd"));
+        assert_eq!((rows.len(), reader.run.has_fetched_all()), (22, true));
+    }
+}
+
+#[test]
+fn a_part_ends_where_more_than_one_object_lies_below_it() {
+    let far = 1_000_000;
+    let mut reader = reader(4);
+    reader
+        .take(&list(&[charge("ch_9", 1), charge("ch_8", far / 3), charge("ch_7", far / 2), charge("ch_6", far)], true));
+    let ((newer, _), (_, query)) = (reader.ask(), reader.ask());
+    let border = TODAY - query.split("created[lt]=").nth(1).unwrap().parse::<i64>().unwrap();
+    // Whether the last one is below the border or says so, nobody knows yet.
+    let page = [charge("ch_5", far + 1), charge("ch_4", 2 * far), charge("ch_3", 3 * far), charge("ch_2", border + 1)];
+    reader.hand(newer, &list(&page, true));
+    let (query, taken) = reader.take(&list(&[charge("ch_2", border + 1), charge("ch_1", border + 2)], true));
+    assert_eq!((query.as_str(), taken), ("limit=4&starting_after=ch_3", Taken::Page));
+    assert_eq!(reader.run.progress().rows, 7, "both belong to the older part");
+}
+
+#[test]
 fn an_object_out_of_its_place_that_may_have_been_read_before_ends_the_run() {
     let mut reader = reader(4);
     reader.take(&list(&[charge("ch_8", 1), charge("ch_7", 1), charge("ch_6", 2), charge("ch_5", 2)], true));
@@ -203,6 +234,19 @@ fn what_is_refused_below_the_range_of_a_part_is_named_by_whoever_reads_that() {
         })
         .collect();
     assert_eq!(named, [2, 3]);
+}
+
+#[test]
+fn what_both_parts_refuse_at_their_border_is_named_once() {
+    let far = 1_000_000;
+    for objects in [NAMELESS.to_owned(), refund("re_1")] {
+        let mut reader = reader(3);
+        reader.take(&list(&[charge("ch_6", 1), charge("ch_5b", 2), charge("ch_5", far)], true));
+        let ((newer, _), (older, _)) = (reader.ask(), reader.ask());
+        reader.hand(older, &list(&[objects.clone(), charge("ch_4", 5 * far)], false));
+        reader.hand(newer, &list(&[objects, charge("ch_4", 5 * far), charge("ch_3", 6 * far)], true));
+        assert_eq!(reader.run.progress().refused, 1);
+    }
 }
 
 #[test]
