@@ -63,6 +63,9 @@ impl Run {
             let missing = "no object of the page has an 'id', so nothing tells where the list goes on";
             return Err(asked.error(&format!("{missing}; ask for more objects at once (page_size)")));
         }
+        if !closes {
+            leave_the_end(&mut page);
+        }
         drop_refused_below(&mut page, &seconds, before, below);
         let mut is_kept = absorbed.known.iter().zip(&seconds).map(|(known, second)| !known && !below(second));
         if !is_kept.clone().all(|is_kept| is_kept) {
@@ -179,6 +182,13 @@ fn settle_order(page: &mut Page, reading: &Reading, newest: Option<i64>, asked: 
             foreign(page.ids.value(row))
         ))
     })
+}
+
+/// Leaves what stands at a page's end and has no id to go on from: the next page begins with it.
+fn leave_the_end(page: &mut Page) {
+    while page.refused.last().is_some_and(|last| last.id.is_none() && last.position + 1 == page.elements()) {
+        page.refused.pop();
+    }
 }
 
 /// Drops what was refused below the chain's range, which belongs to whoever reads that. It counts with the object before.

@@ -260,6 +260,18 @@ fn a_page_of_nothing_but_refused_objects_is_gone_past_where_one_of_them_has_an_i
 }
 
 #[test]
+fn what_has_no_id_at_the_end_of_a_page_is_left_to_the_next_one_which_begins_with_it() {
+    let mut reader = reader(3);
+    let nameless = || NAMELESS.to_owned();
+    reader.take(&list(&[charge("ch_5", 1), nameless(), nameless()], true));
+    assert_eq!(reader.run.progress().refused, 0);
+    let (query, _) = reader.take(&list(&[nameless(), nameless(), charge("ch_4", 2)], true));
+    assert_eq!((query.as_str(), reader.run.progress().refused), ("limit=3&starting_after=ch_5", 2));
+    reader.take(&list(&[charge("ch_3", 3), nameless()], false));
+    assert_eq!(reader.run.progress().refused, 3, "behind the last page there is none");
+}
+
+#[test]
 fn a_full_page_without_any_id_ends_the_run_with_what_to_do() {
     let mut reader = reader(2);
     reader.take(&list(&[charge("ch_5", 1), charge("ch_4", 2)], true));
