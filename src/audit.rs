@@ -157,6 +157,8 @@ impl Audit {
                 continue;
             }
             self.check_run(run_id, run, found.unwrap_or_default());
+            let refused = run.iter().filter_map(|event| event.kind.refused());
+            self.notes.extend(refused.map(|message| format!("run {run_id}: {message}")));
         }
         for (run_id, run) in rows {
             let page = run.pages.keys().next().copied().unwrap_or_default();
@@ -264,6 +266,14 @@ impl Audit {
                         &format!("attempt {epoch} has {starts} RUN_STARTED instead of one"),
                     );
                 }
+                let mut windows = attempt.iter().filter_map(|event| Some((event, event.start_created_gte?)));
+                if let Some((event, _)) = windows.find(|(event, start)| *start > seconds(event) + AHEAD_SECONDS) {
+                    self.run_finding(
+                        "window",
+                        &event.run_id,
+                        "has a window that begins in the future, where nothing is",
+                    );
+                }
                 for event in attempt {
                     if event.kind.is_failure_of(Class::Reset) {
                         watermark = None;
@@ -271,7 +281,8 @@ impl Audit {
                         if event.max_created_seen < watermark {
                             self.run_finding("watermark", &event.run_id, "has a watermark older than the run before");
                         }
-                        watermark = event.max_created_seen;
+                        // The next run takes no watermark over that is later than the end of this one.
+                        watermark = event.max_created_seen.map(|seen| seen.min(seconds(event)));
                     }
                 }
             }
@@ -288,6 +299,14 @@ impl Audit {
             message,
         });
     }
+}
+
+/// How far a window may begin ahead of the clock of whoever read it, in seconds: clocks that are wrong by days exist.
+const AHEAD_SECONDS: i64 = 31 * 86_400;
+
+/// When an event was made, in seconds since 1970.
+fn seconds(event: &Event) -> i64 {
+    event.at_micros.div_euclid(1_000_000)
 }
 
 /// Where something was found.

@@ -34,6 +34,15 @@ pub enum Kind {
     },
     /// PAGE_COMMITTED: the rows of a page are readable in the raw table.
     Page(PageEvent),
+    /// OBJECT_REFUSED: an object of a page cannot be a row. It comes before the page's own event.
+    Refused {
+        /// Number that the page is to have in the run.
+        page_number: i64,
+        /// `Request-Id` of the page.
+        request_id: Option<String>,
+        /// One line: which object, why, and what to do.
+        message: String,
+    },
     /// RUN_COMPLETED: the whole window is covered.
     Completed,
     /// RUN_FAILED: the attempt ended early.
@@ -52,6 +61,7 @@ impl Kind {
         match self {
             Self::Started { .. } => "RUN_STARTED",
             Self::Page(_) => "PAGE_COMMITTED",
+            Self::Refused { .. } => "OBJECT_REFUSED",
             Self::Completed => "RUN_COMPLETED",
             Self::Failed { .. } => "RUN_FAILED",
         }
@@ -62,6 +72,15 @@ impl Kind {
     pub const fn page(&self) -> Option<&PageEvent> {
         match self {
             Self::Page(page) => Some(page),
+            _ => None,
+        }
+    }
+
+    /// What it says of an object that cannot be a row, where it is an OBJECT_REFUSED.
+    #[must_use]
+    pub fn refused(&self) -> Option<&str> {
+        match self {
+            Self::Refused { message, .. } => Some(message),
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! Reading Arrow columns by name, whatever of the equivalent types the engine that read the table chose.
 
+use std::collections::BTreeSet;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
@@ -165,6 +167,20 @@ impl Columns<'_> {
             other => Err(unreadable(name, &format!("is {other}, not a timestamp"))),
         }
     }
+}
+
+/// All values of a text column, without nulls.
+///
+/// # Errors
+/// As [`Columns::text`].
+pub fn text_column(batches: &[RecordBatch], name: &str) -> Result<BTreeSet<String>> {
+    let mut values = BTreeSet::new();
+    for batch in batches {
+        for row in 0..batch.num_rows() {
+            values.extend(Columns(batch).text(name, row)?.map(str::to_owned));
+        }
+    }
+    Ok(values)
 }
 
 fn unreadable(name: &str, what: &str) -> Error {

@@ -45,6 +45,14 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+impl Response {
+    /// Whether it holds what was asked for, whole: a part of it (206), or what a proxy made of it (203), is not that.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        self.status == 200
+    }
+}
+
 /// Why no complete answer arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -56,6 +64,8 @@ pub enum Failure {
     Timeout,
     /// The body is larger than any Stripe page can be.
     TooLarge,
+    /// The body is encoded in a way that was not asked for.
+    Encoding,
     /// A redirect, which is never followed.
     Redirect,
 }

@@ -8,12 +8,15 @@
     reason = "this room has the clock, chance, waiting and the key's variable, so that no other needs them"
 )]
 
+mod arrivals;
 mod authorities;
+mod body;
 mod byte_budget;
 mod cause;
 mod clock;
 mod driver;
 mod entropy;
+mod fetch;
 mod head;
 mod key;
 mod origin;
@@ -28,12 +31,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
+pub use self::arrivals::Arrival;
+use self::body::{Broken, Deadline};
 pub use self::byte_budget::{ByteBudget, Reservation};
 pub use self::clock::now;
 pub use self::driver::{Driver, Means, within_a_tick};
@@ -45,10 +50,7 @@ pub use self::slots::{Slot, Slots};
 use crate::error::{Class, Error, Result};
 use crate::exchange::{Failure, Outcome, Request, Response};
 use crate::options::Options;
-
-/// Largest body, inflated, in bytes: 32 MiB. A page is at most 100 objects, and a hundred large invoices are 10 MiB;
-/// what is larger is no page, and a few hundred KiB of gzip can become anything.
-const LARGEST_BODY: usize = 32 * 1024 * 1024;
+use crate::retry;
 
 /// Buffers that are kept for the next bodies. Those of the requests in flight are not among them, so that few are enough.
 const MOST_BUFFERS: usize = 4;
@@ -57,6 +59,10 @@ const LARGEST_BUFFER: usize = 1 << 20;
 
 /// Longest wait for the account's identifier, which is nice to have and not worth a whole request's deadline.
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for a connection: where nobody answers in this time, nobody will.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
+/// Within this time from the first request a connection must have been made once, or there is no network.
+const NETWORK_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Who asks, with a place to complain.
 const USER_AGENT: &str =
@@ -78,12 +84,11 @@ struct Shared {
     /// Whose certificates are trusted.
     authorities: String,
     authorization: HeaderValue,
-    request_timeout: Duration,
-    api_version: String,
+    options: Options,
     /// Empty buffers for bodies, as large as those before.
     buffers: Mutex<Vec<Vec<u8>>>,
     /// The account's identifier, once it was asked for.
-    account_id: OnceCell<Option<String>>,
+    account_id: OnceCell<Result<Option<String>>>,
 }
 
 impl HttpClient {
@@ -112,8 +117,8 @@ impl HttpClient {
             .no_proxy()
             // The library repeats requests that HTTP/2 turned down. Limiter and retry count must see each one sent.
             .retry(reqwest::retry::never())
-            .gzip(true)
             .tcp_nodelay(true)
+            .connect_timeout(CONNECT_TIMEOUT)
             .build()
             .map_err(|error| {
                 let line = cause::line(error);
@@ -126,8 +131,7 @@ impl HttpClient {
             authorities: if origin.is_plain() { "none, as http:// needs none".to_owned() } else { authorities },
             origin,
             authorization,
-            request_timeout: options.request_timeout,
-            api_version: options.stripe_version.clone(),
+            options: options.clone(),
             buffers: Mutex::default(),
             account_id: OnceCell::new(),
         };
@@ -163,7 +167,16 @@ impl HttpClient {
     /// # Panics
     /// Outside a tokio runtime with time and network.
     pub async fn send(&self, request: &Request) -> Outcome {
-        self.send_within(request, self.shared.request_timeout).await
+        self.send_and_hold(request).await.0
+    }
+
+    /// Sends a request as [`HttpClient::send`] does. While the [`Arrival`] is held, others wait to receive answers that
+    /// are as long: it is for whoever has found room for this one to drop.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time and network.
+    pub async fn send_and_hold(&self, request: &Request) -> (Outcome, Arrival) {
+        self.send_within(request, self.shared.options.request_timeout).await
     }
 
     /// Takes back the body of an answer that has been read, so that the next one need not grow a buffer of its own. (What
@@ -176,67 +189,69 @@ impl HttpClient {
         }
     }
 
-    /// The identifier of the key's own account (`acct_...`), if the key may ask for it. Answers `None` after any
-    /// failure and after 10 seconds (or `request_timeout`, where that is less): a restricted key often may not ask.
-    /// Asked once, whoever wants to know it and however often.
+    /// The identifier of the key's own account (`acct_...`), if an answer tells it: a restricted key often may not ask,
+    /// and is refused with the account's name. Answers `None` after any other failure and after 10 seconds (or
+    /// `request_timeout`, where that is less). Asked once, whoever wants to know it and however often.
+    ///
+    /// # Errors
+    /// `Class::Connection` where no connection can be made for 8 seconds, or `max_retries` times: there is no network.
     ///
     /// # Panics
     /// Outside a tokio runtime with time and network.
-    pub async fn account_id(&self) -> Option<String> {
+    pub async fn account_id(&self) -> Result<Option<String>> {
         self.shared.account_id.get_or_init(|| self.ask_account_id()).await.clone()
     }
 
-    async fn ask_account_id(&self) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Account {
-            id: String,
-        }
-        let api_version = self.shared.api_version.clone();
+    async fn ask_account_id(&self) -> Result<Option<String>> {
+        let options = &self.shared.options;
+        let api_version = options.stripe_version.clone();
         let request = Request { path: "/v1/account", query: Vec::new(), api_version, account: None };
-        let deadline = self.shared.request_timeout.min(ACCOUNT_TIMEOUT);
-        match self.send_within(&request, deadline).await {
-            Outcome::Answered(Response { status: 200, body, .. }) => {
-                serde_json::from_slice(&body).ok().map(|account: Account| account.id).filter(|id| is_account_id(id))
+        let (deadline, began) = (options.request_timeout.min(ACCOUNT_TIMEOUT), now().monotonic);
+        for retries in 0.. {
+            let (failure, cause) = match self.send_within(&request, deadline).await.0 {
+                Outcome::Answered(response) => return Ok(account_of(&response)),
+                Outcome::Failed(failure, cause) => (failure, cause),
+            };
+            if failure != Failure::Connect {
+                break;
             }
-            _ => None,
+            let wait = retry::wait(options, retries, None, random_unit());
+            if retries >= options.max_retries || now().monotonic + wait > began + NETWORK_TIMEOUT {
+                return Err(retry::silence(self.origin().as_str(), failure, &cause, retries));
+            }
+            tokio::time::sleep(wait).await;
         }
+        Ok(None)
     }
 
-    async fn send_within(&self, request: &Request, deadline: Duration) -> Outcome {
+    async fn send_within(&self, request: &Request, deadline: Duration) -> (Outcome, Arrival) {
         let sent = now().monotonic;
-        let outcome = match tokio::time::timeout(deadline, self.converse(request)).await {
-            Ok(Ok(response)) => Outcome::Answered(response),
-            Ok(Err((failure, line))) => Outcome::Failed(failure, line),
-            Err(_) => Outcome::Failed(
-                Failure::Timeout,
-                format!("no complete answer within {} seconds", deadline.as_secs_f64()),
-            ),
+        let mut arrival = Arrival::new();
+        let outcome = match self.converse(request, Deadline::after(deadline), &mut arrival).await {
+            Ok(response) => Outcome::Answered(response),
+            Err((failure, line)) => Outcome::Failed(failure, line),
         };
         tell(request, &outcome, now().monotonic.saturating_sub(sent));
-        outcome
+        (outcome, arrival)
     }
 
-    async fn converse(&self, request: &Request) -> std::result::Result<Response, (Failure, String)> {
+    async fn converse(
+        &self,
+        request: &Request,
+        mut deadline: Deadline,
+        arrival: &mut Arrival,
+    ) -> std::result::Result<Response, Broken> {
         let message = self.shared.message(request)?;
-        let mut answer = self.shared.connections.execute(message).await.map_err(cause::explain)?;
+        let answer = deadline.wait(self.shared.connections.execute(message)).await?.map_err(cause::explain)?;
         let status = answer.status();
         if status.is_redirection() {
             return Err((Failure::Redirect, format!("HTTP {}: a redirect, which is never followed", status.as_u16())));
         }
         let wall_seconds = now().wall_micros.div_euclid(1_000_000);
-        let mut response = head::read(status.as_u16(), answer.headers(), wall_seconds);
-        response.body = self.shared.buffers().pop().unwrap_or_default();
-        // Absent where the body is compressed.
-        let length = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
-        response.body.reserve_exact(length.min(LARGEST_BODY));
-        // Chunks are counted as they come out of the inflater, so memory stays at the bound whatever was sent.
-        while let Some(chunk) = answer.chunk().await.map_err(cause::explain)? {
-            if response.body.len() + chunk.len() > LARGEST_BODY {
-                return Err((Failure::TooLarge, format!("the body is larger than {LARGEST_BODY} bytes")));
-            }
-            response.body.extend_from_slice(&chunk);
-        }
-        Ok(response)
+        let response = head::read(status.as_u16(), answer.headers(), wall_seconds);
+        let buffer = self.shared.buffers().pop().unwrap_or_default();
+        let body = body::read(answer, buffer, &mut deadline, arrival).await?;
+        Ok(Response { body, ..response })
     }
 }
 
@@ -246,10 +261,11 @@ impl Shared {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn message(&self, request: &Request) -> std::result::Result<reqwest::Request, (Failure, String)> {
+    fn message(&self, request: &Request) -> std::result::Result<reqwest::Request, Broken> {
         let mut message = reqwest::Request::new(Method::GET, self.origin.address(request.path, &request.query));
         let headers = message.headers_mut();
         headers.insert(AUTHORIZATION, self.authorization.clone());
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(STRIPE_VERSION, value(&STRIPE_VERSION, &request.api_version)?);
         if let Some(account) = &request.account {
             headers.insert(STRIPE_ACCOUNT, value(&STRIPE_ACCOUNT, account)?);
@@ -263,14 +279,27 @@ impl fmt::Debug for HttpClient {
         formatter
             .debug_struct("HttpClient")
             .field("origin", &self.shared.origin)
-            .field("request_timeout", &self.shared.request_timeout)
+            .field("request_timeout", &self.shared.options.request_timeout)
             .finish_non_exhaustive()
     }
 }
 
-fn value(name: &HeaderName, text: &str) -> std::result::Result<HeaderValue, (Failure, String)> {
+fn value(name: &HeaderName, text: &str) -> std::result::Result<HeaderValue, Broken> {
     HeaderValue::from_str(text)
         .map_err(|_| (Failure::Connect, format!("nothing was sent: the value for {name} has control characters")))
+}
+
+/// The account that an answer tells of: as asked for, or in refusing the key.
+fn account_of(response: &Response) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Account {
+        id: String,
+    }
+    let told = match response.status {
+        200 => serde_json::from_slice(&response.body).ok().map(|account: Account| account.id),
+        _ => retry::refused_account(response),
+    };
+    told.filter(|id| is_account_id(id))
 }
 
 fn is_account_id(id: &str) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Rooms, top-down; each may use those below it:
 //! `python` (the binding) → `http_client` (sockets, clock, randomness) → `run` (the machine; pure from here down) →
-//! `audit`, `checkpoint`, `raw_batch`, `probe` → `page`, `retry`, `pace`, `ranges`, `columns` → `entities`, `options`, `exchange`, `error` → `text` → `secrets`.
+//! `audit`, `checkpoint`, `raw_batch`, `probe`, `witness` → `page`, `retry`, `pace`, `ranges`, `columns` → `entities`, `options`, `exchange`, `error` → `text` → `secrets`.
 //! `simulator` stands beside them: a fake Stripe that nothing in the product uses.
 
 pub mod audit;
@@ -27,6 +27,7 @@ pub mod secrets;
 pub mod simulator;
 pub mod store;
 pub mod text;
+pub mod witness;
 
 #[cfg(feature = "python")]
 mod python;

@@ -12,15 +12,17 @@ mod tests;
 mod text_pool;
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use bytes::BytesMut;
+use serde::Deserialize;
 
 use crate::entities::{Entity, Time};
 pub use error::{Expected, Fault, PageError};
 use joints::Joints;
 use pass::{Pass, SLACK, unescaped};
 use rows::Columns;
-pub use rows::{Page, Row};
+pub use rows::{Page, Refused, Row};
 use scan::Members;
 pub use text_pool::TextPool;
 use text_pool::Texts;
@@ -46,38 +48,59 @@ impl Decoder {
         Self { texts: Texts::new(pool), ..Self::default() }
     }
 
-    /// Slices the body of a list answer.
+    /// Slices the body of an answer to a request for `most` objects.
     ///
-    /// Whatever is in the body has been checked when this returns, also what is not kept. Where a key comes twice, the
-    /// last one counts.
+    /// An element of `data` that cannot be a row is refused, and the others stay. Whatever else is in the body has been
+    /// checked when this returns, also what is not kept. Where a key comes twice, the last one counts.
     ///
     /// # Errors
-    /// Anything that is not a whole, valid list of the entity's objects, each with an id and its time.
-    pub fn decode(&mut self, body: &[u8], entity: &Entity) -> Result<Page, PageError> {
+    /// Anything that is not a whole, valid list, or one with more than `most` elements.
+    pub fn decode(&mut self, body: &[u8], entity: &Entity, most: usize) -> Result<Page, PageError> {
         if self.room.len() < body.len() + SLACK {
-            self.room = vec![0; body.len() + SLACK];
+            let length = body.len() + SLACK;
+            self.room = vec![0; if length > KEPT_ROOM { length.max(LONG) } else { length }];
         }
         if self.field != entity.time.field() {
             self.joints = Joints::default();
             self.field = entity.time.field();
         }
         let mut own = BytesMut::new();
-        slice(body, entity, &mut self.room, self.texts.room(body.len(), &mut own), &mut self.joints)
-            .map_err(|error| *error)
+        let texts = self.texts.room(body.len(), &mut own);
+        let page = slice(body, &Asked { entity, most }, &mut self.room, texts, &mut self.joints);
+        if self.room.len() > KEPT_ROOM {
+            self.room = Vec::new();
+        }
+        page.map_err(|error| *error)
     }
 }
 
-/// Slices one body, see [`Decoder::decode`].
+/// Slices one body with any number of objects, see [`Decoder::decode`].
 ///
 /// # Errors
 /// The same.
 pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
-    Decoder::default().decode(body, entity)
+    Decoder::default().decode(body, entity, usize::MAX)
+}
+
+/// Capacity of a buffer for what is long, in bytes; of it only what is written to takes memory. Where a buffer of at most
+/// 32 MiB is freed, glibc takes it for a length that comes again, and from then on keeps what it frees up to that length
+/// for itself: with dozens of lists, hundreds of megabytes. One that is longer goes back at once.
+pub const LONG: usize = 33 << 20;
+
+/// Longest room that a decoder keeps for the next body, in bytes. There is a decoder for each list, and a longer body is
+/// rare: its room is made again.
+const KEPT_ROOM: usize = 2 << 20;
+
+/// What a body is an answer to.
+struct Asked<'a> {
+    entity: &'a Entity,
+    /// The number of objects asked for.
+    most: usize,
 }
 
 fn slice(
     body: &[u8],
-    entity: &Entity,
+    asked: &Asked<'_>,
     room: &mut [u8],
     texts: &mut BytesMut,
     joints: &mut Joints,
@@ -86,11 +109,11 @@ fn slice(
     pass.blank();
     check_start(body, pass.at)?;
     // Where there are bytes that are no characters, that is what is wrong, whatever else they led to.
-    envelope(pass, entity, texts, joints).or_else(|error| check_utf8(body).and(Err(error)))
+    envelope(pass, asked, texts, joints).or_else(|error| check_utf8(body).and(Err(error)))
 }
 
 /// Slices the list that is next. Bytes that are no characters are an error here as well, but not at their place.
-fn envelope(mut pass: Pass<'_>, entity: &Entity, texts: &mut BytesMut, joints: &mut Joints) -> pass::Result<Page> {
+fn envelope(mut pass: Pass<'_>, asked: &Asked<'_>, texts: &mut BytesMut, joints: &mut Joints) -> pass::Result<Page> {
     let start = pass.at;
     let (mut object, mut data, mut has_more) = (None, None, None);
     let mut members = Members::enter(&mut pass);
@@ -100,7 +123,7 @@ fn envelope(mut pass: Pass<'_>, entity: &Entity, texts: &mut BytesMut, joints: &
         let Some(key) = members.next(&mut pass)? else { break };
         let member = pass.position(key, &["object", "data", "has_more"]);
         if member == 1 && pass.next() == b'[' {
-            data = Some(elements(&mut pass, entity, texts, joints)?);
+            data = Some(elements(&mut pass, asked, texts, joints)?);
             continue;
         }
         let (at, value) = (pass.at, pass.end);
@@ -164,7 +187,7 @@ fn check_utf8(body: &[u8]) -> pass::Result<()> {
 const LOOKED_BACK_ON: usize = 2;
 
 /// Copies the objects of `data`, without what is between them.
-fn elements(pass: &mut Pass<'_>, entity: &Entity, texts: &mut BytesMut, joints: &mut Joints) -> pass::Result<Page> {
+fn elements(pass: &mut Pass<'_>, asked: &Asked<'_>, texts: &mut BytesMut, joints: &mut Joints) -> pass::Result<Page> {
     let start = pass.at;
     let mut columns = Columns::new(texts);
     pass.at += 1;
@@ -173,9 +196,12 @@ fn elements(pass: &mut Pass<'_>, entity: &Entity, texts: &mut BytesMut, joints: 
         pass.at += 1;
     } else {
         loop {
-            let row = columns.len();
+            let position = columns.elements();
+            if position == asked.most {
+                return fault(Fault::TooMany(asked.most), pass.at);
+            }
             pass.end = 0;
-            element(pass, entity, joints, &mut columns).map_err(|error| Box::new(error.in_element(row)))?;
+            element(pass, asked.entity, joints, &mut columns).map_err(|error| Box::new(error.in_element(position)))?;
             pass.blank();
             match pass.next() {
                 b',' => pass.at += 1,
@@ -192,37 +218,69 @@ fn elements(pass: &mut Pass<'_>, entity: &Entity, texts: &mut BytesMut, joints: 
     columns.page().map_or_else(|| fault(Fault::NotUtf8, start), Ok)
 }
 
-/// Copies one object of `data` and notes its facts.
+/// Seconds since 1970 that an object's time can be: none of them is beyond what calendars, and so the tables' readers,
+/// can say.
+const TIMES: RangeInclusive<i64> = 0..=253_402_300_799;
+
+/// Copies one object of `data` and notes its facts, or notes why it cannot be a row.
 fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &mut Columns<'_>) -> pass::Result<()> {
     let start_at = pass.at;
     if pass.next() != b'{' {
         // Broken JSON is told as such: only a whole value can be of the wrong kind.
         pass.value(2)?;
-        return fault(Fault::ElementNotAnObject, start_at);
+        return refuse(&pass.output[..pass.end], None, Fault::ElementNotAnObject, start_at, columns);
     }
-    let field = entity.time.field();
     joints.begin(columns.len() < LOOKED_BACK_ON);
-    let facts = pass.object(2, &["id", "object", field], joints)?;
+    let facts = match pass.object(2, &["id", "object", entity.time.field()], joints) {
+        Err(error) if error.fault == Fault::TooDeep => {
+            pass.at = start_at;
+            pass.skip()?;
+            return refuse(&pass.body[start_at..pass.at], None, Fault::TooDeep, start_at, columns);
+        }
+        facts => facts?,
+    };
     let json = &pass.output[..pass.end];
-    let [id, object, time] = facts.map(|fact| fact.map(|fact| (fact.at, &json[fact.start..fact.end])));
-    let place = |fact: Option<(usize, &[u8])>| fact.map_or(start_at, |(at, _)| at);
-    let found = object.and_then(|(_, text)| text_of(text));
+    let [id, object, time] = facts.map(|fact| fact.map(|fact| &json[fact.start..fact.end]));
+    let id = id.and_then(text_of).filter(|id| !id.is_empty());
+    let found = object.and_then(text_of);
     if found.as_deref() != Some(entity.object) {
-        let found = found.map(Cow::into_owned);
-        return fault(Fault::OtherObject { expected: entity.object, found }, place(object));
+        let fault = Fault::OtherObject { expected: entity.object, found: found.map(Cow::into_owned) };
+        return refuse(json, id, fault, start_at, columns);
     }
-    let Some(id) = id.and_then(|(_, text)| text_of(text)).filter(|id| !id.is_empty()) else {
-        return fault(Fault::NoId, place(id));
-    };
-    let created = match (time, entity.time) {
-        (None | Some((_, b"null")), Time::Optional(_)) => None,
-        (None | Some((_, b"null")), Time::Always(_)) => return fault(Fault::NoTime(field), place(time)),
-        (Some((at, number)), _) => match std::str::from_utf8(number).ok().and_then(|number| number.parse().ok()) {
-            Some(seconds) => Some(seconds),
-            None => return fault(Fault::TimeNotAnInteger(field), at),
-        },
-    };
+    let Some(id) = id else { return refuse(json, None, Fault::NoId, start_at, columns) };
+    let time = time.filter(|time| *time != b"null");
+    let created = time.and_then(|time| std::str::from_utf8(time).ok()?.parse().ok()).filter(|at| TIMES.contains(at));
+    let may_lack_it = time.is_none() && matches!(entity.time, Time::Optional(_));
+    if created.is_none() && !may_lack_it {
+        columns.undated(&id);
+    }
     columns.push(&id, created, json).map_or_else(|| fault(Fault::TooLong, start_at), Ok)
+}
+
+/// Notes an element that cannot be a row. Nothing of it is kept, so that nobody else looks at its characters.
+#[cold]
+fn refuse(
+    text: &[u8],
+    id: Option<Cow<'_, str>>,
+    why: Fault,
+    start_at: usize,
+    columns: &mut Columns<'_>,
+) -> pass::Result<()> {
+    if std::str::from_utf8(text).is_err() {
+        return fault(Fault::NotUtf8, start_at);
+    }
+    columns.refuse(text, id.map(Cow::into_owned), why);
+    Ok(())
+}
+
+/// What an object says of its `livemode`, where it does.
+#[must_use]
+pub fn livemode(json: &str) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Object {
+        livemode: bool,
+    }
+    serde_json::from_str(json).ok().map(|object: Object| object.livemode)
 }
 
 /// What a JSON string says; `None` where the value is none, or one that no text can hold (lone surrogates).

@@ -4,7 +4,8 @@ use crate::entities::Entity;
 use crate::error::{Class, Error};
 use crate::exchange::{Now, Outcome, Request, Response};
 use crate::options::Options;
-use crate::{page, retry};
+use crate::page::Decoder;
+use crate::retry;
 
 /// Whether a list can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +50,14 @@ pub struct Probe {
     pub error: Option<Error>,
 }
 
+/// Objects that are asked for.
+const OBJECTS: usize = 1;
+
 /// The plainest request for a list: one object, no window.
 #[must_use]
 pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> Request {
     let mut query: Vec<_> = entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    query.push(("limit", "1".to_owned()));
+    query.push(("limit", OBJECTS.to_string()));
     Request { path: entity.path, query, api_version: options.stripe_version.clone(), account }
 }
 
@@ -62,9 +66,7 @@ pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> R
 pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
     let (answer, error) = match outcome {
         Outcome::Failed(failure, cause) => (None, Some(retry::silence(entity.name, *failure, cause, 0))),
-        Outcome::Answered(response) if (200..300).contains(&response.status) => {
-            (Some(response), undecodable(entity, response))
-        }
+        Outcome::Answered(response) if response.is_success() => (Some(response), undecodable(entity, response)),
         Outcome::Answered(response) => (Some(response), Some(retry::refusal(entity.name, response, 0))),
     };
     let state = match error.as_ref().map(|error| error.class) {
@@ -87,8 +89,11 @@ pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
 }
 
 fn undecodable(entity: &Entity, response: &Response) -> Option<Error> {
-    let error = page::decode(&response.body, entity).err()?;
-    Some(Error::answer(entity.name, error, response.request_id.as_deref()))
+    let wrong = match Decoder::default().decode(&response.body, entity, OBJECTS) {
+        Ok(page) => page.refused.first()?.fault.to_string(),
+        Err(error) => error.to_string(),
+    };
+    Some(Error::answer(entity.name, wrong, response.request_id.as_deref()))
 }
 
 /// The permission in Stripe's "Having the 'rak_charge_read' permission would allow this request to continue".
@@ -139,22 +144,30 @@ mod tests {
 
     #[test]
     fn a_missing_permission_is_named_as_stripe_names_it() {
-        let body = r#"{"error":{"message":"The provided key 'rk_test_***' does not have the required permissions. Having the 'rak_new_read' permission would allow this."}}"#;
+        let body = r#"{"error":{"type":"invalid_request_error","message":"The provided key 'rk_test_***' does not have the required permissions. Having the 'rak_new_read' permission would allow this."}}"#;
         let found = probe("charges", &answer(403, body));
         assert_eq!((found.state, found.permission.as_str()), (State::PermissionMissing, "rak_new_read"));
-        let unnamed = probe("charges", &answer(403, "{}"));
-        assert_eq!(unnamed.permission, "rak_charge_read");
-        assert_eq!(probe("topups", &answer(403, "{}")).permission, "");
+        let unnamed = r#"{"error":{"type":"invalid_request_error","message":"It lacks a permission"}}"#;
+        assert_eq!(probe("charges", &answer(403, unnamed)).permission, "rak_charge_read");
+        assert_eq!(probe("topups", &answer(403, unnamed)).permission, "");
     }
 
     #[test]
     fn whatever_else_is_wrong_is_told_apart() {
+        let refusal = r#"{"error":{"type":"invalid_request_error","message":"No."}}"#;
+        let page = r#"{"object":"list","data":[],"has_more":false}"#;
         for (outcome, state) in [
-            (answer(400, "{}"), State::NotAvailable),
-            (answer(404, "{}"), State::NotAvailable),
-            (answer(401, "{}"), State::Failed),
-            (answer(503, "{}"), State::Failed),
+            (answer(400, refusal), State::NotAvailable),
+            (answer(404, refusal), State::NotAvailable),
+            (answer(401, refusal), State::Failed),
+            (answer(503, refusal), State::Failed),
+            // Neither of these is Stripe's.
+            (answer(400, "{}"), State::Failed),
+            (answer(403, "<html>"), State::Failed),
+            (answer(404, ""), State::Failed),
             (answer(200, "<html>"), State::Failed),
+            (answer(203, page), State::Failed),
+            (answer(206, page), State::Failed),
             (Outcome::Failed(Failure::Connect, "refused".to_owned()), State::Failed),
         ] {
             let found = probe("charges", &outcome);

@@ -30,13 +30,15 @@ const fn status(first: u16, last: u16, class: Class, retry: bool, remedy: &'stat
 
 /// The first row that holds a status decides; `Stripe-Should-Retry` overrules its `retry`.
 #[rustfmt::skip]
-const STATUSES: [StatusRow; 9] = [
+const STATUSES: [StatusRow; 11] = [
     status(401, 401, Class::Authentication, false, "check that the key is whole and not revoked"),
     status(403, 403, Class::Permission, false, "give the restricted key read permission for this list, or leave the entity out"),
     status(404, 404, Class::Request, false, "check the base URL, and that the account has this product"),
-    status(409, 409, Class::Server, true, "run again later"),
-    status(424, 424, Class::Server, true, "run again later"),
+    status(408, 409, Class::Server, true, "run again later"),
+    status(421, 421, Class::Server, true, "run again later"),
+    status(424, 425, Class::Server, true, "run again later"),
     status(429, 429, Class::RateLimit, true, "run again later, or let fewer jobs share the account"),
+    status(499, 499, Class::Server, true, "run again later"),
     status(400, 499, Class::Request, false, "see the message; an account without the product, or an unknown API version, is refused like this"),
     status(500, 599, Class::Server, true, "run again later; Stripe's status page may know more"),
     status(0, u16::MAX, Class::Answer, false, "this is no answer of Stripe's API; check the base URL"),
@@ -58,7 +60,7 @@ pub fn is_worth_retrying(response: &Response) -> bool {
 pub const fn is_passing(failure: Failure) -> bool {
     match failure {
         Failure::Connect | Failure::Read | Failure::Timeout => true,
-        Failure::TooLarge | Failure::Redirect => false,
+        Failure::TooLarge | Failure::Encoding | Failure::Redirect => false,
     }
 }
 
@@ -72,29 +74,30 @@ pub fn wait(options: &Options, retry: u32, retry_after: Option<Duration>, jitter
     Duration::from_secs_f64(seconds.max(0.0)).max(retry_after.unwrap_or_default().min(RETRY_AFTER_CAP))
 }
 
-/// The `error` object of Stripe's error bodies.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// The `error` object of Stripe's error bodies. Each has a type; what has none comes from something in between.
+#[derive(Debug, Deserialize)]
 struct ErrorBody {
+    #[serde(rename = "type")]
+    _type: String,
     code: Option<String>,
     message: Option<String>,
     param: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 struct Envelope {
     error: ErrorBody,
 }
 
-fn body_of(response: &Response) -> ErrorBody {
-    serde_json::from_slice::<Envelope>(&response.body).unwrap_or_default().error
+/// What Stripe says of an error, if it is Stripe who says something.
+fn body_of(response: &Response) -> Option<ErrorBody> {
+    Some(serde_json::from_slice::<Envelope>(&response.body).ok()?.error)
 }
 
 /// What an error body says, if the answer has one, whatever its status.
 #[must_use]
 pub fn complaint(response: &Response) -> Option<String> {
-    body_of(response).message.as_deref().map(foreign)
+    body_of(response)?.message.as_deref().map(foreign)
 }
 
 /// Whether Stripe says that the object a page was asked to start after is gone.
@@ -103,32 +106,75 @@ pub fn is_vanished_cursor(response: &Response) -> bool {
     if response.status != 400 {
         return false;
     }
-    let body = body_of(response);
-    body.param.as_deref() == Some("starting_after") && body.code.as_deref() != Some("parameter_unknown")
+    body_of(response).is_some_and(|body| {
+        body.param.as_deref() == Some("starting_after") && body.code.as_deref() != Some("parameter_unknown")
+    })
 }
 
-/// The error behind an answer that is no success.
+/// The account that Stripe's refusal of a restricted key names: "... for this endpoint on account 'acct_1'".
+#[must_use]
+pub fn refused_account(response: &Response) -> Option<String> {
+    const BEFORE: &str = "for this endpoint on account '";
+    let message = body_of(response).filter(|_| response.status == 403)?.message?;
+    let (_, behind) = message.split_once(BEFORE)?;
+    behind.split_once('\'').map(|(account, _)| account.to_owned())
+}
+
+/// The error behind an answer that is not a success.
 #[must_use]
 pub fn refusal(entity: &str, response: &Response, retries: u32) -> Error {
     let row = row(response.status);
-    let body = body_of(response);
+    let Some(body) = body_of(response) else { return refusal_in_between(entity, response, row, retries) };
     let said = body.message.as_deref().map_or_else(|| "no message".to_owned(), foreign);
-    let code = body.code.as_deref().map(foreign);
+    // A 403 may also tell that an account is not the key's, or from where the key may be used.
+    let (class, remedy) = match row.class {
+        Class::Permission if !said.contains("permission") => (Class::Request, "see the message"),
+        class => (class, row.remedy),
+    };
     let reason = response.rate_limited_reason.as_deref().map(|reason| format!(" ({})", foreign(reason)));
-    let tries = if retries == 0 { String::new() } else { format!(" after {retries} retries") };
+    let who = format!("Stripe answered {}{}", response.status, reason.unwrap_or_default());
+    Error { code: body.code.as_deref().map(foreign), ..error(entity, response, class, &who, retries, &said, remedy) }
+}
+
+/// Characters that a message has of a refusal that is not Stripe's.
+const QUOTED: usize = 100;
+
+/// The error behind an answer that has not the form of Stripe's: a proxy, a gateway, a firewall.
+fn refusal_in_between(entity: &str, response: &Response, row: &StatusRow, retries: u32) -> Error {
+    let status = response.status;
+    let class = if row.retry { row.class } else { Class::Answer };
+    let who = match status {
+        _ if row.retry => format!("Stripe, or something between here and Stripe, answered {status}"),
+        0..400 => format!("something between here and Stripe answered {status}"),
+        _ => format!("something between here and Stripe refused with {status}"),
+    };
+    let body = &response.body[..response.body.len().min(4 * QUOTED)];
+    let said = match status {
+        // What does not refuse may hold payload.
+        0..400 => "not a whole page".to_owned(),
+        _ if body.is_empty() => "no text".to_owned(),
+        _ => foreign(&String::from_utf8_lossy(body)).chars().take(QUOTED).collect(),
+    };
+    let remedy =
+        if row.retry { row.remedy } else { "check the base URL, and proxies, firewalls and IP allowlists on the way" };
+    error(entity, response, class, &who, retries, &said, remedy)
+}
+
+fn error(entity: &str, response: &Response, class: Class, who: &str, retries: u32, said: &str, remedy: &str) -> Error {
+    let tries = tries(retries);
     let request_id = response.request_id.as_deref().map(foreign);
-    Error {
-        class: row.class,
-        message: format!(
-            "{entity}: Stripe answered {status}{reason}{tries}: {said} [request {request}]; {remedy}",
-            status = response.status,
-            reason = reason.unwrap_or_default(),
-            request = request_id.as_deref().unwrap_or("without id"),
-            remedy = row.remedy,
-        ),
-        status: Some(response.status),
-        code,
-        request_id,
+    let request = request_id.as_deref().unwrap_or("without id");
+    let message = format!("{entity}: {who}{tries}: {said} [request {request}]; {remedy}");
+    Error { status: Some(response.status), request_id, ..Error::new(class, message) }
+}
+
+/// How often a request was sent again, for the middle of a message.
+#[must_use]
+pub fn tries(retries: u32) -> String {
+    match retries {
+        0 => String::new(),
+        1 => " after 1 retry".to_owned(),
+        _ => format!(" after {retries} retries"),
     }
 }
 
@@ -142,9 +188,10 @@ pub fn silence(entity: &str, failure: Failure, cause: &str, retries: u32) -> Err
         Failure::TooLarge => {
             ("the answer is larger than any page of Stripe's", "lower page_size, or check the base URL")
         }
+        Failure::Encoding => ("the answer cannot be read", "check what stands between Stripe and here"),
         Failure::Redirect => ("the API redirects, which is never followed", "check the base URL"),
     };
-    let tries = if retries == 0 { String::new() } else { format!(" after {retries} retries") };
+    let tries = tries(retries);
     Error::new(Class::Connection, format!("{entity}: {what}{tries} ({}); {remedy}", foreign(cause)))
 }
 
@@ -159,10 +206,11 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_retried_and_nothing_else() {
-        for status in [409, 424, 429, 500, 502, 503, 504] {
+        for status in [408, 409, 421, 424, 425, 429, 499, 500, 502, 503, 504, 520] {
             assert!(is_worth_retrying(&answer(status, "")), "{status}");
+            assert_ne!(refusal("charges", &answer(status, ""), 1).class, Class::Request, "{status}");
         }
-        for status in [301, 400, 401, 402, 403, 404] {
+        for status in [301, 400, 401, 402, 403, 404, 407, 410, 451] {
             assert!(!is_worth_retrying(&answer(status, "")), "{status}");
         }
     }
@@ -175,23 +223,71 @@ mod tests {
 
     #[test]
     fn a_vanished_cursor_is_told_from_other_refusals() {
-        let gone = r#"{"error":{"code":"resource_missing","param":"starting_after","message":"No such charge"}}"#;
+        let gone = r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"starting_after"}}"#;
         assert!(is_vanished_cursor(&answer(400, gone)));
         assert!(!is_vanished_cursor(&answer(404, gone)));
-        assert!(!is_vanished_cursor(&answer(400, r#"{"error":{"code":"resource_missing","param":"customer"}}"#)));
+        assert!(!is_vanished_cursor(&answer(400, &gone.replace("starting_after", "customer"))));
+        assert!(!is_vanished_cursor(&answer(400, &gone.replace("type", "kind"))));
         assert!(!is_vanished_cursor(&answer(400, "<html>")));
     }
 
     #[test]
     fn a_refusal_names_what_where_and_what_to_do() {
-        let body = r#"{"error":{"message":"The provided key 'rk_test_secret' does not have rak_charge_read"}}"#;
-        let error = refusal("charges", &answer(403, body), 0);
-        assert_eq!(error.class, Class::Permission);
-        assert_eq!(
-            error.message,
-            "charges: Stripe answered 403: The provided key 'rk_***' does not have rak_charge_read [request req_1]; \
-             give the restricted key read permission for this list, or leave the entity out"
-        );
+        let says = |message: &str| format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"}}}}"#);
+        let permission = "The provided key 'rk_test_secret' does not have the permission rak_charge_read";
+        let foreign = "The provided key 'rk_test_secret' does not have access to account 'acct_1'";
+        for (said, class, remedy) in [
+            (
+                permission,
+                Class::Permission,
+                "give the restricted key read permission for this list, or leave the entity out",
+            ),
+            (foreign, Class::Request, "see the message"),
+        ] {
+            let error = refusal("charges", &answer(403, &says(said)), 0);
+            let said = said.replace("test_secret", "***");
+            let expected = format!("charges: Stripe answered 403: {said} [request req_1]; {remedy}");
+            assert_eq!((error.class, error.message), (class, expected));
+        }
+    }
+
+    #[test]
+    fn what_has_not_the_form_of_stripes_errors_is_not_taken_for_stripe() {
+        let long = format!("<html>\n<p>{}</p>", "x".repeat(500));
+        let quoted = format!("<html> <p>{}", "x".repeat(90));
+        let gateways = [
+            (long.as_str(), quoted.as_str()),
+            ("", "no text"),
+            (r#"{"message":"Forbidden"}"#, r#"{"message":"Forbidden"}"#),
+            (r#"{"error":"no"}"#, r#"{"error":"no"}"#),
+            (
+                r#"{"error":{"code":403,"message":"No permission"}}"#,
+                r#"{"error":{"code":403,"message":"No permission"}}"#,
+            ),
+        ];
+        for (body, said) in gateways {
+            for status in [400, 401, 403, 404, 407] {
+                let error = refusal("charges", &answer(status, body), 0);
+                let expected = format!(
+                    "charges: something between here and Stripe refused with {status}: {said} [request req_1]; check the \
+                     base URL, and proxies, firewalls and IP allowlists on the way"
+                );
+                assert_eq!((error.class, error.message), (Class::Answer, expected));
+            }
+            let error = refusal("charges", &answer(502, body), 3);
+            let begin =
+                format!("charges: Stripe, or something between here and Stripe, answered 502 after 3 retries: {said} ");
+            assert!(error.class == Class::Server && error.message.starts_with(&begin), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_a_permission_tells_the_account() {
+        let body = r#"{"error":{"type":"invalid_request_error","message":"The provided key 'rk_test_***' does not have the required permissions for this endpoint on account 'acct_1Abc'. Having the 'rak_charge_read' permission would allow this request to continue."}}"#;
+        assert_eq!(refused_account(&answer(403, body)).as_deref(), Some("acct_1Abc"));
+        assert_eq!(refused_account(&answer(401, body)), None);
+        assert_eq!(refused_account(&answer(403, "<html>for this endpoint on account 'acct_1'")), None);
+        assert_eq!(refused_account(&answer(403, &body.replace("on account", "of account"))), None);
     }
 
     #[test]

@@ -5,13 +5,15 @@
 //! the caller walks the write protocol's opening: [`Run::started`], [`Run::fence`], [`Run::recover_events`],
 //! [`Run::recover_rows`], [`Run::begin`].
 
+mod accept;
 mod answer;
 mod commit;
+mod order;
 mod reading;
 mod recover;
 mod split;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
@@ -39,6 +41,8 @@ pub struct Setting {
     pub entity: &'static Entity,
     /// Connected account.
     pub account: Option<String>,
+    /// What `livemode` of its objects must be; `None` where the key does not tell.
+    pub livemode: Option<bool>,
     /// How to ask, retry and group.
     pub options: Options,
     /// The lake's id.
@@ -83,6 +87,10 @@ pub struct Progress {
     pub reached: Option<i64>,
     /// Largest `created` seen in the whole run.
     pub newest: Option<i64>,
+    /// Of the rows, those whose time should be there and cannot be used.
+    pub undated: u64,
+    /// Objects that cannot be rows.
+    pub refused: u64,
 }
 
 /// A page received and not yet handed over.
@@ -143,6 +151,14 @@ pub struct Run {
     /// Newest `created` of the run, as far as this attempt knows.
     newest: Option<i64>,
     seen: Option<i64>,
+    /// Ids of the run's rows without a time, where the others have one: their place in the list is not known to the second.
+    undated: HashSet<String>,
+    /// Hashes of what cannot be a row at the borders of parts: both answer it, and it may have no id to know it by.
+    refused: HashSet<[u8; 32]>,
+    /// The first object of this attempt that cannot be a row, as its event names it.
+    first_refused: Option<String>,
+    /// Lines for the user that nobody has taken yet.
+    warnings: Vec<String>,
     recovery: recover::Recovery,
     recovered: Option<Vec<crate::checkpoint::PageEvent>>,
     complete_already: bool,
@@ -172,6 +188,10 @@ impl Run {
             pressed: false,
             next_page_number: 1,
             newest: None,
+            undated: HashSet::new(),
+            refused: HashSet::new(),
+            first_refused: None,
+            warnings: Vec::new(),
             recovery: recover::Recovery::default(),
             recovered: None,
             complete_already: false,
@@ -203,6 +223,20 @@ impl Run {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number that is not negative")]
     pub fn progress(&self) -> Progress {
         Progress { newest: self.seen, left: self.requests_in_sight().ceil() as u64, ..self.progress }
+    }
+
+    /// Lines for the user on what was odd in the answers, since the last call.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Why the attempt is not a success although it goes to its end: objects that cannot be rows.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Error> {
+        let first = self.first_refused.as_ref()?;
+        let others = self.progress.refused.saturating_sub(1);
+        let others = if others == 0 { String::new() } else { format!("; and {others} more, which the events name") };
+        Some(Error::new(Class::Answer, format!("{first}{others}")))
     }
 
     /// Opens the reading: from here on [`Run::poll_request`] answers. Time counts from `now`.

@@ -134,6 +134,12 @@ impl StripeSimulator {
         self.endpoints.account.add(entity(entity_name)?, count, created)
     }
 
+    /// Has an object other bytes from now on, at its place in the list; tells whether it is there. Any bytes will do, also
+    /// those of no JSON: this is how an object becomes odd.
+    pub fn replace(&self, entity_name: &str, id: &str, bytes: Vec<u8>) -> Result<bool> {
+        Ok(self.endpoints.account.replace(entity(entity_name)?, id, bytes))
+    }
+
     /// Deletes an object, so that it is in no list and no cursor any more; tells whether it was there.
     pub fn delete(&self, entity_name: &str, id: &str) -> Result<bool> {
         Ok(self.endpoints.account.delete(entity(entity_name)?, id))

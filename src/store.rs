@@ -39,6 +39,13 @@ impl Identity {
         properties
     }
 
+    /// What this identity knows and the lake does not say yet: the account, where no answer told it before.
+    #[must_use]
+    pub fn missing(&self, properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let account = self.account.clone().filter(|_| !properties.contains_key(ACCOUNT));
+        account.into_iter().map(|account| (ACCOUNT.to_owned(), account)).collect()
+    }
+
     /// Checks that the lake at `place` is this identity's.
     ///
     /// # Errors
@@ -148,6 +155,14 @@ mod tests {
     fn an_account_that_cannot_be_read_is_not_held_against_the_key() {
         let unread = Identity { account: None, ..identity() };
         assert_eq!(unread.check(&identity().properties("s"), "lake"), Ok(()));
+    }
+
+    #[test]
+    fn an_account_that_is_learnt_later_is_what_the_lake_misses() {
+        let unread = Identity { account: None, ..identity() };
+        let lake = unread.properties("s");
+        assert_eq!(identity().missing(&lake), BTreeMap::from([(ACCOUNT.to_owned(), "acct_1".to_owned())]));
+        assert!(identity().missing(&identity().properties("s")).is_empty() && unread.missing(&lake).is_empty());
     }
 
     #[test]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from stripe_raw_rs.simulator import StripeSimulator
+    from tests.gateway import Gateway
 
 # Seconds after which a child has hung.
 _LONGEST = 240
@@ -34,7 +35,7 @@ class Child:
     def __init__(  # noqa: PLR0913 - keywords tell them apart
         self,
         lake: Path,
-        stripe: StripeSimulator,
+        stripe: StripeSimulator | Gateway,
         step: int = 0,
         by: str = "SIGKILL",
         *,

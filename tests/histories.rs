@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use stripe_raw_rs::audit::Audit;
-use stripe_raw_rs::checkpoint::GiveUp;
+use stripe_raw_rs::checkpoint::{GiveUp, events_of};
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
 use world::{Engine, Process, World};
@@ -27,8 +27,14 @@ fn check(world: &World) {
     let twice: Vec<_> = times.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "twice in a run: {twice:?}");
     let ids: HashSet<&String> = times.keys().map(|(id, _)| id).collect();
-    let lost: Vec<_> = world.list.iter().filter(|object| !ids.contains(&object.id)).collect();
+    let (strays, objects): (Vec<_>, Vec<_>) = world.list.iter().partition(|object| object.is_stray);
+    let lost: Vec<_> = objects.into_iter().filter(|object| !ids.contains(&object.id)).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
+    let events = world.checkpoints.batches.iter().flat_map(|batch| events_of(batch).unwrap());
+    let refused: Vec<_> = events.filter_map(|event| event.kind.refused().map(str::to_owned)).collect();
+    for stray in strays {
+        assert!(refused.iter().any(|line| line.contains(&stray.id)), "{stray:?} is named nowhere: {refused:?}");
+    }
     let mut audit = Audit::new(world.entity.name);
     world.checkpoints.batches.iter().for_each(|batch| audit.add_events(batch).unwrap());
     world.raw.batches.iter().for_each(|batch| audit.add_rows(batch).unwrap());
@@ -228,8 +234,10 @@ proptest! {
         crashes in 0usize..6,
         width in 1usize..6,
         entity in prop::sample::select(vec!["charges", "accounts"]),
+        (undated, stray) in (0usize..4, 0usize..20),
     ) {
         let mut world = World::new(entity, seed, if skips { Engine::Skips } else { Engine::Refuses });
+        (world.undated, world.stray) = (undated, stray);
         let options = options(page_size, if grouped { Duration::from_millis(400) } else { Duration::ZERO });
         populate(&mut world, objects);
         world.faults = 8;
@@ -294,8 +302,10 @@ proptest! {
         skips in any::<bool>(),
         objects in 0u64..30,
         widths in prop::array::uniform3(1usize..5),
+        (undated, stray) in (0usize..4, 0usize..20),
     ) {
         let mut world = World::new("charges", seed, if skips { Engine::Skips } else { Engine::Refuses });
+        (world.undated, world.stray) = (undated, stray);
         let options = options(page_size, if grouped { Duration::from_millis(400) } else { Duration::ZERO });
         populate(&mut world, objects);
         let mut rivals = contend(&mut world, &options, widths);

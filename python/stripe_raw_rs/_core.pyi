@@ -97,6 +97,10 @@ class Entity:
     @property
     def can_vanish(self) -> bool: ...
     @property
+    def is_witness(self) -> bool:
+        """Whether its objects can tell whose a lake is: the list has a window and never loses objects."""
+
+    @property
     def default(self) -> bool: ...
     @property
     def permission(self) -> str:
@@ -191,6 +195,10 @@ class History:
     @property
     def watermark(self) -> int | None: ...
     @property
+    def newest_created(self) -> int | None:
+        """`created` of the newest object that the latest run has landed, or of those before it."""
+
+    @property
     def has_rows(self) -> bool:
         """Whether events since the last reset say that the raw table holds rows."""
 
@@ -200,6 +208,10 @@ class History:
     def error_class(self) -> str | None: ...
     @property
     def error_message(self) -> str | None: ...
+    @property
+    def refused(self) -> list[str]:
+        """One line for each object that cannot be a row, since the last reset."""
+
     def next_run(self, lookback_seconds: int) -> str:
         """What the next run will do, in one line."""
 
@@ -287,6 +299,14 @@ class Progress:
     def newest(self) -> int | None:
         """The largest `created` seen in the whole run: what the next run begins from."""
 
+    @property
+    def undated(self) -> int:
+        """Of the rows, those whose time should be there and cannot be used: their `_stripe_created_at` is null."""
+
+    @property
+    def refused(self) -> int:
+        """Objects that cannot be rows, each named by an OBJECT_REFUSED event."""
+
 @final
 class Run:
     """One attempt at one run of one entity: the machine that knows what to ask and what to commit, in which order.
@@ -316,6 +336,10 @@ class Run:
     @property
     def notices(self) -> list[str]:
         """Lines for the user: what is resumed."""
+
+    @property
+    def refusal(self) -> Exception | None:
+        """Why the attempt is not a success although it goes to its end: objects that cannot be rows."""
 
     def started(self) -> Checkpoint: ...
     def fence(self) -> Rows: ...
@@ -412,7 +436,16 @@ class Client:
         """Ask for the account behind the key, and do not wait: whoever calls `account_id` then waits for less."""
 
     def account_id(self) -> str | None:
-        """The account behind the key; None where the key may not read it. One request, however often it is called."""
+        """The account behind the key; None where no answer tells it. One request, however often it is called.
+
+        Raises ConnectionFailedError where no connection can be made: there is no network.
+        """
+
+    def is_same_account(self, history: History, rows: _ArrowStream) -> bool:
+        """Ask whether the entity's newest landed objects are still in its list: `rows` are those of `newest_created`.
+
+        False where the answer does not tell. UsageError where none is there: the lake has another account's objects.
+        """
 
     def probe(self, entity: str, account: str | None = None) -> Probe:
         """Ask for one object of the entity's list, once. Raises for bad input only; the answer has what Stripe says."""
@@ -422,6 +455,9 @@ class Client:
 
     def check_store(self, properties: Mapping[str, str], place: str, account_id: str | None = None) -> None:
         """UsageError where the lake at `place` belongs to another account, mode, server or layout."""
+
+    def missing_properties(self, properties: Mapping[str, str], account_id: str | None = None) -> dict[str, str]:
+        """Properties that a checkpoint table lacks and that are known now: the account."""
 
     def run(
         self,
@@ -568,6 +604,9 @@ class StripeSimulator:
 
         Among objects of one second those added later are the newer ones.
         """
+
+    def replace(self, entity: str, id: str, raw: bytes) -> None:
+        """Have an object other bytes from now on, at its place in the list: any bytes, also those of no JSON."""
 
     def delete(self, entity: str, id: str) -> None:
         """Delete an object: it is in no list and no cursor any more."""

@@ -82,7 +82,10 @@ def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, disp
         for rows, checkpoint in run:
             raw.append(rows)
             state.append(checkpoint)
-            display.committed(run, checkpoint)
+            if checkpoint.pages:
+                display.committed(run, checkpoint)
+            # Else the pages would stay in memory for as long as the next ones take, where no budget counts them.
+            del rows, checkpoint
         state.append(run.ended())
     except FencedError:
         raise

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from stripe_raw_rs.config import Config
 
 
+# Of the objects that a list refused, those that `status` shows; the rest is counted.
+_SHOWN_REFUSED = 3
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Do what the arguments say: return when it is done, raise where it failed.
 
@@ -150,6 +154,9 @@ def _status(config: Config) -> None:
     _print(text_table(status.HEADINGS, [row.cells() for row in found]))
     for row in found:
         _print(f"{row.label}: next: {row.next_run}" + (f"; last error: {row.error}" if row.error else ""))
+        more = len(row.refused) - _SHOWN_REFUSED
+        for line in (*row.refused[:_SHOWN_REFUSED], *([f"and {more:,} more"] if more > 0 else [])):
+            _print(f"{row.label}: refused: {line}")
 
 
 def _verify(config: Config) -> None:

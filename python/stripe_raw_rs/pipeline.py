@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from typing import TYPE_CHECKING, cast
 
 from stripe_raw_rs import _core
+from stripe_raw_rs.account import check_account_of_lake
 from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.attempt import Job, attempt, naming_the_winner
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError, UsageError
@@ -113,10 +115,13 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
         check_schema(place.table(checkpoint_table), _core.checkpoint_schema())
         for entity in selection:
             check_schema(place.table(entity.table), _core.raw_schema())
+        state = StateStore(place, client, checkpoint_table)
+        if give_up != "scratch":
+            check_account_of_lake(client, place, state, selection, stripe_account)
         job = Job(
             client=client,
             tables=place,
-            state=StateStore(place, client, checkpoint_table),
+            state=state,
             display=display or LogLines(),
             account=stripe_account,
             owner=owner or default_owner(),
@@ -160,6 +165,14 @@ def _all(job: Job, selection: list[Entity]) -> list[EntityResult]:
     return [results[entity.name] for entity in selection]
 
 
+def _forget_locals(error: BaseException) -> None:
+    """Drop what the frames of an error's traceback hold on to: pages, above all, for as long as the report lives."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+
+
 def _ingest_entity(job: Job, entity: Entity) -> EntityResult:
     """One attempt after the other, until a run that was begun here is complete, or something goes wrong."""
     began = time.monotonic()
@@ -173,6 +186,8 @@ def _ingest_entity(job: Job, entity: Entity) -> EntityResult:
                 raise naming_the_winner(job, entity, fenced) from fenced
     except BaseException as caught:  # noqa: BLE001 - whatever happens to one entity must not stop the others
         error = as_error(caught)
+        _forget_locals(error)
+    error = error or next((run.refusal for run in runs if run.refusal is not None), None)
     done = [run.progress() for run in runs]
     result = EntityResult(
         entity=entity.name,
@@ -182,6 +197,8 @@ def _ingest_entity(job: Job, entity: Entity) -> EntityResult:
         requests=sum(progress.requests for progress in done),
         retries=sum(progress.retries for progress in done),
         bytes=sum(progress.bytes for progress in done),
+        undated=sum(progress.undated for progress in done),
+        refused=sum(progress.refused for progress in done),
         seconds=time.monotonic() - began,
         watermark=done[-1].newest if done else None,
         error=error,

@@ -63,6 +63,11 @@ class RawWriter:
         if len(rows) > 0:
             commit(self._table, rows)
 
+    def ids_of_second(self, account: str | None, second: int) -> ArrowStream:
+        """Stream the ids of the account's objects that were created in that second."""
+        created: Condition = ("_stripe_created_at", "=", second * 1_000_000, "timestamp")
+        return self._table.read(["_stripe_id"], [("_stripe_account", "=", account, "string"), created])
+
     def read(self, conditions: Sequence[Condition]) -> ArrowStream:
         """Stream what recovery needs of some rows."""
         return self._table.read(_core.RECOVERY_COLUMNS, conditions)

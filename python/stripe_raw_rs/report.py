@@ -45,6 +45,8 @@ class EntityResult:
     bytes: int = 0
     seconds: float = 0.0
     watermark: int | None = None
+    undated: int = 0
+    refused: int = 0
     error: BaseException | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -69,6 +71,15 @@ class EntityResult:
             return None
         line = error_line(self.error)
         return line if line.startswith(f"{self.entity}: ") else f"{self.entity}: {line}"
+
+    @property
+    def notice(self) -> str | None:
+        """One line on rows that are odd and did land."""
+        if not self.undated:
+            return None
+        return (
+            f"{self.entity}: {counted(self.undated, 'object')} without a time that can be used, see _stripe_created_at"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
@@ -127,19 +138,28 @@ class Report:
 
     def __str__(self) -> str:
         """Show the summary table, and one line for each thing that went wrong."""
-        wrong = [result.message for result in self.entities if result.message is not None]
-        return "\n".join([text_table(_HEADINGS, [result.cells() for result in self.entities]), *wrong])
+        return "\n".join([text_table(_HEADINGS, [result.cells() for result in self.entities]), *self._lines()])
+
+    def _lines(self) -> list[str]:
+        """What is to be said of single entities beside their numbers."""
+        said = (line for result in self.entities for line in (result.notice, result.message))
+        return [line for line in said if line is not None]
 
     def _repr_html_(self) -> str:
         rows = [_HEADINGS, *(result.cells() for result in self.entities)]
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        wrong = "".join(f"<p>{html.escape(r.message)}</p>" for r in self.entities if r.message is not None)
-        return f"<p>{html.escape(self.place)}</p><table>{body}</table>{wrong}"
+        lines = "".join(f"<p>{html.escape(line)}</p>" for line in self._lines())
+        return f"<p>{html.escape(self.place)}</p><table>{body}</table>{lines}"
 
 
 def error_line(error: BaseException) -> str:
     """One plain line on an error; of an unforeseen one with its type."""
     return plain(error) if isinstance(error, StripeRawError) else plain(f"{type(error).__name__}: {error}")
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: `1 page`, `2 pages`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def date_time(seconds: int | None) -> str:

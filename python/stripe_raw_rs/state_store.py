@@ -39,9 +39,18 @@ class StateStore:
         if "stripe_raw.store_id" not in properties:
             message = f"table '{self._table.location}' was not created by stripe-raw: no property stripe_raw.store_id"
             raise UsageError(message)
+        self._missing: dict[str, str] = {}
         if client is not None:
             client.check_store(properties, tables.location, account)
+            self._missing = client.missing_properties(properties, account)
+        # Whether the account is known on both sides, and so was compared.
+        self.tells_account = account is not None and not self._missing
         self.store_id = properties["stripe_raw.store_id"]
+
+    def record_account(self) -> None:
+        """Record the account that the lake belongs to, if it was told for the first time."""
+        if self._missing:
+            self._table.set_properties(self._missing)
 
     def latest_run(self, entity: str, account: str | None) -> History:
         """Fold the events of the entity's latest run."""

@@ -31,6 +31,7 @@ class EntityStatus:
     last_event: int | None
     next_run: str
     error: str | None
+    refused: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -76,4 +77,5 @@ def _entity(state: StateStore, entity: str, account: str | None, lookback_second
         last_event=None if newest is None else newest // 1_000_000,
         next_run=history.next_run(lookback_seconds),
         error=plain(f"{history.error_class}: {history.error_message}") if history.error_class else None,
+        refused=tuple(plain(line) for line in history.refused),
     )

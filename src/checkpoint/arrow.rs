@@ -17,7 +17,7 @@ pub fn schema() -> Schema {
     use DataType::{Boolean, Int32, Int64, Utf8};
     Schema::new(vec![
         field("event_id", Utf8, false, "run_id/epoch/sequence/ordinal: unique"),
-        field("event_type", Utf8, false, "RUN_STARTED, PAGE_COMMITTED, RUN_COMPLETED or RUN_FAILED"),
+        field("event_type", Utf8, false, "RUN_STARTED, PAGE_COMMITTED, OBJECT_REFUSED, RUN_COMPLETED or RUN_FAILED"),
         field("event_at", timestamp(), false, "When the event was made, UTC"),
         field("entity", Utf8, false, "Registry name of the Stripe list, e.g. charges"),
         field("stripe_account", Utf8, true, "Connected account (Stripe-Account); null for the key's own"),
@@ -47,7 +47,7 @@ pub fn schema() -> Schema {
         field("http_status", Int32, true, "HTTP status of the page"),
         field("request_id", Utf8, true, "Stripe's Request-Id of the page"),
         field("api_version", Utf8, true, "Stripe-Version of the page, as answered"),
-        field("error_class", Utf8, true, "Class of the error that ended the attempt"),
+        field("error_class", Utf8, true, "Class of the error that ended the attempt, or of an object that was refused"),
         field("error_message", Utf8, true, "That error in one line, without secrets"),
         field("settings", Utf8, true, "What the attempt runs with, as JSON, without secrets"),
         field("library_version", Utf8, true, "Version of stripe-raw-rs"),
@@ -89,7 +89,7 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         long(&|event| Some(event.sequence)),
         text(&|event| Some(event.owner.clone())),
         long(&|event| event.start_created_gte),
-        long(&|event| event.kind.page().map(|page| page.page_number)),
+        long(&page_number),
         long(&|event| event.kind.page().map(|page| page.row_count)),
         long(&|event| event.kind.page().and_then(|page| page.range.gte)),
         long(&|event| event.kind.page().and_then(|page| page.range.lt)),
@@ -103,7 +103,7 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         text(&|event| event.kind.page().map(|page| page.rows_digest.clone())),
         truth(&|page| page.recovered),
         Arc::new(status.finish()),
-        text(&|event| event.kind.page().and_then(|page| page.request_id.clone())),
+        text(&request_id),
         text(&|event| event.kind.page().and_then(|page| page.api_version.clone())),
         text(&|event| failure(event).map(|(class, _)| class.to_owned())),
         text(&|event| failure(event).map(|(_, message)| message.to_owned())),
@@ -113,9 +113,25 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
     RecordBatch::try_new(Arc::new(schema()), columns).map_err(|error| Error::new(Class::Table, error.to_string()))
 }
 
+fn page_number(event: &Event) -> Option<i64> {
+    match &event.kind {
+        Kind::Page(page) => Some(page.page_number),
+        Kind::Refused { page_number, .. } => Some(*page_number),
+        _ => None,
+    }
+}
+
+fn request_id(event: &Event) -> Option<String> {
+    match &event.kind {
+        Kind::Page(PageEvent { request_id, .. }) | Kind::Refused { request_id, .. } => request_id.clone(),
+        _ => None,
+    }
+}
+
 fn failure(event: &Event) -> Option<(&str, &str)> {
     match &event.kind {
         Kind::Failed { class, message } => Some((class, message)),
+        Kind::Refused { message, .. } => Some((Class::Answer.name(), message)),
         _ => None,
     }
 }
@@ -159,6 +175,11 @@ fn event_at(columns: &Columns<'_>, row: usize) -> Result<Event> {
             request_id: owned("request_id")?,
             api_version: owned("api_version")?,
         }),
+        "OBJECT_REFUSED" => Kind::Refused {
+            page_number: columns.count("page_number", row)?,
+            request_id: owned("request_id")?,
+            message: owned("error_message")?.unwrap_or_default(),
+        },
         "RUN_COMPLETED" => Kind::Completed,
         "RUN_FAILED" => Kind::Failed {
             class: owned("error_class")?.unwrap_or_default(),
@@ -224,6 +245,7 @@ mod tests {
         let events = vec![
             event(Kind::Started { settings: "{}".to_owned(), library_version: "1".to_owned() }),
             event(Kind::Page(page)),
+            event(Kind::Refused { page_number: 4, request_id: Some("req_2".to_owned()), message: "odd".to_owned() }),
             event(Kind::Completed),
             event(Kind::Failed { class: "Server".to_owned(), message: "no".to_owned() }),
         ];

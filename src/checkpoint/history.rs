@@ -88,6 +88,11 @@ impl History {
         })
     }
 
+    /// What is said of objects that cannot be rows, since the last `--from-scratch`, in no order.
+    pub fn refused(&self) -> impl Iterator<Item = &str> {
+        self.since_reset().filter_map(|event| event.kind.refused())
+    }
+
     /// Pages of the latest run with the attempt's window they belong to.
     pub fn pages(&self) -> impl Iterator<Item = (&Event, &PageEvent)> {
         self.latest().filter_map(|event| Some((event, event.kind.page()?)))
@@ -126,6 +131,22 @@ impl History {
     #[must_use]
     pub fn watermark(&self) -> Option<i64> {
         self.completed().and_then(|event| event.max_created_seen)
+    }
+
+    /// The same, but when the run was complete, where it is later than that by more than a lookback: such a time says nothing
+    /// of when objects are created. A server's clock was wrong, and a version before this one believed it.
+    #[must_use]
+    pub fn sound_watermark(&self, lookback_seconds: i64) -> Option<i64> {
+        let completed = self.completed()?;
+        let ended = completed.at_micros.div_euclid(1_000_000);
+        let is_sound = |watermark: &i64| *watermark <= ended.saturating_add(lookback_seconds);
+        completed.max_created_seen.map(|watermark| Some(watermark).filter(is_sound).unwrap_or(ended))
+    }
+
+    /// `created` of the newest object that the latest run has landed, or of those before it.
+    #[must_use]
+    pub fn newest_created(&self) -> Option<i64> {
+        self.pages().filter_map(|(_, page)| page.max_created).max().or_else(|| self.watermark())
     }
 
     /// The window's lower end that the entity's first run was given: no later window reaches below it.
@@ -194,6 +215,20 @@ mod tests {
             let reset = event("RESET", 2, failed(Class::Reset), None, None);
             assert!(!history(vec![landed, reset]).has_rows(), "{kind:?} before --from-scratch");
         }
+    }
+
+    #[test]
+    fn what_was_refused_is_said_until_the_list_is_begun_from_scratch() {
+        let refused = |message: &str| Kind::Refused { page_number: 1, request_id: None, message: message.to_owned() };
+        let mut events = vec![
+            event("A", 1, refused("one"), None, None),
+            event("A", 1, Kind::Completed, None, None),
+            event("B", 2, refused("other"), None, None),
+        ];
+        assert_eq!(history(events.clone()).refused().collect::<Vec<_>>(), ["one", "other"]);
+        assert_eq!(history(events[..2].to_vec()).state(), State::Complete);
+        events.push(event("RESET", 3, failed(Class::Reset), None, None));
+        assert_eq!(history(events).refused().count(), 0);
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         run_id,
         epoch: history.epoch() + 1,
         start_created_gte,
-        seen_before: history.watermark(),
+        seen_before: history.sound_watermark(options.lookback_seconds),
         stripe_version,
         warnings,
         notices,
@@ -192,14 +192,25 @@ fn window(
     if attempt.start.is_some_and(|start| history.first_start() != Some(start)) {
         warnings.push("--start counts for the first run only: it is ignored now".to_owned());
     }
-    next_start(history, options.lookback_seconds)
+    let now = attempt.now.wall_micros.div_euclid(1_000_000);
+    let start = next_start(history, options.lookback_seconds, now);
+    let wished = history.watermark().map(|watermark| watermark.saturating_sub(options.lookback_seconds));
+    if let Some((wished, start)) = wished.zip(start).filter(|(wished, start)| wished > start) {
+        warnings.push(format!(
+            "the window would begin in the future, at {}, so it begins at {}: a server's clock was wrong, or this \
+             machine's is; objects of the time before may be missing, run with --from-scratch to be sure",
+            moment(wished.saturating_mul(1_000_000)),
+            moment(start.saturating_mul(1_000_000)),
+        ));
+    }
+    start
 }
 
-/// Lower end of the window after the completed runs.
-fn next_start(history: &History, lookback_seconds: i64) -> Option<i64> {
-    match history.watermark() {
+/// Lower end of the window after the completed runs. It does not lie in the future.
+fn next_start(history: &History, lookback_seconds: i64, now: i64) -> Option<i64> {
+    match history.sound_watermark(lookback_seconds) {
         Some(watermark) => {
-            let start = watermark.saturating_sub(lookback_seconds).max(0);
+            let start = watermark.saturating_sub(lookback_seconds).min(now).max(0);
             Some(history.first_start().map_or(start, |first| start.max(first)))
         }
         None => history.completed().map_or_else(|| history.first_start(), |event| event.start_created_gte),
@@ -217,16 +228,18 @@ fn asked_version(history: &History, answered: Option<&str>, options: &Options) -
 impl History {
     /// What the next run will do, in one line.
     #[must_use]
-    pub fn next_run(&self, entity: &Entity, lookback_seconds: i64) -> String {
+    pub fn next_run(&self, entity: &Entity, lookback_seconds: i64, now: Now) -> String {
         let run_id = self.run_id().unwrap_or_default();
         match self.state() {
             State::NeverRan => "reads the whole list, newest first".to_owned(),
             State::Unfinished | State::Failed => format!("goes on with run {run_id}"),
             State::Complete | State::GivenUp if !entity.has_window() => "reads the whole list again".to_owned(),
-            State::Complete | State::GivenUp => match next_start(self, lookback_seconds) {
-                Some(start) => format!("reads what was created since {}", moment(start.saturating_mul(1_000_000))),
-                None => "reads the whole list, newest first".to_owned(),
-            },
+            State::Complete | State::GivenUp => {
+                match next_start(self, lookback_seconds, now.wall_micros.div_euclid(1_000_000)) {
+                    Some(start) => format!("reads what was created since {}", moment(start.saturating_mul(1_000_000))),
+                    None => "reads the whole list, newest first".to_owned(),
+                }
+            }
         }
     }
 }
@@ -270,6 +283,28 @@ mod tests {
         let done = vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
         let plan = planned(done, &attempt()).unwrap();
         assert_eq!((plan.start_created_gte, plan.epoch, plan.seen_before), (Some(6_400), 2, Some(10_000)));
+    }
+
+    #[test]
+    fn no_window_begins_in_the_future() {
+        const LOOKBACK: i64 = 3_600;
+        let now = NOW / 1_000_000;
+        for (watermark, completed_at, start, seen_before) in [
+            (now, now, now - LOOKBACK, now),
+            // An object of the future may be ahead by as much as it may become visible late.
+            (now + LOOKBACK, now, now, now + LOOKBACK),
+            (now + 50 * 365 * 86_400, now - 500, now - 500 - LOOKBACK, now - 500),
+            (i64::MAX, now - 500, now - 500 - LOOKBACK, now - 500),
+            // This machine's clock was ahead when the run was complete, and with it a server's.
+            (now + 90_000, now + 90_000, now, now + 90_000),
+        ] {
+            let completed = event("A", 1, Kind::Completed, None, Some(watermark));
+            let completed = Event { at_micros: completed_at * 1_000_000, ..completed };
+            let plan = planned(vec![event("A", 1, started(), None, None), completed], &attempt()).unwrap();
+            assert_eq!((plan.start_created_gte, plan.seen_before), (Some(start), Some(seen_before)), "{watermark}");
+            let warned = plan.warnings.iter().any(|warning| warning.contains("would begin in the future"));
+            assert_eq!(warned, watermark - LOOKBACK > start, "{:?}", plan.warnings);
+        }
     }
 
     #[test]
@@ -327,7 +362,7 @@ mod tests {
         ] {
             let mut history = History::default();
             history.extend(events);
-            assert_eq!(history.next_run(by_name(list).unwrap(), 60), line);
+            assert_eq!(history.next_run(by_name(list).unwrap(), 60, attempt().now), line);
         }
     }
 

@@ -1,6 +1,7 @@
 //! How many bytes of answers may be in memory at once, over all entities of the process.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -13,6 +14,8 @@ const BYTES_PER_PERMIT: usize = 1024;
 pub struct ByteBudget {
     permits: Arc<Semaphore>,
     total: u32,
+    /// Reservations that were given back so far.
+    returned: Arc<AtomicU64>,
 }
 
 impl ByteBudget {
@@ -24,7 +27,13 @@ impl ByteBudget {
     pub fn new(bytes: usize) -> Self {
         let total = permits(bytes).max(1);
         let permits = usize::try_from(total).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self { permits: Arc::new(Semaphore::new(permits)), total }
+        Self { permits: Arc::new(Semaphore::new(permits)), total, returned: Arc::default() }
+    }
+
+    /// How many reservations were given back so far. While this stays the same, nobody who waits gets any further.
+    #[must_use]
+    pub fn returned(&self) -> u64 {
+        self.returned.load(Ordering::Relaxed)
     }
 
     /// Waits until that many bytes (rounded up to whole KiB) are free, and takes them until the reservation is
@@ -36,7 +45,8 @@ impl ByteBudget {
     pub async fn reserve(&self, bytes: usize) -> Reservation {
         let wanted = permits(bytes).min(self.total);
         let held = Arc::clone(&self.permits).acquire_many_owned(wanted).await;
-        Reservation { _held: held.expect("the budget's semaphore is never closed") }
+        let held = held.expect("the budget's semaphore is never closed");
+        Reservation { _held: held, returned: Arc::clone(&self.returned) }
     }
 }
 
@@ -56,6 +66,13 @@ fn permits(bytes: usize) -> u32 {
 #[must_use = "the bytes are given back as soon as this is dropped"]
 pub struct Reservation {
     _held: OwnedSemaphorePermit,
+    returned: Arc<AtomicU64>,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.returned.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +93,9 @@ mod tests {
         let shared = budget.clone();
         let mut second = pin!(shared.reserve(5 * 1024));
         assert!(poll(second.as_mut()).is_pending());
+        assert_eq!(budget.returned(), 0);
         drop(first);
+        assert_eq!(shared.returned(), 1);
         assert!(poll(second.as_mut()).is_ready());
     }
 

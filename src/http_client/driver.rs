@@ -12,11 +12,12 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::{ByteBudget, HttpClient, Quota, Reservation, Slot, Slots, now, random_unit};
+use super::fetch::fetch;
+use super::{ByteBudget, HttpClient, Quota, Reservation, Slots, now};
 use crate::error::{Class, Error, Result};
 use crate::exchange::{Outcome, Request};
 use crate::page::TextPool;
-use crate::run::{Group, Run, Taken, Ticket, page_bytes};
+use crate::run::{Group, Run};
 
 /// What the runs of a process share.
 #[derive(Debug, Clone)]
@@ -57,27 +58,34 @@ pub struct Driver {
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
     /// Rung whenever the run may have something new to hand over.
-    changed: Notify,
+    pub(super) changed: Notify,
     /// Rung whenever the run may have something new to ask.
-    answered: Notify,
+    pub(super) answered: Notify,
 }
 
 #[derive(Debug)]
-struct State {
-    run: Run,
+pub(super) struct State {
+    pub(super) run: Run,
     /// What the pages waiting in the run have reserved, in their order.
-    reserved: VecDeque<Reservation>,
+    pub(super) reserved: VecDeque<Reservation>,
     /// What the group handed over last has reserved, until it is committed.
     committing: Vec<Reservation>,
     /// Answers that wait for room. While there is one, nothing more is asked for.
-    crowded: usize,
+    pub(super) crowded: usize,
+}
+
+impl State {
+    /// Whether no page of the run has room in the buffers.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.reserved.is_empty() && self.committing.is_empty()
+    }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the lock was held has already been reported; the state is plain data.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -147,7 +155,7 @@ impl Drop for Driver {
 }
 
 /// Ends the run where the task that holds this panics: whoever waits for that task would wait for ever.
-struct Alarm(Arc<Shared>);
+pub(super) struct Alarm(pub(super) Arc<Shared>);
 
 impl Drop for Alarm {
     fn drop(&mut self) {
@@ -257,69 +265,4 @@ async fn fetch_all(shared: Arc<Shared>, means: Means) {
             requests.spawn(fetch(Arc::clone(&shared), means.clone(), slot, ticket, request));
         }
     }
-}
-
-async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket, request: Request) {
-    let _alarm = Alarm(Arc::clone(&shared));
-    let sent = now();
-    slot.sent();
-    let outcome = means.client.send(&request).await;
-    let received = now();
-    slot.answered(&outcome, received.monotonic.saturating_sub(sent.monotonic));
-    let mut slot = Some(slot);
-    let reservation = reserve(&shared, &means.buffers, &outcome, &mut slot).await;
-    let mut state = shared.lock();
-    if slot.is_none() {
-        state.crowded -= 1;
-    }
-    match state.run.handle_response(ticket, &outcome, received, random_unit()) {
-        Taken::Page => {
-            state.reserved.extend(reservation);
-            means.quota.expect(state.run.progress().left);
-        }
-        Taken::Retry(wait, why) => {
-            tracing::info!(target: "stripe_raw_rs", "tries again in {:.1} s: {why}", wait.as_secs_f64());
-        }
-        Taken::Nothing => {}
-    }
-    let has_news = state.run.has_news(now());
-    drop(state);
-    if let Outcome::Answered(response) = outcome {
-        means.client.reuse(response.body);
-    }
-    if has_news {
-        shared.changed.notify_waiters();
-    }
-    // Only now, when the run knows what to ask next: an idle slot would part its list.
-    drop(slot);
-    shared.answered.notify_waiters();
-}
-
-/// Room for the answer in the process's buffers. Where there is none, what has gathered is to be committed at once, and
-/// the slot is given back: a run that nobody takes pages from must not hold the slots of others.
-async fn reserve(
-    shared: &Shared,
-    budget: &ByteBudget,
-    outcome: &Outcome,
-    slot: &mut Option<Slot>,
-) -> Option<Reservation> {
-    let Outcome::Answered(response) = outcome else { return None };
-    let mut room = pin!(budget.reserve(page_bytes(response.body.len())));
-    tokio::select! {
-        biased;
-        reservation = &mut room => return Some(reservation),
-        () = std::future::ready(()) => {}
-    }
-    {
-        let mut state = shared.lock();
-        // Who holds nothing has nothing to commit, and might wait for ever for others to commit: one page may pass.
-        if state.reserved.is_empty() && state.committing.is_empty() {
-            return None;
-        }
-        state.run.press();
-        state.crowded += 1;
-    }
-    drop(slot.take());
-    shared.changed.notify_waiters();
-    Some(room.await)
 }

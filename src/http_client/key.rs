@@ -24,14 +24,15 @@ pub enum Mode {
     Live,
 }
 
-/// Prefixes of the keys that can read, longest first, each with the mode it tells.
-const PREFIXES: [(&str, Mode); 6] = [
-    ("sk_test_", Mode::Test),
-    ("rk_test_", Mode::Test),
-    ("sk_live_", Mode::Live),
-    ("rk_live_", Mode::Live),
-    ("sk_", Mode::Live),
-    ("rk_", Mode::Live),
+/// Prefixes of the keys that can read, longest first, each with the mode it is taken for, and with the `livemode` of the
+/// objects that it can read where it tells for certain.
+const PREFIXES: [(&str, Mode, Option<bool>); 6] = [
+    ("sk_test_", Mode::Test, Some(false)),
+    ("rk_test_", Mode::Test, Some(false)),
+    ("sk_live_", Mode::Live, Some(true)),
+    ("rk_live_", Mode::Live, Some(true)),
+    ("sk_", Mode::Live, None),
+    ("rk_", Mode::Live, None),
 ];
 
 /// What people and programs put around a text.
@@ -45,6 +46,7 @@ const LARGEST_FILE: usize = 4_096;
 pub struct ApiKey {
     secret: SecretString,
     mode: Mode,
+    livemode: Option<bool>,
 }
 
 impl ApiKey {
@@ -57,9 +59,9 @@ impl ApiKey {
     /// No message holds any part of the text but a well-known prefix.
     pub fn parse(text: &str) -> Result<Self> {
         let key = text.trim_matches(|character: char| character.is_whitespace() || is_unseen(character));
-        let mode = judge(key).map_err(Error::usage)?;
+        let (mode, livemode) = judge(key).map_err(Error::usage)?;
         remember(key);
-        Ok(Self { secret: SecretString::from(key), mode })
+        Ok(Self { secret: SecretString::from(key), mode, livemode })
     }
 
     /// The key in `STRIPE_API_KEY`.
@@ -102,6 +104,12 @@ impl ApiKey {
         self.secret.expose_secret().starts_with("rk_")
     }
 
+    /// What `livemode` says of each object that the key can read; `None` where its prefix does not tell.
+    #[must_use]
+    pub const fn livemode(&self) -> Option<bool> {
+        self.livemode
+    }
+
     /// Value of the `Authorization` header, marked so that neither `Debug` nor HTTP/2's header table keeps it.
     pub(super) fn authorization(&self) -> Result<HeaderValue> {
         // Room for all of it at once: a text that grows leaves copies behind.
@@ -135,8 +143,8 @@ fn decoded(bytes: &[u8]) -> Option<Zeroizing<String>> {
     odd.is_empty().then_some(text)
 }
 
-/// The mode of a key, or why the text is none.
-fn judge(key: &str) -> std::result::Result<Mode, &'static str> {
+/// The mode and `livemode` of a key, or why the text is not one.
+fn judge(key: &str) -> std::result::Result<(Mode, Option<bool>), &'static str> {
     if key.is_empty() {
         return Err("the key is empty: give a restricted key (rk_...) that may read");
     }
@@ -151,10 +159,9 @@ fn judge(key: &str) -> std::result::Result<Mode, &'static str> {
             "a webhook signing secret (whsec_...) is not an API key: use a restricted key (rk_...) or a secret key (sk_...)",
         );
     }
-    let Some((rest, mode)) =
-        PREFIXES.iter().find_map(|(prefix, mode)| key.strip_prefix(prefix).map(|rest| (rest, *mode)))
-    else {
-        if PREFIXES.iter().any(|(prefix, _)| prefix.len() > 3 && key.contains(prefix)) {
+    let row = PREFIXES.iter().find_map(|(prefix, mode, livemode)| Some((key.strip_prefix(prefix)?, *mode, *livemode)));
+    let Some((rest, mode, livemode)) = row else {
+        if PREFIXES.iter().any(|(prefix, ..)| prefix.len() > 3 && key.contains(prefix)) {
             return Err("there is more than the key: write the key alone, without a name or 'Bearer' before it");
         }
         return Err("this is not a Stripe API key: one begins with rk_ (restricted, better) or sk_ (secret)");
@@ -169,7 +176,7 @@ fn judge(key: &str) -> std::result::Result<Mode, &'static str> {
     if key.len() > LONGEST {
         return Err("the key is longer than 255 characters: more than a key was copied");
     }
-    Ok(mode)
+    Ok((mode, livemode))
 }
 
 #[cfg(test)]
@@ -178,19 +185,20 @@ mod tests {
 
     #[test]
     fn the_prefix_tells_the_mode_and_in_doubt_it_is_live() {
-        for (key, mode) in [
-            ("sk_test_ab12", Mode::Test),
-            ("rk_test_ab12", Mode::Test),
-            ("sk_live_ab12", Mode::Live),
-            ("rk_live_ab12", Mode::Live),
-            ("sk_org_test_ab12", Mode::Live),
-            ("rk_ab12", Mode::Live),
-            ("sk_testab12", Mode::Live),
-            ("  sk_test_ab12\r\n", Mode::Test),
-            ("\u{feff}sk_test_ab12\u{200b}", Mode::Test),
+        for (key, mode, livemode) in [
+            ("sk_test_ab12", Mode::Test, Some(false)),
+            ("rk_test_ab12", Mode::Test, Some(false)),
+            ("sk_live_ab12", Mode::Live, Some(true)),
+            ("rk_live_ab12", Mode::Live, Some(true)),
+            ("sk_org_test_ab12", Mode::Live, None),
+            ("rk_ab12", Mode::Live, None),
+            ("sk_testab12", Mode::Live, None),
+            ("  sk_test_ab12\r\n", Mode::Test, Some(false)),
+            ("\u{feff}sk_test_ab12\u{200b}", Mode::Test, Some(false)),
         ] {
             let parsed = ApiKey::parse(key).unwrap();
-            assert_eq!((parsed.mode(), parsed.is_restricted()), (mode, key.starts_with("rk_")), "{key}");
+            assert_eq!((parsed.mode(), parsed.livemode()), (mode, livemode), "{key}");
+            assert_eq!(parsed.is_restricted(), key.starts_with("rk_"), "{key}");
         }
     }
 

@@ -28,7 +28,7 @@ pub enum Fault {
     NotUtf8,
     /// JSON's grammar demands something else here.
     Syntax(Expected),
-    /// More than 128 values inside each other.
+    /// More than 128 values inside each other: of an element, or of what stands beside `data`.
     TooDeep,
     /// The objects' texts are longer than 2 GiB together, more than a column of one page can hold.
     TooLong,
@@ -53,10 +53,8 @@ pub enum Fault {
         /// What the element says it is, where it says so in a string.
         found: Option<String>,
     },
-    /// An element lacks the time that every object of the list has (or it is null).
-    NoTime(&'static str),
-    /// An element's time is not a whole number of seconds that fits 64 bits.
-    TimeNotAnInteger(&'static str),
+    /// There are more elements than objects asked for: so many.
+    TooMany(usize),
 }
 
 /// What JSON's grammar demands at a place.
@@ -104,7 +102,12 @@ impl PageError {
     pub const fn is_no_list(&self) -> bool {
         matches!(
             self.fault,
-            Fault::NotJson | Fault::NotAnObject | Fault::NotAList(_) | Fault::NoData | Fault::NoHasMore
+            Fault::NotJson
+                | Fault::NotAnObject
+                | Fault::NotAList(_)
+                | Fault::NoData
+                | Fault::NoHasMore
+                | Fault::TooMany(_)
         )
     }
 
@@ -141,15 +144,12 @@ impl fmt::Display for Fault {
             Self::ElementNotAnObject => formatter.write_str("an element of 'data' is not an object"),
             Self::NoId => formatter.write_str("an object has no 'id'"),
             Self::OtherObject { expected, found: Some(found) } => {
-                write!(formatter, "an object of the list is no '{expected}' but '{}'", foreign(found))
+                write!(formatter, "an object of the list is not a '{expected}' but a '{}'", foreign(found))
             }
             Self::OtherObject { expected, found: None } => {
                 write!(formatter, "an object of the list does not say that it is a '{expected}'")
             }
-            Self::NoTime(field) => write!(formatter, "an object has no '{field}'"),
-            Self::TimeNotAnInteger(field) => {
-                write!(formatter, "an object's '{field}' is not a whole number of seconds")
-            }
+            Self::TooMany(most) => write!(formatter, "the list has more than the {most} objects asked for"),
         }
     }
 }

@@ -73,6 +73,26 @@ impl<'page> Pass<'page> {
         Err(stopped(self.body, self.at, expected).into())
     }
 
+    /// Skips the object or array that is next. Of what it holds nothing is kept, and nothing is checked but where it ends.
+    #[cold]
+    pub(super) fn skip(&mut self) -> Result<()> {
+        let (mut open, mut in_string, mut is_escaped) = (0_usize, false, false);
+        for (at, byte) in (self.at..).zip(&self.body[self.at..]) {
+            match byte {
+                b'"' if !is_escaped => in_string = !in_string,
+                b'{' | b'[' if !in_string => open += 1,
+                b'}' | b']' if !in_string => open -= 1,
+                _ => {}
+            }
+            is_escaped = in_string && *byte == b'\\' && !is_escaped;
+            if open == 0 {
+                self.at = at + 1;
+                return Ok(());
+            }
+        }
+        Err(PageError::new(Fault::Truncated, self.body.len()).into())
+    }
+
     /// Skips whitespace.
     #[inline(always)]
     pub(super) fn blank(&mut self) {

@@ -6,6 +6,7 @@ use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use bytes::BytesMut;
 use sha2::{Digest, Sha256};
 
+use super::error::Fault;
 use crate::digest::Hex;
 
 /// One answered page, sliced: columns with one value per object, in the order of the list.
@@ -13,14 +14,33 @@ use crate::digest::Hex;
 pub struct Page {
     /// The objects' `id`.
     pub ids: StringArray,
-    /// Their time field, in seconds since 1970. `None` only where the entity's time is optional.
+    /// Their time field, in seconds since 1970; `None` where it is not there or cannot be used.
     pub created: Vec<Option<i64>>,
     /// SHA-256 over their compact text, as hex.
     pub sha256: StringArray,
     /// Their compact text.
     pub json: StringArray,
+    /// Ids of the objects whose time should be there and cannot be used.
+    pub undated: Vec<String>,
+    /// Elements of the answer that cannot be rows.
+    pub refused: Vec<Refused>,
+    /// Id of the answer's last element that has one, refused or not: what the next page starts after.
+    pub last_id: Option<String>,
     /// Whether the list goes on behind this page.
     pub has_more: bool,
+}
+
+/// An element of a list's `data` that cannot be a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its position in `data`, from 0.
+    pub position: usize,
+    /// Its id, where it has one.
+    pub id: Option<String>,
+    /// Why.
+    pub fault: Fault,
+    /// SHA-256 over its text, to know it again.
+    pub sha256: [u8; 32],
 }
 
 /// One object of a page.
@@ -28,7 +48,7 @@ pub struct Page {
 pub struct Row<'page> {
     /// The object's `id`.
     pub id: &'page str,
-    /// The object's time field, in seconds since 1970. `None` only where the entity's time is optional.
+    /// The object's time field, in seconds since 1970; `None` where it is not there or cannot be used.
     pub created: Option<i64>,
     /// SHA-256 over the object's compact text, as hex.
     pub sha256: &'page str,
@@ -47,6 +67,12 @@ impl Page {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.created.is_empty()
+    }
+
+    /// How many elements the answer's `data` has, those that were refused among them.
+    #[must_use]
+    pub const fn elements(&self) -> usize {
+        self.created.len() + self.refused.len()
     }
 
     /// Its objects, in the order of the list.
@@ -68,6 +94,9 @@ impl Page {
             created: kept.iter().map(|row| row.created).collect(),
             sha256: StringArray::from_iter_values(kept.iter().map(|row| row.sha256)),
             json: StringArray::from_iter_values(kept.iter().map(|row| row.json)),
+            undated: std::mem::take(&mut self.undated),
+            refused: std::mem::take(&mut self.refused),
+            last_id: self.last_id.take(),
             has_more: self.has_more,
         };
     }
@@ -84,6 +113,10 @@ pub(super) struct Columns<'texts> {
     json: &'texts mut BytesMut,
     /// Where the texts begin, and behind the last where it ends.
     offsets: Vec<i32>,
+    undated: Vec<String>,
+    refused: Vec<Refused>,
+    /// Id of the last element that has one, where it was refused.
+    last_refused: Option<String>,
 }
 
 impl<'texts> Columns<'texts> {
@@ -97,6 +130,9 @@ impl<'texts> Columns<'texts> {
             sha256: StringBuilder::with_capacity(FULL, FULL * 64),
             json,
             offsets,
+            undated: Vec::new(),
+            refused: Vec::new(),
+            last_refused: None,
         }
     }
 
@@ -105,8 +141,30 @@ impl<'texts> Columns<'texts> {
         self.created.len()
     }
 
+    /// How many elements there were, those that were refused among them.
+    pub(super) const fn elements(&self) -> usize {
+        self.created.len() + self.refused.len()
+    }
+
+    /// Notes an element that cannot be a row.
+    #[cold]
+    pub(super) fn refuse(&mut self, text: &[u8], id: Option<String>, fault: Fault) {
+        if id.is_some() {
+            self.last_refused.clone_from(&id);
+        }
+        let sha256 = Sha256::digest(text).into();
+        self.refused.push(Refused { position: self.elements(), id, fault, sha256 });
+    }
+
+    /// Notes that the time of the object with that id cannot be used.
+    #[cold]
+    pub(super) fn undated(&mut self, id: &str) {
+        self.undated.push(id.to_owned());
+    }
+
     /// Adds an object, and hashes its text. `None` where the texts together are longer than a column can be.
     pub(super) fn push(&mut self, id: &str, created: Option<i64>, json: &[u8]) -> Option<()> {
+        self.last_refused = None;
         self.ids.append_value(id);
         self.created.push(created);
         self.sha256.append_value(Hex::new(&Sha256::digest(json).into()));
@@ -120,6 +178,9 @@ impl<'texts> Columns<'texts> {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         let json = StringArray::try_new(offsets, Buffer::from(self.json.split().freeze()), None).ok()?;
         let (ids, sha256) = (self.ids.finish(), self.sha256.finish());
-        Some(Page { ids, created: self.created, sha256, json, has_more: false })
+        let last_row = || self.created.len().checked_sub(1).map(|last| ids.value(last).to_owned());
+        let last_id = self.last_refused.take().or_else(last_row);
+        let (created, undated, refused) = (self.created, self.undated, self.refused);
+        Some(Page { ids, created, sha256, json, undated, refused, last_id, has_more: false })
     }
 }

@@ -17,8 +17,6 @@ const MAX_DEPTH: u32 = 128;
 /// Where a member's value is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fact {
-    /// Its begin in the body.
-    pub(super) at: usize,
     /// Its begin in the output.
     pub(super) start: usize,
     /// Its end in the output; of an object or array, that of the bracket that opens it.
@@ -112,10 +110,10 @@ impl Pass<'_> {
                 joints.look_back(self.body, self.output);
                 return Ok(facts);
             };
-            let (at, start) = (self.at, self.end);
+            let start = self.end;
             self.scalar()?;
             if let Some(name) = name {
-                facts[name] = Some(Fact { at, start, end: self.end });
+                facts[name] = Some(Fact { start, end: self.end });
             }
         }
     }
@@ -187,7 +185,7 @@ impl Pass<'_> {
                 return Ok(Next::Scalar(name));
             }
             if let Some(name) = name.take() {
-                facts[name] = Some(Fact { at: self.at, start: self.end, end: self.end + 1 });
+                facts[name] = Some(Fact { start: self.end, end: self.end + 1 });
             }
             if depth + around.depth() >= MAX_DEPTH {
                 return Err(Box::new(PageError::new(Fault::TooDeep, self.at)));

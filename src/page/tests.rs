@@ -22,6 +22,10 @@ fn texts(page: &Page) -> Vec<&str> {
     page.rows().map(|row| row.json).collect()
 }
 
+fn faults(page: &Page) -> Vec<Fault> {
+    page.refused.iter().map(|refused| refused.fault.clone()).collect()
+}
+
 #[test]
 fn nothing_but_whitespace_between_tokens_is_removed() {
     let long = "9".repeat(400);
@@ -48,13 +52,14 @@ fn nothing_but_whitespace_between_tokens_is_removed() {
 fn rows_know_their_id_time_and_place() {
     let page = decode_as(
         "charges",
-        r#"{"has_more":true,"extra":{"data":[1]},"data":[{"created":-5,"object":"charge","id":"b"},
-            {"id":"a","livemode":false,"object":"charge","created":9223372036854775807}],"object":"list"} "#,
+        r#"{"has_more":true,"extra":{"data":[1]},"data":[{"created":0,"object":"charge","id":"b"},
+            {"id":"a","livemode":false,"object":"charge","created":253402300799}],"object":"list"} "#,
     )
     .unwrap();
     let facts: Vec<_> = page.rows().map(|row| (row.id, row.created, row.json.len())).collect();
-    assert_eq!(facts, [("b", Some(-5), 41), ("a", Some(i64::MAX), 75)]);
-    assert!(page.has_more);
+    assert_eq!(facts, [("b", Some(0), 40), ("a", Some(253_402_300_799), 68)]);
+    assert_eq!((page.elements(), page.last_id.as_deref(), page.has_more), (2, Some("a"), true));
+    assert!(page.undated.is_empty() && page.refused.is_empty());
 }
 
 #[test]
@@ -88,15 +93,41 @@ fn keys_inside_an_object_are_not_its_own() {
 }
 
 #[test]
-fn only_an_optional_time_may_be_missing() {
-    let list = |members: &str| {
-        format!(r#"{{"object":"list","has_more":false,"data":[{{"id":"a","object":"account"{members}}}]}}"#)
-    };
-    for (members, created) in [("", None), (r#","created":null"#, None), (r#","created":3"#, Some(3))] {
-        assert_eq!(decode_as("accounts", &list(members)).unwrap().created, [created]);
+fn an_object_lands_whatever_its_time_says() {
+    for (time, created) in [
+        (r#","created":3"#, Some(3)),
+        (r#","created":-0"#, Some(0)),
+        ("", None),
+        (r#","created":null"#, None),
+        (r#","created":"3""#, None),
+        (r#","created":3.0"#, None),
+        (r#","created":3e3"#, None),
+        (r#","created":-3"#, None),
+        (r#","created":true"#, None),
+        (r#","created":[3]"#, None),
+        (r#","created":{"at":3}"#, None),
+        (r#","created":253402300800"#, None),
+        (r#","created":9007199254740993"#, None),
+        (r#","created":9223372036854775808"#, None),
+    ] {
+        for (list, object, may_lack_it) in [("charges", "charge", false), ("accounts", "account", true)] {
+            let text = format!(r#"{{"id":"a","object":"{object}"{time}}}"#);
+            let page = decode_as(list, &format!(r#"{{"object":"list","has_more":false,"data":[{text}]}}"#)).unwrap();
+            assert_eq!((&page.created[..], &texts(&page)[..]), (&[created][..], &[text.as_str()][..]));
+            let is_odd = created.is_none() && !(may_lack_it && matches!(time, "" | r#","created":null"#));
+            assert_eq!(page.undated, ["a"][..usize::from(is_odd)], "{list}: {time}");
+        }
     }
-    let fault = decode_as("accounts", &list(r#","created":"3""#)).unwrap_err().fault;
-    assert_eq!(fault, Fault::TimeNotAnInteger("created"));
+}
+
+#[test]
+fn more_objects_than_asked_for_are_refused_at_the_first_too_many() {
+    let body = format!(r#"{{"object":"list","has_more":false,"data":[{0},{0},{0}]}}"#, charge(""));
+    let decode = |most| Decoder::default().decode(body.as_bytes(), by_name("charges").unwrap(), most);
+    assert_eq!(decode(3).unwrap().len(), 3);
+    let error = decode(2).unwrap_err();
+    assert_eq!((error.fault.clone(), &body[error.at..=error.at + 4]), (Fault::TooMany(2), r#"{"id""#));
+    assert!(error.is_no_list() && error.to_string().contains("more than the 2 objects asked for"), "{error}");
 }
 
 #[test]
@@ -119,7 +150,9 @@ fn dropped_rows_take_their_text_along() {
         let expected: Vec<_> = ids.into_iter().filter(|id| is_kept(id)).map(element).collect();
         assert_eq!(texts(&page), expected);
         assert_eq!(page.json.value_data(), expected.concat().as_bytes());
-        assert_eq!(page, charges(&expected.join(",")).unwrap());
+        // What the next page starts after is not a row's to say.
+        assert_eq!(page.last_id.take().as_deref(), Some("dddd"));
+        assert_eq!(page, Page { last_id: None, ..charges(&expected.join(",")).unwrap() });
     }
 }
 
@@ -129,8 +162,13 @@ fn values_nest_128_levels_and_no_more() {
     for (levels, fits) in [(125, true), (126, false)] {
         for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"{"a": "#, "}")] {
             let value = format!("{}1{}", open.repeat(levels), close.repeat(levels));
-            let answer = charges(&charge(&format!(r#","deep":{value}"#)));
-            assert_eq!(answer.map_err(|error| error.fault).err(), (!fits).then_some(Fault::TooDeep));
+            let page = charges(&charge(&format!(r#","deep":{value}"#))).unwrap();
+            assert_eq!(faults(&page), [Fault::TooDeep][..usize::from(!fits)]);
+            // Beside the objects there is one level more for it.
+            let beside = format!(r#"{{"object":"list","data":[],"has_more":false,"deep":{value}}}"#);
+            assert!(decode_as("charges", &beside).is_ok());
+            let deeper = beside.replace('1', "[[1]]");
+            assert_eq!(decode_as("charges", &deeper).err().map(|error| error.fault), (!fits).then_some(Fault::TooDeep));
         }
     }
 }
@@ -138,13 +176,16 @@ fn values_nest_128_levels_and_no_more() {
 #[test]
 fn two_hundred_thousand_levels_are_refused_on_a_small_stack() {
     let levels = 200_000;
-    let bodies = ["[", r#"{"a":"#, "[ {\"a\" : "].map(|open| {
-        let deep = open.repeat(levels);
-        [format!(r#"{{"object":"list","data":[{{"a":{deep}"#), format!(r#"{{"a":{deep}"#)]
-    });
     let reading = std::thread::Builder::new().stack_size(256 * 1024).spawn(move || {
-        for body in bodies.as_flattened() {
-            let error = decode_as("charges", body).unwrap_err();
+        for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"[ {"a" : "#, "} ]")] {
+            let deep = [&open.repeat(levels), r#""]}\"""#, &close.repeat(levels)].concat();
+            let page = charges(&[charge(""), format!(r#"{{"a":{deep}}}"#), charge("")].join(",")).unwrap();
+            assert_eq!((page.len(), faults(&page)), (2, vec![Fault::TooDeep]));
+            assert_eq!((page.refused[0].position, page.refused[0].id.as_deref()), (1, None));
+            for body in [format!(r#"{{"object":"list","data":[{{"a":{deep}"#), format!(r#"{{"data":[{{"a":{deep}}}"#)] {
+                assert!(decode_as("charges", &body).unwrap_err().is_truncated());
+            }
+            let error = decode_as("charges", &format!(r#"{{"a":{deep}"#)).unwrap_err();
             assert_eq!(error.fault, Fault::TooDeep);
             assert!(error.to_string().starts_with("the JSON is more than 128 levels deep (byte "), "{error}");
         }
@@ -203,13 +244,14 @@ fn strings_keys_and_numbers_of_megabytes_are_kept_to_the_byte() {
     let digits = "7".repeat(long);
     let text = format!(r#"{{"id":"ch_1","object":"charge","created":7,"a":-{digits}.{digits}E+{digits}}}"#);
     assert_eq!(texts(&charges(&text).unwrap()), [text]);
-    let error = charges(&charge(&format!(r#","created":{digits}"#))).unwrap_err();
-    assert_eq!(error.fault, Fault::TimeNotAnInteger("created"));
+    let page = charges(&charge(&format!(r#","created":{digits}"#))).unwrap();
+    assert_eq!((page.created[0], &page.undated[..]), (None, &["ch_1".to_owned()][..]));
 }
 
 #[test]
 fn an_object_with_a_name_of_megabytes_is_refused_in_one_short_line() {
-    let line = charges(&format!(r#"{{"object":"{}"}}"#, "\\n\\u202e".repeat(1 << 18))).unwrap_err().to_string();
+    let page = charges(&format!(r#"{{"object":"{}"}}"#, "\\n\\u202e".repeat(1 << 18))).unwrap();
+    let line = page.refused[0].fault.to_string();
     assert!(line.len() < 10_000 && !line.contains(char::is_control), "{line}");
 }
 
@@ -253,25 +295,10 @@ fn every_fault_of_an_answer_is_told_with_its_place() {
 }
 
 #[test]
-fn every_fault_of_an_element_is_told_with_its_place() {
-    let other = |found: Option<&str>| Fault::OtherObject { expected: "charge", found: found.map(str::to_owned) };
-    let no_integer = Fault::TimeNotAnInteger("created");
+fn broken_json_in_an_element_is_told_with_its_place() {
     let syntax = Fault::Syntax;
     let before = r#"{"object":"list","has_more":false,"data":["#;
     for (element, fault, at) in [
-        ("1", Fault::ElementNotAnObject, 0),
-        (r#"{"object":"charge","created":1}"#, Fault::NoId, 0),
-        (r#"{"id":"","object":"charge","created":1}"#, Fault::NoId, 6),
-        (r#"{"id":7,"object":"charge","created":1}"#, Fault::NoId, 6),
-        (r#"{"id":"\ud800","object":"charge","created":1}"#, Fault::NoId, 6),
-        (r#"{"id":"a","created":1}"#, other(None), 0),
-        (r#"{"id":"a","object":"refund"}"#, other(Some("refund")), 19),
-        (r#"{"id":"a","object":"charge"}"#, Fault::NoTime("created"), 0),
-        (r#"{"created":null,"id":"a","object":"charge"}"#, Fault::NoTime("created"), 11),
-        (r#"{"created":1.0,"id":"a","object":"charge"}"#, no_integer.clone(), 11),
-        (r#"{"created":1e3,"id":"a","object":"charge"}"#, no_integer.clone(), 11),
-        (r#"{"created":{},"id":"a","object":"charge"}"#, no_integer.clone(), 11),
-        (r#"{"created":9223372036854775808,"id":"a","object":"charge"}"#, no_integer, 11),
         (r#"{"a" 1}"#, syntax(Expected::Colon), 5),
         (r#"{"a":}"#, syntax(Expected::Value), 5),
         (r#"{"a":nul}"#, syntax(Expected::Value), 5),
@@ -293,6 +320,35 @@ fn every_fault_of_an_element_is_told_with_its_place() {
 }
 
 #[test]
+fn an_element_that_cannot_be_a_row_is_refused_with_its_place_and_the_others_stay() {
+    let other = |found: Option<&str>| Fault::OtherObject { expected: "charge", found: found.map(str::to_owned) };
+    for (element, id, fault) in [
+        ("1", None, Fault::ElementNotAnObject),
+        ("null", None, Fault::ElementNotAnObject),
+        (r#"[{"id":"a"}]"#, None, Fault::ElementNotAnObject),
+        (r#"{"object":"charge","created":1}"#, None, Fault::NoId),
+        (r#"{"id":"","object":"charge","created":1}"#, None, Fault::NoId),
+        (r#"{"id":7,"object":"charge","created":1}"#, None, Fault::NoId),
+        (r#"{"id":"\ud800","object":"charge","created":1}"#, None, Fault::NoId),
+        (r#"{"id":"a","created":1}"#, Some("a"), other(None)),
+        (r#"{"id":"a","object":["charge"]}"#, Some("a"), other(None)),
+        (r#"{"id":"a","object":"refund"}"#, Some("a"), other(Some("refund"))),
+        ("{}", None, other(None)),
+    ] {
+        let (first, last) = (charge(""), charge("").replace("ch_1", "ch_2"));
+        let sha256 = Sha256::digest(element.replace(": ", ":")).into();
+        let refused = |position| Refused { position, id: id.map(str::to_owned), fault: fault.clone(), sha256 };
+        let page = charges(&[&first, element, &last].join(",")).unwrap();
+        assert_eq!((page.len(), page.elements(), &page.refused[..]), (2, 3, &[refused(1)][..]), "{element}");
+        assert_eq!(page.last_id.as_deref(), Some("ch_2"), "{element}");
+        let page = charges(&[&first, element, element].join(",")).unwrap();
+        assert_eq!(page.refused, [refused(1), refused(2)], "{element}");
+        assert_eq!(page.last_id.as_deref(), id.or(Some("ch_1")), "the last element that has an id: {element}");
+        assert_eq!(texts(&page), [first.replace(": ", ":").replace(", ", ",")], "{element}");
+    }
+}
+
+#[test]
 fn a_body_cut_anywhere_is_told_as_cut() {
     let whole = format!(
         "{{ \"object\" : \"list\", \"data\": [{}], \"has_more\": true, \"url\": \"\u{e9}\\u00e9\"}}",
@@ -307,7 +363,7 @@ fn a_body_cut_anywhere_is_told_as_cut() {
 
 #[test]
 fn messages_carry_nothing_of_the_payload_but_the_name_of_the_object() {
-    let error = charges(r#"{"id":"secret","object":"a\u001bb","created":1}"#).unwrap_err();
-    let expected = "an object of the list is no 'charge' but 'a\\u{1b}b' (byte 52, element 0)";
-    assert_eq!(error.to_string(), expected);
+    let page = charges(r#"{"id":"secret","object":"a\u001bb","created":1}"#).unwrap();
+    let expected = "an object of the list is not a 'charge' but a 'a\\u{1b}b'";
+    assert_eq!(page.refused[0].fault.to_string(), expected);
 }

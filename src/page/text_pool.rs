@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::BytesMut;
 
+use super::LONG;
+
 /// Bytes of a chunk: some pages of most lists.
 const CHUNK: usize = 2 << 20;
 /// A body of fewer bytes gets memory of its own: small pages of many lists would keep as many chunks from use.
@@ -65,7 +67,7 @@ impl Texts {
     /// to whoever splits it off.
     pub(super) fn room<'room>(&'room mut self, length: usize, own: &'room mut BytesMut) -> &'room mut BytesMut {
         let Some(pool) = self.pool.as_ref().filter(|_| (LEAST..=MOST).contains(&length)) else {
-            own.reserve(length);
+            own.reserve(if length > MOST { length.max(LONG) } else { length });
             return own;
         };
         let mut rest = self.chunk.take();

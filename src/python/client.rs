@@ -6,14 +6,17 @@ use std::sync::{Arc, LazyLock};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use pyo3_arrow::PyRecordBatchReader;
 use tokio::runtime::Runtime;
 
+use super::batches;
 use super::history::History;
 use super::key::Given;
 use super::probe::Probe;
 use super::process::RUNTIME;
 use super::run::Run;
 use crate::checkpoint::{self, Attempt, GiveUp};
+use crate::columns::text_column;
 use crate::error::{Error, Result, foreign};
 use crate::http_client::{
     ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, new_ulid, now, within_a_tick,
@@ -23,7 +26,7 @@ use crate::pace::Limits;
 use crate::page::TextPool;
 use crate::run::Setting;
 use crate::store::{self, Identity};
-use crate::{entities, probe};
+use crate::{entities, probe, witness};
 
 /// The process's runtime, shared with the futures that Python awaits. Refused to a process that was forked off since it
 /// was used first, where it would have no threads.
@@ -41,6 +44,7 @@ pub struct Client {
     means: Means,
     options: Options,
     mode: Mode,
+    livemode: Option<bool>,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -66,14 +70,14 @@ impl Client {
         RUNTIME.check()?;
         let written = written(options)?;
         let key = api_key.key()?;
-        let mode = key.mode();
+        let (mode, livemode) = (key.mode(), key.livemode());
         let options = Options::read(|name| written.get(name).cloned())?;
         let origin = Origin::parse(&options.api_base_url, mode)?;
         let client = HttpClient::new(&key, origin, &options)?;
         let limits = Limits::of(&options, client.origin().usual_rates(mode));
         let (slots, quota) = (Slots::of_account(&client, limits), Quota::new(options.max_requests));
         let means = Means { client, buffers: BUDGET.clone(), texts: TextPool::shared(), slots, quota };
-        Ok(Self { means, options, mode, interrupted: Arc::default() })
+        Ok(Self { means, options, mode, livemode, interrupted: Arc::default() })
     }
 
     #[getter]
@@ -98,7 +102,15 @@ impl Client {
     }
 
     fn account_id(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        wait(py, self.means.client.account_id())
+        Ok(wait(py, self.means.client.account_id())??)
+    }
+
+    fn is_same_account(&self, py: Python<'_>, history: &History, rows: PyRecordBatchReader) -> PyResult<bool> {
+        let Some(second) = history.folded.newest_created() else { return Ok(false) };
+        let landed = text_column(&batches(py, rows)?, "_stripe_id")?;
+        let request = witness::request(history.entity, &self.options, history.account.clone(), second);
+        let outcome = wait(py, self.means.ask(&request))??;
+        Ok(witness::read(history.entity, &outcome, &landed)?)
     }
 
     #[pyo3(signature = (entity, account = None))]
@@ -125,6 +137,16 @@ impl Client {
         account_id: Option<String>,
     ) -> PyResult<()> {
         Ok(self.identity(account_id).check(&properties, place)?)
+    }
+
+    #[pyo3(signature = (properties, account_id = None))]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+    fn missing_properties(
+        &self,
+        properties: BTreeMap<String, String>,
+        account_id: Option<String>,
+    ) -> BTreeMap<String, String> {
+        self.identity(account_id).missing(&properties)
     }
 
     #[pyo3(signature = (entity, history, *, store_id, owner, account = None, holder_is_dead = false, take_over = false,
@@ -173,6 +195,7 @@ impl Client {
         let setting = Setting {
             entity: history.entity,
             account,
+            livemode: self.livemode,
             settings: self.recorded(&plan.stripe_version, settings),
             options: self.options.clone(),
             store_id,

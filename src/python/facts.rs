@@ -10,8 +10,10 @@ use pyo3_arrow::PySchema;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
+use crate::entities::by_name;
 use crate::error::foreign;
 use crate::options::{Kind, OPTIONS, refuse_secret};
+use crate::witness::is_witness;
 use crate::{checkpoint, columns, raw_batch};
 
 /// One Stripe list of the registry.
@@ -32,6 +34,11 @@ pub struct Entity {
 
 #[pymethods]
 impl Entity {
+    #[getter]
+    fn is_witness(&self) -> bool {
+        by_name(self.name).is_some_and(is_witness)
+    }
+
     fn __repr__(&self) -> String {
         format!("Entity({})", self.name)
     }

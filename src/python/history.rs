@@ -7,6 +7,7 @@ use super::batches;
 use crate::checkpoint::{self, State, events_of};
 use crate::entities;
 use crate::error::{Error, foreign};
+use crate::http_client::now;
 
 /// What the checkpoint table says of one entity.
 #[pyclass(module = "stripe_raw_rs._core")]
@@ -91,6 +92,11 @@ impl History {
     }
 
     #[getter]
+    fn newest_created(&self) -> Option<i64> {
+        self.folded.newest_created()
+    }
+
+    #[getter]
     fn has_rows(&self) -> bool {
         self.folded.has_rows()
     }
@@ -110,8 +116,13 @@ impl History {
         self.folded.failure().map(|(_, message)| message)
     }
 
+    #[getter]
+    fn refused(&self) -> Vec<&str> {
+        self.folded.refused().collect()
+    }
+
     fn next_run(&self, lookback_seconds: i64) -> String {
-        self.folded.next_run(self.entity, lookback_seconds)
+        self.folded.next_run(self.entity, lookback_seconds, now())
     }
 
     fn __repr__(&self) -> String {

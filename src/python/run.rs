@@ -28,6 +28,8 @@ pub struct Progress {
     bytes: u64,
     reached: Option<i64>,
     newest: Option<i64>,
+    undated: u64,
+    refused: u64,
 }
 
 #[pymethods]
@@ -125,6 +127,11 @@ impl Run {
         self.with(|run| run.plan().notices.clone())
     }
 
+    #[getter]
+    fn refusal(&self) -> PyResult<Option<PyErr>> {
+        Ok(self.with(|run| run.refusal())?.map(PyErr::from))
+    }
+
     fn started(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {
         checkpoint(py, self.with(|run| run.started(now()))??)
     }
@@ -203,6 +210,8 @@ impl Run {
             bytes: progress.bytes,
             reached: progress.reached,
             newest: progress.newest,
+            undated: progress.undated,
+            refused: progress.refused,
         })
     }
 

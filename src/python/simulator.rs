@@ -176,6 +176,12 @@ impl Simulator {
         py.detach(|| inner.add(entity, count, created)).map_err(value_error)
     }
 
+    /// Has an object other bytes from now on.
+    fn replace(&self, entity: &str, id: &str, raw: Vec<u8>) -> PyResult<()> {
+        let is_there = self.inner()?.replace(entity, id, raw).map_err(value_error)?;
+        if is_there { Ok(()) } else { Err(Self::unknown(entity, id)) }
+    }
+
     /// Deletes an object.
     fn delete(&self, entity: &str, id: &str) -> PyResult<()> {
         let was_there = self.inner()?.delete(entity, id).map_err(value_error)?;

@@ -9,6 +9,7 @@ use crate::checkpoint::{Event, GiveUp, Kind, PageEvent, Purpose, commit_version,
 use crate::digest::rows_digest;
 use crate::error::{Class, Result, foreign};
 use crate::exchange::Now;
+use crate::page::Refused;
 
 /// Bytes of payload after which a group is committed without gathering longer.
 const GROUP_BYTES: usize = 32 << 20;
@@ -91,6 +92,9 @@ impl Run {
             return Ok(Some(Group { rows: self.commit(Vec::new(), self.sequence), checkpoint, fetched: 0 }));
         }
         let Some(count) = self.due(now) else { return Ok(None) };
+        if let Some(refusals) = self.refusals(count, now)? {
+            return Ok(Some(refusals));
+        }
         self.last_commit = now.monotonic;
         self.pressed = false;
         self.sequence += 1;
@@ -114,6 +118,28 @@ impl Run {
         }
         let checkpoint = Commit { must_be_seen, ..self.events(kinds, self.sequence, now)? };
         Ok(Some(Group { rows: self.commit(batches, self.sequence), checkpoint, fetched: count }))
+    }
+
+    /// The events of what was refused in the pages of the group that is due, as a group of their own. They come first: once
+    /// a page's rows are there, no other attempt reads it again, and nothing in them tells what did not become a row.
+    fn refusals(&mut self, count: usize, now: Now) -> Result<Option<Group>> {
+        let entity = self.setting.entity.name;
+        let mut kinds = Vec::new();
+        for (page_number, fetched) in (self.next_page_number..).zip(self.pending.iter_mut().take(count)) {
+            let request_id = fetched.request_id.as_deref();
+            for refused in std::mem::take(&mut fetched.page.refused) {
+                let message = refused_line(entity, page_number, &refused, request_id);
+                self.first_refused.get_or_insert_with(|| message.clone());
+                kinds.push(Kind::Refused { page_number, request_id: request_id.map(str::to_owned), message });
+            }
+        }
+        if kinds.is_empty() {
+            return Ok(None);
+        }
+        self.sequence += 1;
+        // Were it dropped without a word, the page's rows could still land before a rival's second fence.
+        let checkpoint = Commit { must_be_seen: true, ..self.events(kinds, self.sequence, now)? };
+        Ok(Some(Group { rows: self.commit(Vec::new(), self.sequence), checkpoint, fetched: 0 }))
     }
 
     /// Whether whoever waits for a group should look again: one is due, or the first page of one has come.
@@ -238,6 +264,17 @@ impl Run {
         let batches = if events.is_empty() { vec![] } else { vec![to_batch(&events)?] };
         Ok(Commit { pages: count, rows, reached, ..self.commit(batches, sequence) })
     }
+}
+
+fn refused_line(entity: &str, page_number: i64, refused: &Refused, request_id: Option<&str>) -> String {
+    let id = refused.id.as_deref().map(|id| format!(" ({})", foreign(id))).unwrap_or_default();
+    format!(
+        "{entity}: object {}{id} of page {page_number} cannot be a row and did not land: {} [request {}]; \
+         ask Stripe's support about that request",
+        refused.position + 1,
+        refused.fault,
+        request_id.unwrap_or("without id")
+    )
 }
 
 fn page_event(fetched: &Fetched, page_number: i64) -> PageEvent {

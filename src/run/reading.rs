@@ -29,6 +29,8 @@ pub(super) struct Reading {
     held: HashSet<String>,
     /// Of the second's ids, those that this chain answered itself: to see a page that repeats.
     pub(super) answered: HashSet<String>,
+    /// How many of its last pages in a row had next to nothing in them and said that there is more.
+    pub(super) thin_pages: u32,
     /// Whether the chain was begun because a cursor vanished, and has kept no row since.
     pub(super) stalled: bool,
     pub(super) in_flight: bool,
@@ -37,6 +39,14 @@ pub(super) struct Reading {
     /// Whether and when it is sent again.
     pub(super) retry: Option<Retry>,
     density: Density,
+}
+
+/// What a page's ids say.
+pub(super) struct Absorbed {
+    /// For each row, whether the run holds it already.
+    pub(super) known: Vec<bool>,
+    /// Whether any element is one that its chain has not answered before.
+    pub(super) is_fresh: bool,
 }
 
 /// How densely the objects lie: so many in so many seconds, and seconds that hold whole pages are left out. What the chain
@@ -104,19 +114,18 @@ impl Reading {
         }
     }
 
-    /// Takes the page's ids in and drops the rows that the run holds already. Answers whether any row is one that this
-    /// chain has not answered before.
-    pub(super) fn absorb(&mut self, page: &mut Page, windowed: bool) -> bool {
-        let edge = if windowed { page.created.last().copied().flatten() } else { None };
-        let on_edge = |created: Option<i64>| !windowed || created == edge;
-        let answered: Vec<String> =
-            page.rows().filter(|row| on_edge(row.created)).map(|row| row.id.to_owned()).collect();
-        let fresh = page.rows().any(|row| !self.answered.contains(row.id));
+    /// Takes the page's ids in. `seconds` are those that its rows count with; `undated` are the ids that the run holds of
+    /// rows without a time, wherever in it they were read.
+    pub(super) fn absorb(&mut self, page: &Page, seconds: &[Option<i64>], undated: &HashSet<String>) -> Absorbed {
+        let edge = seconds.last().copied().flatten().or(self.edge);
+        let refused = page.refused.iter().filter_map(|refused| refused.id.as_deref());
+        let on_edge = page.rows().zip(seconds).filter(|(_, second)| **second == edge).map(|(row, _)| row.id);
+        let answered: Vec<String> = on_edge.chain(refused.clone()).map(str::to_owned).collect();
+        let is_fresh = page.ids.iter().flatten().chain(refused).any(|id| !self.answered.contains(id));
         let mut seen: HashSet<&str> = HashSet::with_capacity(page.len());
-        let known: Vec<bool> = page.rows().map(|row| self.held.contains(row.id) || !seen.insert(row.id)).collect();
-        if known.contains(&true) {
-            let mut known = known.into_iter();
-            page.retain(|_| known.next() == Some(false));
+        let mut known = Vec::with_capacity(page.len());
+        for row in page.rows() {
+            known.push(self.held.contains(row.id) || !seen.insert(row.id) || undated.contains(row.id));
         }
         // The list is in order: rows of a second that it has left cannot come again.
         if edge != self.edge && !answered.is_empty() {
@@ -126,7 +135,7 @@ impl Reading {
         }
         self.held.extend(answered.iter().cloned());
         self.answered.extend(answered);
-        fresh
+        Absorbed { known, is_fresh }
     }
 }
 

@@ -108,7 +108,12 @@ impl Run {
         if self.gives_up() {
             return Ok(reads);
         }
-        for edge in self.left(&[])?.iter().filter_map(Chain::edge) {
+        let left = self.left(&[])?;
+        // Nobody knows in which second an object without a time is answered again.
+        if newest.is_some() && !left.is_empty() {
+            reads.push(vec![run.clone(), ("_stripe_created_at", "=", Value::Text(None))]);
+        }
+        for edge in left.iter().filter_map(Chain::edge) {
             let second = Value::Timestamp(edge.saturating_mul(1_000_000));
             reads.push(vec![run.clone(), ("_stripe_created_at", "=", second)]);
         }
@@ -197,6 +202,9 @@ impl Run {
         let chains = if self.gives_up() { vec![] } else { self.left(&orphans)? };
         self.recovery.events.clear();
         let windowed = self.setting.entity.has_window();
+        if windowed {
+            self.undated.extend(recovery.ids.get(&None).into_iter().flatten().cloned());
+        }
         self.chains = chains.into_iter().map(|chain| Reading::of(chain, windowed, &recovery.ids)).collect();
         for at in 0..self.chains.len() {
             self.chains[at].ticket = self.next_ticket();

@@ -1,7 +1,10 @@
 //! The account: its lists, what is in them, and the pages that are served from them.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use serde_json::value::RawValue;
 
 use super::chance::{below, join, mix, of_name};
 use super::faults::{Fault, Member};
@@ -23,6 +26,8 @@ struct Row {
     list: RwLock<List>,
     /// Made when they are first needed: most runs ask for a few entities only.
     shapes: OnceLock<Vec<Shape>>,
+    /// Objects that were given other bytes, by serial number.
+    replaced: RwLock<HashMap<u32, Vec<u8>>>,
     /// List pages served.
     pages: AtomicU64,
 }
@@ -55,6 +60,7 @@ impl Account {
                 key,
                 list: RwLock::new(List::new(history(key, count(entity), end, days))),
                 shapes: OnceLock::new(),
+                replaced: RwLock::default(),
                 pages: AtomicU64::new(0),
             }
         };
@@ -85,7 +91,18 @@ impl Account {
         let row = self.row(entity);
         let placed =
             row.find(id).ok_or_else(|| Error::usage(format!("{} has no object '{}'", entity.name, foreign(id))))?;
+        if let Some(replaced) = row.replaced().get(&placed.serial) {
+            return Ok(says(replaced, entity.time.field()));
+        }
         Ok(row.shape(self.seed, placed.serial).dated.then_some(placed.created))
+    }
+
+    /// Has an object other bytes from now on, at its place in the list; tells whether it is there.
+    pub(super) fn replace(&self, entity: &Entity, id: &str, bytes: Vec<u8>) -> bool {
+        let row = self.row(entity);
+        let Some(placed) = row.find(id) else { return false };
+        row.replaced.write().unwrap_or_else(PoisonError::into_inner).insert(placed.serial, bytes);
+        true
     }
 
     /// Adds objects and answers their ids, newest first.
@@ -160,6 +177,12 @@ impl Account {
     }
 }
 
+/// The time that an object's bytes say, if they do. No calendar goes beyond the year 9999.
+fn says(bytes: &[u8], field: &str) -> Option<i64> {
+    let members: HashMap<String, &RawValue> = serde_json::from_slice(bytes).ok()?;
+    members.get(field)?.get().parse().ok().filter(|time| (0..253_402_300_800).contains(time))
+}
+
 /// What a fault makes of a page.
 fn distort(page: &mut Page, fault: Option<&Fault>) {
     match fault {
@@ -204,7 +227,15 @@ impl Row {
         &shapes[usize::try_from(choice).unwrap_or_default()]
     }
 
+    fn replaced(&self) -> RwLockReadGuard<'_, HashMap<u32, Vec<u8>>> {
+        self.replaced.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn render(&self, seed: u64, placed: Placed, out: &mut Vec<u8>) {
+        if let Some(replaced) = self.replaced().get(&placed.serial) {
+            out.extend_from_slice(replaced);
+            return;
+        }
         self.shape(seed, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
     }
 

@@ -115,6 +115,7 @@ impl Refusal {
     pub(super) fn of_status(status: u16) -> Self {
         match status {
             401 => Self::unknown_key("sk_test_0000"),
+            403 => Self::denied("sk_test_0000", "acct_0000", "charge"),
             404 => Self::unknown_url("GET", "/v1/gone"),
             409 => Self::new(
                 409,

@@ -52,6 +52,7 @@ impl Reader {
         let setting = Setting {
             entity: list.entity,
             account: None,
+            livemode: None,
             options,
             store_id: "store".to_owned(),
             owner: "me".to_owned(),

@@ -23,7 +23,7 @@ fn decode(bencher: Bencher<'_, '_>) {
     let body = charges::page(100);
     let entity = entities::by_name("charges").expect("an entity");
     let mut decoder = page::Decoder::default();
-    bencher.counter(BytesCount::new(body.len())).bench_local(|| decoder.decode(black_box(&body), entity));
+    bencher.counter(BytesCount::new(body.len())).bench_local(|| decoder.decode(black_box(&body), entity, 100));
 }
 
 /// The floor: SHA-256 over each object's compact text.

@@ -167,7 +167,7 @@ fn receive_all(bench: &Bench) -> Result<()> {
 fn decode_all(bench: &Bench) -> Result<()> {
     let mut decoder = Decoder::default();
     for body in &bench.bodies {
-        black_box(decoder.decode(body, bench.entity)?);
+        black_box(decoder.decode(body, bench.entity, 100)?);
     }
     Ok(())
 }
@@ -193,6 +193,7 @@ fn ours(bench: &Bench) -> Result<()> {
         Setting {
             entity: bench.entity,
             account: None,
+            livemode: Some(false),
             options: bench.options.clone(),
             store_id: "store".to_owned(),
             owner: "bench".to_owned(),

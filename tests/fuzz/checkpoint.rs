@@ -205,7 +205,7 @@ pub(crate) fn checkpoint(data: &[u8]) {
     let _ = audit.finish();
     let mut history = History::default();
     history.extend(read.iter().cloned());
-    assert!(!history.next_run(entity, 60).is_empty());
+    assert!(!history.next_run(entity, 60, NOW).is_empty());
     let _ = history.failure();
     let plan = match plan(entity, &history, &Options::default(), &attempt) {
         Ok(plan) => plan,
@@ -221,6 +221,7 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
     let setting = Setting {
         entity: by_name("charges").expect("a list of Stripe's"),
         account: None,
+        livemode: None,
         options: Options::default(),
         store_id: "store".to_owned(),
         owner: "here".to_owned(),

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use stripe_raw_rs::entities::{Entity, Time};
-use stripe_raw_rs::page::Page;
+use stripe_raw_rs::page::{Fault, Page, Refused};
 
 /// An object's members in order, duplicates and all. Keys are kept as they are written: serde_json has no text for one
 /// with a lone surrogate, and a page may hold one.
@@ -65,16 +65,31 @@ pub(super) fn decode(body: &[u8], entity: &Entity) -> Option<Page> {
 fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
     let data: Vec<&RawValue> = serde_json::from_str(data.get()).ok()?;
     let (mut ids, mut times, mut hashes, mut texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for element in data {
+    let (mut undated, mut refused, mut last_id) = (Vec::new(), Vec::new(), None);
+    for (position, element) in data.into_iter().enumerate() {
+        let digest = Sha256::digest(minified(element.get().as_bytes())).into();
+        let mut refuse = |id, fault| refused.push(Refused { position, id, fault, sha256: digest });
+        if !element.get().starts_with('{') {
+            refuse(None, Fault::ElementNotAnObject);
+            continue;
+        }
         let object: Members<'_> = serde_json::from_str(element.get()).ok()?;
-        let id = text_of(object.last("id")?).filter(|id| !id.is_empty())?;
-        let created = match (object.last(entity.time.field()).map(RawValue::get), entity.time) {
-            (None | Some("null"), Time::Optional(_)) => None,
-            // Not by serde_json, to which -0 is no whole number.
-            (time, _) => Some(time?.parse().ok()?),
+        let id = object.last("id").and_then(text_of).filter(|id| !id.is_empty());
+        last_id = id.clone().or(last_id);
+        let found = object.last("object").and_then(text_of);
+        if found.as_deref() != Some(entity.object) {
+            refuse(id, Fault::OtherObject { expected: entity.object, found });
+            continue;
+        }
+        let Some(id) = id else {
+            refuse(None, Fault::NoId);
+            continue;
         };
-        if text_of(object.last("object")?)? != entity.object {
-            return None;
+        let time = object.last(entity.time.field()).map(RawValue::get).filter(|time| *time != "null");
+        // Not by serde_json, to which -0 is not a whole number.
+        let created = time.and_then(|time| time.parse().ok()).filter(|time| (0..253_402_300_800).contains(time));
+        if created.is_none() && (time.is_some() || matches!(entity.time, Time::Always(_))) {
+            undated.push(id.clone());
         }
         let text = minified(element.get().as_bytes());
         ids.push(id);
@@ -83,7 +98,8 @@ fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
         texts.push(String::from_utf8(text).ok()?);
     }
     let column = |texts: Vec<String>| StringArray::from_iter_values(texts);
-    Some(Page { ids: column(ids), created: times, sha256: column(hashes), json: column(texts), has_more: false })
+    let (ids, sha256, json) = (column(ids), column(hashes), column(texts));
+    Some(Page { ids, created: times, sha256, json, undated, refused, last_id, has_more: false })
 }
 
 /// SHA-256 as hex.

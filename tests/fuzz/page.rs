@@ -19,13 +19,16 @@ pub(crate) fn page(data: &[u8]) {
     for name in ["charges", "invoiceitems", "accounts"] {
         let entity = entity(name);
         let mut decoder = Decoder::default();
-        let first = decoder.decode(data, entity);
+        let first = decoder.decode(data, entity, usize::MAX);
         for _ in 0..5 {
-            assert_eq!(decoder.decode(data, entity), first, "what was seen before makes a difference");
+            assert_eq!(decoder.decode(data, entity, usize::MAX), first, "what was seen before makes a difference");
         }
         match first {
             Ok(page) => {
-                assert_eq!(Some(&page), oracle::decode(data, entity).as_ref(), "serde_json sees another page");
+                // It gives up where an object is too deep.
+                if page.refused.iter().all(|refused| refused.fault != Fault::TooDeep) {
+                    assert_eq!(Some(&page), oracle::decode(data, entity).as_ref(), "serde_json sees another page");
+                }
                 check(&page, entity);
             }
             Err(error) => {
@@ -44,7 +47,7 @@ pub(crate) fn page(data: &[u8]) {
 }
 
 /// What holds of every page: its rows part its text, each is compact JSON with its hash, and sliced again as a list of
-/// its own it is the same page.
+/// its own they are the same rows.
 fn check(page: &Page, entity: &Entity) {
     let texts: Vec<&str> = page.rows().map(|row| row.json).collect();
     assert_eq!(texts.concat().as_bytes(), page.json.value_data());
@@ -54,7 +57,9 @@ fn check(page: &Page, entity: &Entity) {
         assert!(depth(text.as_bytes()) < TOO_DEEP - 2, "{text}");
     }
     let body = format!(r#"{{"object":"list","data":[{}],"has_more":{}}}"#, texts.join(","), page.has_more);
-    assert_eq!(decode(body.as_bytes(), entity).as_ref(), Ok(page));
+    let last_id = page.rows().next_back().map(|row| row.id.to_owned());
+    let rows = Page { refused: Vec::new(), last_id, ..page.clone() };
+    assert_eq!(decode(body.as_bytes(), entity), Ok(rows));
 }
 
 /// Most objects and arrays that stand open at once.

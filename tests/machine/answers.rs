@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use arrow_array::cast::AsArray as _;
-use stripe_raw_rs::checkpoint::Attempt;
+use stripe_raw_rs::checkpoint::{Attempt, History};
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::exchange::{Failure, Outcome, Response};
-use stripe_raw_rs::run::{Taken, page_bytes};
+use stripe_raw_rs::options::Options;
+use stripe_raw_rs::run::{Setting, Taken, page_bytes};
 
-use crate::reader::{Reader, TODAY, answer, attempt, page, page_of, vanished};
+use crate::reader::{Reader, TODAY, answer, attempt, page, page_of, setting, unknown_key, vanished};
 
 fn waits(taken: &Taken) -> u64 {
     let Taken::Retry(wait, _) = taken else { panic!("{taken:?}") };
@@ -54,8 +55,17 @@ fn a_refusal_behind_a_cursor_is_sent_again_as_it_was() {
 fn a_refusal_that_no_retry_mends_ends_the_run_at_once() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
-    assert_eq!(reader.take(&answer(401, "")).1, Taken::Nothing);
+    assert_eq!(reader.take(&unknown_key()).1, Taken::Nothing);
     assert_eq!(reader.error().class, Class::Authentication);
+    // A page that did not come whole, or not from Stripe, is not a page.
+    for status in [201, 203, 204, 206, 304] {
+        let Outcome::Answered(ok) = page(&[("ch_2", 3)], false) else { unreachable!() };
+        let mut reader = Reader::new();
+        assert_eq!(reader.take(&Outcome::Answered(Response { status, ..ok })).1, Taken::Nothing);
+        let error = reader.error();
+        assert!(error.class == Class::Answer && error.message.contains(&format!("answered {status}:")), "{error:?}");
+        assert!(!error.message.contains("ch_2"), "nothing of the payload is told: {error:?}");
+    }
 }
 
 #[test]
@@ -91,7 +101,7 @@ fn a_body_that_was_cut_short_is_asked_for_again_and_a_wrong_one_is_not() {
     assert_eq!(waits(&reader.take(&answer(200, r#"{"object":"list","data":["#)).1), 1);
     for (body, is_list) in [
         (r#"{"object":"list","data":[}]}"#, true),
-        (r#"{"object":"list","data":[7],"has_more":false}"#, true),
+        (r#"{"object":"list","data":[{"id":7],"has_more":false}"#, true),
         ("<html>", false),
     ] {
         let mut reader = Reader::new();
@@ -199,7 +209,10 @@ fn what_was_seen_is_no_later_than_the_clock_of_who_answered_or_ours() {
 fn a_page_takes_no_more_memory_than_it_is_counted_with() {
     for rows in [1, 100] {
         let new_run_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned();
-        let mut reader = Reader::begun(&Attempt { new_run_id, ..attempt() }).0;
+        let options = Options { page_size: 100, ..setting("charges").options };
+        let attempt = Attempt { new_run_id, ..attempt() };
+        let setting = Setting { options, ..setting("charges") };
+        let mut reader = Reader::planned(setting, &History::default(), &attempt).opened().0;
         let ids: Vec<String> = (0..=rows).map(|number| format!("ch_3MmlLrLkdIwHu7ix0sn{number:05}")).collect();
         let objects: Vec<(&str, i64)> = ids.iter().zip(1..).map(|(id, age)| (id.as_str(), age)).collect();
         reader.take(&page(&objects[..1], true));

@@ -4,7 +4,7 @@ use stripe_raw_rs::checkpoint::History;
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::run::Taken;
 
-use crate::reader::{Reader, answer, attempt, page, setting};
+use crate::reader::{Reader, attempt, page, setting, unknown_key};
 
 fn limit(message: &str) -> Error {
     Error::new(Class::RateLimit, message.to_owned())
@@ -17,7 +17,7 @@ fn what_is_in_flight_is_taken_in_before_the_run_fails() {
     let (first, _) = reader.ask();
     let (second, older) = reader.ask();
     assert!(older.contains("created[lt]"), "the list was parted");
-    reader.hand(first, &answer(401, ""));
+    reader.hand(first, &unknown_key());
     assert!(!reader.run.has_fetched_all());
     assert_eq!(reader.run.error(), None);
     assert!(reader.idle_slot().is_none(), "nothing more is asked");
@@ -69,7 +69,7 @@ fn an_interrupt_waits_for_no_answer_and_loses_no_page() {
 #[test]
 fn an_interrupt_changes_no_other_end() {
     let mut reader = Reader::new();
-    reader.take(&answer(401, ""));
+    reader.take(&unknown_key());
     reader.run.interrupt();
     assert_eq!(reader.error().class, Class::Authentication);
     let mut reader = Reader::new();

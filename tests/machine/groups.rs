@@ -8,7 +8,7 @@ use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::Setting;
 
-use crate::reader::{Reader, TODAY, answer, attempt, page, setting, vanished};
+use crate::reader::{Reader, TODAY, answer, attempt, page, setting, unknown_key, vanished};
 
 /// Page number `number`, with its two objects and more to come.
 fn some_page(reader: &mut Reader, number: i64) {
@@ -188,7 +188,7 @@ fn a_failure_is_told_after_the_start_and_its_text_is_made_harmless() {
     let [Kind::Failed { class, message }] = &kinds(&told.batches)[..] else { panic!("{told:?}") };
     assert!(class == "Internal" && !message.contains('\n') && !message.contains("CANARY"), "{message}");
     let mut reader = Reader::new();
-    reader.take(&answer(401, ""));
+    reader.take(&unknown_key());
     assert_eq!(reader.run.ended(reader.now()).unwrap_err().class, Class::Authentication);
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod ending;
 mod groups;
+mod odd;
 mod parting;
 mod reader;
 mod recovery;

@@ -35,6 +35,7 @@ pub(crate) fn setting(entity: &str) -> Setting {
     Setting {
         entity: by_name(entity).unwrap(),
         account: None,
+        livemode: None,
         options: options(),
         store_id: "store".to_owned(),
         owner: "me".to_owned(),
@@ -161,6 +162,10 @@ pub(crate) fn page_of(object: &str, objects: &[(&str, i64)], has_more: bool) -> 
         .map(|(id, age)| format!(r#"{{"id":"{id}","object":"{object}","created":{}}}"#, TODAY - age))
         .collect();
     answer(200, &format!(r#"{{"object":"list","data":[{}],"has_more":{has_more}}}"#, objects.join(",")))
+}
+
+pub(crate) fn unknown_key() -> Outcome {
+    answer(401, r#"{"error":{"type":"invalid_request_error","message":"Invalid API Key provided"}}"#)
 }
 
 pub(crate) fn vanished() -> Outcome {

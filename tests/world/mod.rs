@@ -74,6 +74,8 @@ impl Table {
 pub(crate) struct Object {
     pub(crate) id: String,
     pub(crate) created: i64,
+    is_undated: bool,
+    pub(crate) is_stray: bool,
 }
 
 /// The list, both tables, and the time.
@@ -95,6 +97,10 @@ pub(crate) struct World {
     /// One request in so many fails; 0 for none.
     pub(crate) faults: u64,
     pub(crate) chance: Chance,
+    /// One object in so many has no time that can be used; 0 for none.
+    pub(crate) undated: usize,
+    /// Number of the object, from 1, that is another one than the list holds; 0 for none.
+    pub(crate) stray: usize,
     born: usize,
 }
 
@@ -115,6 +121,8 @@ impl World {
             looks: true,
             faults: 0,
             chance: Chance::new(seed),
+            undated: 0,
+            stray: 0,
             born: 0,
         }
     }
@@ -133,7 +141,9 @@ impl World {
     pub(crate) fn create(&mut self, age: i64) {
         let created = self.time() - age;
         self.born += 1;
-        let object = Object { id: format!("ch_{:06}", self.born), created };
+        let is_undated = self.undated > 0 && self.born.is_multiple_of(self.undated);
+        let object =
+            Object { id: format!("ch_{:06}", self.born), created, is_undated, is_stray: self.born == self.stray };
         let at = self.list.partition_point(|other| other.created > created);
         self.list.insert(at, object);
     }
@@ -163,7 +173,7 @@ impl World {
         if let Some(cursor) = query.get("starting_after") {
             let Some(at) = self.list.iter().position(|object| object.id == *cursor) else {
                 let gone =
-                    r#"{"error":{"code":"resource_missing","param":"starting_after","message":"No such charge"}}"#;
+                    r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"starting_after"}}"#;
                 return self.answer(400, gone);
             };
             from = at + 1;
@@ -206,10 +216,18 @@ impl World {
 }
 
 fn text(entity: &Entity, object: &Object) -> String {
+    let Object { id, created, .. } = object;
     // Where the time is optional, every third object has none.
-    let dated = entity.has_window() || !object.id.ends_with(['0', '3', '6', '9']);
-    let time = if dated { format!("\"created\": {}, ", object.created) } else { String::new() };
-    format!("{{\n  \"id\": \"{}\", \"object\": \"{}\", {time}\"n\": 1.10 }}", object.id, entity.object)
+    let is_without_time = !entity.has_window() && id.ends_with(['0', '3', '6', '9']);
+    let time = match created % 4 {
+        _ if !object.is_undated && !is_without_time => format!("\"created\": {created}, "),
+        1 if object.is_undated => format!("\"created\": \"{created}\", "),
+        2 if object.is_undated => format!("\"created\": -{created}, "),
+        3 if object.is_undated => format!("\"created\": {created}000000, "),
+        _ => String::new(),
+    };
+    let kind = if object.is_stray { "stray" } else { entity.object };
+    format!("{{\n  \"id\": \"{id}\", \"object\": \"{kind}\", {time}\"n\": 1.10 }}")
 }
 
 /// Rows that meet all conditions.
@@ -220,8 +238,11 @@ fn select(batches: &[RecordBatch], conditions: &[Condition]) -> Vec<RecordBatch>
             let meets = conditions.iter().all(|(column, operator, value)| {
                 let column = batch.column_by_name(column).unwrap();
                 match value {
+                    Value::Text(None) => column.is_null(row),
                     Value::Text(text) => Some(column.as_string::<i32>().value(row)) == text.as_deref(),
-                    Value::Timestamp(micros) => column.as_primitive::<TimestampMicrosecondType>().value(row) == *micros,
+                    Value::Timestamp(micros) => {
+                        !column.is_null(row) && column.as_primitive::<TimestampMicrosecondType>().value(row) == *micros
+                    }
                     Value::Long(number) => {
                         let found = column.as_primitive::<Int64Type>().value(row);
                         if *operator == ">" { found > *number } else { found == *number }
@@ -422,6 +443,7 @@ impl Process {
         let setting = Setting {
             entity: world.entity,
             account: None,
+            livemode: None,
             options: self.options.clone(),
             store_id: "store".to_owned(),
             owner: self.name.clone(),

@@ -96,6 +96,9 @@ class Table(Protocol):
     def properties(self) -> dict[str, str]:
         """Read the table's properties."""
 
+    def set_properties(self, properties: Mapping[str, str]) -> None:
+        """Add properties to the table, or give them other values."""
+
     def schema(self) -> ArrowSchema:
         """Read the table's columns."""
 

@@ -129,6 +129,15 @@ class DeltaRsTable:
         """Read the table's properties."""
         return dict(self._load().metadata().configuration)
 
+    def set_properties(self, properties: Mapping[str, str]) -> None:
+        """Add properties to the table, or give them other values."""
+        try:
+            # stripe_raw.* are no keys of Delta's.
+            self._load().alter.set_table_properties(dict(properties), raise_if_not_exists=False)
+        except (DeltaError, OSError) as error:
+            message = f"table '{self.location}' cannot be given its properties: {self._said(error)}"
+            raise TableError(message) from error
+
     def schema(self) -> ArrowSchema:
         """Read the table's columns."""
         return self._load().schema().to_arrow()

@@ -19,7 +19,7 @@ from stripe_raw_rs.exceptions import StripeRawError, TableError, UsageError
 from stripe_raw_rs.tables import CommitUnknownError, check_table_name
 from stripe_raw_rs.tables.spark_frames import Frames, Selection
 from stripe_raw_rs.tables.spark_select import select
-from stripe_raw_rs.tables.spark_sql import CONSTRAINT, add_constraint, check_name, create_table, quoted
+from stripe_raw_rs.tables.spark_sql import CONSTRAINT, add_constraint, check_name, create_table, quoted, set_properties
 from stripe_raw_rs.tables.spark_types import TIMESTAMP, to_arrow, to_spark
 
 if TYPE_CHECKING:
@@ -134,6 +134,10 @@ class SparkTable:
         """Read the table's properties."""
         rows = self._sql(f"SHOW TBLPROPERTIES {self._sql_name}")
         return {row["key"]: row["value"] for row in rows}
+
+    def set_properties(self, properties: Mapping[str, str]) -> None:
+        """Add properties to the table, or give them other values."""
+        self._sql(set_properties(self._sql_name, properties))
 
     def schema(self) -> ArrowSchema:
         """Read the table's columns."""

@@ -61,7 +61,7 @@ def create_table(  # noqa: PLR0913 - each is a part of the statement
         "delta.dataSkippingNumIndexedCols": str(len(columns) - (columns.names[-1] == PAYLOAD_COLUMN)),
         **properties,
     }
-    pairs = ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in configuration.items())
+    pairs = _pairs(configuration)
     cluster = f" CLUSTER BY ({quoted(_CLUSTERED_BY)})" if clustered and _CLUSTERED_BY in columns.names else ""
     return (
         f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(lines)}) USING DELTA{cluster} "
@@ -72,6 +72,15 @@ def create_table(  # noqa: PLR0913 - each is a part of the statement
 def add_constraint(name: str) -> str:
     """Add the constraint that each payload has its hash."""
     return f"ALTER TABLE {name} ADD CONSTRAINT {CONSTRAINT} CHECK ({_RULE})"
+
+
+def set_properties(name: str, properties: Mapping[str, str]) -> str:
+    """Add properties to a table, or give them other values."""
+    return f"ALTER TABLE {name} SET TBLPROPERTIES ({_pairs(properties)})"
+
+
+def _pairs(properties: Mapping[str, str]) -> str:
+    return ", ".join(f"{_literal(key)} = {_literal(value)}" for key, value in properties.items())
 
 
 def _literal(text: str) -> str:

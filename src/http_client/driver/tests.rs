@@ -24,6 +24,7 @@ fn opened_run() -> Run {
     let setting = Setting {
         entity,
         account: None,
+        livemode: None,
         options: options.clone(),
         store_id: "mine".to_owned(),
         owner: "me".to_owned(),

@@ -1,0 +1,106 @@
+//! One request of a run: sent, answered, and given room before the run takes it.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::driver::{Alarm, Means, Shared};
+use super::{Arrival, ByteBudget, Reservation, Slot, now, random_unit};
+use crate::exchange::{Outcome, Request};
+use crate::run::{Taken, Ticket, page_bytes};
+
+/// Sends a request of the run, and has the run take what came of it.
+pub(super) async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket, request: Request) {
+    let _alarm = Alarm(Arc::clone(&shared));
+    let sent = now();
+    slot.sent();
+    let (outcome, arrival) = means.client.send_and_hold(&request).await;
+    let received = now();
+    slot.answered(&outcome, received.monotonic.saturating_sub(sent.monotonic));
+    let (mut slot, mut arrival) = (Some(slot), Some(arrival));
+    let reservation = reserve(&shared, &means.buffers, &outcome, &mut slot, &mut arrival).await;
+    let mut state = shared.lock();
+    if slot.is_none() {
+        state.crowded -= 1;
+    }
+    match state.run.handle_response(ticket, &outcome, received, random_unit()) {
+        Taken::Page => {
+            state.reserved.extend(reservation);
+            means.quota.expect(state.run.progress().left);
+        }
+        Taken::Retry(wait, why) => {
+            tracing::info!(target: "stripe_raw_rs", "tries again in {:.1} s: {why}", wait.as_secs_f64());
+        }
+        Taken::Nothing => {}
+    }
+    let has_news = state.run.has_news(now());
+    let warnings = state.run.take_warnings();
+    drop(state);
+    for warning in warnings {
+        tracing::warn!(target: "stripe_raw_rs", "{warning}");
+    }
+    if let Outcome::Answered(response) = outcome {
+        means.client.reuse(response.body);
+    }
+    drop(arrival);
+    if has_news {
+        shared.changed.notify_waiters();
+    }
+    // Only now, when the run knows what to ask next: an idle slot would part its list.
+    drop(slot);
+    shared.answered.notify_waiters();
+}
+
+/// Bytes of a page that may pass where there is no room: as many of them as there are lists must do no harm.
+const MAY_PASS: usize = 1 << 20;
+/// Bytes of a body from which on what writes the page counts as well: it copies such texts.
+const LONG_PAGE: usize = 8 << 20;
+const COPIES_OF_LONG: usize = 3;
+/// How long nobody must have given room back until it is taken that nobody will.
+const STALLED: Duration = Duration::from_secs(20);
+
+/// Room for the answer in the process's buffers. Where there is none, what has gathered is to be committed at once, and
+/// the slot is given back: a run that nobody takes pages from must not hold the slots of others.
+async fn reserve(
+    shared: &Shared,
+    budget: &ByteBudget,
+    outcome: &Outcome,
+    slot: &mut Option<Slot>,
+    arrival: &mut Option<Arrival>,
+) -> Option<Reservation> {
+    let Outcome::Answered(response) = outcome else { return None };
+    let copies = if response.body.len() > LONG_PAGE { COPIES_OF_LONG } else { 1 };
+    let bytes = copies * page_bytes(response.body.len());
+    let mut room = pin!(budget.reserve(bytes));
+    tokio::select! {
+        biased;
+        reservation = &mut room => return Some(reservation),
+        () = std::future::ready(()) => {}
+    }
+    {
+        let mut state = shared.lock();
+        // Who holds nothing has nothing to commit, and might wait for ever for others to commit: one page may pass.
+        if state.holds_nothing() && bytes <= MAY_PASS {
+            return None;
+        }
+        state.run.press();
+        state.crowded += 1;
+    }
+    drop(slot.take());
+    shared.changed.notify_waiters();
+    loop {
+        let returned = budget.returned();
+        if let Ok(reservation) = timeout(STALLED, &mut room).await {
+            return Some(reservation);
+        }
+        if returned == budget.returned() {
+            // Nobody takes pages from whoever holds the room. Others need not wait for this answer.
+            drop(arrival.take());
+            if shared.lock().holds_nothing() {
+                return None;
+            }
+        }
+    }
+}

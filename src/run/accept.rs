@@ -1,0 +1,207 @@
+//! Where a page belongs: at the end of the chain that asked for it, held to the order of the list.
+
+use super::answer::{Asked, Taken};
+use super::reading::Reading;
+use super::{Fetched, Run, order};
+use crate::entities::Entity;
+use crate::error::{Error, foreign};
+use crate::exchange::{Now, Response};
+use crate::page::{Fault, Page, Refused, livemode};
+
+impl Run {
+    /// Takes a page into its chain.
+    pub(super) fn accept_page(
+        &mut self,
+        at: usize,
+        mut page: Page,
+        response: &Response,
+        now: Now,
+    ) -> Result<Taken, Error> {
+        let asked = Asked { entity: self.setting.entity.name, request_id: response.request_id.as_deref() };
+        let reading = &mut self.chains[at];
+        if page.elements() == 0 && page.has_more {
+            if reading.chain.cursor.is_none() {
+                return Err(asked.error("Stripe answered an empty first page that says there is more; run again later"));
+            }
+            let again = "Stripe answered twice a page without objects that says there is more";
+            return self.reopen(at, response.request_id.as_deref(), again);
+        }
+        if self.progress.rows == 0 && reading.chain.cursor.is_none() && is_of_another_list(&page) {
+            return Err(asked.error(&format!(
+                "{}, and so are all others; check the base URL, and what stands between it and here",
+                page.refused[0].fault
+            )));
+        }
+        let floor = reading.chain.range.gte;
+        if self.setting.entity.has_window() {
+            order::drop_doubtful_end(&mut page, floor);
+        }
+        check_livemode(&page, self.setting.livemode, &asked)?;
+        let page_size = self.setting.options.page_size as usize;
+        let full = page.elements() >= page_size;
+        check_thin(&page, reading, page_size, &asked)?;
+        let before = reading.edge;
+        let seconds = if self.setting.entity.has_window() {
+            settle_order(&mut page, reading, self.newest, &asked)?;
+            order::seconds(&page.created, before)
+        } else {
+            vec![None; page.len()]
+        };
+        self.newest = self.newest.max(page.created.iter().flatten().next().copied());
+        reading.measure(&page);
+        let absorbed = reading.absorb(&page, &seconds, &self.undated);
+        if page.last_id.is_some() && !absorbed.is_fresh {
+            return Err(asked.error(
+                "Stripe answered objects of an earlier page again: the list does not advance; run again later",
+            ));
+        }
+        let below = |second: &Option<i64>| matches!((second, floor), (Some(second), Some(floor)) if *second < floor);
+        // A full page that ends the list costs one confirming request; a shorter one is believed.
+        let closes = seconds.last().is_some_and(below) || page.elements() == 0 || (!page.has_more && !full);
+        let answered_last = page.last_id.take();
+        if answered_last.is_none() && !closes {
+            let missing = "no object of the page has an 'id', so nothing tells where the list goes on";
+            return Err(asked.error(&format!("{missing}; ask for more objects at once (page_size)")));
+        }
+        if !closes {
+            leave_the_end(&mut page);
+        }
+        drop_refused_below(&mut page, &seconds, before, below);
+        let mut is_kept = absorbed.known.iter().zip(&seconds).map(|(known, second)| !known && !below(second));
+        if !is_kept.clone().all(|is_kept| is_kept) {
+            page.retain(|_| is_kept.next() == Some(true));
+        }
+        let is_at_border = reading.chain.cursor.is_none() || (closes && floor.is_some());
+        let request_cursor = reading.chain.cursor.take();
+        reading.chain.cursor.clone_from(&answered_last);
+        let oldest = page.created.iter().flatten().copied().min();
+        reading.chain.last_created = oldest.or(reading.chain.last_created);
+        reading.stalled &= page.is_empty();
+        let range = reading.chain.range;
+        if closes {
+            self.chains.swap_remove(at);
+        }
+        if is_at_border {
+            page.refused.retain(|refused| !self.refused.contains(&refused.sha256));
+            self.refused.extend(page.refused.iter().map(|refused| refused.sha256));
+        }
+        self.note_odd(&page);
+        let newest = page.created.iter().flatten().copied().max();
+        let seen = newest.map(|newest| newest.min(self.latest(response, now)));
+        self.progress.pages += 1;
+        self.progress.rows += page.len() as u64;
+        self.progress.reached = [oldest, self.progress.reached].into_iter().flatten().min();
+        self.pending.push_back(Fetched {
+            page,
+            range,
+            request_cursor,
+            next_cursor: answered_last.filter(|_| !closes),
+            http_status: response.status,
+            request_id: response.request_id.clone(),
+            api_version: response.api_version.clone(),
+            received_at_micros: now.wall_micros,
+            seen,
+        });
+        Ok(Taken::Page)
+    }
+
+    /// The latest second that what an answer holds can have been created in: a server's clock that is far ahead of ours
+    /// says nothing, and an object of the future must not take the next window there.
+    fn latest(&self, response: &Response, now: Now) -> i64 {
+        let ours = now.wall_micros.div_euclid(1_000_000);
+        let latest = ours.saturating_add(self.setting.options.lookback_seconds);
+        response.date.map_or(ours, |theirs| theirs.min(latest))
+    }
+
+    /// Counts the rows and elements of a page that are odd, and warns of the first.
+    fn note_odd(&mut self, page: &Page) {
+        let Entity { name, time, .. } = self.setting.entity;
+        if self.setting.entity.has_window() {
+            let undated = page.rows().filter(|row| row.created.is_none()).map(|row| row.id.to_owned());
+            self.undated.extend(undated);
+        }
+        let mut kept = page.undated.iter().filter(|id| page.ids.iter().flatten().any(|kept| kept == id.as_str()));
+        if self.progress.undated == 0
+            && let Some(id) = kept.clone().next()
+        {
+            let (field, id) = (time.field(), foreign(id));
+            self.warnings.push(format!(
+                "{name}: the '{field}' of object {id} cannot be used as a time, so its _stripe_created_at is null; \
+                 further ones are counted in the report"
+            ));
+        }
+        self.progress.undated += kept.by_ref().count() as u64;
+        self.progress.refused += page.refused.len() as u64;
+    }
+}
+
+/// Refuses a page of the other mode than the key's. All objects of an account and mode say the same, so one is looked at.
+fn check_livemode(page: &Page, expected: Option<bool>, asked: &Asked<'_>) -> Result<(), Error> {
+    let Some((expected, row)) = expected.zip(page.rows().next()) else { return Ok(()) };
+    if livemode(row.json).is_none_or(|livemode| livemode == expected) {
+        return Ok(());
+    }
+    let (theirs, ours) = if expected { ("test", "live") } else { ("live", "test") };
+    Err(asked.error(&format!(
+        "object {} is {theirs} data, and the key is a {ours} key; check the key, and what stands between Stripe and here",
+        foreign(row.id)
+    )))
+}
+
+/// Whether a run that begins with this page reads another list: all that it holds are other objects. A single one may be
+/// odd.
+fn is_of_another_list(page: &Page) -> bool {
+    let is_other = |refused: &Refused| matches!(refused.fault, Fault::OtherObject { .. });
+    page.is_empty() && page.refused.len() > 1 && page.refused.iter().all(is_other)
+}
+
+/// Pages in a row with next to nothing in them after which a run gives up.
+const MOST_THIN_PAGES: u32 = 100;
+
+/// Where each answer has a tenth of what was asked for, or less, and says that there is more, no deadline of a request
+/// bounds the run.
+fn check_thin(page: &Page, reading: &mut Reading, page_size: usize, asked: &Asked<'_>) -> Result<(), Error> {
+    let is_thin = page.has_more && page.elements() * 10 <= page_size;
+    reading.thin_pages = if is_thin { reading.thin_pages + 1 } else { 0 };
+    if reading.thin_pages < MOST_THIN_PAGES {
+        return Ok(());
+    }
+    Err(asked.error(&format!(
+        "Stripe answered {MOST_THIN_PAGES} pages in a row with {} or fewer of the {page_size} objects asked for, and says \
+         that there are more; run again later, or check what stands between Stripe and here",
+        page_size / 10
+    )))
+}
+
+/// Holds a page to the order of the list, in which single objects may be out of their place.
+fn settle_order(page: &mut Page, reading: &Reading, newest: Option<i64>, asked: &Asked<'_>) -> Result<(), Error> {
+    let ceiling = reading.edge.or(reading.chain.range.lt.map(|top| top.saturating_sub(1)));
+    order::settle(page, ceiling, newest).map_err(|row| {
+        asked.error(&format!(
+            "object {} was created later than the one before it or than its range: the list is not newest first",
+            foreign(page.ids.value(row))
+        ))
+    })
+}
+
+/// Leaves what stands at a page's end and has no id to go on from: the next page begins with it.
+fn leave_the_end(page: &mut Page) {
+    while page.refused.last().is_some_and(|last| last.id.is_none() && last.position + 1 == page.elements()) {
+        page.refused.pop();
+    }
+}
+
+/// Drops what was refused below the chain's range, which belongs to whoever reads that. It counts with the object before.
+fn drop_refused_below(
+    page: &mut Page,
+    seconds: &[Option<i64>],
+    before: Option<i64>,
+    below: impl Fn(&Option<i64>) -> bool,
+) {
+    let mut refused_so_far = 0;
+    page.refused.retain(|refused| {
+        let rows_before = refused.position - refused_so_far;
+        refused_so_far += 1;
+        !below(&rows_before.checked_sub(1).map_or(before, |row| seconds[row]))
+    });
+}

@@ -1,0 +1,138 @@
+//! The order of a page: newest first, whatever single objects say of their time.
+
+use crate::page::Page;
+
+/// Of the objects whose time is known, at most one in so many may be out of its place: where more are, it is not the
+/// objects that are odd.
+const ONE_IN: usize = 4;
+
+/// An object is far below the others of its page where it lies so many times as deep as all of them.
+const FAR: i64 = 10;
+/// So many objects tell how far they lie apart.
+const MANY: usize = 8;
+
+/// Takes the time from objects that are out of their place, so that they go by their neighbours, and notes them as
+/// undated. `ceiling` is the newest second that any of them can have, `newest` the newest one that the run has seen.
+///
+/// # Errors
+/// The position of an object that was not odd alone: too many are, or it may be one of those that the run has read
+/// already. The list is not newest first, or begins again.
+pub(super) fn settle(page: &mut Page, ceiling: Option<i64>, newest: Option<i64>) -> Result<(), usize> {
+    if is_in_order(&page.created, ceiling) {
+        return Ok(());
+    }
+    let odd = out_of_place(&page.created, ceiling);
+    let is_again = |row: &usize| {
+        let created = page.created[*row];
+        ceiling.is_some() && created > ceiling && created <= newest
+    };
+    if odd.len() * ONE_IN > page.created.iter().flatten().count() {
+        return Err(odd[0]);
+    }
+    if let Some(row) = odd.iter().find(|row| is_again(row)) {
+        return Err(*row);
+    }
+    for row in odd {
+        page.created[row] = None;
+        page.undated.push(page.ids.value(row).to_owned());
+    }
+    Ok(())
+}
+
+/// Drops the last object of a page that others follow, where it seems to lie far below all others or alone below `floor`:
+/// only what follows tells whether it is out of its place. The next page begins with it.
+pub(super) fn drop_doubtful_end(page: &mut Page, floor: Option<i64>) {
+    let rows = page.len();
+    if !page.has_more || rows < 3 || !page.refused.is_empty() {
+        return;
+    }
+    let [Some(first), Some(before), Some(last)] = [0, rows - 2, rows - 1].map(|row| page.created[row]) else { return };
+    let is_far = rows >= MANY && before.saturating_sub(last) > first.saturating_sub(before).max(1).saturating_mul(FAR);
+    let is_alone_below = floor.is_some_and(|floor| last < floor && before >= floor);
+    if is_far || is_alone_below {
+        let mut row = 0;
+        page.retain(|_| {
+            row += 1;
+            row < rows
+        });
+        let last_id = page.rows().next_back().map(|row| row.id.to_owned());
+        page.last_id = last_id;
+    }
+}
+
+/// The second that each object counts with: its own, or else that of the object before it; `before` is that of the one
+/// before the first. An object without time so counts as newer than it may be, and is never taken to lie below its range.
+pub(super) fn seconds(created: &[Option<i64>], before: Option<i64>) -> Vec<Option<i64>> {
+    let mut last = before;
+    created
+        .iter()
+        .map(|own| {
+            last = own.or(last);
+            last
+        })
+        .collect()
+}
+
+fn is_in_order(created: &[Option<i64>], mut ceiling: Option<i64>) -> bool {
+    created.iter().flatten().all(|time| {
+        let fits = ceiling.is_none_or(|ceiling| *time <= ceiling);
+        ceiling = Some(*time);
+        fits
+    })
+}
+
+/// The objects outside of the longest row of times that never rise: as few as can be.
+fn out_of_place(created: &[Option<i64>], ceiling: Option<i64>) -> Vec<usize> {
+    let times: Vec<(usize, i64)> = created.iter().enumerate().filter_map(|(row, time)| Some((row, (*time)?))).collect();
+    // How many are in the longest such row that ends with each, none above the ceiling, and which one is before it.
+    let mut longest: Vec<(usize, Option<usize>)> = Vec::with_capacity(times.len());
+    for (at, (_, time)) in times.iter().enumerate() {
+        let before = (0..at).filter(|before| longest[*before].0 > 0 && times[*before].1 >= *time);
+        let before = before.max_by_key(|before| longest[*before].0);
+        let fits = ceiling.is_none_or(|ceiling| *time <= ceiling);
+        longest.push((usize::from(fits) * (before.map_or(0, |before| longest[before].0) + 1), before));
+    }
+    let mut in_place = vec![false; times.len()];
+    let mut last = (0..times.len()).filter(|at| longest[*at].0 > 0).max_by_key(|at| longest[*at].0);
+    while let Some(at) = last {
+        in_place[at] = true;
+        last = longest[at].1;
+    }
+    times.iter().zip(in_place).filter(|(_, in_place)| !in_place).map(|((row, _), _)| *row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn odd(times: &[i64], ceiling: Option<i64>) -> Vec<usize> {
+        let created: Vec<Option<i64>> = times.iter().map(|time| (*time >= 0).then_some(*time)).collect();
+        let odd = out_of_place(&created, ceiling);
+        assert_eq!(odd.is_empty(), is_in_order(&created, ceiling), "{times:?}");
+        odd
+    }
+
+    #[test]
+    fn what_is_out_of_place_is_as_little_as_can_be() {
+        for (times, ceiling, expected) in [
+            (&[][..], None, &[][..]),
+            (&[9, 8, 8, 7], Some(9), &[]),
+            (&[9, -1, 8, -1], None, &[]),
+            (&[9, 8, 2, 7, 6], None, &[2]),
+            (&[9, 8, 99, 7, 6], None, &[2]),
+            (&[99, 8, 7, 6], Some(9), &[0]),
+            (&[1, 9, 8, 7], None, &[0]),
+            (&[9, 1, 8, 50, 7, -1, 6, 2, 5], Some(9), &[1, 3, 7]),
+            (&[12, 11, 10], Some(9), &[0, 1, 2]),
+        ] {
+            assert_eq!(odd(times, ceiling), expected, "{times:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_without_time_counts_with_that_of_the_one_before() {
+        let created = [None, Some(9), None, None, Some(7)];
+        assert_eq!(seconds(&created, Some(12)), [12, 9, 9, 9, 7].map(Some));
+        assert_eq!(seconds(&created[..2], None), [None, Some(9)]);
+    }
+}
