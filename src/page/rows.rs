@@ -86,6 +86,23 @@ impl Page {
         })
     }
 
+    /// Keeps the first `rows` objects and what was refused before the next one, and has the list go on behind them.
+    pub fn truncate(&mut self, rows: usize) {
+        let mut row = 0;
+        self.retain(|_| {
+            row += 1;
+            row <= rows
+        });
+        let rows_before = |(index, refused): (usize, &Refused)| refused.position - index;
+        let kept = self.refused.iter().enumerate().take_while(|refused| rows_before(*refused) <= rows).count();
+        self.refused.truncate(kept);
+        let behind_rows = self.refused.iter().enumerate().skip_while(|refused| rows_before(*refused) < rows);
+        let last_refused = behind_rows.filter_map(|(_, refused)| refused.id.clone()).last();
+        let last_row = || rows.checked_sub(1).map(|last| self.ids.value(last).to_owned());
+        self.last_id = last_refused.or_else(last_row);
+        self.has_more = true;
+    }
+
     /// Keeps the objects that `keep` approves, in their order, and drops the others.
     pub fn retain(&mut self, mut keep: impl FnMut(Row<'_>) -> bool) {
         let kept: Vec<Row<'_>> = self.rows().filter(|row| keep(*row)).collect();

@@ -157,6 +157,23 @@ fn dropped_rows_take_their_text_along() {
 }
 
 #[test]
+fn a_page_that_is_cut_short_goes_on_behind_its_last_element_with_an_id() {
+    let (nameless, other) = (r#"{"object":"charge"}"#, r#"{"id":"re_1","object":"refund"}"#);
+    let charge = |id: &str| charge("").replace("ch_1", id);
+    let elements = [&charge("a"), nameless, &charge("b"), other, nameless, &charge("c")];
+    let whole = charges(&elements.join(",")).unwrap();
+    for (rows, refused, last_id) in
+        [(3, &[1, 3, 4][..], Some("c")), (2, &[1, 3, 4], Some("re_1")), (1, &[1], Some("a")), (0, &[], None)]
+    {
+        let mut page = whole.clone();
+        page.truncate(rows);
+        let positions: Vec<_> = page.refused.iter().map(|refused| refused.position).collect();
+        assert_eq!((page.len(), &positions[..], page.last_id.as_deref()), (rows, refused, last_id));
+        assert!(page.has_more);
+    }
+}
+
+#[test]
 fn values_nest_128_levels_and_no_more() {
     // The list, its data and the charge are three of them.
     for (levels, fits) in [(125, true), (126, false)] {

@@ -18,6 +18,7 @@ impl Run {
         now: Now,
     ) -> Result<Taken, Error> {
         let asked = Asked { entity: self.setting.entity.name, request_id: response.request_id.as_deref() };
+        let latest = self.latest(response, now);
         let reading = &mut self.chains[at];
         if page.elements() == 0 && page.has_more {
             if reading.chain.cursor.is_none() {
@@ -34,7 +35,7 @@ impl Run {
         }
         let floor = reading.chain.range.gte;
         if self.setting.entity.has_window() {
-            order::drop_doubtful_end(&mut page, floor);
+            order::leave_doubtful_end(&mut page, floor);
         }
         check_livemode(&page, self.setting.livemode, &asked)?;
         let page_size = self.setting.options.page_size as usize;
@@ -47,7 +48,8 @@ impl Run {
         } else {
             vec![None; page.len()]
         };
-        self.newest = self.newest.max(page.created.iter().flatten().next().copied());
+        let top = page.created.iter().flatten().next().copied();
+        self.newest = self.newest.max(top.map(|top| top.min(latest)));
         reading.measure(&page);
         let absorbed = reading.absorb(&page, &seconds, &self.undated);
         if page.last_id.is_some() && !absorbed.is_fresh {
@@ -87,7 +89,7 @@ impl Run {
         }
         self.note_odd(&page);
         let newest = page.created.iter().flatten().copied().max();
-        let seen = newest.map(|newest| newest.min(self.latest(response, now)));
+        let seen = newest.map(|newest| newest.min(latest));
         self.progress.pages += 1;
         self.progress.rows += page.len() as u64;
         self.progress.reached = [oldest, self.progress.reached].into_iter().flatten().min();

@@ -2,14 +2,17 @@
 
 use crate::page::Page;
 
-/// Of the objects whose time is known, at most one in so many may be out of its place: where more are, it is not the
+/// Of the objects whose time is known, fewer than one in so many may be out of their place: where more are, it is not the
 /// objects that are odd.
-const ONE_IN: usize = 4;
+const ONE_IN: usize = 2;
 
-/// An object is far below the others of its page where it lies so many times as deep as all of them.
-const FAR: i64 = 10;
+/// An object is far below the others of its page where it is so many times as far from the last of them as they are from
+/// each other.
+const FAR: i64 = 8;
 /// So many objects tell how far they lie apart.
 const MANY: usize = 8;
+/// So many objects below a range, and behind each other, are believed to be below it.
+const CONFIRMED: usize = 3;
 
 /// Takes the time from objects that are out of their place, so that they go by their neighbours, and notes them as
 /// undated. `ceiling` is the newest second that any of them can have, `newest` the newest one that the run has seen.
@@ -22,11 +25,12 @@ pub(super) fn settle(page: &mut Page, ceiling: Option<i64>, newest: Option<i64>)
         return Ok(());
     }
     let odd = out_of_place(&page.created, ceiling);
-    let is_again = |row: &usize| {
-        let created = page.created[*row];
-        ceiling.is_some() && created > ceiling && created <= newest
-    };
-    if odd.len() * ONE_IN > page.created.iter().flatten().count() {
+    let is_above = |created: Option<i64>| ceiling.is_some() && created > ceiling;
+    let is_again = |row: &usize| is_above(page.created[*row]) && page.created[*row] <= newest;
+    // Of a few objects below the ceiling none was read before, whichever of them are odd.
+    let dated = page.created.iter().flatten().count();
+    let is_few = dated < MANY && ceiling.is_some() && !page.created.iter().copied().any(is_above);
+    if odd.len() * ONE_IN >= dated && !is_few {
         return Err(odd[0]);
     }
     if let Some(row) = odd.iter().find(|row| is_again(row)) {
@@ -39,24 +43,26 @@ pub(super) fn settle(page: &mut Page, ceiling: Option<i64>, newest: Option<i64>)
     Ok(())
 }
 
-/// Drops the last object of a page that others follow, where it seems to lie far below all others or alone below `floor`:
-/// only what follows tells whether it is out of its place. The next page begins with it.
-pub(super) fn drop_doubtful_end(page: &mut Page, floor: Option<i64>) {
-    let rows = page.len();
-    if !page.has_more || rows < 3 || !page.refused.is_empty() {
+/// Leaves the end of a page that others follow to the next one, where it seems to lie far below all others, or is all
+/// that lies below `floor`: only what follows tells whether it is out of its place.
+pub(super) fn leave_doubtful_end(page: &mut Page, floor: Option<i64>) {
+    if !page.has_more {
         return;
     }
-    let [Some(first), Some(before), Some(last)] = [0, rows - 2, rows - 1].map(|row| page.created[row]) else { return };
-    let is_far = rows >= MANY && before.saturating_sub(last) > first.saturating_sub(before).max(1).saturating_mul(FAR);
-    let is_alone_below = floor.is_some_and(|floor| last < floor && before >= floor);
-    if is_far || is_alone_below {
-        let mut row = 0;
-        page.retain(|_| {
-            row += 1;
-            row < rows
-        });
-        let last_id = page.rows().next_back().map(|row| row.id.to_owned());
-        page.last_id = last_id;
+    let dated: Vec<(usize, i64)> =
+        page.created.iter().enumerate().filter_map(|(row, at)| Some((row, (*at)?))).collect();
+    let [.., before, last] = &dated[..] else { return };
+    if dated.len() < MANY {
+        return;
+    }
+    let below = dated.iter().rev().take_while(|(_, created)| floor.is_some_and(|floor| *created < floor)).count();
+    // Not from the first one: that may be odd itself.
+    let (upper, others) = (dated.len() / 4, i64::try_from(dated.len() - 2 - dated.len() / 4).unwrap_or(i64::MAX));
+    let usual = (dated[upper].1.saturating_sub(before.1) / others.max(1)).max(1);
+    if (1..CONFIRMED).contains(&below) {
+        page.truncate(dated[dated.len() - below].0);
+    } else if before.1.saturating_sub(last.1) > usual.saturating_mul(FAR) {
+        page.truncate(last.0);
     }
 }
 

@@ -198,7 +198,8 @@ impl Run {
         self.seen = self.seen.max(seen_in_orphans);
         self.recovery.events = recovery.events;
         let tops = self.recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);
-        self.newest = tops.filter_map(|page| page.max_created).max();
+        // What was seen is no later than any clock; an object may say that it is.
+        self.newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
         let chains = if self.gives_up() { vec![] } else { self.left(&orphans)? };
         self.recovery.events.clear();
         let windowed = self.setting.entity.has_window();

@@ -90,7 +90,7 @@ impl Reader {
 
     pub(crate) fn check_whole(&self) {
         let landed = self.landed();
-        assert_eq!(landed.len(), self.list.created.len(), "objects");
+        assert_eq!(landed.len(), self.list.rows(), "objects");
         assert!(landed.values().all(|times| *times == 1), "twice");
     }
 

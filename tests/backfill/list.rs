@@ -86,13 +86,55 @@ pub(crate) struct List {
     pub(crate) entity: &'static Entity,
     pub(crate) created: Vec<i64>,
     pub(crate) requests: usize,
+    /// One object in so many is odd; none where it is 0.
+    pub(crate) odd: u64,
 }
+
+/// In which way an object is odd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Odd {
+    WithoutTime,
+    TextTime,
+    LongPast,
+    FarAhead,
+    OtherObject,
+    WithoutId,
+}
+
+const ODD: [Odd; 6] = [Odd::WithoutTime, Odd::TextTime, Odd::LongPast, Odd::FarAhead, Odd::OtherObject, Odd::WithoutId];
 
 impl List {
     pub(crate) fn new(entity: &str, shape: Shape, objects: usize, chance: &mut Chance) -> Self {
         let mut created: Vec<i64> = (0..objects).map(|number| shape.created(number, chance)).collect();
         created.sort_unstable_by_key(|time| Reverse(*time));
-        Self { entity: by_name(entity).unwrap(), created, requests: 0 }
+        Self { entity: by_name(entity).unwrap(), created, requests: 0, odd: 0 }
+    }
+
+    fn oddness(&self, id: usize) -> Option<Odd> {
+        let hash = (id as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+        let is_odd = self.odd > 0 && hash.is_multiple_of(self.odd);
+        let odd = is_odd.then(|| ODD[usize::try_from(hash / self.odd).unwrap() % ODD.len()]);
+        // What says so of the last objects of all may be true.
+        odd.filter(|odd| *odd != Odd::LongPast || id > 2)
+    }
+
+    /// Objects that can be rows.
+    pub(crate) fn rows(&self) -> usize {
+        let is_refused = |id: &usize| matches!(self.oddness(*id), Some(Odd::OtherObject | Odd::WithoutId));
+        (0..self.created.len()).filter(|id| !is_refused(id)).count()
+    }
+
+    fn text(&self, id: usize, created: i64) -> String {
+        let object = self.entity.object;
+        match self.oddness(id) {
+            None => format!(r#"{{"id":"ch_{id}","object":"{object}","created":{created}}}"#),
+            Some(Odd::WithoutTime) => format!(r#"{{"id":"ch_{id}","object":"{object}"}}"#),
+            Some(Odd::TextTime) => format!(r#"{{"id":"ch_{id}","object":"{object}","created":"{created}"}}"#),
+            Some(Odd::LongPast) => format!(r#"{{"id":"ch_{id}","object":"{object}","created":5}}"#),
+            Some(Odd::FarAhead) => format!(r#"{{"id":"ch_{id}","object":"{object}","created":99999999999}}"#),
+            Some(Odd::OtherObject) => format!(r#"{{"id":"ch_{id}","object":"other","created":{created}}}"#),
+            Some(Odd::WithoutId) => format!(r#"{{"object":"{object}","created":{created},"n":{id}}}"#),
+        }
     }
 
     /// Ids count from the oldest, so that they stay when newer objects arrive.
@@ -110,7 +152,7 @@ impl List {
         let data: Vec<String> = (from..to)
             .map(|at| {
                 let (id, created) = (count - 1 - at, self.created[at]);
-                format!(r#"{{"id":"ch_{id}","object":"{}","created":{created}}}"#, self.entity.object)
+                self.text(id, created)
             })
             .collect();
         let body = format!(r#"{{"object":"list","has_more":{},"data":[{}]}}"#, to < last, data.join(","));

@@ -93,6 +93,26 @@ proptest! {
         prop_assert!(world.sent.len() <= pages + parts, "{} for {pages} pages in {parts} parts", world.sent.len());
     }
 
+    /// Where objects are odd in many ways, each that can be a row lands once, wherever it stands and whatever was killed.
+    #[test]
+    fn any_backfill_of_odd_objects_is_whole(
+        seed in any::<u64>(),
+        shape in prop::sample::select(SHAPES.to_vec()),
+        objects in 0usize..4_000,
+        odd in 15u64..200,
+        kill in 1usize..60,
+    ) {
+        let mut list = List::new("charges", shape, objects, &mut Chance::new(seed));
+        list.odd = odd;
+        let mut world = World::new(vec![Reader::new(list, vec![], vec![], Duration::ZERO)], USUAL, seed);
+        world.until = kill;
+        world.run();
+        let Reader { list, events, rows, .. } = world.readers.pop().unwrap();
+        let mut world = World::new(vec![Reader::new(list, events, rows, world.at)], USUAL, seed ^ 1);
+        world.run();
+        world.readers[0].check_whole();
+    }
+
     /// Killed at any request and begun again: every object once, and at most what was in flight or not yet committed is
     /// read again.
     #[test]

@@ -150,19 +150,27 @@ fn an_object_out_of_its_place_at_the_end_of_a_page_is_judged_by_what_follows() {
 }
 
 #[test]
-fn a_part_ends_where_more_than_one_object_lies_below_it() {
+fn a_part_ends_where_three_objects_lie_below_it() {
     let far = 1_000_000;
-    let mut reader = reader(4);
-    reader
-        .take(&list(&[charge("ch_9", 1), charge("ch_8", far / 3), charge("ch_7", far / 2), charge("ch_6", far)], true));
-    let ((newer, _), (_, query)) = (reader.ask(), reader.ask());
-    let border = TODAY - query.split("created[lt]=").nth(1).unwrap().parse::<i64>().unwrap();
-    // Whether the last one is below the border or says so, nobody knows yet.
-    let page = [charge("ch_5", far + 1), charge("ch_4", 2 * far), charge("ch_3", 3 * far), charge("ch_2", border + 1)];
-    reader.hand(newer, &list(&page, true));
-    let (query, taken) = reader.take(&list(&[charge("ch_2", border + 1), charge("ch_1", border + 2)], true));
-    assert_eq!((query.as_str(), taken), ("limit=4&starting_after=ch_3", Taken::Page));
-    assert_eq!(reader.run.progress().rows, 7, "both belong to the older part");
+    for below in 1..4 {
+        let mut reader = reader(8);
+        let objects = |first: i64, count: i64| {
+            (first..first + count).map(|number| charge(&format!("ch_{number}"), number * far)).collect::<Vec<_>>()
+        };
+        reader.take(&list(&objects(1, 8), true));
+        let ((newer, _), (_, query)) = (reader.ask(), reader.ask());
+        let border = TODAY - query.split("created[lt]=").nth(1).unwrap().parse::<i64>().unwrap();
+        let end: Vec<_> = (1..=below).map(|number| charge(&format!("ch_end_{number}"), border + number)).collect();
+        reader.hand(newer, &list(&[&objects(9, 8 - below)[..], &end].concat(), true));
+        if below < 3 {
+            // Whether they are below the border or say so, what follows them tells.
+            let end: Vec<_> = (1..9).map(|number| charge(&format!("ch_end_{number}"), border + number)).collect();
+            let (query, taken) = reader.take(&list(&end, true));
+            assert_eq!((query, taken), (format!("limit=8&starting_after=ch_{}", 16 - below), Taken::Page));
+        }
+        assert_eq!(reader.run.progress().rows, 16 - below.unsigned_abs(), "what is below belongs to the older part");
+        assert!(reader.idle_slot().is_none_or(|(_, query)| query.contains("created[lt]")), "and the newer one is read");
+    }
 }
 
 #[test]
