@@ -14,6 +14,7 @@ mod body;
 mod byte_budget;
 mod cause;
 mod clock;
+mod connections;
 mod driver;
 mod entropy;
 mod fetch;
@@ -32,7 +33,6 @@ use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
@@ -47,7 +47,7 @@ pub use self::key::{ApiKey, KEY_VARIABLE, Mode};
 pub use self::origin::Origin;
 pub use self::quota::Quota;
 pub use self::slots::{Slot, Slots};
-use crate::error::{Class, Error, Result};
+use crate::error::Result;
 use crate::exchange::{Failure, Outcome, Request, Response};
 use crate::options::Options;
 use crate::retry;
@@ -59,14 +59,8 @@ const LARGEST_BUFFER: usize = 1 << 20;
 
 /// Longest wait for the account's identifier, which is nice to have and not worth a whole request's deadline.
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait for a connection: where nobody answers in this time, nobody will.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Within this time from the first request a connection must have been made once, or there is no network.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(8);
-
-/// Who asks, with a place to complain.
-const USER_AGENT: &str =
-    concat!("stripe-raw-rs/", env!("CARGO_PKG_VERSION"), " (+https://github.com/stripe-raw-rs/stripe-raw-rs)");
 
 const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
 const STRIPE_ACCOUNT: HeaderName = HeaderName::from_static("stripe-account");
@@ -104,28 +98,7 @@ impl HttpClient {
     pub fn new(key: &ApiKey, origin: Origin, options: &Options) -> Result<Self> {
         origin.check(key.mode())?;
         let authorization = key.authorization()?;
-        let ca_file = options.ca_file.as_deref();
-        let authorities = authorities::named(ca_file);
-        // Fails where the process has a provider already, which then is the one to use.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let connections = reqwest::Client::builder()
-            .tls_backend_rustls()
-            .tls_certs_merge(ca_file.map(authorities::read).transpose()?.unwrap_or_default())
-            .user_agent(USER_AGENT)
-            // Followed across hosts, a redirect would take Stripe-Account along.
-            .redirect(Policy::none())
-            .no_proxy()
-            // The library repeats requests that HTTP/2 turned down. Limiter and retry count must see each one sent.
-            .retry(reqwest::retry::never())
-            .tcp_nodelay(true)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .build()
-            .map_err(|error| {
-                let line = cause::line(error);
-                let what = format!("cannot set up TLS with the certificate authorities {authorities}: {line}");
-                let advice = "; on Debian, apt-get install ca-certificates brings the machine's";
-                Error::new(Class::Connection, if authorities == authorities::MACHINE { what + advice } else { what })
-            })?;
+        let (connections, authorities) = connections::open(options.ca_file.as_deref())?;
         let shared = Shared {
             connections,
             authorities: if origin.is_plain() { "none, as http:// needs none".to_owned() } else { authorities },

@@ -146,11 +146,15 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
-def test_what_is_not_a_file_is_not_waited_for(lake: Path, tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_not_waited_for(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path / "pipe", "/dev/zero", tmp_path):
         with pytest.raises(UsageError, match=r"^ca_file '.*' cannot be read: it is not a regular file"):
             land(lake, "https://localhost:9", ca_file=str(place))
+        with monkeypatch.context() as patch:
+            patch.setenv("SSL_CERT_FILE", str(place))
+            with pytest.raises(UsageError, match=r"^SSL_CERT_FILE '.*' is not a regular file"):
+                land(lake, "https://localhost:9")
 
 
 MACHINE = "the machine's"

@@ -1,5 +1,6 @@
 //! Certificate authorities: those of the machine or of the environment, and those that a user trusts besides.
 
+use std::fs;
 use std::path::Path;
 
 use reqwest::Certificate;
@@ -27,20 +28,29 @@ pub(super) const MACHINE: &str = "the machine's";
 
 /// OpenSSL's variables, which the verifier goes by wherever it reads files: where one is set, its certificates are in
 /// place of the machine's. (macOS has a store of its own.)
-const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+const VARIABLES: [&str; 2] = [FILE, "SSL_CERT_DIR"];
+const FILE: &str = "SSL_CERT_FILE";
 
 /// Whose certificate authorities are trusted, as a message goes on from there.
-pub(super) fn named(ca_file: Option<&str>) -> String {
-    let set = VARIABLES.iter().filter(|_| cfg!(not(target_vendor = "apple"))).filter_map(|name| {
-        let value = std::env::var_os(name)?;
-        // Of an empty list of folders the machine's are used; an empty file's name names a file that is not there.
-        let counts = *name == "SSL_CERT_FILE" || std::env::split_paths(&value).any(|path| !path.as_os_str().is_empty());
-        counts.then(|| format!("of {name} ({})", foreign(&value.to_string_lossy())))
-    });
-    let replaced = set.collect::<Vec<_>>().join(" and ");
-    let usual = if replaced.is_empty() { MACHINE.to_owned() } else { format!("{replaced}, in place of {MACHINE}") };
-    match ca_file {
+pub(super) fn named(ca_file: Option<&str>) -> Result<String> {
+    let mut named = Vec::new();
+    for name in VARIABLES.into_iter().filter(|_| cfg!(not(target_vendor = "apple"))) {
+        let Some(value) = std::env::var_os(name) else { continue };
+        let shown = foreign(&value.to_string_lossy());
+        if name == FILE {
+            // The verifier would wait for a pipe, and read a device without end.
+            if fs::metadata(&value).is_ok_and(|about| !about.is_file()) {
+                return Err(Error::usage(format!("{name} '{shown}' is not a regular file: name one, or unset it")));
+            }
+        } else if std::env::split_paths(&value).all(|folder| folder.as_os_str().is_empty()) {
+            continue;
+        }
+        named.push(format!("of {name} ({shown})"));
+    }
+    let usual =
+        if named.is_empty() { MACHINE.to_owned() } else { format!("{}, in place of {MACHINE}", named.join(" and ")) };
+    Ok(match ca_file {
         None => usual,
         Some(file) => format!("{usual}, and of ca_file ({})", foreign(file)),
-    }
+    })
 }

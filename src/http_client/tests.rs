@@ -11,7 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
 
+use super::connections::USER_AGENT;
 use super::*;
+use crate::error::Class;
 
 const CANARY: &str = "rk_test_CANARY9f3a";
 
