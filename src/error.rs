@@ -105,6 +105,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// A number of things, as a message tells it: `1 page`, `2 pages`.
+#[must_use]
+pub fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// Longest piece of foreign text that a message carries, in characters.
 const FOREIGN_TEXT: usize = 500;
 

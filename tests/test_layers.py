@@ -81,6 +81,7 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "api_key": BASE,
     "config": BASE | {"options", "start", "tables"},
     "progress": BASE | {"report"},
+    "live": BASE | {"report"},
     "account": BASE | WRITERS | {"tables"},
     "attempt": BASE | WRITERS | {"owner", "progress", "report", "tables"},
     "pipeline": BASE
@@ -94,7 +95,7 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     # The command line.
     "arguments": BASE | {"config", "options"},
     "main": BASE
-    | {"api_key", "arguments", "config", "key_check", "demo", "log", "pipeline", "progress", "report", "status"}
+    | {"api_key", "arguments", "config", "key_check", "demo", "live", "log", "pipeline", "report", "status"}
     | {"tables", "verify"},
     "__init__": BASE | {"config", "key_check", "main", "pipeline", "report"},
     "__main__": {"main"},

@@ -168,6 +168,10 @@ class History:
     @property
     def epoch(self) -> int: ...
     @property
+    def attempts(self) -> int:
+        """How many attempts there were at the latest run."""
+
+    @property
     def owner(self) -> str | None: ...
     @property
     def pages(self) -> int: ...
@@ -301,7 +305,13 @@ class Run:
     @property
     def run_id(self) -> str: ...
     @property
-    def epoch(self) -> int: ...
+    def epoch(self) -> int:
+        """Number of the attempt over all runs."""
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt at this run, from 1."""
+
     @property
     def resumed(self) -> bool:
         """Whether this attempt goes on with an earlier one's run: a fresh window follows when it is done."""

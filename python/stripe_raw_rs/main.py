@@ -16,9 +16,9 @@ from stripe_raw_rs.api_key import KEY_VARIABLE, read_api_key
 from stripe_raw_rs.arguments import parse
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.key_check import check
+from stripe_raw_rs.live import LiveLines
 from stripe_raw_rs.log import configure_log
 from stripe_raw_rs.pipeline import ingest
-from stripe_raw_rs.progress import LiveLines
 from stripe_raw_rs.report import error_line, text_table
 from stripe_raw_rs.tables import open_tables
 from stripe_raw_rs.tables.delta_memory import keep_little

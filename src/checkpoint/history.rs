@@ -1,5 +1,7 @@
 //! What the events of one entity and account say together, in whatever order they were read.
 
+use std::collections::BTreeSet;
+
 use super::{Event, Kind, PageEvent};
 use crate::error::Class;
 
@@ -34,6 +36,12 @@ impl History {
     #[must_use]
     pub fn epoch(&self) -> i64 {
         self.events.iter().map(|event| event.epoch).max().unwrap_or(0)
+    }
+
+    /// How many attempts there were at the latest run.
+    #[must_use]
+    pub fn attempts(&self) -> usize {
+        self.latest().map(|event| event.epoch).collect::<BTreeSet<_>>().len()
     }
 
     /// Events of the latest run, which is the one with the largest epoch.

@@ -72,6 +72,11 @@ impl History {
     }
 
     #[getter]
+    fn attempts(&self) -> usize {
+        self.folded.attempts()
+    }
+
+    #[getter]
     fn owner(&self) -> Option<&str> {
         self.folded.newest().map(|(owner, _)| owner)
     }

@@ -93,6 +93,11 @@ impl Run {
     }
 
     #[getter]
+    fn attempt(&self) -> usize {
+        self.driver.with(|run| run.plan().attempt)
+    }
+
+    #[getter]
     fn resumed(&self) -> bool {
         self.driver.with(|run| run.plan().purpose == Purpose::Resume)
     }
@@ -199,7 +204,7 @@ impl Run {
     }
 
     fn __repr__(&self) -> String {
-        format!("Run({}, {}, attempt {})", self.entity(), self.run_id(), self.epoch())
+        format!("Run({}, {}, attempt {})", self.entity(), self.run_id(), self.attempt())
     }
 }
 
