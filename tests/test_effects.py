@@ -119,6 +119,9 @@ def test_nothing_that_a_process_does_escapes_the_count(tmp_path: Path, library: 
         kinds = Counter(kind for kind, _ in effects)
         assert kinds["send"] == stripe.requests
     files = {str(path) for path in lake.rglob("*") if path.is_file()}
+    # The first link tries whether the disk has any, with a file that goes again.
+    first = next(path for kind, path in effects if kind == "link").removesuffix(".link")
+    effects = [(kind, path) for kind, path in effects if not path.startswith(first)]
     assert files == {path for kind, path in effects if kind in {"link", "rename"}}
     # Each came about as a whole file of another name.
     made = {path.removesuffix("#1") for kind, path in effects if kind == "open"}
@@ -305,6 +308,22 @@ def test_a_lake_that_can_no_longer_be_written_is_one_clear_line(
     assert suffer(library, landed, stripe, Act(1, do, CHANGES)) == 1
 
 
+@pytest.mark.parametrize("do", ["EPERM-on", "ENOSYS-on", "EOPNOTSUPP-on"])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_disk_without_hard_links_is_found_out_before_anything_is_written(
+    landed: Path, library: Path, stripe: StripeSimulator, do: str, *, is_there: bool
+) -> None:
+    lake = landed if is_there else landed.with_name("new")
+    before = contents(landed.parent)
+    done = call(lake, stripe, **watched(library, lake, Act(1, do, "link")))
+    line = refusal(done, lake, (2,))
+    assert "is on a disk without hard links, by which delta-rs commits: choose another disk; on Databricks" in line
+    assert "goes on" not in line
+    log_of(lake).unlink()
+    assert contents(landed.parent) == before
+    go_on(lake, stripe, EACH_PAGE)
+
+
 @pytest.mark.parametrize("kind", ["open", "write", "rename", "link"])
 def test_a_raw_table_that_fails_alone_is_told_of_in_the_events(
     landed: Path, library: Path, stripe: StripeSimulator, kind: str
@@ -418,6 +437,10 @@ def test_a_raw_table_of_another_lake_is_let_be(landed: Path, stripe: StripeSimul
     shutil.rmtree(landed / RAW)
     kept.rename(landed / RAW)
     go_on(landed, stripe, EACH_PAGE)
+
+
+def contents(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
 def versions(lake: Path) -> dict[str, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from deltalake import DeltaTable
 
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import TableError, UsageError
-from stripe_raw_rs.tables import check_schema, open_tables
+from stripe_raw_rs.tables import check_schema
 from tests.conftest import PROPERTIES, SCHEMA, Columns, HandMade, ids, rows_of
 from tests.places import tables_of
 
@@ -197,32 +196,3 @@ def test_a_table_with_other_columns_is_refused(table: Table) -> None:
 def test_a_table_name_is_a_plain_name(tables: Tables, name: str) -> None:
     with pytest.raises(UsageError, match="letters, digits and underscores"):
         tables.table(name)
-
-
-@pytest.mark.parametrize("lake", ["", "  ", "s3://bucket/lake", "a\0b"])
-def test_a_lake_is_a_folder(lake: str) -> None:
-    with pytest.raises(UsageError, match="folder"):
-        open_tables({"lake": lake})
-
-
-def test_a_lake_is_named_by_where_it_is(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert open_tables({"lake": tmp_path / "link" / ".." / "link"}).location == str(tmp_path / "real")
-
-
-def test_a_lake_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    for lake in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(UsageError, match="cannot be created"):
-            tables_of(lake).table("t").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
-    assert (tmp_path / "file").read_text() == "mine"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions of folders")
-def test_a_lake_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    (tmp_path / "lake").mkdir(mode=0o555)
-    with pytest.raises(UsageError, match="not writable"):
-        tables_of(tmp_path / "lake").table("t").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]

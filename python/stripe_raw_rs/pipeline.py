@@ -72,7 +72,8 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
     if stripe_account is not None:
         _core.check_account(stripe_account)
     checkpoint_table = checkpoint_table or _core.CHECKPOINT_TABLE
-    if checkpoint_table in {entity.table for entity in _core.entities("all")}:
+    # Catalogs and some file systems take names for the same that differ in case alone.
+    if checkpoint_table.lower() in {entity.table for entity in _core.entities("all")}:
         message = f"'{checkpoint_table}' is the name of a raw table: choose another checkpoint table"
         raise UsageError(message)
     where, requests = _parted(options)

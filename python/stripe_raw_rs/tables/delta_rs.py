@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -15,10 +13,12 @@ from deltalake.writer import ColumnProperties, WriterProperties
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, check_table_name, fenced
+from stripe_raw_rs.tables.delta_folder import LakeFolder
 from stripe_raw_rs.tables.delta_select import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from stripe_raw_rs._core import Schema
     from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Outcome
@@ -54,15 +54,8 @@ class DeltaRsTables:
 
     def __init__(self, lake: str | Path) -> None:
         """Name the lake; nothing is read or written yet."""
-        if not str(lake).strip() or "://" in str(lake):
-            message = f"lake '{plain(lake)}' must name a folder of this machine"
-            raise UsageError(message)
-        try:
-            self._folder = Path(lake).expanduser().resolve()
-        except (OSError, RuntimeError, ValueError) as error:
-            message = f"lake '{plain(lake)}' is no folder: {plain(error)}"
-            raise UsageError(message) from None
-        self.location = str(self._folder)
+        self._folder = LakeFolder(lake)
+        self.location = str(self._folder.path)
         self._tables: dict[str, DeltaRsTable] = {}
         self._lock = threading.Lock()
 
@@ -78,10 +71,11 @@ class DeltaRsTable:
 
     skips_silently = False
 
-    def __init__(self, lake: Path, name: str) -> None:
+    def __init__(self, lake: LakeFolder, name: str) -> None:
         """Name the table; nothing is read or written yet."""
         self.name = name
-        self.location = str(lake / name)
+        self._folder = lake.table(name)
+        self.location = str(self._folder)
         self._lake = lake
         self._lock = threading.Lock()
         # The table after our last append, and the version that it was loaded at.
@@ -96,7 +90,7 @@ class DeltaRsTable:
 
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
         """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
-        self._require_writable()
+        self._lake.require_writable(self._folder)
         if self.exists():
             self._require_appendable()
             return
@@ -161,7 +155,7 @@ class DeltaRsTable:
         written, self._written = self._written, None
         if written is not None:
             table, loaded_at = written
-            last = Path(self.location, "_delta_log", f"{table.version():020}.json")
+            last = self._folder / "_delta_log" / f"{table.version():020}.json"
             if table.version() < loaded_at + _STEPS and last.exists():
                 table.update_incremental()
                 return table, loaded_at
@@ -229,17 +223,6 @@ class DeltaRsTable:
                 "write it with Spark (--catalog NAME --schema NAME)"
             )
             raise UsageError(message)
-
-    def _require_writable(self) -> None:
-        try:
-            self._lake.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            message = f"lake '{self._lake}' cannot be created: {plain(error.strerror or error)}"
-            raise UsageError(message) from None
-        for folder in (self._lake, Path(self.location), Path(self.location, "_delta_log")):
-            if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-                message = f"lake '{self._lake}' is not writable: '{folder}' is no folder that this user may write"
-                raise UsageError(message)
 
 
 def _outcome(table: DeltaTable, commit: Commit) -> Outcome:
