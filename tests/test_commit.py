@@ -184,7 +184,7 @@ def test_a_table_that_vanished_is_an_error(tables: Tables, monkeypatch: pytest.M
     with pytest.raises(TableError, match="outcome is unknown"):
         commit(missing, HandMade(rows_of("re_1"), 1))
     with pytest.raises(TableError, match="does not exist"):
-        missing.read(None, [])
+        missing.read(["_stripe_id"], [])
 
 
 def test_null_where_none_may_be_is_refused(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, Field, write_deltalake
-from deltalake.schema import PrimitiveType
+from deltalake import DeltaTable, write_deltalake
 
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child
@@ -28,7 +27,7 @@ from tests.test_kill import EACH_PAGE, IN_PARTS, MODES, account, land
 from tests.truth import assert_true
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 EVERY = "EVERY_CRASH_POINT" in os.environ
 SHARES = 4
@@ -363,25 +362,53 @@ def test_a_file_that_is_there_although_its_disk_said_no_is_not_written_twice(
         assert entries == {name: DeltaTable(lake / name).version() for name in (RAW, CHECKPOINTS)}
 
 
-def add_column(table: Path) -> None:
-    DeltaTable(table).alter.add_columns([Field("mine", PrimitiveType("string"))])
+def drop_column(table: Path) -> None:
+    rewrite(table, lambda rows: rows.drop_columns([rows.column_names[3]]))
 
 
-def replace(table: Path) -> None:
+def retype_column(table: Path) -> None:
+    rewrite(table, lambda rows: rows.set_column(3, rows.column_names[3], pa.array([7] * rows.num_rows)))
+
+
+def require_column(table: Path) -> None:
+    column = pa.field("mine", pa.int64(), nullable=False)
+    rewrite(table, lambda rows: rows.append_column(column, pa.array([7] * rows.num_rows)))
+
+
+def rewrite(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Another table in the place of this one, with its properties."""
+    old = DeltaTable(table)
+    rows, configuration = change(old.to_pyarrow_table()), old.metadata().configuration
     shutil.rmtree(table)
-    write_deltalake(table, pa.table({"mine": [1, 2, 3]}))
+    DeltaTable.create(table, rows.schema, configuration=configuration, raise_if_key_not_exists=False)
+    write_deltalake(table, rows, mode="append")
 
 
-@pytest.mark.parametrize("name", [RAW, CHECKPOINTS])
-@pytest.mark.parametrize("change", [add_column, replace])
-def test_a_table_with_other_columns_is_let_be(landed: Path, stripe: StripeSimulator, name: str, change: Any) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (drop_column, " is missing"),
+        (retype_column, " is Int64 and should be Utf8"),
+        (require_column, "column 'mine' is not ours and must allow null"),
+    ],
+)
+@pytest.mark.parametrize(
+    "told",
+    [
+        (RAW, 1, "mend the column, or move the table away and land everything again with --from-scratch"),
+        (CHECKPOINTS, 2, "mend the column or choose another place"),
+    ],
+)
+def test_a_table_whose_columns_were_changed_is_let_be(
+    landed: Path, stripe: StripeSimulator, change: Any, said: str, told: tuple[str, int, str]
+) -> None:
+    name, code, remedy = told
     shutil.copytree(landed, landed.with_name("kept"))
     change(landed / name)
     before = versions(landed)
-    line = refusal(call(landed, stripe), landed / name, (2,))
-    assert "has another schema" in line
-    assert "mine" in line
-    assert "move it away" in line
+    line = refusal(call(landed, stripe), landed / name, (code,))
+    assert said in line
+    assert line.endswith(remedy)
     assert versions(landed) == before, "nothing was written"
     shutil.rmtree(landed)
     landed.with_name("kept").rename(landed)

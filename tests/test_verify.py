@@ -11,7 +11,7 @@ import pytest
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs._core import checkpoint_schema
-from stripe_raw_rs.exceptions import StripeRawError, UsageError
+from stripe_raw_rs.exceptions import StripeRawError, TableError, UsageError
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, SCHEMA, Columns, tamper
 from tests.places import place_of, tables_of
@@ -162,5 +162,5 @@ def test_tables_of_others_are_refused(lake: Path) -> None:
 
 def test_a_raw_table_with_other_columns_is_refused(whole: Path) -> None:
     tables_of(whole).table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="another schema"):
+    with pytest.raises(TableError, match="another schema"):
         verify(tables_of(whole), say=lambda _line: None)

@@ -121,7 +121,10 @@ class Schema:
     @property
     def names(self) -> list[str]: ...
     def difference(self, actual: _ArrowSchema) -> str | None:
-        """One line on the first column where `actual` differs in name, type or order; None where it fits."""
+        """One line on the first column that keeps rows of these columns out of `actual`; None where they fit.
+
+        Columns are appended by name: their order does not matter, nor do others that allow null.
+        """
 
 def entities(selection: str = "all") -> list[Entity]:
     """The entities that a selection names: `all`, a comma list, or "" for the default five. Raises UsageError."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs import _core
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import TableError
-from stripe_raw_rs.tables import check_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +29,12 @@ class RawWriter:
 
         `expects_rows`: the checkpoint table says that the table holds rows of the account, so they must be there.
         """
+        is_there = self._table.exists()
+        if is_there:
+            self.check()
         # A table that was made anew since, or that only another account wrote to, is no better than none.
         mine: Condition = ("_stripe_account", "=", account, "string")
-        if expects_rows and not (self._table.exists() and self._table.holds_any([mine])):
+        if expects_rows and not (is_there and self._table.holds_any([mine])):
             message = (
                 f"the rows in table '{self._table.location}' are gone, but the checkpoint table says that there "
                 "are some; restore it, or land everything again into a new one with --from-scratch"
@@ -43,11 +45,19 @@ class RawWriter:
             {"stripe_raw.store_id": self._store_id, "stripe_raw.layout_version": _core.LAYOUT_VERSION},
             f"Stripe {self.entity.path}, every object as sent; append-only",
         )
-        self.check()
+        if not is_there:
+            # Another process may have been faster.
+            self.check()
 
     def check(self) -> None:
-        """Refuse a table with other columns, or one that belongs to another lake."""
-        check_schema(self._table, _core.raw_schema())
+        """Refuse a table with other columns, or one that belongs to another lake: that is its own list's matter."""
+        difference = _core.raw_schema().difference(self._table.schema())
+        if difference is not None:
+            message = (
+                f"table '{self._table.location}' has another schema: {difference}; mend the column, or move the table "
+                "away and land everything again with --from-scratch"
+            )
+            raise TableError(message)
         _core.check_raw_table(self._table.properties(), self._store_id, self._table.location)
 
     def exists(self) -> bool:
@@ -68,5 +78,5 @@ class RawWriter:
         return self._table.read(_core.RECOVERY_COLUMNS, conditions)
 
     def read_all(self) -> ArrowStream:
-        """Stream all rows with all columns."""
-        return self._table.read(None, [])
+        """Stream all rows with all columns that are ours."""
+        return self._table.read(_core.raw_schema().names, [])

@@ -11,6 +11,8 @@ from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.tables import check_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stripe_raw_rs._core import Checkpoint, Client, History
     from stripe_raw_rs.tables import ArrowStream, Condition, Tables
 
@@ -46,22 +48,23 @@ class StateStore:
     def latest_run(self, entity: str, account: str | None) -> History:
         """Fold the events of the entity's latest run."""
         mine = _of(entity, account)
-        history = _core.History(
-            entity, account, self._table.read(None, [("event_type", "<>", "PAGE_COMMITTED", "string"), *mine])
-        )
+        history = _core.History(entity, account, self._read([("event_type", "<>", "PAGE_COMMITTED", "string"), *mine]))
         if history.run_id is not None:
             run: Condition = ("run_id", "=", history.run_id, "string")
             page: Condition = ("event_type", "=", "PAGE_COMMITTED", "string")
-            history.add_pages(self._table.read(None, [page, run, *mine]))
+            history.add_pages(self._read([page, run, *mine]))
         return history
 
     def events(self, run_id: str, entity: str, account: str | None) -> ArrowStream:
         """Stream all events of one run."""
-        return self._table.read(None, [("run_id", "=", run_id, "string"), *_of(entity, account)])
+        return self._read([("run_id", "=", run_id, "string"), *_of(entity, account)])
 
     def all_events(self, entity: str) -> ArrowStream:
         """Stream all events of an entity, of all runs and accounts."""
-        return self._table.read(None, [("entity", "=", entity, "string")])
+        return self._read([("entity", "=", entity, "string")])
+
+    def _read(self, conditions: Sequence[Condition]) -> ArrowStream:
+        return self._table.read(_core.checkpoint_schema().names, conditions)
 
     def append(self, checkpoint: Checkpoint) -> None:
         """Commit events."""

@@ -185,9 +185,9 @@ def test_every_value_arrives_as_it_was(lake: Path, way: Place) -> None:
     table = real_table(lake, way)
     rows = raw_rows(12)
     commit(table, HandMade(rows, 1))
-    assert pa.table(table.read(None, [])).sort_by("_page_row").equals(rows), "read by Spark"
+    assert pa.table(table.read(rows.schema.names, [])).sort_by("_page_row").equals(rows), "read by Spark"
     by_delta_rs = open_tables({"lake": lake}).table(table.name)
-    assert pa.table(by_delta_rs.read(None, [])).sort_by("_page_row").equals(rows), "read by delta-rs"
+    assert pa.table(by_delta_rs.read(rows.schema.names, [])).sort_by("_page_row").equals(rows), "read by delta-rs"
 
 
 def test_a_large_group_is_one_commit_and_one_file(lake: Path, way: Place) -> None:
@@ -219,11 +219,27 @@ def test_a_skipped_commit_is_noticed_where_it_must_be_seen(table: Table) -> None
     assert ids(table) == ["ch_1"]
 
 
-def test_a_table_of_other_types_is_refused(spark: SparkSession, lake: Path) -> None:
+def test_a_type_that_is_none_of_ours_is_told_by_its_name(spark: SparkSession, lake: Path) -> None:
     spark.sql(f"CREATE SCHEMA spark_catalog.{lake.stem}")
-    spark.sql(f"CREATE TABLE spark_catalog.{lake.stem}.stripe_charges_raw (a DECIMAL(10, 2)) USING DELTA")
-    with pytest.raises(UsageError, match=r"column 'a' is decimal\(10,2\)"):
-        tables_of(lake).table("stripe_charges_raw").schema()
+    table = f"spark_catalog.{lake.stem}.stripe_charges_raw"
+    spark.sql(f"CREATE TABLE {table} (_stripe_id DECIMAL(10, 2)) USING DELTA")
+    found = tables_of(lake).table("stripe_charges_raw").schema()
+    assert _core.raw_schema().difference(found) == "column '_stripe_id' is decimal(10,2) and should be Utf8"
+
+
+def test_columns_of_any_type_that_the_owner_added_stay_null(
+    spark: SparkSession, lake: Path, stripe: StripeSimulator
+) -> None:
+    options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "entities": "refunds"}
+    ingest(**place_of(lake), **options).raise_for_status()
+    table = f"spark_catalog.{lake.stem}.stripe_refunds_raw"
+    added = "a DECIMAL(10, 2) FIRST, b STRUCT<c: DATE, d: MAP<STRING, BINARY>> AFTER _entity, e DOUBLE"
+    spark.sql(f"ALTER TABLE {table} ADD COLUMNS ({added})")
+    stripe.add("refunds", 3)
+    ingest(**place_of(lake), **options).raise_for_status()
+    assert_whole(lake, stripe, "refunds")
+    assert set(map(tuple, spark.table(table).select("a", "b", "e").collect())) == {(None, None, None)}
+    verify(tables_of(lake), say=lambda _line: None)
 
 
 def test_tables_go_from_one_writer_to_the_other_and_back(

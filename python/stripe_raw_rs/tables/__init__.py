@@ -98,10 +98,12 @@ class Table(Protocol):
         """Read the table's properties."""
 
     def schema(self) -> ArrowSchema:
-        """Read the table's columns."""
+        """Read the table's columns. A type that Arrow has no word for stands as null, with its own name beside it."""
 
     def append(self, commit: Commit) -> None:
         """Append the rows and store the commit's version, both or nothing, if that version is still free.
+
+        Columns are matched by name. Others, which the table's owner added, are left null, and the table gets none.
 
         A version already stored that is not below ours raises FencedError, unless the stored commit is ours, or
         changes nothing where the table `skips_silently`. Any other failure raises CommitUnknownError.
@@ -113,8 +115,8 @@ class Table(Protocol):
         Where the table `skips_silently` nobody can tell the last two apart by looking: "absent" may be either.
         """
 
-    def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
-        """Stream the rows that meet all conditions, in any order; None reads all columns."""
+    def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
+        """Stream some columns of the rows that meet all conditions, in any order."""
 
     def holds_any(self, conditions: Sequence[Condition]) -> bool:
         """Tell whether any row meets all conditions."""
@@ -143,10 +145,10 @@ def check_table_name(name: str) -> None:
 
 
 def check_schema(table: Table, wanted: Schema) -> None:
-    """Refuse a table that is there with other columns. Writes nothing."""
+    """Refuse a table that is there and that rows of the `wanted` columns do not fit into. Writes nothing."""
     difference = wanted.difference(table.schema()) if table.exists() else None
     if difference is not None:
-        message = f"table '{table.location}' has another schema: {difference}; move it away or choose another place"
+        message = f"table '{table.location}' has another schema: {difference}; mend the column or choose another place"
         raise UsageError(message)
 
 

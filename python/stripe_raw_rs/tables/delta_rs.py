@@ -6,6 +6,7 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
+from arro3.core import RecordBatchReader
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.writer import ColumnProperties, WriterProperties
@@ -166,7 +167,7 @@ class DeltaRsTable:
         """Look what became of a commit."""
         return _outcome(self._load(), commit)
 
-    def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
+    def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions; batch by batch, so the table may be larger than memory."""
         return self._select("SELECT", columns, conditions)
 
@@ -183,7 +184,7 @@ class DeltaRsTable:
         return sorted(rows, key=lambda row: [(cell is not None, cell) for cell in row])
 
     def _select(
-        self, verb: str, columns: Sequence[str] | None, conditions: Sequence[Condition], limit: int | None = None
+        self, verb: str, columns: Sequence[str], conditions: Sequence[Condition], limit: int | None = None
     ) -> Selection:
         try:
             return select(self._load(), verb, columns, conditions, limit)
@@ -235,10 +236,15 @@ def _outcome(table: DeltaTable, commit: Commit) -> Outcome:
 
 def _write(table: DeltaTable, commit: Commit) -> None:
     payload = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+    rows = RecordBatchReader.from_arrow(commit)
+    # "merge" is what makes delta-rs leave a column null. It would also add columns to the table: so it is chosen only
+    # where the table has all of ours, at the very version that is written to.
+    is_narrower = set(rows.schema.names) < {field.name for field in table.schema().fields}
     write_deltalake(
         table,
-        commit,
+        rows,
         mode="append",
+        schema_mode="merge" if is_narrower else None,
         target_file_size=_TARGET_FILE_SIZE,
         writer_properties=WriterProperties(
             compression="ZSTD", compression_level=1, column_properties={PAYLOAD_COLUMN: payload}

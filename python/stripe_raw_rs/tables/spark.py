@@ -162,17 +162,16 @@ class SparkTable:
                 break
         return "absent"
 
-    def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
+    def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions; row by row, so the table may be larger than memory."""
         every = self._columns()
-        names = every.names if columns is None else columns
-        unknown = [name for name in names if name not in every.names]
+        unknown = [name for name in columns if name not in every.names]
         if unknown:
             message = f"table '{self.location}' cannot be read: it has no column '{plain(unknown[0])}'"
             raise TableError(message)
-        schema = pa.schema([every.field(name) for name in names])
+        schema = pa.schema([every.field(name) for name in columns])
         moments = [field.name for field in schema if field.type == TIMESTAMP]
-        return self._asked(lambda: Selection(self._select(names, conditions, moments).toLocalIterator(), schema))
+        return self._asked(lambda: Selection(self._select(columns, conditions, moments).toLocalIterator(), schema))
 
     def holds_any(self, conditions: Sequence[Condition]) -> bool:
         """Tell whether any row meets all conditions; the first one found is enough."""
@@ -205,7 +204,7 @@ class SparkTable:
 
     def _columns(self) -> pa.Schema:
         self._require_there()
-        return to_arrow(self._asked(lambda: self._session.table(self._sql_name).schema), self.location)
+        return to_arrow(self._asked(lambda: self._session.table(self._sql_name).schema))
 
     def _require_there(self) -> None:
         if not self.exists():
