@@ -7,6 +7,7 @@
 
 mod answer;
 mod commit;
+mod promise;
 mod reading;
 mod recover;
 mod split;
@@ -18,6 +19,7 @@ use arrow_array::RecordBatch;
 
 pub use answer::Taken;
 pub use commit::{Commit, Group};
+pub use promise::Promise;
 pub use reading::Ticket;
 pub use recover::{Condition, RECOVERY_COLUMNS, Value};
 

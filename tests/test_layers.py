@@ -76,11 +76,12 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "commit": BASE | {"tables"},
     "raw_writer": BASE | {"commit", "tables"},
     "state_store": BASE | {"commit", "tables"},
+    "lost_commits": BASE | WRITERS,
     # What a user starts.
     "api_key": BASE,
     "config": BASE | {"options", "start", "tables"},
     "progress": BASE | {"report"},
-    "attempt": BASE | WRITERS | {"owner", "progress", "report", "tables"},
+    "attempt": BASE | WRITERS | {"lost_commits", "owner", "progress", "report", "tables"},
     "pipeline": BASE | WRITERS | {"api_key", "attempt", "owner", "progress", "report", "start", "tables", "threads"},
     "key_check": BASE | {"api_key", "report"},
     "status": BASE | WRITERS | {"report", "tables"},

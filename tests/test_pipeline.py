@@ -198,7 +198,7 @@ def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: P
 
     state = StateStore(tables_of(lake), client)
     raw = RawWriter(tables_of(lake), entities("charges")[0], state.store_id)
-    raw.open(None, expects_rows=False)
+    raw.create()
     run = client.run("charges", state.latest_run("charges", None), store_id=state.store_id, owner="job one")
     state.append(run.started())
     raw.fence(run.fence())

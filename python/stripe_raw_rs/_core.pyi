@@ -23,6 +23,7 @@ __all__ = [
     "Option",
     "Probe",
     "Progress",
+    "Promise",
     "Rows",
     "Run",
     "Schema",
@@ -175,17 +176,47 @@ class History:
     @property
     def watermark(self) -> int | None: ...
     @property
-    def has_rows(self) -> bool:
-        """Whether events since the last reset say that the raw table holds rows."""
-
-    @property
     def newest_event_at_micros(self) -> int | None: ...
     @property
     def error_class(self) -> str | None: ...
     @property
     def error_message(self) -> str | None: ...
+    def promise(
+        self, store_id: str, what: Literal["everything", "rows", "earlier rows"] = "everything"
+    ) -> Promise | None:
+        """What the events say that the raw table holds; None where they tell of no row.
+
+        "rows" leaves fences out, and "earlier rows" the latest run, too: both for a history with the pages of all runs.
+        """
+
     def next_run(self, lookback_seconds: int) -> str:
         """What the next run will do, in one line."""
+
+@final
+class Promise:
+    """What events say that a raw table holds, as questions to it."""
+
+    @property
+    def app_id(self) -> str:
+        """Application id of the raw table's transaction."""
+
+    @property
+    def version(self) -> int:
+        """The least version that the transaction can stand at."""
+
+    @property
+    def newest_rows(self) -> list[_Condition]:
+        """Which rows must be there: those of the newest commit, where it is known, else any of the account."""
+
+    @property
+    def any_rows(self) -> list[_Condition]:
+        """The rows of the account."""
+
+    def may_be_among(self, commits: list[str], from_creation: bool) -> bool:
+        """Whether the newest commit can have landed although none of its rows is left.
+
+        `commits`: the user metadata of the table's commits; `from_creation`: whether its creation is among them.
+        """
 
 @disjoint_base
 class Commit:

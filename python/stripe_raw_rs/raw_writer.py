@@ -11,8 +11,8 @@ from stripe_raw_rs.exceptions import TableError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stripe_raw_rs._core import Entity, Rows
-    from stripe_raw_rs.tables import ArrowStream, Condition, Tables
+    from stripe_raw_rs._core import Entity, Promise, Rows
+    from stripe_raw_rs.tables import ArrowStream, Condition, Kept, Tables
 
 
 class RawWriter:
@@ -23,46 +23,37 @@ class RawWriter:
         self.entity = entity
         self._table = tables.table(entity.table)
         self._store_id = store_id
+        self._is_checked = False
+        self.location = self._table.location
 
-    def open(self, account: str | None, *, expects_rows: bool) -> None:
-        """Create the table if it is absent, and check that it is this lake's.
+    def check(self) -> bool:
+        """Tell whether the table is there. Refuse one with other columns, and one that belongs to another lake."""
+        self._is_checked = self._table.exists()
+        if self._is_checked:
+            difference = _core.raw_schema().difference(self._table.schema())
+            if difference is not None:
+                message = (
+                    f"table '{self.location}' has another schema: {difference}; mend the column, or move the table "
+                    "away and land everything again with --from-scratch"
+                )
+                raise TableError(message)
+            _core.check_raw_table(self._table.properties(), self._store_id, self.location)
+        return self._is_checked
 
-        `expects_rows`: the checkpoint table says that the table holds rows of the account, so they must be there.
-        """
-        is_there = self._table.exists()
-        if is_there:
-            self.check()
-        # A table that was made anew since, or that only another account wrote to, is no better than none.
-        mine: Condition = ("_stripe_account", "=", account, "string")
-        if expects_rows and not (is_there and self._table.holds_any([mine])):
-            message = (
-                f"the rows in table '{self._table.location}' are gone, but the checkpoint table says that there "
-                "are some; restore it, or land everything again into a new one with --from-scratch"
-            )
-            raise TableError(message)
+    def create(self) -> None:
+        """Create the table if it is absent."""
         self._table.create(
             _core.raw_schema(),
             {"stripe_raw.store_id": self._store_id, "stripe_raw.layout_version": _core.LAYOUT_VERSION},
             f"Stripe {self.entity.path}, every object as sent; append-only",
         )
-        if not is_there:
+        if not self._is_checked:
             # Another process may have been faster.
             self.check()
 
-    def check(self) -> None:
-        """Refuse a table with other columns, or one that belongs to another lake: that is its own list's matter."""
-        difference = _core.raw_schema().difference(self._table.schema())
-        if difference is not None:
-            message = (
-                f"table '{self._table.location}' has another schema: {difference}; mend the column, or move the table "
-                "away and land everything again with --from-scratch"
-            )
-            raise TableError(message)
-        _core.check_raw_table(self._table.properties(), self._store_id, self._table.location)
-
-    def exists(self) -> bool:
-        """Tell whether the table is there."""
-        return self._table.exists()
+    def kept(self, promise: Promise) -> Kept:
+        """Look what is left of what events tell of; of a table that is not there, nothing."""
+        return self._table.kept(promise) if self._is_checked else "none"
 
     def fence(self, rows: Rows) -> None:
         """Commit no rows under this attempt's first version: older attempts can commit nothing from here on."""

@@ -55,6 +55,10 @@ class StateStore:
             history.add_pages(self._read([page, run, *mine]))
         return history
 
+    def whole_history(self, entity: str, account: str | None) -> History:
+        """Fold all events of the entity and account, with the pages of all runs."""
+        return _core.History(entity, account, self._read(_of(entity, account)))
+
     def events(self, run_id: str, entity: str, account: str | None) -> ArrowStream:
         """Stream all events of one run."""
         return self._read([("run_id", "=", run_id, "string"), *_of(entity, account)])

@@ -38,8 +38,7 @@ def _verify_entity(tables: Tables, state: StateStore, entity: Entity, say: Calla
     audit = _core.Audit(entity.name)
     raw = RawWriter(tables, entity, state.store_id)
     audit.add_events(state.all_events(entity.name))
-    if raw.exists():
-        raw.check()
+    if raw.check():
         audit.add_rows(raw.read_all())
     findings = audit.finish()
     say(

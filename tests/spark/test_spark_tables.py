@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from stripe_raw_rs.tables import open_tables, spark, spark_frames
 from stripe_raw_rs.tables.spark_frames import Frames
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, PROPERTIES, SCHEMA, Columns, HandMade, assert_whole, events, ids, rows_of
-from tests.places import place_of, tables_of
+from tests.places import place_of, schema_folder, tables_of
 from tests.spark.schemas import adopt
 
 if TYPE_CHECKING:
@@ -240,6 +241,26 @@ def test_columns_of_any_type_that_the_owner_added_stay_null(
     assert_whole(lake, stripe, "refunds")
     assert set(map(tuple, spark.table(table).select("a", "b", "e").collect())) == {(None, None, None)}
     verify(tables_of(lake), say=lambda _line: None)
+
+
+def test_lost_commits_are_told_from_rows_that_were_erased(
+    spark: SparkSession, warehouse: Path, lake: Path, stripe: StripeSimulator
+) -> None:
+    """Spark does not tell where a transaction stands; the commit itself is looked for where its rows are not there."""
+    options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "entities": "refunds"}
+    ingest(**place_of(lake), **options).raise_for_status()
+    stripe.add("refunds", 3)
+    shutil.copytree(lake, schema_folder(warehouse, "cut"))
+    ingest(**place_of(lake), **options, lookback_seconds=0).raise_for_status()
+    # A table that ends before the newest rows, beside the events that tell of them.
+    cut = schema_folder(warehouse, "cut")
+    shutil.rmtree(cut / "stripe_ingestion_checkpoints")
+    shutil.copytree(lake / "stripe_ingestion_checkpoints", cut / "stripe_ingestion_checkpoints")
+    adopt(spark, cut)
+    with pytest.raises(TableError, match=r"commits of table .*cut.stripe_refunds_raw' are lost: .*--from-scratch"):
+        ingest(**place_of(cut), **options).raise_for_status()
+    ingest(**place_of(cut), **options, give_up="scratch").raise_for_status()
+    assert_whole(cut, stripe, "refunds")
 
 
 def test_tables_go_from_one_writer_to_the_other_and_back(

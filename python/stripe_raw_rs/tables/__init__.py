@@ -17,12 +17,13 @@ from stripe_raw_rs.tables.place import open_tables as open_tables
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stripe_raw_rs._core import Schema
+    from stripe_raw_rs._core import Promise, Schema
 
 # The one column without data-skipping statistics: minima of JSON texts help nobody and would fill the Delta log.
 PAYLOAD_COLUMN = "_raw_json"
 
 Outcome: TypeAlias = Literal["landed", "absent", "superseded"]
+Kept: TypeAlias = Literal["all", "some", "none"]
 
 # (column, operator, value, type): as the compiled half asks for rows. None with "=" means IS NULL; a "timestamp" is
 # in microseconds since 1970.
@@ -115,11 +116,14 @@ class Table(Protocol):
         Where the table `skips_silently` nobody can tell the last two apart by looking: "absent" may be either.
         """
 
+    def kept(self, promise: Promise) -> Kept:
+        """Look what is left of what events tell of: all of it, only some, or no row of the account.
+
+        Commits are what may be lost. Rows that their owner erased are not: their commits are still told of.
+        """
+
     def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream some columns of the rows that meet all conditions, in any order."""
-
-    def holds_any(self, conditions: Sequence[Condition]) -> bool:
-        """Tell whether any row meets all conditions."""
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns among those rows, sorted."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from stripe_raw_rs._core import Schema
-    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Outcome
+    from stripe_raw_rs._core import Promise, Schema
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Kept, Outcome
     from stripe_raw_rs.tables.delta_select import Selection
 
 # Threads and processes that append to one table retry against each other, not against faults: delta-rs' own 15
@@ -167,27 +167,42 @@ class DeltaRsTable:
         """Look what became of a commit."""
         return _outcome(self._load(), commit)
 
+    def kept(self, promise: Promise) -> Kept:
+        """Look what is left of what events tell of, by where the transaction stands."""
+        table = self._load()
+        if not self._any(table, promise.any_rows):
+            return "none"
+        stored = table.transaction_version(promise.app_id)
+        if stored is None:
+            # A copy of the rows, or a table whose owner let its transactions expire.
+            return "all" if self._any(table, promise.newest_rows) else "some"
+        return "all" if stored >= promise.version else "some"
+
     def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions; batch by batch, so the table may be larger than memory."""
-        return self._select("SELECT", columns, conditions)
-
-    def holds_any(self, conditions: Sequence[Condition]) -> bool:
-        """Tell whether any row meets all conditions; the first one found is enough."""
-        return any(
-            batch.num_rows > 0 for batch in self._select("SELECT", [conditions[0][0]], conditions, limit=1).reader
-        )
+        return self._select(self._load(), "SELECT", columns, conditions)
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""
-        batches = self._select("SELECT DISTINCT", columns, conditions).reader
+        batches = self._select(self._load(), "SELECT DISTINCT", columns, conditions).reader
         rows = {row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)}
         return sorted(rows, key=lambda row: [(cell is not None, cell) for cell in row])
 
+    def _any(self, table: DeltaTable, conditions: Sequence[Condition]) -> bool:
+        """Tell whether any row meets all conditions; the first one found is enough."""
+        found = self._select(table, "SELECT", [conditions[0][0]], conditions, limit=1).reader
+        return any(batch.num_rows > 0 for batch in found)
+
     def _select(
-        self, verb: str, columns: Sequence[str], conditions: Sequence[Condition], limit: int | None = None
+        self,
+        table: DeltaTable,
+        verb: str,
+        columns: Sequence[str],
+        conditions: Sequence[Condition],
+        limit: int | None = None,
     ) -> Selection:
         try:
-            return select(self._load(), verb, columns, conditions, limit)
+            return select(table, verb, columns, conditions, limit=limit)
         except (DeltaError, OSError) as error:
             raise self._unreadable(error) from error
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, Row
 
-    from stripe_raw_rs._core import Schema
-    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Outcome, Place
+    from stripe_raw_rs._core import Promise, Schema
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Kept, Outcome, Place
 
 Answer = TypeVar("Answer")
 
@@ -173,7 +173,21 @@ class SparkTable:
         moments = [field.name for field in schema if field.type == TIMESTAMP]
         return self._asked(lambda: Selection(self._select(columns, conditions, moments).toLocalIterator(), schema))
 
-    def holds_any(self, conditions: Sequence[Condition]) -> bool:
+    def kept(self, promise: Promise) -> Kept:
+        """Look what is left of what events tell of.
+
+        Spark does not tell where a transaction stands, so rows of the newest commit are looked for, and where there is
+        none, the commit itself in the table's history.
+        """
+        if self._any(promise.newest_rows):
+            return "all"
+        if not self._any(promise.any_rows):
+            return "none"
+        commits = self._sql(f"DESCRIBE HISTORY {self._sql_name}")
+        told = [row["userMetadata"] for row in commits if row["userMetadata"] is not None]
+        return "all" if promise.may_be_among(told, commits[-1]["version"] == 0) else "some"
+
+    def _any(self, conditions: Sequence[Condition]) -> bool:
         """Tell whether any row meets all conditions; the first one found is enough."""
         return bool(self._asked(lambda: self._select([conditions[0][0]], conditions).limit(1).collect()))
 
