@@ -255,7 +255,9 @@ def suffer(library: Path, lake: Path, stripe: StripeSimulator, act: Act) -> int:
         line = refusal(done, lake, (1, 2) if not lake.exists() else (1,))
         assert WORDS[act.do.partition("-")[0]].lower() in line.lower()
         if "cannot commit" in line:
-            assert line.endswith("; nothing of this commit is stored, the next run goes on from here")
+            assert line.endswith(
+                "; nothing of this commit is stored: once that is mended, the next run goes on from here"
+            )
     go_on(lake, stripe, EACH_PAGE)
     return done.returncode
 

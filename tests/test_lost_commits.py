@@ -45,11 +45,11 @@ def commits(lake: Path, name: str = RAW) -> list[Path]:
     return sorted((lake / name / "_delta_log").glob("*.json"))
 
 
-def empty(file: Path) -> None:
+def make_empty(file: Path) -> None:
     file.write_bytes(b"")
 
 
-LOSSES = pytest.mark.parametrize("lose", [empty, Path.unlink], ids=["is empty", "is gone"])
+LOSSES = pytest.mark.parametrize("lose", [make_empty, Path.unlink], ids=["is empty", "is gone"])
 
 
 def contents(lake: Path) -> dict[Path, bytes]:
@@ -64,9 +64,10 @@ def refused(lake: Path, stripe: StripeSimulator, **options: Any) -> str:
     assert contents(lake) == before
     assert error.value.exit_code == 1
     line = str(error.value)
-    assert line.startswith(
-        f"charges: commits of table '{lake / RAW}' are lost: it lacks rows that the checkpoint table"
-    )
+    empty = [file.name for file in commits(lake) if not file.read_bytes()]
+    cause = f" (its commit file '_delta_log/{empty[0]}' is empty)" if empty else ""
+    said = f"are lost{cause}: it lacks rows that the checkpoint table tells of; "
+    assert line.startswith(f"charges: commits of table '{lake / RAW}' {said}")
     return line
 
 

@@ -458,6 +458,9 @@ class Audit:
     def add_rows(self, rows: _ArrowStream) -> None:
         """Rows with all columns; every payload is hashed again."""
 
+    def without_table(self) -> None:
+        """Tell that there is no raw table: what it lacks is one finding, and not one for each page."""
+
     def finish(self) -> list[Finding]: ...
     @property
     def runs(self) -> int: ...

@@ -80,8 +80,8 @@ def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, disp
     state.append(run.started())
     try:
         raw.fence(run.fence())
-        for conditions in run.recover_events(state.events(run.run_id, run.entity, account)):
-            run.recover_rows(raw.read(conditions))
+        for conditions in state.recover(run, account):
+            raw.recover(run, conditions)
         for rows, checkpoint in run:
             raw.append(rows)
             state.append(checkpoint)

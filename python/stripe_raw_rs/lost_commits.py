@@ -38,8 +38,10 @@ def require_kept(raw: RawWriter, state: StateStore, history: History, account: s
         remedy = f"give run {history.run_id} up with --restart-run, which reads its window again"
     else:
         remedy = "land everything again with --from-scratch"
+    damage = raw.damage()
+    cause = "" if damage is None else f" ({damage.what})"
     message = (
-        f"commits of table '{raw.location}' are lost: it lacks rows that the checkpoint table tells of; "
+        f"commits of table '{raw.location}' are lost{cause}: it lacks rows that the checkpoint table tells of; "
         f"restore it from a backup, or {remedy}"
     )
     raise TableError(message)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs import _core
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import TableError
+from stripe_raw_rs.tables import asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stripe_raw_rs._core import Entity, Promise, Rows
-    from stripe_raw_rs.tables import ArrowStream, Condition, Kept, Tables
+    from stripe_raw_rs._core import Audit, Entity, Promise, Rows, Run
+    from stripe_raw_rs.tables import Condition, Damage, Kept, Tables
 
 
 class RawWriter:
@@ -64,10 +65,14 @@ class RawWriter:
         if len(rows) > 0:
             commit(self._table, rows)
 
-    def read(self, conditions: Sequence[Condition]) -> ArrowStream:
-        """Stream what recovery needs of some rows."""
-        return self._table.read(_core.RECOVERY_COLUMNS, conditions)
+    def recover(self, run: Run, conditions: Sequence[Condition]) -> None:
+        """Give some rows to a run's recovery."""
+        asked(self._table, lambda: run.recover_rows(self._table.read(_core.RECOVERY_COLUMNS, conditions)))
 
-    def read_all(self) -> ArrowStream:
-        """Stream all rows with all columns that are ours."""
-        return self._table.read(_core.raw_schema().names, [])
+    def audit(self, audit: Audit) -> None:
+        """Give all rows to an audit."""
+        asked(self._table, lambda: audit.add_rows(self._table.read(_core.raw_schema().names, [])))
+
+    def damage(self) -> Damage | None:
+        """Look what is wrong with the table's files."""
+        return self._table.damage()

@@ -7,21 +7,22 @@ Only modules of this package may import a table library, and each does so when i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from stripe_raw_rs._core import plain
-from stripe_raw_rs.exceptions import FencedError, UsageError
+from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
 from stripe_raw_rs.tables.place import Place as Place
 from stripe_raw_rs.tables.place import open_tables as open_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from stripe_raw_rs._core import Promise, Schema
 
 # The one column without data-skipping statistics: minima of JSON texts help nobody and would fill the Delta log.
 PAYLOAD_COLUMN = "_raw_json"
 
+Answer = TypeVar("Answer")
 Outcome: TypeAlias = Literal["landed", "absent", "superseded"]
 Kept: TypeAlias = Literal["all", "some", "none"]
 
@@ -80,6 +81,13 @@ class CommitUnknownError(Exception):
     """Writing ended in an error, so nobody knows yet whether the commit is in the table. The cause is chained."""
 
 
+class Damage(NamedTuple):
+    """Something wrong with a table's files."""
+
+    what: str
+    remedy: str
+
+
 class Table(Protocol):
     """One Delta table."""
 
@@ -94,6 +102,9 @@ class Table(Protocol):
 
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
         """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
+
+    def damage(self) -> Damage | None:
+        """Look what is wrong with the table's files; None where nothing is, or where nobody can look at them."""
 
     def properties(self) -> dict[str, str]:
         """Read the table's properties."""
@@ -154,6 +165,21 @@ def check_schema(table: Table, wanted: Schema) -> None:
     if difference is not None:
         message = f"table '{table.location}' has another schema: {difference}; mend the column or choose another place"
         raise UsageError(message)
+
+
+def asked(table: Table, question: Callable[[], Answer]) -> Answer:
+    """Ask something for which the table is read. Where it fails for the table's files, say so: which, and what to do.
+
+    A stream is read when it is used, so this belongs around its use.
+    """
+    try:
+        return question()
+    except TableError as error:
+        damage = table.damage()
+        if damage is None:
+            raise
+        message = f"table '{table.location}' cannot be read: {damage.what}; {damage.remedy}"
+        raise TableError(message) from error
 
 
 def fenced(table: Table) -> FencedError:

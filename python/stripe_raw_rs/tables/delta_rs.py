@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from arro3.core import RecordBatchReader
@@ -15,14 +16,15 @@ from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, check_table_name, fenced
 from stripe_raw_rs.tables.delta_folder import LakeFolder
+from stripe_raw_rs.tables.delta_log import emptied, missing_data, unreadable
 from stripe_raw_rs.tables.delta_select import select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from stripe_raw_rs._core import Promise, Schema
-    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Kept, Outcome
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome
     from stripe_raw_rs.tables.delta_select import Selection
 
 # Threads and processes that append to one table retry against each other, not against faults: delta-rs' own 15
@@ -48,6 +50,8 @@ _BEYOND = {
 _CONSTRAINT = "delta.constraints."
 # Some errors of delta-rs are made for a terminal.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# How the calls begin that others end with.
+_CALLS = "\n   0: "
 
 
 class DeltaRsTables:
@@ -84,10 +88,8 @@ class DeltaRsTable:
 
     def exists(self) -> bool:
         """Tell whether the table is there."""
-        try:
+        with self._reading():
             return DeltaTable.is_deltatable(self.location)
-        except (DeltaError, OSError) as error:
-            raise self._unreadable(error) from error
 
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
         """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
@@ -118,6 +120,17 @@ class DeltaRsTable:
             if not self.exists():
                 message = f"table '{self.location}' cannot be created: {self._said(error)}"
                 raise TableError(message) from error
+
+    def damage(self) -> Damage | None:
+        """Look what is wrong with the table's files."""
+        return self._blocking() or emptied(self._folder)
+
+    def _blocking(self) -> Damage | None:
+        """Look what keeps the table from being read."""
+        try:
+            return unreadable(self._folder) or missing_data(DeltaTable(self.location), self._folder)
+        except Exception:  # noqa: BLE001 - what was asked failed already, and that is what is told then
+            return None
 
     def properties(self) -> dict[str, str]:
         """Read the table's properties."""
@@ -165,7 +178,8 @@ class DeltaRsTable:
 
     def outcome(self, commit: Commit) -> Outcome:
         """Look what became of a commit."""
-        return _outcome(self._load(), commit)
+        with self._reading():
+            return _outcome(self._load(), commit)
 
     def kept(self, promise: Promise) -> Kept:
         """Look what is left of what events tell of, by where the transaction stands."""
@@ -184,14 +198,18 @@ class DeltaRsTable:
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""
-        batches = self._select(self._load(), "SELECT DISTINCT", columns, conditions).reader
-        rows = {row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)}
+        with self._reading():
+            found = self._select(self._load(), "SELECT DISTINCT", columns, conditions).reader
+            rows = {
+                row for batch in found for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            }
         return sorted(rows, key=lambda row: [(cell is not None, cell) for cell in row])
 
     def _any(self, table: DeltaTable, conditions: Sequence[Condition]) -> bool:
         """Tell whether any row meets all conditions; the first one found is enough."""
-        found = self._select(table, "SELECT", [conditions[0][0]], conditions, limit=1).reader
-        return any(batch.num_rows > 0 for batch in found)
+        with self._reading():
+            found = self._select(table, "SELECT", [conditions[0][0]], conditions, limit=1).reader
+            return any(batch.num_rows > 0 for batch in found)
 
     def _select(
         self,
@@ -201,29 +219,36 @@ class DeltaRsTable:
         conditions: Sequence[Condition],
         limit: int | None = None,
     ) -> Selection:
-        try:
+        with self._reading():
             return select(table, verb, columns, conditions, limit=limit)
-        except (DeltaError, OSError) as error:
-            raise self._unreadable(error) from error
 
     def _load(self) -> DeltaTable:
-        try:
+        with self._reading():
             return DeltaTable(self.location)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Tell errors of delta-rs as this table's. What it says of one in a query is of no class of its own."""
+        try:
+            yield
+        except TableError:
+            raise
         except TableNotFoundError:
             message = f"table '{self.location}' does not exist"
             raise TableError(message) from None
-        except (DeltaError, OSError) as error:
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: Exception) -> TableError:
-        return TableError(f"table '{self.location}' cannot be read: {self._said(error)}")
+        except Exception as error:
+            damage = self._blocking()
+            why = self._said(error) if damage is None else f"{damage.what}; {damage.remedy}"
+            message = f"table '{self.location}' cannot be read: {why}"
+            raise TableError(message) from error
 
     def _said(self, error: Exception) -> str:
-        """What delta-rs says, without its colours, and without the table's folder, which our messages begin with.
+        """What delta-rs says, without its colours, its calls and the table's folder, which our messages begin with.
 
         A line has an end: a long folder told twice would push out what is to be done.
         """
-        return plain(_COLOUR.sub("", str(error)).replace(f"{self.location}/", ""))
+        said = _COLOUR.sub("", str(error)).partition(_CALLS)[0]
+        return plain(said.replace(f"{self.location}/", ""))
 
     def _require_appendable(self) -> None:
         table = self._load()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
 
     from stripe_raw_rs._core import Promise, Schema
-    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Kept, Outcome, Place
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome, Place
 
 Answer = TypeVar("Answer")
 
@@ -128,6 +128,10 @@ class SparkTable:
                 raise TableError(message) from error
         if self._place.check_payloads and "_payload_sha256" in columns.names:
             self._require_constraint()
+
+    def damage(self) -> Damage | None:
+        """The files are out of sight; what Spark says of an error names them."""
+        return None
 
     def properties(self) -> dict[str, str]:
         """Read the table's properties."""
