@@ -60,9 +60,9 @@ class Cause:
         return land(self.lake, self.stripe, display=CtrlC())
 
     def no_write(self) -> Report:
-        from stripe_raw_rs.tables import delta_rs  # noqa: PLC0415 - importing it needs the library
+        from stripe_raw_rs.tables import delta_commit  # noqa: PLC0415 - importing it needs the library
 
-        write = delta_rs.__dict__["write_deltalake"]
+        write = delta_commit.__dict__["write_deltalake"]
         calls = 0
 
         def failing(*arguments: Any, **options: Any) -> None:
@@ -74,13 +74,13 @@ class Cause:
             write(*arguments, **options)
 
         self.patch.setattr(committing, "_WAITS", (0,))
-        self.patch.setattr(delta_rs, "write_deltalake", failing)
+        self.patch.setattr(delta_commit, "write_deltalake", failing)
         return land(self.lake, self.stripe)
 
     def no_write_and_no_look(self) -> Report:
         from stripe_raw_rs.tables import delta_rs  # noqa: PLC0415 - importing it needs the library
 
-        look = delta_rs.__dict__["_outcome"]
+        look = delta_rs.__dict__["outcome_of"]
         calls = 0
 
         def failing(*arguments: Any) -> Any:
@@ -92,7 +92,7 @@ class Cause:
             return look(*arguments)
 
         self.patch.setattr(committing, "_WAITS", (0,))
-        self.patch.setattr(delta_rs, "_outcome", failing)
+        self.patch.setattr(delta_rs, "outcome_of", failing)
         return land(self.lake, self.stripe)
 
 

@@ -7,34 +7,25 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from arro3.core import RecordBatchReader
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.writer import ColumnProperties, WriterProperties
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, check_table_name, fenced
+from stripe_raw_rs.tables.delta_commit import outcome_of, write
 from stripe_raw_rs.tables.delta_folder import LakeFolder
 from stripe_raw_rs.tables.delta_log import emptied, missing_data, unreadable
 from stripe_raw_rs.tables.delta_select import select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from stripe_raw_rs._core import Promise, Schema
     from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome
     from stripe_raw_rs.tables.delta_select import Selection
 
-# Threads and processes that append to one table retry against each other, not against faults: delta-rs' own 15
-# retries are too few for five of them.
-_COMMIT_RETRIES = 1000
-# A commit group is one file; its size is bounded where it is gathered.
-_TARGET_FILE_SIZE = 1 << 40
-# Own commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
-# somebody else's, which stops the run and loses nothing.
-_HISTORY = 1000
 # So many versions a table object is taken along before it is loaded anew. Measured, it is the same from 10 to 40.
 _STEPS = 16
 # What Spark may have given a table and delta-rs 1.6 refuses to write to, by name of the table feature.
@@ -149,9 +140,9 @@ class DeltaRsTable:
         with self._lock:
             try:
                 table, loaded_at = self._caught_up()
-                outcome = _outcome(table, commit)
+                outcome = outcome_of(table, commit)
                 if outcome == "absent":
-                    _write(table, commit)
+                    write(table, commit)
                 self._written = table, loaded_at
             except Exception as error:
                 message = f"table '{self.location}': {self._said(error)}"
@@ -179,7 +170,7 @@ class DeltaRsTable:
     def outcome(self, commit: Commit) -> Outcome:
         """Look what became of a commit."""
         with self._reading():
-            return _outcome(self._load(), commit)
+            return outcome_of(self._load(), commit)
 
     def kept(self, promise: Promise) -> Kept:
         """Look what is left of what events tell of, by where the transaction stands."""
@@ -264,34 +255,3 @@ class DeltaRsTable:
                 "write it with Spark (--catalog NAME --schema NAME)"
             )
             raise UsageError(message)
-
-
-def _outcome(table: DeltaTable, commit: Commit) -> Outcome:
-    stored = table.transaction_version(commit.app_id)
-    if stored is None or stored < commit.commit_version:
-        return "absent"
-    history: Iterable[Mapping[str, object]] = table.history(_HISTORY)
-    return "landed" if any(entry.get("userMetadata") == commit.metadata for entry in history) else "superseded"
-
-
-def _write(table: DeltaTable, commit: Commit) -> None:
-    payload = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
-    rows = RecordBatchReader.from_arrow(commit)
-    # "merge" is what makes delta-rs leave a column null. It would also add columns to the table: so it is chosen only
-    # where the table has all of ours, at the very version that is written to.
-    is_narrower = set(rows.schema.names) < {field.name for field in table.schema().fields}
-    write_deltalake(
-        table,
-        rows,
-        mode="append",
-        schema_mode="merge" if is_narrower else None,
-        target_file_size=_TARGET_FILE_SIZE,
-        writer_properties=WriterProperties(
-            compression="ZSTD", compression_level=1, column_properties={PAYLOAD_COLUMN: payload}
-        ),
-        commit_properties=CommitProperties(
-            app_transactions=[Transaction(commit.app_id, commit.commit_version)],
-            custom_metadata={"userMetadata": commit.metadata},
-            max_commit_retries=_COMMIT_RETRIES,
-        ),
-    )
