@@ -181,7 +181,7 @@ def test_what_to_do_is_said_once_and_is_true(whole: Path, stripe: StripeSimulato
         verify(tables_of(whole), say=said.append)
     assert not [line for line in said if "--from-scratch" in line]
     assert str(raised.value) == (
-        f"5 findings in '{whole}': what was erased on purpose your log of erasures explains; for the rest restore the "
+        f"5 findings in '{whole}': your log of erasures explains what was erased on purpose; for the rest restore the "
         "tables from a backup, or move the raw table away and land everything again with --from-scratch"
     )
     (whole / RAW).rename(tmp_path / "away")

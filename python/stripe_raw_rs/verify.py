@@ -27,8 +27,8 @@ def verify(tables: Tables, *, say: Callable[[str], None], checkpoint_table: str 
     findings = sum(_verify_entity(tables, state, entity, say, known) for entity in _core.entities("all"))
     if findings:
         message = (
-            f"{_counted(findings, 'finding')} in '{tables.location}': what was erased on purpose your log of erasures "
-            "explains; for the rest restore the tables from a backup, or move the raw table away and land everything "
+            f"{_counted(findings, 'finding')} in '{tables.location}': your log of erasures explains what was erased on "
+            "purpose; for the rest restore the tables from a backup, or move the raw table away and land everything "
             "again with --from-scratch"
         )
         raise TableError(message)

@@ -254,7 +254,7 @@ mod tests {
                 vec![page_of("RUN", 2, 9, 1, false), page_of("RUN", 3, 1, 1, false), page_of("RUN", 3, 2, 0, false)],
                 Some(landed(fence(3) + 1, newest(fence(3) + 1))),
             ),
-            // Of an attempt that only recovered, or found nothing, the fence alone is there.
+            // An attempt that only recovered, or found nothing, has nothing but its fence there.
             (
                 vec![page_of("RUN", 2, 9, 1, false), page_of("RUN", 3, 1, 1, true)],
                 Some(landed(fence(3), newest(fence(2) + 9))),
@@ -289,7 +289,7 @@ mod tests {
             (vec![done("OLD", 1, Some(7))], None, None),
             (old(), older.clone(), None),
             (empty(), older.clone(), older.clone()),
-            // Whose rows were recovered, nobody knows: that the attempt's fence is there says that they are.
+            // Nobody knows whose rows were recovered: where the attempt's fence is there, they are, too.
             (both(), Some(landed(fence(3), Some(("RUN", fence(2) + 1)))), older),
         ] {
             assert_eq!(history(events.clone()).landed(What::Rows), rows, "{events:?}");

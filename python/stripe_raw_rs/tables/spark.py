@@ -189,7 +189,8 @@ class SparkTable:
             return "none"
         commits = self._sql(f"DESCRIBE HISTORY {self._sql_name}")
         told = [row["userMetadata"] for row in commits if row["userMetadata"] is not None]
-        return "all" if promise.may_be_among(told, commits[-1]["version"] == 0) else "some"
+        from_creation = any(row["version"] == 0 for row in commits)
+        return "all" if promise.may_be_among(told, from_creation) else "some"
 
     def _any(self, conditions: Sequence[Condition]) -> bool:
         """Tell whether any row meets all conditions; the first one found is enough."""
