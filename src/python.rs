@@ -38,7 +38,7 @@ mod _core {
     #[pymodule_export]
     use super::facts::{Entity, Option_, Schema, checkpoint_schema, entities, masked, options, plain, raw_schema};
     #[pymodule_export]
-    use super::history::History;
+    use super::history::{History, Promise};
     #[pymodule_export]
     use super::log::log_records;
     #[pymodule_export]

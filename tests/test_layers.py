@@ -77,13 +77,14 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "commit": BASE | {"tables"},
     "raw_writer": BASE | {"commit", "tables"},
     "state_store": BASE | {"commit", "tables"},
+    "lost_commits": BASE | WRITERS,
     # What a user starts.
     "api_key": BASE,
     "config": BASE | {"options", "start", "tables"},
     "progress": BASE | {"report"},
     "live": BASE | {"report"},
     "account": BASE | WRITERS | {"tables"},
-    "attempt": BASE | WRITERS | {"owner", "progress", "report", "tables"},
+    "attempt": BASE | WRITERS | {"lost_commits", "owner", "progress", "report", "tables"},
     "pipeline": BASE
     | WRITERS
     | {"account", "api_key", "attempt", "owner", "progress", "report", "start", "tables", "threads"},

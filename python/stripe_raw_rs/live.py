@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -52,7 +53,7 @@ class LiveLines:
             return
         self._due = now + _REDRAW_SECONDS
         with self._lock:
-            size = shutil.get_terminal_size()
+            size = _size(self._stream)
             rows = [_row(run, now - since) for run, since in self._runs.values()]
             lines = _lines(rows, max(size.lines - _CURSOR_LINES, 1))
             self.clear()
@@ -75,6 +76,15 @@ class LiveLines:
         self.clear()
 
 
+def _size(stream: TextIO) -> os.terminal_size:
+    """The size of the terminal that `stream` is, which need not be the one of the standard output."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return shutil.get_terminal_size()
+    return size if size.columns and size.lines else shutil.get_terminal_size()
+
+
 def _row(run: Run, seconds: float) -> tuple[str, ...]:
     """What is to be drawn of a run: its name first, then numbers."""
     now = run.progress()
@@ -82,7 +92,13 @@ def _row(run: Run, seconds: float) -> tuple[str, ...]:
     # Nobody knows how much is left while the list's end is not in sight.
     left = f"{now.left:,}" if now.left else "?"
     retries = f", {counted(now.retries, 'retry', 'retries')}" if now.retries else ""
-    return run.entity, f"{now.pages:,} pages", f"{now.rows:,} objects", f"{speed:,.0f}/s", f"{left} left{retries}"
+    return (
+        run.entity,
+        counted(now.pages, "page"),
+        counted(now.rows, "object"),
+        f"{speed:,.0f}/s",
+        f"{left} left{retries}",
+    )
 
 
 def _lines(rows: list[tuple[str, ...]], most: int) -> list[str]:

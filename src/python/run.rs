@@ -209,15 +209,15 @@ impl Run {
 }
 
 /// A condition as Python sees it: column, operator, value, type.
-type PyCondition = (&'static str, &'static str, PyValue, &'static str);
+pub(super) type PyCondition = (&'static str, &'static str, PyValue, &'static str);
 
 #[derive(IntoPyObject)]
-enum PyValue {
+pub(super) enum PyValue {
     Text(Option<String>),
     Long(i64),
 }
 
-fn condition((column, operator, value): Condition) -> PyCondition {
+pub(super) fn condition((column, operator, value): Condition) -> PyCondition {
     match value {
         Value::Text(text) => (column, operator, PyValue::Text(text), "string"),
         Value::Long(number) => (column, operator, PyValue::Long(number), "long"),
