@@ -13,7 +13,7 @@ default:
 check: test rest
 
 # What the gate asks beyond `test`
-rest: lint types deny test-edge test-kills test-lanes test-wheel
+rest: lint types deny test-edge test-kills test-delta-floor test-lanes test-wheel
 
 # What is left of the lanes of Spark after `test`; a process is killed on one classic Spark, which dies with it, and on Connect
 test-lanes: (test-spark "spark40" "-m" "kill") (test-spark "spark35" "-m" "not kill") (test-spark "spark41" "-m" "not kill") (test-spark "connect40")
@@ -60,11 +60,17 @@ test-crash-points *arguments:
 
 # The tests on a lane of Spark: spark35, spark40, spark41 or connect40; needs Java 17 and Maven
 [positional-arguments]
-test-spark lane="spark40" *arguments: (_spark-environment replace(lane, "connect", "spark"))
+test-spark lane="spark40" *arguments: (_environment replace(lane, "connect", "spark"))
     PYTHONPATH=python .venv-{{ replace(lane, "connect", "spark") }}/bin/python -m pytest --lane "$@"
 
-# A process has one Spark, so each has an environment; the extension is the project's own, compiled once for all
-_spark-environment group:
+# The tests of the tables on the oldest delta-rs that the extra `delta` allows
+test-delta-floor *arguments: (_environment "delta-floor")
+    PYTHONPATH=python .venv-delta-floor/bin/python -m pytest -n 2 --dist loadgroup {{ arguments }} \
+        tests/test_commit.py tests/test_damage.py tests/test_delta_floor.py tests/test_lost_commits.py \
+        tests/test_pipeline.py tests/test_tables.py
+
+# What excludes another has an environment of its own; the extension is the project's own, compiled once for all
+_environment group:
     uv sync --quiet
     UV_PROJECT_ENVIRONMENT=.venv-{{ group }} uv sync --quiet --no-install-project --group {{ group }}
 
@@ -122,7 +128,7 @@ bench:
     uv run --group bench python tests/bench/end_to_end.py
 
 # 10,000 charges appended on a lane of Spark, over what Spark alone takes for them (Linux)
-bench-spark lane="spark40": (_spark-environment replace(lane, "connect", "spark"))
+bench-spark lane="spark40": (_environment replace(lane, "connect", "spark"))
     PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_append.py {{ lane }}
 
 # The wheel for others, alone in dist: for Linux on x86_64 or aarch64, glibc 2.17 or later, from Linux or macOS

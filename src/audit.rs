@@ -51,6 +51,7 @@ pub struct Audit {
     /// Events by account, then run.
     events: BTreeMap<(Option<String>, String), Vec<Event>>,
     rows: HashMap<String, RunRows>,
+    has_table: bool,
     row_count: u64,
     page_count: u64,
     findings: Vec<Finding>,
@@ -65,6 +66,7 @@ impl Audit {
             entity: entity.to_owned(),
             events: BTreeMap::new(),
             rows: HashMap::new(),
+            has_table: true,
             row_count: 0,
             page_count: 0,
             findings: Vec::new(),
@@ -140,25 +142,46 @@ impl Audit {
         Ok(())
     }
 
+    /// Tells that there is no raw table: what it lacks is one finding, and not one for each page.
+    pub const fn without_table(&mut self) {
+        self.has_table = false;
+    }
+
     /// Holds events and rows against each other. Answers what is wrong.
     pub fn finish(&mut self) -> Vec<Finding> {
         let events = std::mem::take(&mut self.events);
         let resets = resets(&events);
         let mut rows = std::mem::take(&mut self.rows);
         self.check_epochs(&events);
+        let mut gone: Vec<i64> = Vec::new();
         for ((account, run_id), run) in &events {
             let found = rows.remove(run_id);
             let before_reset = resets.get(account).is_some_and(|reset| run.iter().all(|event| event.epoch <= *reset));
-            if before_reset
-                && found.is_none()
-                && run.iter().any(|event| event.kind.page().is_some_and(|page| page.row_count > 0))
-            {
+            let promised = || run.iter().filter_map(|event| event.kind.page()).map(|page| page.row_count);
+            if before_reset && found.is_none() && promised().any(|rows| rows > 0) {
                 self.notes.push(format!("run {run_id} is from before a reset and its rows are no longer there"));
                 continue;
+            }
+            if !self.has_table {
+                gone.extend(promised().filter(|rows| *rows > 0));
             }
             self.check_run(run_id, run, found.unwrap_or_default());
             let refused = run.iter().filter_map(|event| event.kind.refused());
             self.notes.extend(refused.map(|message| format!("run {run_id}: {message}")));
+        }
+        if !gone.is_empty() {
+            let message = format!(
+                "the raw table is not there; events tell of {} rows of {} pages in it",
+                gone.iter().sum::<i64>(),
+                gone.len()
+            );
+            self.findings.push(Finding {
+                kind: "table gone",
+                run_id: None,
+                page_number: None,
+                request_id: None,
+                message,
+            });
         }
         for (run_id, run) in rows {
             let page = run.pages.keys().next().copied().unwrap_or_default();
@@ -184,7 +207,9 @@ impl Audit {
                 continue;
             }
             let found = rows.pages.remove(&page.page_number).unwrap_or_default();
-            self.check_page(run_id, page, &found);
+            if self.has_table {
+                self.check_page(run_id, page, &found);
+            }
         }
         self.check_orphans(run_id, events, &rows);
         self.check_coverage(run_id, events, completed > 0);
@@ -290,7 +315,7 @@ impl Audit {
     }
 
     fn run_finding(&mut self, kind: &'static str, run_id: &str, what: &str) {
-        let message = format!("run {run_id} {what}; run again with --from-scratch to land everything anew");
+        let message = format!("run {run_id} {what}");
         self.findings.push(Finding {
             kind,
             run_id: Some(run_id.to_owned()),
@@ -325,10 +350,7 @@ impl At<'_> {
             run_id: Some(self.run_id.to_owned()),
             page_number: Some(self.page_number),
             request_id: self.request_id.map(foreign),
-            message: format!(
-                "run {}, page {} ({request}): {what}; run again with --from-scratch to land everything anew",
-                self.run_id, self.page_number
-            ),
+            message: format!("run {}, page {} ({request}): {what}", self.run_id, self.page_number),
         }
     }
 }

@@ -7,7 +7,7 @@ mod plan;
 mod samples;
 
 pub use arrow::{events_of, schema, to_batch};
-pub use history::{History, State};
+pub use history::{History, Landed, State, What};
 pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
 
 use crate::error::Class;

@@ -10,7 +10,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
-use crate::error::{Class, Error, Result};
+use crate::error::{Class, Error, Result, foreign};
 
 /// The time type of all our tables: microseconds, UTC.
 #[must_use]
@@ -25,28 +25,32 @@ pub fn field(name: &str, kind: DataType, nullable: bool, comment: &str) -> Field
 }
 
 /// Where two tables' columns differ, in one line; `None` where a writer of `expected` fits `actual`.
+///
+/// Columns are appended by name, and those that are left out become null: so their order says nothing, and others than
+/// ours, which the table's owner added, need only allow that.
 #[must_use]
 pub fn difference(expected: &Schema, actual: &Schema) -> Option<String> {
-    for (at, field) in expected.fields().iter().enumerate() {
-        let Some(found) = actual.fields().get(at) else {
+    for field in expected.fields() {
+        let Ok(found) = actual.field_with_name(field.name()) else {
             return Some(format!("column '{}' is missing", field.name()));
         };
-        if found.name() != field.name() {
-            return Some(format!("column {} is '{}' and should be '{}'", at + 1, found.name(), field.name()));
-        }
         if family(found.data_type()) != family(field.data_type()) {
-            return Some(format!(
-                "column '{}' is {} and should be {}",
-                field.name(),
-                found.data_type(),
-                field.data_type()
-            ));
+            return Some(format!("column '{}' is {} and should be {}", field.name(), told(found), field.data_type()));
         }
         if field.is_nullable() && !found.is_nullable() {
             return Some(format!("column '{}' must allow null", field.name()));
         }
     }
-    actual.fields().get(expected.fields().len()).map(|extra| format!("column '{}' is not ours", extra.name()))
+    let mut added = actual.fields().iter().filter(|found| expected.field_with_name(found.name()).is_err());
+    added
+        .find(|found| !found.is_nullable())
+        .map(|found| format!("column '{}' is not ours and must allow null", foreign(found.name())))
+}
+
+/// A column's type. One that an engine cannot say in Arrow's words stands as null, with its name beside it.
+fn told(field: &Field) -> String {
+    let other = field.metadata().get("type").filter(|_| *field.data_type() == DataType::Null);
+    other.map_or_else(|| field.data_type().to_string(), |name| foreign(name))
 }
 
 /// Types that hold the same values under other layouts count as one.
@@ -194,6 +198,44 @@ mod tests {
     use arrow_array::{Int64Array, TimestampMillisecondArray, TimestampSecondArray};
 
     use super::*;
+
+    #[test]
+    fn a_table_fits_that_has_our_columns_in_whatever_order_and_others_that_allow_null() {
+        let text = |name: &str| Field::new(name, DataType::Utf8, true);
+        let long = |name: &str| Field::new(name, DataType::Int64, false);
+        let nothing = |name: &str, kind: &str| {
+            Field::new(name, DataType::Null, true).with_metadata([("type".to_owned(), kind.to_owned())].into())
+        };
+        let ours = Schema::new(vec![text("a"), long("b"), Field::new("c", timestamp(), true)]);
+        let seconds = DataType::Timestamp(TimeUnit::Second, Some("UTC".into()));
+        let list = DataType::new_list(DataType::Utf8, true);
+        for (fields, said) in [
+            (ours.fields().to_vec(), None),
+            (vec![Field::new("c", seconds, true).into(), long("b").into(), text("a").into()], None),
+            (vec![Field::new("a", DataType::Utf8View, true).into(), long("b").into(), ours.fields()[2].clone()], None),
+            ([ours.fields(), &[text("mine").into()][..]].concat(), None),
+            ([&[nothing("mine", "map<int,int>").into()][..], ours.fields()].concat(), None),
+            ([&ours.fields()[..1], &[Field::new("mine", list, true).into()], &ours.fields()[1..]].concat(), None),
+            (
+                [ours.fields(), &[long("mine").into()][..]].concat(),
+                Some("column 'mine' is not ours and must allow null"),
+            ),
+            (ours.fields()[..2].to_vec(), Some("column 'c' is missing")),
+            (vec![ours.fields()[0].clone(), text("B").into(), ours.fields()[2].clone()], Some("column 'b' is missing")),
+            ([&[long("a").into()], &ours.fields()[1..]].concat(), Some("column 'a' is Int64 and should be Utf8")),
+            (
+                [&[nothing("a", "date").into()], &ours.fields()[1..]].concat(),
+                Some("column 'a' is date and should be Utf8"),
+            ),
+            (
+                [&[Field::new("a", DataType::Utf8, false).into()], &ours.fields()[1..]].concat(),
+                Some("column 'a' must allow null"),
+            ),
+        ] {
+            let found = difference(&ours, &Schema::new(fields.clone()));
+            assert_eq!(found.as_deref(), said, "{fields:?}");
+        }
+    }
 
     fn one(column: ArrayRef) -> RecordBatch {
         RecordBatch::try_from_iter([("a", column)]).unwrap()

@@ -50,7 +50,7 @@ mod _core {
         stray_secret,
     };
     #[pymodule_export]
-    use super::history::History;
+    use super::history::{History, Promise};
     #[pymodule_export]
     use super::key::ApiKey;
     #[pymodule_export]

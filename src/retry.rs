@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::error::{Class, Error, foreign};
+use crate::error::{Class, Error, counted, foreign};
 use crate::exchange::{Failure, Response};
 use crate::options::Options;
 
@@ -171,11 +171,7 @@ fn error(entity: &str, response: &Response, class: Class, who: &str, retries: u3
 /// How often a request was sent again, for the middle of a message.
 #[must_use]
 pub fn tries(retries: u32) -> String {
-    match retries {
-        0 => String::new(),
-        1 => " after 1 retry".to_owned(),
-        _ => format!(" after {retries} retries"),
-    }
+    if retries == 0 { String::new() } else { format!(" after {}", counted(retries as usize, "retry", "retries")) }
 }
 
 /// The error behind a request that never got a complete answer.

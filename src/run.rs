@@ -9,6 +9,7 @@ mod accept;
 mod answer;
 mod commit;
 mod order;
+mod promise;
 mod reading;
 mod recover;
 mod split;
@@ -20,6 +21,7 @@ use arrow_array::RecordBatch;
 
 pub use answer::Taken;
 pub use commit::{Commit, Group};
+pub use promise::{Promise, rows_of_second};
 pub use reading::Ticket;
 pub use recover::{Condition, RECOVERY_COLUMNS, Value};
 

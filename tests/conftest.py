@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -247,7 +248,7 @@ def tamper(lake: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> Non
 
 
 def _query(sql: str, table: DeltaTable) -> pa.Table:
-    files = [uri.removeprefix("file://") for uri in table.file_uris()]
+    files = [unquote(uri.removeprefix("file://")) for uri in table.file_uris()]
     if not files:
         return pa.table(table.schema().to_arrow().empty_table())
     found = duckdb.connect().sql(sql, params={"files": files})

@@ -41,7 +41,8 @@
 static const struct {
     const char *name;
     int number;
-} ERRORS[] = {{"ENOSPC", ENOSPC}, {"EROFS", EROFS}, {"EIO", EIO}, {"EDQUOT", EDQUOT}, {"EACCES", EACCES}};
+} ERRORS[] = {{"ENOSPC", ENOSPC}, {"EROFS", EROFS},   {"EIO", EIO},       {"EDQUOT", EDQUOT},
+              {"EACCES", EACCES}, {"EPERM", EPERM}, {"ENOSYS", ENOSYS}, {"EOPNOTSUPP", EOPNOTSUPP}};
 
 enum verdict { PASS, FAIL, FAIL_AFTER, DIE_AFTER };
 

@@ -98,9 +98,9 @@ def writing(table: Table) -> tuple[Any, str]:
     """Where the library's own writing is called: the object, and its attribute."""
     if table.skips_silently:
         return type(table), "_write"
-    from stripe_raw_rs.tables import delta_rs  # noqa: PLC0415 - the table's own module
+    from stripe_raw_rs.tables import delta_commit  # noqa: PLC0415 - the table's own module
 
-    return delta_rs, "write_deltalake"
+    return delta_commit, "write_deltalake"
 
 
 class Faulty:
@@ -184,7 +184,7 @@ def test_a_table_that_vanished_is_an_error(tables: Tables, monkeypatch: pytest.M
     with pytest.raises(TableError, match="outcome is unknown"):
         commit(missing, HandMade(rows_of("re_1"), 1))
     with pytest.raises(TableError, match="does not exist"):
-        missing.read(None, [])
+        missing.read(["_stripe_id"], [])
 
 
 def test_null_where_none_may_be_is_refused(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,12 +85,14 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "commit": BASE | {"tables"},
     "raw_writer": BASE | {"commit", "tables"},
     "state_store": BASE | {"commit", "tables"},
+    "lost_commits": BASE | WRITERS,
     # What a user starts.
     "api_key": BASE | {"environment"},
     "config": BASE | {"options", "start", "tables"},
     "progress": BASE | {"report"},
+    "live": BASE | {"report"},
     "account": BASE | WRITERS | {"tables"},
-    "attempt": BASE | WRITERS | {"owner", "panics", "progress", "report", "tables"},
+    "attempt": BASE | WRITERS | {"lost_commits", "owner", "panics", "progress", "report", "tables"},
     "pipeline": BASE
     | WRITERS
     | {"account", "api_key", "attempt", "owner", "panics", "progress", "report", "start", "tables", "threads"},
@@ -102,8 +104,8 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     # The command line.
     "arguments": BASE | {"config", "options"},
     "main": BASE
-    | {"arguments", "config", "key_check", "demo", "log", "panics", "pipeline", "progress", "report", "status"}
-    | {"tables", "verify"},
+    | {"arguments", "config", "key_check", "demo", "live", "log", "pipeline", "report", "status"}
+    | {"panics", "tables", "verify"},
     "__init__": BASE | {"config", "key_check", "main", "pipeline", "report"},
     "__main__": {"main"},
 }

@@ -7,7 +7,8 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field
+from deltalake.schema import PrimitiveType
 
 from stripe_raw_rs import (
     Client,
@@ -92,16 +93,48 @@ def test_one_entity_that_fails_does_not_stop_the_others(lake: Path, stripe: Stri
 
 
 @contract
-@pytest.mark.parametrize("name", ["stripe_refunds_raw", "stripe_ingestion_checkpoints"])
-def test_a_table_with_other_columns_stops_all_before_anything_is_written(
-    lake: Path, stripe: StripeSimulator, name: str
+def test_a_checkpoint_table_with_other_columns_stops_all_before_anything_is_written(
+    lake: Path, stripe: StripeSimulator
 ) -> None:
+    name = "stripe_ingestion_checkpoints"
     tables_of(lake).table(name).create(Columns(SCHEMA), {}, "mine")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=f"{name}.*another schema"):
         land(lake, stripe)
     assert [path.name for path in lake.iterdir()] == [name]
     # No list is asked for: only the account, once.
     assert [path for _, path, _ in stripe.request_log()] in ([], ["/v1/account"])
+
+
+@contract
+def test_a_raw_table_with_other_columns_stops_its_own_list(lake: Path, stripe: StripeSimulator) -> None:
+    name = "stripe_refunds_raw"
+    tables_of(lake).table(name).create(Columns(SCHEMA), {}, "mine")  # type: ignore[arg-type]
+    report = land(lake, stripe, entities="charges,refunds")
+    assert [(result.state, result.exit_code) for result in report.entities] == [("complete", 0), ("failed", 1)]
+    assert_whole(lake, stripe, "charges")
+    line = str(report.entities[1].message)
+    assert f"{name}' has another schema: column '_entity' is missing; " in line
+    assert line.endswith("mend the column, or move the table away and land everything again with --from-scratch")
+    assert version(lake, name) == 0, "nothing is written to it"
+    assert events(lake, "entity = 'refunds'") == []
+
+
+def add_column(table: Path) -> None:
+    DeltaTable(table).alter.add_columns([Field("mine", PrimitiveType("string"))])
+
+
+@contract
+def test_a_column_that_the_owner_added_to_a_table_disturbs_nobody(lake: Path, stripe: StripeSimulator) -> None:
+    for _ in range(2):
+        land(lake, stripe, entities="charges").raise_for_status()
+        stripe.add("charges", 3)
+        for name in ("stripe_charges_raw", "stripe_ingestion_checkpoints"):
+            if "mine" not in {field.name for field in DeltaTable(lake / name).schema().fields}:
+                add_column(lake / name)
+    land(lake, stripe, entities="charges").raise_for_status()
+    assert_whole(lake, stripe, "charges")
+    assert set(DeltaTable(lake / "stripe_charges_raw").to_pyarrow_table()["mine"].to_pylist()) == {None}
+    verify(tables_of(lake), say=lambda _line: None)
 
 
 def test_stripe_is_asked_for_the_account_while_the_tables_are_opened(
@@ -124,8 +157,10 @@ def test_a_raw_table_of_another_lake_is_not_written_to(lake: Path, tmp_path: Pat
     with pytest.raises(TableError, match=r"belongs to store .* one of them was replaced"):
         land(lake, stripe, entities="charges").raise_for_status()
     assert version(lake, "stripe_charges_raw") == version(tmp_path / "other", "stripe_charges_raw")
-    with pytest.raises(TableError, match="belongs to store"):
-        verify(tables_of(lake), say=lambda _line: None)
+    said: list[str] = []
+    with pytest.raises(TableError, match="1 finding"):
+        verify(tables_of(lake), say=said.append)
+    assert "belongs to store" in said[1]
 
 
 def test_a_run_that_finds_nothing_new_commits_no_more_than_its_fence(lake: Path) -> None:
@@ -165,11 +200,11 @@ def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: P
 
     state = StateStore(tables_of(lake), client)
     raw = RawWriter(tables_of(lake), entities("charges")[0], state.store_id)
-    raw.open(None, expects_rows=False)
+    raw.create()
     run = client.run("charges", state.latest_run("charges", None), store_id=state.store_id, owner="job one")
     state.append(run.started())
     raw.fence(run.fence())
-    assert run.recover_events(state.events(run.run_id, "charges", None)) is not None
+    assert state.recover(run, None) == []
     rows, checkpoint = next(run)
     raw.append(rows)
     state.append(checkpoint)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from deltalake import Field as DeltaField
+from deltalake.schema import PrimitiveType
 
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import TableError, UsageError
-from stripe_raw_rs.tables import check_schema, open_tables
+from stripe_raw_rs.tables import check_schema
 from tests.conftest import PROPERTIES, SCHEMA, Columns, HandMade, ids, rows_of
 from tests.places import tables_of
 
@@ -164,7 +165,7 @@ def test_conditions_choose_rows(table: Table) -> None:
 @contract
 def test_reading_gives_the_columns_of_the_table(table: Table) -> None:
     commit(table, HandMade(rows_of("ch_1", "ch_2"), 1))
-    everything = pa.table(table.read(None, []))
+    everything = pa.table(table.read(SCHEMA.names, []))
     assert everything.sort_by("_stripe_id").equals(rows_of("ch_1", "ch_2"))
     assert pa.table(table.read(["_page_number", "_stripe_id"], [])).column_names == ["_page_number", "_stripe_id"]
     with pytest.raises(TableError, match="cannot be read"):
@@ -174,7 +175,7 @@ def test_reading_gives_the_columns_of_the_table(table: Table) -> None:
 @contract
 def test_reading_goes_in_small_batches(table: Table) -> None:
     commit(table, HandMade(rows_of(*(f"ch_{number}" for number in range(5_000))), 1))
-    batches = pa.RecordBatchReader.from_stream(table.read(None, []))
+    batches = pa.RecordBatchReader.from_stream(table.read(SCHEMA.names, []))
     assert max(batch.num_rows for batch in batches) <= 1024
 
 
@@ -183,6 +184,46 @@ def test_distinct_values_are_sorted_with_nulls_first(table: Table) -> None:
     commit(table, HandMade(rows_of("b", "a"), 1))
     commit(table, HandMade(rows_of("a", "a", account="acct_1"), 2))
     assert table.distinct(["_stripe_id", "_stripe_account"], []) == [("a", None), ("a", "acct_1"), ("b", None)]
+
+
+MINE = SCHEMA.field("_stripe_account").with_name("mine")
+
+
+@contract
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pytest.param(SCHEMA.append(MINE), id="one at the end"),
+        pytest.param(SCHEMA.insert(0, MINE), id="one before ours"),
+        pytest.param(SCHEMA.insert(2, MINE).append(MINE.with_name("too")), id="some among ours"),
+        pytest.param(pa.schema([SCHEMA.field(at) for at in (4, 2, 0, 3, 1)]), id="ours in another order"),
+        pytest.param(pa.schema([SCHEMA.field(4), MINE, *(SCHEMA.field(at) for at in (2, 0, 3, 1))]), id="both"),
+    ],
+)
+def test_an_append_fits_other_columns_and_changes_none(tables: Tables, lake: Path, columns: pa.Schema) -> None:
+    table = tables.table("stripe_charges_raw")
+    table.create(Columns(columns), PROPERTIES, "Charges as sent")  # type: ignore[arg-type]
+    for version in (1, 2):
+        commit(table, HandMade(rows_of(f"ch_{version}", account="acct_1"), version))
+    rows = pa.table(table.read([name for name in columns.names if name in SCHEMA.names], [])).select(SCHEMA.names)
+    expected = pa.concat_tables([rows_of("ch_1", account="acct_1"), rows_of("ch_2", account="acct_1")])
+    assert rows.sort_by("_stripe_id").equals(expected)
+    for name in set(columns.names) - set(SCHEMA.names):
+        assert pa.table(table.read([name], []))[name].to_pylist() == [None, None]
+    assert pa.schema(table.schema()).names == columns.names
+    changes = [action for action in log_of(lake / table.name) if {"metaData", "protocol"} & action.keys()]
+    assert len(changes) == 2, "those of its creation"
+
+
+@contract
+def test_a_column_that_is_added_while_a_run_writes_stays_null(table: Table, folder: Path) -> None:
+    commit(table, HandMade(rows_of("ch_1"), 1))
+    DeltaTable(folder).alter.add_columns([DeltaField("mine", PrimitiveType("string"))])
+    for version in (2, 3):
+        commit(table, HandMade(rows_of(f"ch_{version}"), version))
+    assert ids(table) == ["ch_1", "ch_2", "ch_3"]
+    assert pa.table(table.read(["mine"], []))["mine"].to_pylist() == [None] * 3
+    assert len([action for action in log_of(folder) if "metaData" in action]) == 2
 
 
 @contract
@@ -197,32 +238,3 @@ def test_a_table_with_other_columns_is_refused(table: Table) -> None:
 def test_a_table_name_is_a_plain_name(tables: Tables, name: str) -> None:
     with pytest.raises(UsageError, match="letters, digits and underscores"):
         tables.table(name)
-
-
-@pytest.mark.parametrize("lake", ["", "  ", "s3://bucket/lake", "a\0b"])
-def test_a_lake_is_a_folder(lake: str) -> None:
-    with pytest.raises(UsageError, match="folder"):
-        open_tables({"lake": lake})
-
-
-def test_a_lake_is_named_by_where_it_is(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert open_tables({"lake": tmp_path / "link" / ".." / "link"}).location == str(tmp_path / "real")
-
-
-def test_a_lake_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    for lake in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(UsageError, match="cannot be created"):
-            tables_of(lake).table("t").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
-    assert (tmp_path / "file").read_text() == "mine"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions of folders")
-def test_a_lake_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    (tmp_path / "lake").mkdir(mode=0o555)
-    with pytest.raises(UsageError, match="not writable"):
-        tables_of(tmp_path / "lake").table("t").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]

@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 import pytest
 
 from stripe_raw_rs import ingest
-from stripe_raw_rs._core import checkpoint_schema
-from stripe_raw_rs.exceptions import StripeRawError, UsageError
+from stripe_raw_rs._core import checkpoint_schema, raw_schema
+from stripe_raw_rs.exceptions import StripeRawError, TableError, UsageError
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, SCHEMA, Columns, tamper
 from tests.places import place_of, tables_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stripe_raw_rs.simulator import StripeSimulator
@@ -44,6 +45,7 @@ def with_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
     return rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
 
 
+ALL_WELL = "every payload hashed again, every page whole, pages chained, no row twice, completed runs covered"
 RAW = "stripe_charges_raw"
 CHECKPOINTS = "stripe_ingestion_checkpoints"
 
@@ -139,10 +141,13 @@ def test_a_watermark_that_goes_back_is_found(whole: Path) -> None:
     assert "older than the run before" in findings(whole)
 
 
-def test_a_raw_table_that_is_gone_is_found(whole: Path) -> None:
+def test_a_raw_table_that_is_gone_is_one_finding(whole: Path) -> None:
     shutil.rmtree(whole / RAW)
-    with pytest.raises(StripeRawError):
-        verify(tables_of(whole), say=lambda _line: None)
+    said = findings(whole).splitlines()
+    assert said == [
+        "charges: 2 runs, 8 pages, 0 rows: 1 finding",
+        "  table gone: the raw table is not there; events tell of 654 rows of 8 pages in it",
+    ]
 
 
 def test_a_place_without_tables_is_refused(lake: Path) -> None:
@@ -160,7 +165,77 @@ def test_tables_of_others_are_refused(lake: Path) -> None:
             verify(tables, say=lambda _line: None, checkpoint_table=name)
 
 
-def test_a_raw_table_with_other_columns_is_refused(whole: Path) -> None:
-    tables_of(whole).table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="another schema"):
-        verify(tables_of(whole), say=lambda _line: None)
+def test_a_list_without_findings_says_what_was_looked_at_and_one_with_findings_does_not(whole: Path) -> None:
+    said: list[str] = []
+    verify(tables_of(whole), say=said.append)
+    assert said[0] == f"charges: 2 runs, 8 pages, 654 rows: {ALL_WELL}"
+    tamper(whole, RAW, lambda rows: pa.concat_tables([rows, rows.slice(7, 1)]))
+    lines = findings(whole).splitlines()
+    assert lines[0] == "charges: 2 runs, 8 pages, 655 rows: 2 findings"
+
+
+def test_what_to_do_is_said_once_and_is_true(whole: Path, stripe: StripeSimulator, tmp_path: Path) -> None:
+    tamper(whole, RAW, lambda rows: rows.filter(pc.greater(rows["_page_number"], 4)))
+    said: list[str] = []
+    with pytest.raises(TableError) as raised:
+        verify(tables_of(whole), say=said.append)
+    assert not [line for line in said if "--from-scratch" in line]
+    assert str(raised.value) == (
+        f"5 findings in '{whole}': your log of erasures explains what was erased on purpose; for the rest restore the "
+        "tables from a backup, or move the raw table away and land everything again with --from-scratch"
+    )
+    (whole / RAW).rename(tmp_path / "away")
+    options: dict[str, Any] = {"entities": "charges", "give_up": "scratch"}
+    ingest(**place_of(whole), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
+    verify(tables_of(whole), say=said.append)
+    assert said[-1] == "no findings"
+
+
+def other_columns(lake: Path) -> str:
+    shutil.rmtree(lake / "stripe_refunds_raw", ignore_errors=True)
+    tables_of(lake).table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
+    return "has another schema: column '_entity' is missing"
+
+
+def other_lake(lake: Path) -> str:
+    shutil.rmtree(lake / "stripe_refunds_raw", ignore_errors=True)
+    table = tables_of(lake).table("stripe_refunds_raw")
+    table.create(raw_schema(), {"stripe_raw.store_id": "theirs"}, "")
+    return "belongs to store theirs"
+
+
+def torn(lake: Path) -> str:
+    log = lake / "stripe_refunds_raw" / "_delta_log" / f"{0:020}.json"
+    log.write_bytes(log.read_bytes()[:100])
+    return "'_delta_log/00000000000000000000.json' is torn"
+
+
+def linked(lake: Path) -> str:
+    (lake / "stripe_refunds_raw").rename(lake.with_name("elsewhere"))
+    (lake / "stripe_refunds_raw").symlink_to(lake.with_name("elsewhere"))
+    return "is a symbolic link"
+
+
+def no_file(lake: Path) -> str:
+    (file,) = list((lake / "stripe_refunds_raw").glob("*.parquet"))
+    file.unlink()
+    return f"its file '{file.name}' is missing"
+
+
+@pytest.mark.parametrize("spoil", [other_columns, other_lake, torn, linked, no_file])
+def test_a_table_that_cannot_be_audited_is_a_finding_of_its_list_and_the_others_go_on(
+    lake: Path, stripe: StripeSimulator, spoil: Callable[[Path], str]
+) -> None:
+    options: dict[str, Any] = {"entities": "charges,invoices,refunds", "max_concurrent_requests": 1}
+    ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
+    reason = spoil(lake)
+    tamper(lake, "stripe_invoices_raw", lambda rows: rows.slice(1))
+    lines = findings(lake).splitlines()
+    assert sorted(line for line in lines if not line.startswith("  ")) == [
+        f"charges: 1 run, 7 pages, 650 rows: {ALL_WELL}",
+        "invoices: 1 run, 2 pages, 119 rows: 1 finding",
+        "refunds: not audited: 1 finding",
+    ]
+    (line,) = [line for line in lines if line.startswith("  unreadable: ")]
+    assert reason in line
+    assert str(lake / "stripe_refunds_raw") in line

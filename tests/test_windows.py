@@ -200,6 +200,8 @@ def test_a_run_whose_events_are_broken_can_be_given_up(lake: Path, stripe: Strip
     [
         ({"stripe_account": "foo"}, "no connected account"),
         ({"checkpoint_table": "stripe_charges_raw"}, "name of a raw table"),
+        ({"checkpoint_table": "STRIPE_CHARGES_RAW"}, "name of a raw table"),
+        ({"checkpoint_table": "Stripe_Refunds_Raw"}, "name of a raw table"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_written(

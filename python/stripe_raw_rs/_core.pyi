@@ -26,6 +26,7 @@ __all__ = [
     "Option",
     "Probe",
     "Progress",
+    "Promise",
     "Rows",
     "Run",
     "Schema",
@@ -131,7 +132,10 @@ class Schema:
     @property
     def names(self) -> list[str]: ...
     def difference(self, actual: _ArrowSchema) -> str | None:
-        """One line on the first column where `actual` differs in name, type or order; None where it fits."""
+        """One line on the first column that keeps rows of these columns out of `actual`; None where they fit.
+
+        Columns are appended by name: their order does not matter, nor do others that allow null.
+        """
 
 def entities(selection: str = "all") -> list[Entity]:
     """The entities that a selection names: `all`, a comma list, or "" for the default five. Raises UsageError."""
@@ -187,6 +191,10 @@ class History:
     @property
     def epoch(self) -> int: ...
     @property
+    def attempts(self) -> int:
+        """How many attempts there were at the latest run."""
+
+    @property
     def owner(self) -> str | None: ...
     @property
     def pages(self) -> int: ...
@@ -195,12 +203,8 @@ class History:
     @property
     def watermark(self) -> int | None: ...
     @property
-    def newest_created(self) -> int | None:
-        """`created` of the newest object that the latest run has landed, or of those before it."""
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether events since the last reset say that the raw table holds rows."""
+    def newest_rows(self) -> list[_Condition] | None:
+        """Which rows of the raw table are of the newest second that has landed."""
 
     @property
     def newest_event_at_micros(self) -> int | None: ...
@@ -212,8 +216,42 @@ class History:
     def refused(self) -> list[str]:
         """One line for each object that cannot be a row, since the last reset."""
 
+    def promise(
+        self, store_id: str, what: Literal["everything", "rows", "earlier rows"] = "everything"
+    ) -> Promise | None:
+        """What the events say that the raw table holds; None where they tell of no row.
+
+        "rows" leaves fences out, and "earlier rows" the latest run, too: both for a history with the pages of all runs.
+        """
+
     def next_run(self, lookback_seconds: int) -> str:
         """What the next run will do, in one line."""
+
+@final
+class Promise:
+    """What events say that a raw table holds, as questions to it."""
+
+    @property
+    def app_id(self) -> str:
+        """Application id of the raw table's transaction."""
+
+    @property
+    def version(self) -> int:
+        """The least version that the transaction can stand at."""
+
+    @property
+    def newest_rows(self) -> list[_Condition]:
+        """Which rows must be there: those of the newest commit, where it is known, else any of the account."""
+
+    @property
+    def any_rows(self) -> list[_Condition]:
+        """The rows of the account."""
+
+    def may_be_among(self, commits: list[str], from_creation: bool) -> bool:
+        """Whether the newest commit can have landed although none of its rows is left.
+
+        `commits`: the user metadata of the table's commits; `from_creation`: whether its creation is among them.
+        """
 
 @disjoint_base
 class Commit:
@@ -320,7 +358,13 @@ class Run:
     @property
     def run_id(self) -> str: ...
     @property
-    def epoch(self) -> int: ...
+    def epoch(self) -> int:
+        """Number of the attempt over all runs."""
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt at this run, from 1."""
+
     @property
     def resumed(self) -> bool:
         """Whether this attempt goes on with an earlier one's run: a fresh window follows when it is done."""
@@ -442,7 +486,7 @@ class Client:
         """
 
     def is_same_account(self, history: History, rows: _ArrowStream) -> bool:
-        """Ask whether the entity's newest landed objects are still in its list: `rows` are those of `newest_created`.
+        """Ask whether the entity's newest landed objects are still in its list: `rows` are its `newest_rows`.
 
         False where the answer does not tell. UsageError where none is there: the lake has another account's objects.
         """
@@ -505,6 +549,9 @@ class Audit:
     def add_events(self, events: _ArrowStream) -> None: ...
     def add_rows(self, rows: _ArrowStream) -> None:
         """Rows with all columns; every payload is hashed again."""
+
+    def without_table(self) -> None:
+        """Tell that there is no raw table: what it lacks is one finding, and not one for each page."""
 
     def finish(self) -> list[Finding]: ...
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.raw_writer import RawWriter
 
 if TYPE_CHECKING:
@@ -28,11 +29,15 @@ def check_account_of_lake(
     for entity in entities:
         if (entity.name, account) not in ran or not entity.is_witness:
             continue
-        history = state.latest_run(entity.name, account)
-        second = history.newest_created
-        raw = RawWriter(tables, entity, state.store_id)
-        if second is None or not raw.exists():
-            continue
-        if client.is_same_account(history, raw.ids_of_second(account, second)):
+        if _is_of_same_account(client, tables, state, entity, account):
             break
     state.record_account()
+
+
+def _is_of_same_account(client: Client, tables: Tables, state: StateStore, entity: Entity, account: str | None) -> bool:
+    raw = RawWriter(tables, entity, state.store_id)
+    try:
+        return raw.check() and raw.is_of_same_account(client, state.latest_run(entity.name, account))
+    except TableError:
+        # What is wrong with a table concerns its list, which will say so.
+        return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stripe_raw_rs.exceptions import FencedError
+from stripe_raw_rs.lost_commits import require_kept
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
@@ -58,7 +59,10 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
         settings=job.settings,
     )
     raw = RawWriter(job.tables, entity, job.state.store_id)
-    raw.open(job.account, expects_rows=history.has_rows and give_up != "scratch")
+    raw.check()
+    if not run.gives_up:
+        require_kept(raw, job.state, history, job.account)
+    raw.create()
     runs.append(run)
     job.display.began(run)
     for warning in run.warnings:
@@ -77,8 +81,8 @@ def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, disp
     state.append(run.started())
     try:
         raw.fence(run.fence())
-        for conditions in run.recover_events(state.events(run.run_id, run.entity, account)):
-            run.recover_rows(raw.read(conditions))
+        for conditions in state.recover(run, account):
+            raw.recover(run, conditions)
         for rows, checkpoint in run:
             raw.append(rows)
             state.append(checkpoint)

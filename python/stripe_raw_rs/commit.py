@@ -55,7 +55,11 @@ def _look(table: Table, item: Commit) -> Outcome | None:
 def _gave_up(table: Table, error: CommitUnknownError | None, outcome: Outcome | None) -> TableError:
     why = plain(error) if error is not None else f"table '{table.location}' cannot be read"
     if outcome == "absent":
-        message = f"cannot commit to {why}; nothing of this commit is stored, the next run goes on from here"
-    else:
-        message = f"the commit's outcome is unknown, {why}; the next run finds out and goes on from there"
-    return TableError(message)
+        goes_on = "nothing of this commit is stored: once that is mended, the next run goes on from here"
+        return TableError(f"cannot commit to {why}; {goes_on}")
+    damage = table.damage()
+    if damage is not None:
+        why = f"table '{table.location}': {damage.what}"
+        return TableError(f"the commit's outcome is unknown, {why}; {damage.remedy}")
+    goes_on = "once that is mended, the next run finds out and goes on from there"
+    return TableError(f"the commit's outcome is unknown, {why}; {goes_on}")

@@ -15,10 +15,10 @@ from stripe_raw_rs._core import plain
 from stripe_raw_rs.arguments import parse
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.key_check import check
+from stripe_raw_rs.live import LiveLines
 from stripe_raw_rs.log import configure_log
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.pipeline import ingest
-from stripe_raw_rs.progress import LiveLines
 from stripe_raw_rs.report import error_line, text_table
 from stripe_raw_rs.tables import open_tables
 from stripe_raw_rs.tables.delta_memory import keep_little

@@ -101,7 +101,8 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
         if stripe_account is not None:
             _core.check_account(stripe_account)
         checkpoint_table = checkpoint_table or _core.CHECKPOINT_TABLE
-        if checkpoint_table in {entity.table for entity in _core.entities("all")}:
+        # Catalogs and some file systems take names for the same that differ in case alone.
+        if checkpoint_table.lower() in {entity.table for entity in _core.entities("all")}:
             message = f"'{checkpoint_table}' is the name of a raw table: choose another checkpoint table"
             raise UsageError(message)
         where, requests = _parted(options)
@@ -111,10 +112,10 @@ def ingest(  # noqa: PLR0913 - keywords only, each an option of the command line
         # Stripe answers while the tables are opened.
         client.ask_account_id()
         place = tables or open_tables(where)
-        # All tables are looked at before the first is written.
+        # What concerns all lists is looked at before anything is written; a raw table's columns concern its own list.
         check_schema(place.table(checkpoint_table), _core.checkpoint_schema())
         for entity in selection:
-            check_schema(place.table(entity.table), _core.raw_schema())
+            place.table(entity.table)
         state = StateStore(place, client, checkpoint_table)
         if give_up != "scratch":
             check_account_of_lake(client, place, state, selection, stripe_account)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs import _core
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import TableError
-from stripe_raw_rs.tables import check_schema
+from stripe_raw_rs.tables import asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stripe_raw_rs._core import Entity, Rows
-    from stripe_raw_rs.tables import ArrowStream, Condition, Tables
+    from stripe_raw_rs._core import Audit, Client, Entity, History, Promise, Rows, Run
+    from stripe_raw_rs.tables import Condition, Damage, Kept, Tables
 
 
 class RawWriter:
@@ -24,35 +24,37 @@ class RawWriter:
         self.entity = entity
         self._table = tables.table(entity.table)
         self._store_id = store_id
+        self._is_checked = False
+        self.location = self._table.location
 
-    def open(self, account: str | None, *, expects_rows: bool) -> None:
-        """Create the table if it is absent, and check that it is this lake's.
+    def check(self) -> bool:
+        """Tell whether the table is there. Refuse one with other columns, and one that belongs to another lake."""
+        self._is_checked = self._table.exists()
+        if self._is_checked:
+            difference = _core.raw_schema().difference(self._table.schema())
+            if difference is not None:
+                message = (
+                    f"table '{self.location}' has another schema: {difference}; mend the column, or move the table "
+                    "away and land everything again with --from-scratch"
+                )
+                raise TableError(message)
+            _core.check_raw_table(self._table.properties(), self._store_id, self.location)
+        return self._is_checked
 
-        `expects_rows`: the checkpoint table says that the table holds rows of the account, so they must be there.
-        """
-        # A table that was made anew since, or that only another account wrote to, is no better than none.
-        mine: Condition = ("_stripe_account", "=", account, "string")
-        if expects_rows and not (self._table.exists() and self._table.holds_any([mine])):
-            message = (
-                f"the rows in table '{self._table.location}' are gone, but the checkpoint table says that there "
-                "are some; restore it, or land everything again into a new one with --from-scratch"
-            )
-            raise TableError(message)
+    def create(self) -> None:
+        """Create the table if it is absent."""
         self._table.create(
             _core.raw_schema(),
             {"stripe_raw.store_id": self._store_id, "stripe_raw.layout_version": _core.LAYOUT_VERSION},
             f"Stripe {self.entity.path}, every object as sent; append-only",
         )
-        self.check()
+        if not self._is_checked:
+            # Another process may have been faster.
+            self.check()
 
-    def check(self) -> None:
-        """Refuse a table with other columns, or one that belongs to another lake."""
-        check_schema(self._table, _core.raw_schema())
-        _core.check_raw_table(self._table.properties(), self._store_id, self._table.location)
-
-    def exists(self) -> bool:
-        """Tell whether the table is there."""
-        return self._table.exists()
+    def kept(self, promise: Promise) -> Kept:
+        """Look what is left of what events tell of; of a table that is not there, nothing."""
+        return self._table.kept(promise) if self._is_checked else "none"
 
     def fence(self, rows: Rows) -> None:
         """Commit no rows under this attempt's first version: older attempts can commit nothing from here on."""
@@ -63,15 +65,21 @@ class RawWriter:
         if len(rows) > 0:
             commit(self._table, rows)
 
-    def ids_of_second(self, account: str | None, second: int) -> ArrowStream:
-        """Stream the ids of the account's objects that were created in that second."""
-        created: Condition = ("_stripe_created_at", "=", second * 1_000_000, "timestamp")
-        return self._table.read(["_stripe_id"], [("_stripe_account", "=", account, "string"), created])
+    def is_of_same_account(self, client: Client, history: History) -> bool:
+        """Ask whether the key's list still has what landed last; False where nobody can tell."""
+        newest = history.newest_rows
+        return newest is not None and asked(
+            self._table, lambda: client.is_same_account(history, self._table.read(["_stripe_id"], newest))
+        )
 
-    def read(self, conditions: Sequence[Condition]) -> ArrowStream:
-        """Stream what recovery needs of some rows."""
-        return self._table.read(_core.RECOVERY_COLUMNS, conditions)
+    def recover(self, run: Run, conditions: Sequence[Condition]) -> None:
+        """Give some rows to a run's recovery."""
+        asked(self._table, lambda: run.recover_rows(self._table.read(_core.RECOVERY_COLUMNS, conditions)))
 
-    def read_all(self) -> ArrowStream:
-        """Stream all rows with all columns."""
-        return self._table.read(None, [])
+    def audit(self, audit: Audit) -> None:
+        """Give all rows to an audit."""
+        asked(self._table, lambda: audit.add_rows(self._table.read(_core.raw_schema().names, [])))
+
+    def damage(self) -> Damage | None:
+        """Look what is wrong with the table's files."""
+        return self._table.damage()

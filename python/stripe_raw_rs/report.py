@@ -157,9 +157,9 @@ def error_line(error: BaseException) -> str:
     return plain(error) if isinstance(error, StripeRawError) else plain(f"{type(error).__name__}: {error}")
 
 
-def counted(number: int, thing: str) -> str:
-    """A number of things: `1 page`, `2 pages`."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def counted(number: int, thing: str, things: str = "") -> str:
+    """A number of things: `1 page`, `2 pages`; `things` where more than one are not called like one with an s."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
 def date_time(seconds: int | None) -> str:

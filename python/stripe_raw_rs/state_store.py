@@ -8,10 +8,12 @@ from uuid import uuid4
 from stripe_raw_rs import _core
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.tables import check_schema
+from stripe_raw_rs.tables import asked, check_schema
 
 if TYPE_CHECKING:
-    from stripe_raw_rs._core import Checkpoint, Client, History
+    from collections.abc import Sequence
+
+    from stripe_raw_rs._core import Audit, Checkpoint, Client, History, Run
     from stripe_raw_rs.tables import ArrowStream, Condition, Tables
 
 
@@ -54,23 +56,35 @@ class StateStore:
 
     def latest_run(self, entity: str, account: str | None) -> History:
         """Fold the events of the entity's latest run."""
-        mine = _of(entity, account)
-        history = _core.History(
-            entity, account, self._table.read(None, [("event_type", "<>", "PAGE_COMMITTED", "string"), *mine])
-        )
-        if history.run_id is not None:
-            run: Condition = ("run_id", "=", history.run_id, "string")
-            page: Condition = ("event_type", "=", "PAGE_COMMITTED", "string")
-            history.add_pages(self._table.read(None, [page, run, *mine]))
-        return history
 
-    def events(self, run_id: str, entity: str, account: str | None) -> ArrowStream:
-        """Stream all events of one run."""
-        return self._table.read(None, [("run_id", "=", run_id, "string"), *_of(entity, account)])
+        def fold() -> History:
+            mine = _of(entity, account)
+            history = _core.History(
+                entity, account, self._read([("event_type", "<>", "PAGE_COMMITTED", "string"), *mine])
+            )
+            if history.run_id is not None:
+                run: Condition = ("run_id", "=", history.run_id, "string")
+                page: Condition = ("event_type", "=", "PAGE_COMMITTED", "string")
+                history.add_pages(self._read([page, run, *mine]))
+            return history
 
-    def all_events(self, entity: str) -> ArrowStream:
-        """Stream all events of an entity, of all runs and accounts."""
-        return self._table.read(None, [("entity", "=", entity, "string")])
+        return asked(self._table, fold)
+
+    def whole_history(self, entity: str, account: str | None) -> History:
+        """Fold all events of the entity and account, with the pages of all runs."""
+        return asked(self._table, lambda: _core.History(entity, account, self._read(_of(entity, account))))
+
+    def recover(self, run: Run, account: str | None) -> list[list[Condition]]:
+        """Give all events of a run to its recovery, which answers what it wants to know of the raw table."""
+        mine: list[Condition] = [("run_id", "=", run.run_id, "string"), *_of(run.entity, account)]
+        return asked(self._table, lambda: run.recover_events(self._read(mine)))
+
+    def audit(self, audit: Audit, entity: str) -> None:
+        """Give all events of an entity, of all runs and accounts, to its audit."""
+        asked(self._table, lambda: audit.add_events(self._read([("entity", "=", entity, "string")])))
+
+    def _read(self, conditions: Sequence[Condition]) -> ArrowStream:
+        return self._table.read(_core.checkpoint_schema().names, conditions)
 
     def append(self, checkpoint: Checkpoint) -> None:
         """Commit events."""

@@ -1,6 +1,8 @@
 //! What the events of one entity and account say together, in whatever order they were read.
 
-use super::{Event, Kind, PageEvent};
+use std::collections::{BTreeSet, HashSet};
+
+use super::{Event, Kind, PageEvent, commit_version};
 use crate::error::Class;
 
 /// How the latest run stands.
@@ -16,6 +18,27 @@ pub enum State {
     Complete,
     /// It was given up; the next run is a new one.
     GivenUp,
+}
+
+/// Of what is told that it has landed in the raw table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Of rows, and of each fence that an event follows. Where pages of the latest run alone are at hand, a fence says
+    /// that what came before it has landed.
+    Everything,
+    /// Of rows alone, for a history with the pages of all runs.
+    Rows,
+    /// Of rows of the runs before the latest, for such a history.
+    EarlierRows,
+}
+
+/// What the events say that the raw table holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landed {
+    /// The least version that its transaction can stand at.
+    pub version: i64,
+    /// The newest commit with rows, of the pages at hand: its run, and its version.
+    pub newest: Option<(String, i64)>,
 }
 
 /// Events of one entity and account: all but PAGE_COMMITTED, and those of the latest run.
@@ -34,6 +57,12 @@ impl History {
     #[must_use]
     pub fn epoch(&self) -> i64 {
         self.events.iter().map(|event| event.epoch).max().unwrap_or(0)
+    }
+
+    /// How many attempts there were at the latest run.
+    #[must_use]
+    pub fn attempts(&self) -> usize {
+        self.latest().map(|event| event.epoch).collect::<BTreeSet<_>>().len()
     }
 
     /// Events of the latest run, which is the one with the largest epoch.
@@ -111,13 +140,36 @@ impl History {
         self.since_reset().next().is_some()
     }
 
-    /// Whether rows of runs since the last `--from-scratch` must be in the raw table.
+    /// What the events at hand say that the raw table holds, since the last `--from-scratch`; `None` for no row.
+    ///
+    /// A run that was given up counts no longer: whatever became of its rows, a later window reads them again.
     #[must_use]
-    pub fn has_rows(&self) -> bool {
-        self.since_reset().any(|event| match &event.kind {
+    pub fn landed(&self, what: What) -> Option<Landed> {
+        let given_up = self.events.iter().filter(|event| event.kind.gives_up());
+        let mut left_out: HashSet<&str> = given_up.map(|event| event.run_id.as_str()).collect();
+        left_out.extend(self.run_id().filter(|_| what == What::EarlierRows));
+        let told: Vec<&Event> = self.since_reset().filter(|event| !left_out.contains(event.run_id.as_str())).collect();
+        let every = what == What::Everything;
+        let has_rows = |event: &Event| match &event.kind {
             Kind::Page(page) => page.row_count > 0,
-            Kind::Completed => event.max_created_seen.is_some(),
+            Kind::Completed => every && event.max_created_seen.is_some(),
             _ => false,
+        };
+        if !told.iter().any(|event| has_rows(event)) {
+            return None;
+        }
+        // Rows of a recovered page are an older attempt's; a page without rows and an end have no commit of their own in
+        // the raw table. But each of these events follows its own attempt's fence of that table.
+        let has_commit = |event: &Event| event.kind.page().is_some_and(|page| page.row_count > 0 && !page.recovered);
+        let versions = told.iter().filter_map(|event| match event.kind {
+            Kind::Page(_) | Kind::Completed if has_commit(event) => Some(event.commit_version()),
+            Kind::Page(_) | Kind::Completed if every || has_rows(event) => Some(commit_version(event.epoch, 0)),
+            _ => None,
+        });
+        let newest = told.iter().filter(|event| has_commit(event)).max_by_key(|event| event.commit_version());
+        Some(Landed {
+            version: versions.max()?,
+            newest: newest.map(|event| (event.run_id.clone(), event.commit_version())),
         })
     }
 
@@ -200,20 +252,55 @@ mod tests {
         assert_eq!(history(events).failure(), None);
     }
 
+    /// A page's event of a commit.
+    fn page_of(run_id: &str, epoch: i64, sequence: i64, row_count: i64, recovered: bool) -> Event {
+        let kind = Kind::Page(PageEvent { row_count, recovered, ..page().page().unwrap().clone() });
+        Event { sequence, ..event(run_id, epoch, kind, None, Some(7)) }
+    }
+
+    fn done(run_id: &str, epoch: i64, seen: Option<i64>) -> Event {
+        event(run_id, epoch, Kind::Completed, None, seen)
+    }
+
+    fn landed(version: i64, newest: Option<(&str, i64)>) -> Landed {
+        Landed { version, newest: newest.map(|(run_id, version)| (run_id.to_owned(), version)) }
+    }
+
     #[test]
-    fn rows_are_expected_of_pages_that_have_some_and_of_runs_that_saw_some() {
-        let empty = Kind::Page(PageEvent { row_count: 0, ..page().page().unwrap().clone() });
-        for (kind, seen, expected) in [
-            (page(), None, true),
-            (Kind::Completed, Some(7), true),
-            (Kind::Completed, None, false),
-            (empty, Some(7), false),
-            (started(), Some(7), false),
+    fn what_has_landed_follows_from_pages_and_ends() {
+        let newest = |version| Some(("RUN", version));
+        let fence = |epoch| commit_version(epoch, 0);
+        for (events, expected) in [
+            (vec![], None),
+            (vec![event("RUN", 1, started(), None, Some(7))], None),
+            (vec![page_of("RUN", 1, 1, 0, false)], None),
+            (vec![done("OLD", 1, None)], None),
+            (vec![done("OLD", 1, Some(7))], Some(landed(fence(1), None))),
+            (vec![page_of("RUN", 1, 2, 1, false)], Some(landed(fence(1) + 2, newest(fence(1) + 2)))),
+            (
+                vec![page_of("RUN", 2, 9, 1, false), page_of("RUN", 3, 1, 1, false), page_of("RUN", 3, 2, 0, false)],
+                Some(landed(fence(3) + 1, newest(fence(3) + 1))),
+            ),
+            // An attempt that only recovered, or found nothing, has nothing but its fence there.
+            (
+                vec![page_of("RUN", 2, 9, 1, false), page_of("RUN", 3, 1, 1, true)],
+                Some(landed(fence(3), newest(fence(2) + 9))),
+            ),
+            (vec![page_of("RUN", 3, 1, 1, true)], Some(landed(fence(3), None))),
+            (
+                vec![page_of("RUN", 2, 9, 1, false), page_of("RUN", 4, 1, 0, false)],
+                Some(landed(fence(4), newest(fence(2) + 9))),
+            ),
+            // An attempt that failed may never have come to its fence.
+            (
+                vec![done("OLD", 1, Some(7)), event("RUN", 2, failed(Class::Table), None, Some(7))],
+                Some(landed(fence(1), None)),
+            ),
+            (vec![done("OLD", 1, Some(7)), event("RUN", 2, started(), None, Some(7))], Some(landed(fence(1), None))),
         ] {
-            let landed = event("RUN", 1, kind.clone(), None, seen);
-            assert_eq!(history(vec![landed.clone()]).has_rows(), expected, "{kind:?}");
-            let reset = event("RESET", 2, failed(Class::Reset), None, None);
-            assert!(!history(vec![landed, reset]).has_rows(), "{kind:?} before --from-scratch");
+            assert_eq!(history(events.clone()).landed(What::Everything), expected, "{events:?}");
+            let reset = [events, vec![event("RESET", 9, failed(Class::Reset), None, None)]].concat();
+            assert_eq!(history(reset.clone()).landed(What::Everything), None, "before --from-scratch: {reset:?}");
         }
     }
 
@@ -229,6 +316,38 @@ mod tests {
         assert_eq!(history(events[..2].to_vec()).state(), State::Complete);
         events.push(event("RESET", 3, failed(Class::Reset), None, None));
         assert_eq!(history(events).refused().count(), 0);
+    }
+
+    #[test]
+    fn rows_that_have_landed_are_told_apart_from_fences_and_by_run() {
+        let fence = |epoch| commit_version(epoch, 0);
+        let old = || vec![page_of("OLD", 1, 3, 1, false), done("OLD", 1, Some(7))];
+        let empty = || [old(), vec![page_of("RUN", 2, 1, 0, false), done("RUN", 2, Some(7))]].concat();
+        let both = || [old(), vec![page_of("RUN", 2, 1, 1, false), page_of("RUN", 3, 1, 1, true)]].concat();
+        let older = Some(landed(fence(1) + 3, Some(("OLD", fence(1) + 3))));
+        for (events, rows, earlier) in [
+            (vec![], None, None),
+            (vec![done("OLD", 1, Some(7))], None, None),
+            (old(), older.clone(), None),
+            (empty(), older.clone(), older.clone()),
+            // Nobody knows whose rows were recovered: where the attempt's fence is there, they are, too.
+            (both(), Some(landed(fence(3), Some(("RUN", fence(2) + 1)))), older),
+        ] {
+            assert_eq!(history(events.clone()).landed(What::Rows), rows, "{events:?}");
+            assert_eq!(history(events.clone()).landed(What::EarlierRows), earlier, "{events:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_given_up_counts_no_longer() {
+        let begun = || vec![page_of("RUN", 2, 1, 1, false), event("RUN", 3, failed(Class::Abandoned), None, Some(7))];
+        assert_eq!(history(begun()).landed(What::Everything), None);
+        let after = [begun(), vec![done("OLD", 1, Some(7))]].concat();
+        assert_eq!(history(after.clone()).landed(What::Everything), Some(landed(commit_version(1, 0), None)));
+        assert_eq!(history(after.clone()).landed(What::Rows), None);
+        let later = [after, vec![event("NEXT", 4, started(), None, Some(7))]].concat();
+        assert_eq!(history(later.clone()).landed(What::Rows), None);
+        assert_eq!(history(later).landed(What::Everything), Some(landed(commit_version(1, 0), None)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{History, State};
 use crate::entities::Entity;
-use crate::error::{Class, Error, Result};
+use crate::error::{Class, Error, Result, counted};
 use crate::exchange::Now;
 use crate::options::Options;
 
@@ -68,8 +68,10 @@ pub struct Plan {
     pub purpose: Purpose,
     /// The run.
     pub run_id: String,
-    /// Its number.
+    /// Its number, over all runs.
     pub epoch: i64,
+    /// Its number among those at this run, from 1.
+    pub attempt: usize,
     /// Lower end of the run's window.
     pub start_created_gte: Option<i64>,
     /// Largest `created` of the completed runs before.
@@ -97,6 +99,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         warnings.clear();
     }
     let unfinished = history.is_open().then(|| history.run_id()).flatten();
+    let number = unfinished.map_or(0, |_| history.attempts()) + 1;
     let first_page = history.pages().min_by_key(|(_, page)| page.page_number).filter(|_| unfinished.is_some());
     let run_id = unfinished.map_or_else(|| attempt.new_run_id.clone(), str::to_owned);
     let (start_created_gte, stripe_version) = match first_page {
@@ -105,8 +108,8 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         None => (today, options.stripe_version.clone()),
     };
     if purpose == Purpose::Resume {
-        let pages = history.pages().count();
-        notices.push(format!("goes on with run {run_id} (attempt {}, {pages} pages committed)", history.epoch() + 1));
+        let pages = counted(history.pages().count(), "page", "pages");
+        notices.push(format!("goes on with run {run_id} (attempt {number}, {pages} committed)"));
         if stripe_version != options.stripe_version {
             notices.push(format!("the run began with Stripe-Version {stripe_version} and keeps it"));
         }
@@ -115,6 +118,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         purpose,
         run_id,
         epoch: history.epoch() + 1,
+        attempt: number,
         start_created_gte,
         seen_before: history.sound_watermark(options.lookback_seconds),
         stripe_version,
@@ -283,6 +287,7 @@ mod tests {
         let done = vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
         let plan = planned(done, &attempt()).unwrap();
         assert_eq!((plan.start_created_gte, plan.epoch, plan.seen_before), (Some(6_400), 2, Some(10_000)));
+        assert_eq!(plan.attempt, 1, "each run counts its own");
     }
 
     #[test]
@@ -335,6 +340,7 @@ mod tests {
         let begun = vec![event("A", 4, started(), Some(300), None), event("A", 4, page(), Some(300), Some(1_000))];
         let plan = planned(begun, &attempt()).unwrap();
         assert_eq!((plan.purpose, plan.run_id.as_str(), plan.epoch), (Purpose::Resume, "A", 5));
+        assert_eq!(plan.attempt, 2);
         assert_eq!((plan.start_created_gte, plan.stripe_version.as_str()), (Some(300), "2020-01-01"));
     }
 
@@ -443,7 +449,7 @@ mod tests {
         assert_eq!(
             notices,
             [
-                "goes on with run A (attempt 5, 1 pages committed)",
+                "goes on with run A (attempt 2, 1 page committed)",
                 "the run began with Stripe-Version 2020-01-01 and keeps it"
             ]
         );

@@ -62,6 +62,10 @@ impl Audit {
         self.add(py, rows, audit::Audit::add_rows)
     }
 
+    const fn without_table(&mut self) {
+        self.0.without_table();
+    }
+
     fn finish(&mut self) -> Vec<Finding> {
         let findings = self.0.finish();
         findings

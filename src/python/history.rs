@@ -4,10 +4,48 @@ use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
 use super::batches;
-use crate::checkpoint::{self, State, events_of};
+use super::run::{PyCondition, condition};
+use crate::checkpoint::{self, State, What, events_of};
 use crate::entities;
 use crate::error::{Error, foreign};
 use crate::http_client::now;
+use crate::run;
+
+/// What events say that a raw table holds.
+#[pyclass(frozen, module = "stripe_raw_rs._core")]
+pub struct Promise(run::Promise);
+
+#[pymethods]
+impl Promise {
+    #[getter]
+    fn app_id(&self) -> &str {
+        &self.0.app_id
+    }
+
+    #[getter]
+    const fn version(&self) -> i64 {
+        self.0.version()
+    }
+
+    #[getter]
+    fn newest_rows(&self) -> Vec<PyCondition> {
+        self.0.newest_rows().into_iter().map(condition).collect()
+    }
+
+    #[getter]
+    fn any_rows(&self) -> Vec<PyCondition> {
+        self.0.any_rows().into_iter().map(condition).collect()
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+    fn may_be_among(&self, commits: Vec<String>, from_creation: bool) -> bool {
+        self.0.may_be_among(commits.iter().map(String::as_str), from_creation)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Promise({}, version {})", self.0.app_id, self.0.version())
+    }
+}
 
 /// What the checkpoint table says of one entity.
 #[pyclass(module = "stripe_raw_rs._core")]
@@ -72,6 +110,11 @@ impl History {
     }
 
     #[getter]
+    fn attempts(&self) -> usize {
+        self.folded.attempts()
+    }
+
+    #[getter]
     fn owner(&self) -> Option<&str> {
         self.folded.newest().map(|(owner, _)| owner)
     }
@@ -92,13 +135,9 @@ impl History {
     }
 
     #[getter]
-    fn newest_created(&self) -> Option<i64> {
-        self.folded.newest_created()
-    }
-
-    #[getter]
-    fn has_rows(&self) -> bool {
-        self.folded.has_rows()
+    fn newest_rows(&self) -> Option<Vec<PyCondition>> {
+        let rows = run::rows_of_second(self.folded.newest_created()?, self.account.clone());
+        Some(rows.into_iter().map(condition).collect())
     }
 
     #[getter]
@@ -119,6 +158,18 @@ impl History {
     #[getter]
     fn refused(&self) -> Vec<&str> {
         self.folded.refused().collect()
+    }
+
+    #[pyo3(signature = (store_id, what = "everything"))]
+    fn promise(&self, store_id: &str, what: &str) -> PyResult<Option<Promise>> {
+        let what = match what {
+            "everything" => What::Everything,
+            "rows" => What::Rows,
+            "earlier rows" => What::EarlierRows,
+            other => return Err(Error::usage(format!("nothing is promised of '{}'", foreign(other))).into()),
+        };
+        let account = self.account.as_deref();
+        Ok(run::Promise::of(&self.folded, what, store_id, self.entity.name, account).map(Promise))
     }
 
     fn next_run(&self, lookback_seconds: i64) -> String {

@@ -108,6 +108,11 @@ impl Run {
     }
 
     #[getter]
+    fn attempt(&self) -> PyResult<usize> {
+        self.with(|run| run.plan().attempt)
+    }
+
+    #[getter]
     fn resumed(&self) -> PyResult<bool> {
         self.with(|run| run.plan().purpose == Purpose::Resume)
     }
@@ -216,20 +221,20 @@ impl Run {
     }
 
     fn __repr__(&self) -> PyResult<String> {
-        Ok(format!("Run({}, {}, attempt {})", self.entity()?, self.run_id()?, self.epoch()?))
+        Ok(format!("Run({}, {}, attempt {})", self.entity()?, self.run_id()?, self.attempt()?))
     }
 }
 
 /// A condition as Python sees it: column, operator, value, type.
-type PyCondition = (&'static str, &'static str, PyValue, &'static str);
+pub(super) type PyCondition = (&'static str, &'static str, PyValue, &'static str);
 
 #[derive(IntoPyObject)]
-enum PyValue {
+pub(super) enum PyValue {
     Text(Option<String>),
     Long(i64),
 }
 
-fn condition((column, operator, value): Condition) -> PyCondition {
+pub(super) fn condition((column, operator, value): Condition) -> PyCondition {
     match value {
         Value::Text(text) => (column, operator, PyValue::Text(text), "string"),
         Value::Long(number) => (column, operator, PyValue::Long(number), "long"),

@@ -213,11 +213,6 @@ impl Run {
 
     fn commit(&self, batches: Vec<RecordBatch>, sequence: i64) -> Commit {
         let Self { setting, plan, .. } = self;
-        let mut app_id = format!("{APP}/{}/{}", setting.store_id, setting.entity.name);
-        if let Some(account) = &setting.account {
-            app_id.push('/');
-            app_id.push_str(account);
-        }
         let metadata = serde_json::json!({
             "stripe_raw_rs": setting.library_version,
             "entity": setting.entity.name,
@@ -227,7 +222,7 @@ impl Run {
             "nonce": setting.nonce,
         });
         Commit {
-            app_id,
+            app_id: app_id(&setting.store_id, setting.entity.name, setting.account.as_deref()),
             version: commit_version(plan.epoch, sequence),
             nonce: setting.nonce.clone(),
             metadata: metadata.to_string(),
@@ -275,6 +270,20 @@ fn refused_line(entity: &str, page_number: i64, refused: &Refused, request_id: O
         refused.fault,
         request_id.unwrap_or("without id")
     )
+}
+
+/// Application id of the commits of one entity and account.
+pub(super) fn app_id(store_id: &str, entity: &str, account: Option<&str>) -> String {
+    let account = account.map(|account| format!("/{account}")).unwrap_or_default();
+    format!("{APP}/{store_id}/{entity}{account}")
+}
+
+/// The run and the version that a commit's user metadata tells of, where it is one of ours.
+pub(super) fn commit_told(metadata: &str) -> Option<(String, i64)> {
+    let told: serde_json::Value = serde_json::from_str(metadata).ok()?;
+    let number = |name: &str| told.get(name)?.as_i64();
+    let run_id = told.get("run_id")?.as_str()?.to_owned();
+    Some((run_id, commit_version(number("epoch")?, number("sequence")?)))
 }
 
 fn page_event(fetched: &Fetched, page_number: i64) -> PageEvent {

@@ -4,15 +4,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, events_of, plan};
+use arrow_array::{Array, RecordBatch};
+use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, What, events_of, plan};
 use stripe_raw_rs::entities::{Entity, by_name};
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::exchange::{Failure, Now, Outcome, Request, Response};
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::run::{Commit, Condition, Group, Run, Setting, Ticket, Value};
+use stripe_raw_rs::run::{Commit, Condition, Group, Promise, Run, Setting, Ticket, Value};
 
 /// Chance that a seed repeats: xorshift64*.
 pub(crate) struct Chance(u64);
@@ -49,6 +49,7 @@ pub(crate) struct Table {
     pub(crate) batches: Vec<RecordBatch>,
     versions: HashMap<String, i64>,
     nonces: Vec<(i64, String)>,
+    metadata: Vec<String>,
 }
 
 impl Table {
@@ -60,8 +61,19 @@ impl Table {
         }
         self.versions.insert(commit.app_id.clone(), commit.version);
         self.nonces.push((commit.version, commit.nonce.clone()));
+        self.metadata.push(commit.metadata.clone());
         self.batches.extend(commit.batches.iter().cloned());
         true
+    }
+
+    /// Whether it holds what events promise, by either way in which a table can tell: where its transaction stands, and
+    /// the rows or, where they were erased, the commits.
+    fn keeps(&self, promise: &Promise) -> bool {
+        let stands_at = self.versions.get(&promise.app_id).copied().unwrap_or(-1);
+        let has_rows = !select(&self.batches, &promise.newest_rows()).is_empty();
+        let commits: Vec<&str> = self.metadata.iter().map(String::as_str).collect();
+        let is_told = promise.newest_rows() == promise.any_rows() || promise.may_be_among(commits, true);
+        stands_at >= promise.version() && has_rows && is_told
     }
 
     fn holds(&self, commit: &Commit) -> bool {
@@ -429,6 +441,11 @@ impl Process {
         let mut history = History::default();
         for batch in &world.checkpoints.batches {
             history.extend(events_of(batch)?);
+        }
+        for what in [What::Everything, What::Rows, What::EarlierRows] {
+            let promise = Promise::of(&history, what, "store", world.entity.name, None).filter(|_| world.looks);
+            let kept = promise.as_ref().is_none_or(|promise| world.raw.keeps(promise));
+            assert!(kept, "the raw table has all that events tell of: {promise:?}");
         }
         let attempt = Attempt {
             now: world.now(),

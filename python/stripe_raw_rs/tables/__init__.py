@@ -7,21 +7,24 @@ Only modules of this package may import a table library, and each does so when i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from stripe_raw_rs._core import plain
-from stripe_raw_rs.exceptions import FencedError, UsageError
+from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
+from stripe_raw_rs.tables.place import Place as Place
+from stripe_raw_rs.tables.place import open_tables as open_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
-    from stripe_raw_rs._core import Schema
+    from stripe_raw_rs._core import Promise, Schema
 
 # The one column without data-skipping statistics: minima of JSON texts help nobody and would fill the Delta log.
 PAYLOAD_COLUMN = "_raw_json"
 
+Answer = TypeVar("Answer")
 Outcome: TypeAlias = Literal["landed", "absent", "superseded"]
+Kept: TypeAlias = Literal["all", "some", "none"]
 
 # (column, operator, value, type): as the compiled half asks for rows. None with "=" means IS NULL; a "timestamp" is
 # in microseconds since 1970.
@@ -78,6 +81,13 @@ class CommitUnknownError(Exception):
     """Writing ended in an error, so nobody knows yet whether the commit is in the table. The cause is chained."""
 
 
+class Damage(NamedTuple):
+    """Something wrong with a table's files."""
+
+    what: str
+    remedy: str
+
+
 class Table(Protocol):
     """One Delta table."""
 
@@ -93,6 +103,9 @@ class Table(Protocol):
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
         """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
 
+    def damage(self) -> Damage | None:
+        """Look what is wrong with the table's files; None where nothing is, or where nobody can look at them."""
+
     def properties(self) -> dict[str, str]:
         """Read the table's properties."""
 
@@ -100,10 +113,12 @@ class Table(Protocol):
         """Add properties to the table, or give them other values."""
 
     def schema(self) -> ArrowSchema:
-        """Read the table's columns."""
+        """Read the table's columns. A type that Arrow has no word for stands as null, with its own name beside it."""
 
     def append(self, commit: Commit) -> None:
         """Append the rows and store the commit's version, both or nothing, if that version is still free.
+
+        Columns are matched by name. Others, which the table's owner added, are left null, and the table gets none.
 
         A version already stored that is not below ours raises FencedError, unless the stored commit is ours, or
         changes nothing where the table `skips_silently`. Any other failure raises CommitUnknownError.
@@ -115,11 +130,14 @@ class Table(Protocol):
         Where the table `skips_silently` nobody can tell the last two apart by looking: "absent" may be either.
         """
 
-    def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
-        """Stream the rows that meet all conditions, in any order; None reads all columns."""
+    def kept(self, promise: Promise) -> Kept:
+        """Look what is left of what events tell of: all of it, only some, or no row of the account.
 
-    def holds_any(self, conditions: Sequence[Condition]) -> bool:
-        """Tell whether any row meets all conditions."""
+        Commits are what may be lost. Rows that their owner erased are not: their commits are still told of.
+        """
+
+    def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
+        """Stream some columns of the rows that meet all conditions, in any order."""
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns among those rows, sorted."""
@@ -134,67 +152,6 @@ class Tables(Protocol):
         """Name one table; the same object for the same name."""
 
 
-class Place(TypedDict, total=False):
-    """Where the tables are, and how they are made there.
-
-    Either `lake`, a folder of this machine, written by delta-rs; or `catalog` and `schema`, written by Spark. The rest
-    is for Spark alone. `staging_volume`: folder that this process and Spark both see, for a Spark that takes no Arrow.
-    `liquid_clustering`: of new raw tables, by `_stripe_created_at`; "auto" is yes on Databricks. `check_payloads`: give
-    raw tables a constraint that each payload has its hash.
-    """
-
-    lake: str | Path | None
-    catalog: str | None
-    schema: str | None
-    staging_volume: str | None
-    liquid_clustering: Literal["auto", "yes", "no"]
-    check_payloads: bool
-
-
-def open_tables(place: Place) -> Tables:
-    """Open the place where the tables are. Writes nothing yet."""
-    lake, catalog, schema = place.get("lake"), place.get("catalog"), place.get("schema")
-    if lake is not None and (catalog is not None or schema is not None):
-        message = "a lake and a catalog exclude each other: give --lake DIR, or --catalog NAME and --schema NAME"
-        raise UsageError(message)
-    if catalog is not None and schema is not None:
-        return _open_catalog(catalog, schema, place)
-    if catalog is not None or schema is not None:
-        message = "--catalog NAME and --schema NAME belong together: together they say where Spark keeps the tables"
-        raise UsageError(message)
-    return _open_lake(lake)
-
-
-def _open_lake(lake: str | Path | None) -> Tables:
-    if lake is None:
-        message = (
-            "it must be said where the tables are: --lake DIR for a folder of this machine, "
-            "or --catalog NAME and --schema NAME for Spark's"
-        )
-        raise UsageError(message)
-    try:
-        from stripe_raw_rs.tables.delta_rs import DeltaRsTables  # noqa: PLC0415 - only here is the library needed
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != "deltalake":
-            raise
-        message = "a lake needs the package deltalake: pip install 'stripe-raw-rs[delta]'"
-        raise UsageError(message) from None
-    return DeltaRsTables(lake)
-
-
-def _open_catalog(catalog: str, schema: str, place: Place) -> Tables:
-    try:
-        from stripe_raw_rs.tables.spark import SparkTables  # noqa: PLC0415 - only here is the library needed
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] not in ("pyspark", "pyarrow"):
-            raise
-        message = (
-            f"a catalog is written by Spark, and there is no {error.name} here: run it on Databricks or beside Spark"
-        )
-        raise UsageError(message) from None
-    return SparkTables(catalog, schema, place)
-
-
 _NAME = re.compile(r"[A-Za-z0-9_]{1,255}")
 
 
@@ -206,11 +163,26 @@ def check_table_name(name: str) -> None:
 
 
 def check_schema(table: Table, wanted: Schema) -> None:
-    """Refuse a table that is there with other columns. Writes nothing."""
+    """Refuse a table that is there and that rows of the `wanted` columns do not fit into. Writes nothing."""
     difference = wanted.difference(table.schema()) if table.exists() else None
     if difference is not None:
-        message = f"table '{table.location}' has another schema: {difference}; move it away or choose another place"
+        message = f"table '{table.location}' has another schema: {difference}; mend the column or choose another place"
         raise UsageError(message)
+
+
+def asked(table: Table, question: Callable[[], Answer]) -> Answer:
+    """Ask something for which the table is read. Where it fails for the table's files, say so: which, and what to do.
+
+    A stream is read when it is used, so this belongs around its use.
+    """
+    try:
+        return question()
+    except TableError as error:
+        damage = table.damage()
+        if damage is None:
+            raise
+        message = f"table '{table.location}' cannot be read: {damage.what}; {damage.remedy}"
+        raise TableError(message) from error
 
 
 def fenced(table: Table) -> FencedError:

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.writer import ColumnProperties, WriterProperties
 
 from stripe_raw_rs._core import enter_delta_rs, plain
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, check_table_name, fenced
+from stripe_raw_rs.tables.delta_commit import outcome_of, write
+from stripe_raw_rs.tables.delta_folder import LakeFolder
+from stripe_raw_rs.tables.delta_log import emptied, missing_data, unreadable
 from stripe_raw_rs.tables.delta_select import select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from stripe_raw_rs._core import Schema
-    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Outcome
+    from stripe_raw_rs._core import Promise, Schema
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome
     from stripe_raw_rs.tables.delta_select import Selection
 
-# Threads and processes that append to one table retry against each other, not against faults: delta-rs' own 15
-# retries are too few for five of them.
-_COMMIT_RETRIES = 1000
-# A commit group is one file; its size is bounded where it is gathered.
-_TARGET_FILE_SIZE = 1 << 40
-# Own commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
-# somebody else's, which stops the run and loses nothing.
-_HISTORY = 1000
 # So many versions a table object is taken along before it is loaded anew. Measured, it is the same from 10 to 40.
 _STEPS = 16
 # What Spark may have given a table and delta-rs 1.6 refuses to write to, by name of the table feature.
@@ -47,6 +41,8 @@ _BEYOND = {
 _CONSTRAINT = "delta.constraints."
 # Some errors of delta-rs are made for a terminal.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# How the calls begin that others end with.
+_CALLS = "\n   0: "
 
 
 class DeltaRsTables:
@@ -54,15 +50,8 @@ class DeltaRsTables:
 
     def __init__(self, lake: str | Path) -> None:
         """Name the lake; nothing is read or written yet."""
-        if not str(lake).strip() or "://" in str(lake):
-            message = f"lake '{plain(lake)}' must name a folder of this machine"
-            raise UsageError(message)
-        try:
-            self._folder = Path(lake).expanduser().resolve()
-        except (OSError, RuntimeError, ValueError) as error:
-            message = f"lake '{plain(lake)}' is no folder: {plain(error)}"
-            raise UsageError(message) from None
-        self.location = str(self._folder)
+        self._folder = LakeFolder(lake)
+        self.location = str(self._folder.path)
         self._tables: dict[str, DeltaRsTable] = {}
         self._lock = threading.Lock()
 
@@ -79,10 +68,11 @@ class DeltaRsTable:
 
     skips_silently = False
 
-    def __init__(self, lake: Path, name: str) -> None:
+    def __init__(self, lake: LakeFolder, name: str) -> None:
         """Name the table; nothing is read or written yet."""
         self.name = name
-        self.location = str(lake / name)
+        self._folder = lake.table(name)
+        self.location = str(self._folder)
         self._lake = lake
         self._lock = threading.Lock()
         # The table after our last append, and the version that it was loaded at.
@@ -90,14 +80,12 @@ class DeltaRsTable:
 
     def exists(self) -> bool:
         """Tell whether the table is there."""
-        try:
+        with self._reading():
             return DeltaTable.is_deltatable(self.location)
-        except (DeltaError, OSError) as error:
-            raise self._unreadable(error) from error
 
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
         """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
-        self._require_writable()
+        self._lake.require_writable(self._folder)
         if self.exists():
             self._require_appendable()
             return
@@ -125,6 +113,17 @@ class DeltaRsTable:
                 message = f"table '{self.location}' cannot be created: {self._said(error)}"
                 raise TableError(message) from error
 
+    def damage(self) -> Damage | None:
+        """Look what is wrong with the table's files."""
+        return self._blocking() or emptied(self._folder)
+
+    def _blocking(self) -> Damage | None:
+        """Look what keeps the table from being read."""
+        try:
+            return unreadable(self._folder) or missing_data(DeltaTable(self.location), self._folder)
+        except Exception:  # noqa: BLE001 - what was asked failed already, and that is what is told then
+            return None
+
     def properties(self) -> dict[str, str]:
         """Read the table's properties."""
         return dict(self._load().metadata().configuration)
@@ -151,9 +150,9 @@ class DeltaRsTable:
         with self._lock:
             try:
                 table, loaded_at = self._caught_up()
-                outcome = _outcome(table, commit)
+                outcome = outcome_of(table, commit)
                 if outcome == "absent":
-                    _write(table, commit)
+                    write(table, commit)
                 self._written = table, loaded_at
             except Exception as error:
                 message = f"table '{self.location}': {self._said(error)}"
@@ -171,7 +170,7 @@ class DeltaRsTable:
         written, self._written = self._written, None
         if written is not None:
             table, loaded_at = written
-            last = Path(self.location, "_delta_log", f"{table.version():020}.json")
+            last = self._folder / "_delta_log" / f"{table.version():020}.json"
             if table.version() < loaded_at + _STEPS and last.exists():
                 table.update_incremental()
                 return table, loaded_at
@@ -180,50 +179,77 @@ class DeltaRsTable:
 
     def outcome(self, commit: Commit) -> Outcome:
         """Look what became of a commit."""
-        return _outcome(self._load(), commit)
+        with self._reading():
+            return outcome_of(self._load(), commit)
 
-    def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
+    def kept(self, promise: Promise) -> Kept:
+        """Look what is left of what events tell of, by where the transaction stands."""
+        table = self._load()
+        if not self._any(table, promise.any_rows):
+            return "none"
+        stored = table.transaction_version(promise.app_id)
+        if stored is None:
+            # A copy of the rows, or a table whose owner let its transactions expire.
+            return "all" if self._any(table, promise.newest_rows) else "some"
+        return "all" if stored >= promise.version else "some"
+
+    def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions; batch by batch, so the table may be larger than memory."""
-        return self._select("SELECT", columns, conditions)
-
-    def holds_any(self, conditions: Sequence[Condition]) -> bool:
-        """Tell whether any row meets all conditions; the first one found is enough."""
-        return any(
-            batch.num_rows > 0 for batch in self._select("SELECT", [conditions[0][0]], conditions, limit=1).reader
-        )
+        return self._select(self._load(), "SELECT", columns, conditions)
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""
-        batches = self._select("SELECT DISTINCT", columns, conditions).reader
-        rows = {row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)}
+        with self._reading():
+            found = self._select(self._load(), "SELECT DISTINCT", columns, conditions).reader
+            rows = {
+                row for batch in found for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            }
         return sorted(rows, key=lambda row: [(cell is not None, cell) for cell in row])
 
+    def _any(self, table: DeltaTable, conditions: Sequence[Condition]) -> bool:
+        """Tell whether any row meets all conditions; the first one found is enough."""
+        with self._reading():
+            found = self._select(table, "SELECT", [conditions[0][0]], conditions, limit=1).reader
+            return any(batch.num_rows > 0 for batch in found)
+
     def _select(
-        self, verb: str, columns: Sequence[str] | None, conditions: Sequence[Condition], limit: int | None = None
+        self,
+        table: DeltaTable,
+        verb: str,
+        columns: Sequence[str],
+        conditions: Sequence[Condition],
+        limit: int | None = None,
     ) -> Selection:
-        try:
-            return select(self._load(), verb, columns, conditions, limit)
-        except (DeltaError, OSError) as error:
-            raise self._unreadable(error) from error
+        with self._reading():
+            return select(table, verb, columns, conditions, limit=limit)
 
     def _load(self) -> DeltaTable:
-        try:
+        with self._reading():
             return DeltaTable(self.location)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Tell errors of delta-rs as this table's. What it says of one in a query is of no class of its own."""
+        try:
+            yield
+        except TableError:
+            raise
         except TableNotFoundError:
             message = f"table '{self.location}' does not exist"
             raise TableError(message) from None
-        except (DeltaError, OSError) as error:
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: Exception) -> TableError:
-        return TableError(f"table '{self.location}' cannot be read: {self._said(error)}")
+        except Exception as error:
+            damage = self._blocking()
+            why = self._said(error) if damage is None else f"{damage.what}; {damage.remedy}"
+            message = f"table '{self.location}' cannot be read: {why}"
+            raise TableError(message) from error
 
     def _said(self, error: Exception) -> str:
-        """What delta-rs says, without its colours, and without the table's folder, which our messages begin with.
+        """What delta-rs says, without its colours, its calls and the table's folder, which our messages begin with.
 
         A line has an end: a long folder told twice would push out what is to be done.
         """
-        return plain(_COLOUR.sub("", str(error)).replace(f"{self.location}/", ""))
+        said = _COLOUR.sub("", str(error)).partition(_CALLS)[0]
+        return plain(said.replace(f"{self.location}/", ""))
 
     def _require_appendable(self) -> None:
         table = self._load()
@@ -239,40 +265,3 @@ class DeltaRsTable:
                 "write it with Spark (--catalog NAME --schema NAME)"
             )
             raise UsageError(message)
-
-    def _require_writable(self) -> None:
-        try:
-            self._lake.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            message = f"lake '{self._lake}' cannot be created: {plain(error.strerror or error)}"
-            raise UsageError(message) from None
-        for folder in (self._lake, Path(self.location), Path(self.location, "_delta_log")):
-            if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-                message = f"lake '{self._lake}' is not writable: '{folder}' is no folder that this user may write"
-                raise UsageError(message)
-
-
-def _outcome(table: DeltaTable, commit: Commit) -> Outcome:
-    stored = table.transaction_version(commit.app_id)
-    if stored is None or stored < commit.commit_version:
-        return "absent"
-    history: Iterable[Mapping[str, object]] = table.history(_HISTORY)
-    return "landed" if any(entry.get("userMetadata") == commit.metadata for entry in history) else "superseded"
-
-
-def _write(table: DeltaTable, commit: Commit) -> None:
-    payload = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
-    write_deltalake(
-        table,
-        commit,
-        mode="append",
-        target_file_size=_TARGET_FILE_SIZE,
-        writer_properties=WriterProperties(
-            compression="ZSTD", compression_level=1, column_properties={PAYLOAD_COLUMN: payload}
-        ),
-        commit_properties=CommitProperties(
-            app_transactions=[Transaction(commit.app_id, commit.commit_version)],
-            custom_metadata={"userMetadata": commit.metadata},
-            max_commit_retries=_COMMIT_RETRIES,
-        ),
-    )

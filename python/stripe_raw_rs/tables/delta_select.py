@@ -34,18 +34,17 @@ class Selection:
 def select(
     table: DeltaTable,
     verb: str,
-    columns: Sequence[str] | None,
+    columns: Sequence[str],
     conditions: Sequence[Condition],
     limit: int | None = None,
 ) -> Selection:
-    """Stream the chosen columns (None: all) of the rows that meet all conditions; at most `limit`."""
+    """Stream the chosen columns of the rows that meet all conditions; at most `limit`."""
     schema = table.schema().to_arrow()
-    names = schema.names if columns is None else columns
-    chosen = ", ".join(_identifier(name) for name in names)
+    chosen = ", ".join(_identifier(name) for name in columns)
     where = " AND ".join(_predicate(*condition) for condition in conditions) or "TRUE"
     most = "" if limit is None else f" LIMIT {limit}"
     reader = QueryBuilder(_SESSION).register("rows", table).execute(f"{verb} {chosen} FROM rows WHERE {where}{most}")
-    return Selection(reader, Schema([schema.field(name) for name in names]))
+    return Selection(reader, Schema([schema.field(name) for name in columns]))
 
 
 def _identifier(name: str) -> str:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, Row
 
-    from stripe_raw_rs._core import Schema
-    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Outcome, Place
+    from stripe_raw_rs._core import Promise, Schema
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome, Place
 
 Answer = TypeVar("Answer")
 
@@ -130,6 +130,10 @@ class SparkTable:
         if self._place.check_payloads and "_payload_sha256" in columns.names:
             self._require_constraint()
 
+    def damage(self) -> Damage | None:
+        """The files are out of sight; what Spark says of an error names them."""
+        return None
+
     def properties(self) -> dict[str, str]:
         """Read the table's properties."""
         rows = self._sql(f"SHOW TBLPROPERTIES {self._sql_name}")
@@ -167,19 +171,33 @@ class SparkTable:
                 break
         return "absent"
 
-    def read(self, columns: Sequence[str] | None, conditions: Sequence[Condition]) -> ArrowStream:
+    def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions; row by row, so the table may be larger than memory."""
         every = self._columns()
-        names = every.names if columns is None else columns
-        unknown = [name for name in names if name not in every.names]
+        unknown = [name for name in columns if name not in every.names]
         if unknown:
             message = f"table '{self.location}' cannot be read: it has no column '{plain(unknown[0])}'"
             raise TableError(message)
-        schema = pa.schema([every.field(name) for name in names])
+        schema = pa.schema([every.field(name) for name in columns])
         moments = [field.name for field in schema if field.type == TIMESTAMP]
-        return self._asked(lambda: Selection(self._select(names, conditions, moments).toLocalIterator(), schema))
+        return self._asked(lambda: Selection(self._select(columns, conditions, moments).toLocalIterator(), schema))
 
-    def holds_any(self, conditions: Sequence[Condition]) -> bool:
+    def kept(self, promise: Promise) -> Kept:
+        """Look what is left of what events tell of.
+
+        Spark does not tell where a transaction stands, so rows of the newest commit are looked for, and where there is
+        none, the commit itself in the table's history.
+        """
+        if self._any(promise.newest_rows):
+            return "all"
+        if not self._any(promise.any_rows):
+            return "none"
+        commits = self._sql(f"DESCRIBE HISTORY {self._sql_name}")
+        told = [row["userMetadata"] for row in commits if row["userMetadata"] is not None]
+        from_creation = any(row["version"] == 0 for row in commits)
+        return "all" if promise.may_be_among(told, from_creation) else "some"
+
+    def _any(self, conditions: Sequence[Condition]) -> bool:
         """Tell whether any row meets all conditions; the first one found is enough."""
         return bool(self._asked(lambda: self._select([conditions[0][0]], conditions).limit(1).collect()))
 
@@ -210,7 +228,7 @@ class SparkTable:
 
     def _columns(self) -> pa.Schema:
         self._require_there()
-        return to_arrow(self._asked(lambda: self._session.table(self._sql_name).schema), self.location)
+        return to_arrow(self._asked(lambda: self._session.table(self._sql_name).schema))
 
     def _require_there(self) -> None:
         if not self.exists():

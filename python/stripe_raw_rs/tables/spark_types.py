@@ -15,9 +15,6 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from stripe_raw_rs._core import plain
-from stripe_raw_rs.exceptions import UsageError
-
 if TYPE_CHECKING:
     from pyspark.sql.types import DataType
 
@@ -39,16 +36,13 @@ def to_spark(schema: pa.Schema) -> StructType:
     return StructType([StructField(field.name, kinds[field.type], field.nullable) for field in schema])
 
 
-def to_arrow(columns: StructType, place: str) -> pa.Schema:
-    """Say columns in Arrow's types. Raises UsageError where the table at `place` has one that is none of ours."""
+def to_arrow(columns: StructType) -> pa.Schema:
+    """Say columns in Arrow's types. One that is none of ours stands as null, with its own name beside it."""
     kinds = {kind.typeName(): arrow for arrow, kind in _TYPES}
-    for field in columns:
-        if field.dataType.typeName() not in kinds:
-            message = (
-                f"table '{place}' has another schema: column '{plain(field.name)}' is {field.dataType.simpleString()}; "
-                "move it away or choose another place"
-            )
-            raise UsageError(message)
-    return pa.schema(
-        [pa.field(field.name, kinds[field.dataType.typeName()], nullable=field.nullable) for field in columns]
-    )
+    return pa.schema([_field(field, kinds.get(field.dataType.typeName())) for field in columns])
+
+
+def _field(field: StructField, kind: pa.DataType | None) -> pa.Field:
+    if kind is None:
+        return pa.field(field.name, pa.null(), field.nullable, metadata={"type": field.dataType.simpleString()})
+    return pa.field(field.name, kind, field.nullable)

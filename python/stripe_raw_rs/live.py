@@ -1,0 +1,118 @@
+"""What a run is doing, drawn on a terminal: one line for each list, never more than the terminal has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs.report import counted
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from stripe_raw_rs._core import Checkpoint, Run
+    from stripe_raw_rs.report import EntityResult
+
+_REDRAW_SECONDS = 0.2
+# Below the lines the cursor needs one of its own.
+_CURSOR_LINES = 1
+_NARROWEST = 20
+
+
+class LiveLines:
+    """Lines that are drawn again several times a second; a `Display`."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Draw on `stream`, a terminal."""
+        self._stream = stream
+        self._lock = threading.RLock()
+        self._runs: dict[str, tuple[Run, float]] = {}
+        self._drawn = 0
+        self._due = 0.0
+
+    def began(self, run: Run) -> None:
+        """Show the entity from now on."""
+        with self._lock:
+            self._runs[run.entity] = (run, time.monotonic())
+
+    def committed(self, run: Run, checkpoint: Checkpoint) -> None:
+        """Counters are read when they are drawn."""
+
+    def finished(self, result: EntityResult) -> None:
+        """Leave the entity to the summary."""
+        with self._lock:
+            self._runs.pop(result.entity, None)
+
+    def tick(self) -> None:
+        """Draw, if it is time."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + _REDRAW_SECONDS
+        with self._lock:
+            size = _size(self._stream)
+            rows = [_row(run, now - since) for run, since in self._runs.values()]
+            lines = _lines(rows, max(size.lines - _CURSOR_LINES, 1))
+            self.clear()
+            width = max(size.columns - 1, _NARROWEST)
+            self._stream.write("".join(line[:width] + "\n" for line in lines))
+            self._stream.flush()
+            self._drawn = len(lines)
+
+    def clear(self) -> None:
+        """Take the lines away, so that something else can be written."""
+        with self._lock:
+            if self._drawn:
+                # Up to the first line, then erase to the end of the screen.
+                self._stream.write(f"\x1b[{self._drawn}A\x1b[J")
+                self._stream.flush()
+                self._drawn = 0
+
+    def close(self) -> None:
+        """Take the lines away for good."""
+        self.clear()
+
+
+def _size(stream: TextIO) -> os.terminal_size:
+    """The size of the terminal that `stream` is, which need not be the one of the standard output."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return shutil.get_terminal_size()
+    return size if size.columns and size.lines else shutil.get_terminal_size()
+
+
+def _row(run: Run, seconds: float) -> tuple[str, ...]:
+    """What is to be drawn of a run: its name first, then numbers."""
+    now = run.progress()
+    speed = now.rows / seconds if seconds > 0 else 0.0
+    # Nobody knows how much is left while the list's end is not in sight.
+    left = f"{now.left:,}" if now.left else "?"
+    retries = f", {counted(now.retries, 'retry', 'retries')}" if now.retries else ""
+    return (
+        run.entity,
+        counted(now.pages, "page"),
+        counted(now.rows, "object"),
+        f"{speed:,.0f}/s",
+        f"{left} left{retries}",
+    )
+
+
+def _lines(rows: list[tuple[str, ...]], most: int) -> list[str]:
+    """As many of the rows as fit, in columns; of the others how many they are."""
+    shown = rows if len(rows) <= most else rows[: most - 1]
+    widths = [max((len(row[column]) for row in shown), default=0) for column in range(5)]
+    lines = [
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:4], widths[1:4], strict=True)),
+                row[4],
+            ]
+        )
+        for row in shown
+    ]
+    return lines if len(shown) == len(rows) else [*lines, f"and {len(rows) - len(shown):,} more lists"]

@@ -1,0 +1,47 @@
+"""A raw table that has lost commits is not gone on with: rows that events tell of would be missing without a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs.exceptions import TableError
+
+if TYPE_CHECKING:
+    from stripe_raw_rs._core import History
+    from stripe_raw_rs.raw_writer import RawWriter
+    from stripe_raw_rs.state_store import StateStore
+
+
+def require_kept(raw: RawWriter, state: StateStore, history: History, account: str | None) -> None:
+    """Raise TableError where the raw table lacks what events tell of.
+
+    The events of the latest run, which are at hand, raise a suspicion; only then are those of all runs read. A commit
+    without rows that is lost, a fence, took nothing with it.
+    """
+    promise = history.promise(state.store_id)
+    kept = "all" if promise is None else raw.kept(promise)
+    if kept == "all":
+        return
+    if kept == "none":
+        message = (
+            f"the rows in table '{raw.location}' are gone, but the checkpoint table says that there are some; "
+            "restore it, or land everything again into a new one with --from-scratch"
+        )
+        raise TableError(message)
+    history = state.whole_history(raw.entity.name, account)
+    rows = history.promise(state.store_id, "rows")
+    if rows is None or raw.kept(rows) == "all":
+        return
+    earlier = history.promise(state.store_id, "earlier rows")
+    is_open = history.state in ("unfinished", "failed")
+    if is_open and (earlier is None or raw.kept(earlier) == "all"):
+        remedy = f"give run {history.run_id} up with --restart-run, which reads its window again"
+    else:
+        remedy = "land everything again with --from-scratch"
+    damage = raw.damage()
+    cause = "" if damage is None else f" ({damage.what})"
+    message = (
+        f"commits of table '{raw.location}' are lost{cause}: it lacks rows that the checkpoint table tells of; "
+        f"restore it from a backup, or {remedy}"
+    )
+    raise TableError(message)

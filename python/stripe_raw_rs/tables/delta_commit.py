@@ -1,0 +1,58 @@
+"""One commit to a Delta table by delta-rs: written, and looked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from arro3.core import RecordBatchReader
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.writer import ColumnProperties, WriterProperties
+
+from stripe_raw_rs.tables import PAYLOAD_COLUMN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from stripe_raw_rs.tables import Commit, Outcome
+
+# Threads and processes that append to one table retry against each other, not against faults: delta-rs' own 15
+# retries are too few for five of them.
+_COMMIT_RETRIES = 1000
+# A commit group is one file; its size is bounded where it is gathered.
+_TARGET_FILE_SIZE = 1 << 40
+# Own commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
+# somebody else's, which stops the run and loses nothing.
+_HISTORY = 1000
+
+
+def outcome_of(table: DeltaTable, commit: Commit) -> Outcome:
+    """Look what became of a commit, by where the transaction stands and by the table's history."""
+    stored = table.transaction_version(commit.app_id)
+    if stored is None or stored < commit.commit_version:
+        return "absent"
+    history: Iterable[Mapping[str, object]] = table.history(_HISTORY)
+    return "landed" if any(entry.get("userMetadata") == commit.metadata for entry in history) else "superseded"
+
+
+def write(table: DeltaTable, commit: Commit) -> None:
+    """Append the rows and store the commit's version, as one file and one commit."""
+    payload = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+    rows = RecordBatchReader.from_arrow(commit)
+    # "merge" is what makes delta-rs leave a column null. It would also add columns to the table: so it is chosen only
+    # where the table has all of ours, at the very version that is written to.
+    is_narrower = set(rows.schema.names) < {field.name for field in table.schema().fields}
+    write_deltalake(
+        table,
+        rows,
+        mode="append",
+        schema_mode="merge" if is_narrower else None,
+        target_file_size=_TARGET_FILE_SIZE,
+        writer_properties=WriterProperties(
+            compression="ZSTD", compression_level=1, column_properties={PAYLOAD_COLUMN: payload}
+        ),
+        commit_properties=CommitProperties(
+            app_transactions=[Transaction(commit.app_id, commit.commit_version)],
+            custom_metadata={"userMetadata": commit.metadata},
+            max_commit_retries=_COMMIT_RETRIES,
+        ),
+    )

@@ -1,0 +1,138 @@
+"""The folder that a lake is in: what it may be named, what may lie in it, and what its disk must be able to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import threading
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from stripe_raw_rs._core import plain
+from stripe_raw_rs.exceptions import UsageError
+
+# What delta-rs 1.6 cannot have in a table's path, whether it is told as a path or as a URL. It panics at some of these,
+# takes others for the end of a URL and finds no history then, and decodes `%41` on one of the ways to a file.
+_BEYOND = re.compile(r"[\x00-\x1f\x7f#?\[\]^|\\\ud800-\udfff]|%[0-9A-Fa-f]{2}|(?<=/)_delta_log(?=/)")
+# Room for the names of tables and of their files below the lake, in bytes: the longest table name, a commit file.
+_ROOM = 255 + 100
+# How a disk says that it knows no hard links. Delta-rs makes each commit file by one: of two writers one must lose.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EXDEV, errno.EMLINK})
+
+
+class LakeFolder:
+    """The folder of a lake, under the name that links lead to."""
+
+    def __init__(self, lake: str | Path) -> None:
+        """Name the folder, and refuse a name that cannot be used. Nothing is made yet."""
+        if not str(lake).strip() or "://" in str(lake):
+            message = f"lake '{plain(lake)}' must name a folder of this machine"
+            raise UsageError(message)
+        try:
+            self.path = Path(lake).expanduser().resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            message = f"lake '{plain(lake)}' is no folder: {plain(error)}"
+            raise UsageError(message) from None
+        _check_name(self.path)
+        self._lock = threading.Lock()
+        self._has_links = False
+
+    def table(self, name: str) -> Path:
+        """Name the folder of one table. A link would lead what is written out of the lake, or to another table."""
+        folder = self.path / name
+        for place in (folder, folder / "_delta_log"):
+            if place.is_symlink():
+                message = (
+                    f"table '{folder}' is not in the lake: '{place}' is a symbolic link; put the folder itself there"
+                )
+                raise UsageError(message)
+        return folder
+
+    def require_writable(self, table: Path) -> None:
+        """Make the lake's folder if it is absent, and refuse one that no table could be written to.
+
+        Payloads are personal data, so a folder that is made here is its owner's alone.
+        """
+        with self._lock:
+            made = self._make()
+            try:
+                for folder in (self.path, table, table / "_delta_log"):
+                    self._require_rights(folder)
+                if not self._has_links:
+                    self._require_links()
+                self._has_links = True
+            except BaseException:
+                _remove(made)
+                raise
+
+    def _make(self) -> list[Path]:
+        """Make the folder and what is missing above it. What was made, the outermost first."""
+        made: list[Path] = []
+        try:
+            for folder in reversed([one for one in (self.path, *self.path.parents) if not one.exists()]):
+                with suppress(FileExistsError):
+                    folder.mkdir(mode=0o700 if folder == self.path else 0o777)
+                    made.append(folder)
+            # Where a file has that name, this says so.
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            _remove(made)
+            message = f"lake '{plain(self.path)}' cannot be created: {plain(error.strerror or error)}"
+            raise UsageError(message) from None
+        return made
+
+    def _require_rights(self, folder: Path) -> None:
+        if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            message = f"lake '{plain(self.path)}' is not writable: '{folder}' is no folder that this user may write"
+            raise UsageError(message)
+
+    def _require_links(self) -> None:
+        """Try a hard link before anything is written: without them a commit fails when its rows are there already."""
+        probe = self.path / f".stripe_raw_{uuid4().hex}"
+        linked = probe.with_suffix(".link")
+        try:
+            probe.touch(mode=0o600, exist_ok=False)
+            os.link(probe, linked)
+        except OSError as error:
+            if error.filename2 is not None and error.errno in _NO_LINKS:
+                message = (
+                    f"lake '{plain(self.path)}' is on a disk without hard links, by which delta-rs commits: "
+                    "choose another disk; on Databricks give --catalog NAME and --schema NAME in place of a lake"
+                )
+                raise UsageError(message) from None
+            # Whatever else is wrong with the disk, what is really written will say.
+        finally:
+            for file in (linked, probe):
+                with suppress(OSError):
+                    file.unlink()
+
+
+def _check_name(path: Path) -> None:
+    if path == Path(path.anchor):
+        message = f"lake '{path}' is the root of this machine: choose a folder in it"
+        raise UsageError(message)
+    found = _BEYOND.search(f"{path}/")
+    if found is not None:
+        message = (
+            f"lake '{plain(path)}' cannot be used: its path has {_named(found[0])}, "
+            "with which delta-rs cannot work; choose another folder"
+        )
+        raise UsageError(message)
+    if len(os.fsencode(path)) + _ROOM > os.pathconf(path.anchor, "PC_PATH_MAX"):
+        message = f"lake '{plain(path)}' cannot be used: its path is too long for the names of the tables' files"
+        raise UsageError(message)
+
+
+def _named(sign: str) -> str:
+    if "\ud800" <= sign[0] <= "\udfff":
+        return "a byte that is not UTF-8"
+    return f"'{sign}'" if sign.isprintable() else f"the character U+{ord(sign):04X}"
+
+
+def _remove(folders: list[Path]) -> None:
+    """Remove folders that were made for nothing, as far as they are empty."""
+    for folder in reversed(folders):
+        with suppress(OSError):
+            folder.rmdir()

@@ -1,0 +1,92 @@
+"""Which place the tables are in, and what it needs: a folder and delta-rs, or a catalog and Spark.
+
+Importing `stripe_raw_rs` needs none of the table libraries: each is imported here, when it is first needed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from stripe_raw_rs.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stripe_raw_rs.tables import Tables
+
+# Older ones have no settings in `QueryBuilder` (1.6.3 and before) or were taken back by their makers (1.6.4, 1.6.5).
+# `just test-delta-floor` runs on exactly this one.
+OLDEST_DELTALAKE = (1, 6, 6)
+
+
+class Place(TypedDict, total=False):
+    """Where the tables are, and how they are made there.
+
+    Either `lake`, a folder of this machine, written by delta-rs; or `catalog` and `schema`, written by Spark. The rest
+    is for Spark alone. `staging_volume`: folder that this process and Spark both see, for a Spark that takes no Arrow.
+    `liquid_clustering`: of new raw tables, by `_stripe_created_at`; "auto" is yes on Databricks. `check_payloads`: give
+    raw tables a constraint that each payload has its hash.
+    """
+
+    lake: str | Path | None
+    catalog: str | None
+    schema: str | None
+    staging_volume: str | None
+    liquid_clustering: Literal["auto", "yes", "no"]
+    check_payloads: bool
+
+
+def open_tables(place: Place) -> Tables:
+    """Open the place where the tables are. Writes nothing yet."""
+    lake, catalog, schema = place.get("lake"), place.get("catalog"), place.get("schema")
+    if lake is not None and (catalog is not None or schema is not None):
+        message = "a lake and a catalog exclude each other: give --lake DIR, or --catalog NAME and --schema NAME"
+        raise UsageError(message)
+    if catalog is not None and schema is not None:
+        return _open_catalog(catalog, schema, place)
+    if catalog is not None or schema is not None:
+        message = "--catalog NAME and --schema NAME belong together: together they say where Spark keeps the tables"
+        raise UsageError(message)
+    return _open_lake(lake)
+
+
+def _open_lake(lake: str | Path | None) -> Tables:
+    if lake is None:
+        message = (
+            "it must be said where the tables are: --lake DIR for a folder of this machine, "
+            "or --catalog NAME and --schema NAME for Spark's"
+        )
+        raise UsageError(message)
+    _require_deltalake()
+    from stripe_raw_rs.tables.delta_rs import DeltaRsTables  # noqa: PLC0415 - only here is the library needed
+
+    return DeltaRsTables(lake)
+
+
+def _require_deltalake() -> None:
+    try:
+        import deltalake  # noqa: PLC0415 - only a lake needs it
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "deltalake":
+            raise
+        message = "a lake needs the package deltalake: pip install 'stripe-raw-rs[delta]'"
+        raise UsageError(message) from None
+    found = deltalake.__version__
+    if tuple(map(int, re.findall(r"\d+", found)[:3])) < OLDEST_DELTALAKE:
+        floor = ".".join(map(str, OLDEST_DELTALAKE))
+        message = f"deltalake {found} is too old: pip install 'deltalake>={floor}'"
+        raise UsageError(message)
+
+
+def _open_catalog(catalog: str, schema: str, place: Place) -> Tables:
+    try:
+        from stripe_raw_rs.tables.spark import SparkTables  # noqa: PLC0415 - only here is the library needed
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in ("pyspark", "pyarrow"):
+            raise
+        message = (
+            f"a catalog is written by Spark, and there is no {error.name} here: run it on Databricks or beside Spark"
+        )
+        raise UsageError(message) from None
+    return SparkTables(catalog, schema, place)

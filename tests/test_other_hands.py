@@ -1,0 +1,130 @@
+"""What other hands did to the tables' columns, or to a table as a whole, is noticed before anything is written."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from tests.conftest import assert_whole
+from tests.test_effects import CHECKPOINTS, RAW, call, go_on, refusal
+from tests.test_kill import EACH_PAGE, account, land
+from tests.truth import assert_true
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from stripe_raw_rs.simulator import StripeSimulator
+
+
+@pytest.fixture
+def stripe() -> Iterator[StripeSimulator]:
+    with account() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def landed(tmp_path: Path, stripe: StripeSimulator) -> Path:
+    """A lake with one complete run, and more to land than that."""
+    land(tmp_path / "lake", stripe, EACH_PAGE)
+    stripe.add("charges", 8)
+    return tmp_path / "lake"
+
+
+def versions(lake: Path) -> dict[str, int]:
+    return {name: DeltaTable(lake / name).version() for name in (RAW, CHECKPOINTS)}
+
+
+def drop_column(table: Path) -> None:
+    rewrite(table, lambda rows: rows.drop_columns([rows.column_names[3]]))
+
+
+def retype_column(table: Path) -> None:
+    rewrite(table, lambda rows: rows.set_column(3, rows.column_names[3], pa.array([7] * rows.num_rows)))
+
+
+def require_column(table: Path) -> None:
+    column = pa.field("mine", pa.int64(), nullable=False)
+    rewrite(table, lambda rows: rows.append_column(column, pa.array([7] * rows.num_rows)))
+
+
+def rewrite(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Another table in the place of this one, with its properties."""
+    old = DeltaTable(table)
+    rows, configuration = change(old.to_pyarrow_table()), old.metadata().configuration
+    shutil.rmtree(table)
+    DeltaTable.create(table, rows.schema, configuration=configuration, raise_if_key_not_exists=False)
+    write_deltalake(table, rows, mode="append")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (drop_column, " is missing"),
+        (retype_column, " is Int64 and should be Utf8"),
+        (require_column, "column 'mine' is not ours and must allow null"),
+    ],
+)
+@pytest.mark.parametrize(
+    "told",
+    [
+        (RAW, 1, "mend the column, or move the table away and land everything again with --from-scratch"),
+        (CHECKPOINTS, 2, "mend the column or choose another place"),
+    ],
+)
+def test_a_table_whose_columns_were_changed_is_let_be(
+    landed: Path, stripe: StripeSimulator, change: Any, said: str, told: tuple[str, int, str]
+) -> None:
+    name, code, remedy = told
+    shutil.copytree(landed, landed.with_name("kept"))
+    change(landed / name)
+    before = versions(landed)
+    line = refusal(call(landed, stripe), landed / name, (code,))
+    assert said in line
+    assert line.endswith(remedy)
+    assert versions(landed) == before, "nothing was written"
+    shutil.rmtree(landed)
+    landed.with_name("kept").rename(landed)
+    go_on(landed, stripe, EACH_PAGE)
+
+
+def test_a_raw_table_that_was_dropped_is_not_made_anew_unasked(landed: Path, stripe: StripeSimulator) -> None:
+    shutil.rmtree(landed / RAW)
+    for _again in range(2):
+        line = refusal(call(landed, stripe), landed / RAW)
+        assert "are gone" in line
+        assert "restore it, or land everything again into a new one with --from-scratch" in line
+        assert not (landed / RAW).exists()
+    assert call(landed, stripe, "--from-scratch").returncode == 0
+    assert_whole(landed, stripe, "charges")
+
+
+def test_a_checkpoint_table_that_was_dropped_leaves_the_rows_to_nobody(landed: Path, stripe: StripeSimulator) -> None:
+    shutil.rmtree(landed / CHECKPOINTS)
+    rows = DeltaTable(landed / RAW).version()
+    for _again in range(2):
+        line = refusal(call(landed, stripe), landed / RAW)
+        assert "one of them was replaced" in line
+        assert "move the raw table away and run with --from-scratch" in line
+        assert DeltaTable(landed / RAW).version() == rows
+    (landed / RAW).rename(landed.with_name("away"))
+    assert call(landed, stripe, "--from-scratch").returncode == 0
+    assert_true(landed, stripe, "charges")
+
+
+def test_a_raw_table_of_another_lake_is_let_be(landed: Path, stripe: StripeSimulator) -> None:
+    other = landed.with_name("other")
+    land(other, stripe, EACH_PAGE)
+    kept = landed.with_name("kept")
+    (landed / RAW).rename(kept)
+    shutil.copytree(other / RAW, landed / RAW)
+    line = refusal(call(landed, stripe), landed / RAW)
+    assert "belongs to store" in line
+    assert DeltaTable(landed / RAW).version() == DeltaTable(other / RAW).version()
+    shutil.rmtree(landed / RAW)
+    kept.rename(landed / RAW)
+    go_on(landed, stripe, EACH_PAGE)
