@@ -13,19 +13,12 @@ mod process;
 mod run;
 mod simulator;
 
-use std::alloc::System;
-
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
 use arrow_array::RecordBatch;
-use zeroizing_alloc::ZeroAlloc;
 
 use crate::error::{Class, Error};
-
-/// Memory is wiped when it is given back: the buffers of HTTP and TLS, which the key passes through, are wiped by nobody else.
-#[global_allocator]
-static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// The batches of any Arrow stream.
 fn batches(py: Python<'_>, stream: PyRecordBatchReader) -> PyResult<Vec<RecordBatch>> {

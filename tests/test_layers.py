@@ -53,7 +53,6 @@ RUST_CRATES: dict[str, set[str]] = {
     "pyo3_arrow": {"python"},
     "pyo3_async_runtimes": {"python"},
     "tracing_subscriber": {"python"},
-    "zeroizing_alloc": {"python"},
     "getrandom": {"http_client"},
     "reqwest": {"http_client"},
     "rustls": {"http_client"},
