@@ -16,10 +16,13 @@ from stripe_raw_rs import (
     HeldError,
     TableError,
     UsageError,
+    entities,
     ingest,
     pipeline,
 )
+from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.simulator import StripeSimulator
+from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.tables import open_tables
 from stripe_raw_rs.verify import verify
 from tests.children import wait_for
@@ -191,36 +194,56 @@ def test_a_lake_of_another_account_is_refused(lake: Path) -> None:
         assert other.entity_requests("charges") == 0
 
 
+class ByHand:
+    """A run of charges that a test takes through the write protocol, as far as it likes."""
+
+    def __init__(self, lake: Path, stripe: StripeSimulator, **options: Any) -> None:
+        client = Client(KEY, api_base_url=stripe.url, commit_interval_seconds=0.0, **options)
+        self.state = StateStore(tables_of(lake), client)
+        self.raw = RawWriter(tables_of(lake), entities("charges")[0], self.state.store_id)
+        self.raw.create()
+        history = self.state.latest_run("charges", None)
+        self.run = client.run("charges", history, store_id=self.state.store_id, owner="job one")
+        self.state.append(self.run.started())
+        self.raw.fence(self.run.fence())
+        assert self.state.recover(self.run, None) == []
+
+
 @contract
 def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: Path, stripe: StripeSimulator) -> None:
-    client = Client(KEY, api_base_url=stripe.url, page_size=10, commit_interval_seconds=0.0)
-    from stripe_raw_rs._core import entities  # noqa: PLC0415
-    from stripe_raw_rs.raw_writer import RawWriter  # noqa: PLC0415
-    from stripe_raw_rs.state_store import StateStore  # noqa: PLC0415
-
-    state = StateStore(tables_of(lake), client)
-    raw = RawWriter(tables_of(lake), entities("charges")[0], state.store_id)
-    raw.create()
-    run = client.run("charges", state.latest_run("charges", None), store_id=state.store_id, owner="job one")
-    state.append(run.started())
-    raw.fence(run.fence())
-    assert state.recover(run, None) == []
-    rows, checkpoint = next(run)
-    raw.append(rows)
-    state.append(checkpoint)
+    by_hand = ByHand(lake, stripe, page_size=10)
+    rows, checkpoint = next(by_hand.run)
+    by_hand.raw.append(rows)
+    by_hand.state.append(checkpoint)
     held = land(lake, stripe, entities="charges", owner="job two")
     assert held.exit_code == 75
     with pytest.raises(HeldError, match="job one"):
         held.raise_for_status()
     land(lake, stripe, entities="charges", owner="job two", take_over=True).raise_for_status()
-    rows, checkpoint = next(run)
+    rows, checkpoint = next(by_hand.run)
     silent = tables_of(lake).table("stripe_charges_raw").skips_silently
     with nullcontext() if silent else pytest.raises(FencedError):
-        raw.append(rows)
+        by_hand.raw.append(rows)
     with nullcontext() if silent else pytest.raises(FencedError):
-        state.append(checkpoint)
+        by_hand.state.append(checkpoint)
     assert_whole(lake, stripe, "charges")
     verify(tables_of(lake), say=lambda _line: None)
+
+
+@contract
+def test_rows_without_events_are_recovered_however_many_they_are(lake: Path) -> None:
+    """More than any reader of the tables takes at a time, and none of them is fetched again."""
+    with StripeSimulator(counts={"charges": 1_500}) as stripe:
+        by_hand = ByHand(lake, stripe)
+        while len(landed(lake, "charges")) < 1_200:
+            rows, _lost = next(by_hand.run)
+            by_hand.raw.append(rows)
+        by_hand.run.close()
+        without = len(landed(lake, "charges"))
+        land(lake, stripe, entities="charges", owner="job one").raise_for_status()
+        assert sum(event["row_count"] for event in events(lake, "recovered")) == without
+        assert_whole(lake, stripe, "charges")
+        verify(tables_of(lake), say=lambda _line: None)
 
 
 @contract

@@ -84,6 +84,14 @@ def test_one_group_is_one_file(table: Table, folder: Path) -> None:
     assert len(DeltaTable(folder).file_uris()) == 1
 
 
+@contract
+@pytest.mark.parametrize("rows", [1, 1_023, 1_024, 1_025, 5_000])
+def test_each_row_is_read_however_many_there_are(table: Table, rows: int) -> None:
+    names = [f"ch_{number:04}" for number in range(rows)]
+    commit(table, HandMade(rows_of(*names), 1))
+    assert ids(table) == names
+
+
 def versions(folder: Path) -> list[int]:
     return sorted(int(file.stem) for file in Path(folder, "_delta_log").glob("*.json"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,10 +144,7 @@ def _slices(table: pa.Table) -> Iterator[pa.Table]:
 
 def _batches(rows: Iterator[Row], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     numbers = [pa.int64() if kind == TIMESTAMP else kind for kind in schema.types]
-    while True:
-        chunk = [row for row, _ in zip(rows, range(_BATCH_ROWS), strict=False)]
-        if not chunk:
-            return
+    while chunk := list(itertools.islice(rows, _BATCH_ROWS)):
         columns = [
             pa.array([row[at] for row in chunk], number).cast(kind)
             for at, (number, kind) in enumerate(zip(numbers, schema.types, strict=True))
