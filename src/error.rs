@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-pub use crate::text::foreign;
+pub use crate::text::{foreign, one_line};
 
 /// `Result` of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

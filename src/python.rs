@@ -39,8 +39,8 @@ mod _core {
     use super::commit::{Checkpoint, Commit, Rows};
     #[pymodule_export]
     use super::facts::{
-        Entity, Option_, Schema, checkpoint_schema, entities, holds_secret, masked, options, plain, raw_schema,
-        stray_secret,
+        Entity, Option_, Schema, checkpoint_schema, entities, holds_secret, masked, one_line, options, plain,
+        raw_schema, stray_secret,
     };
     #[pymodule_export]
     use super::history::{History, Promise};

@@ -11,8 +11,23 @@ const LONGEST_SECRET: usize = 344;
 /// secrets are masked, long text is cut.
 #[must_use]
 pub fn foreign(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len().min(FOREIGN_TEXT));
-    let mut left = FOREIGN_TEXT + LONGEST_SECRET;
+    let mut line = masked(&escaped(text, FOREIGN_TEXT + LONGEST_SECRET)).into_owned();
+    if let Some((end, _)) = line.char_indices().nth(FOREIGN_TEXT) {
+        line.truncate(end);
+    }
+    line
+}
+
+/// A message of ours, fit for one line likewise. It is never cut: what it quotes was cut before.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    masked(&escaped(text, usize::MAX)).into_owned()
+}
+
+/// At most so many characters of the text, without those that nobody sees.
+fn escaped(text: &str, most: usize) -> String {
+    let mut clean = String::with_capacity(text.len().min(most));
+    let mut left = most;
     for word in text.split_whitespace() {
         if !clean.is_empty() {
             clean.push(' ');
@@ -30,11 +45,7 @@ pub fn foreign(text: &str) -> String {
         }
         left -= 1;
     }
-    let mut masked = masked(&clean).into_owned();
-    if let Some((end, _)) = masked.char_indices().nth(FOREIGN_TEXT) {
-        masked.truncate(end);
-    }
-    masked
+    clean
 }
 
 /// Control and format characters (Unicode's categories Cc and Cf), and what is drawn as nothing
@@ -63,6 +74,13 @@ mod tests {
         for text in ["x ".repeat(10_000), "x".repeat(10_000), "é".repeat(500), "\u{1b}".repeat(500)] {
             assert_eq!(foreign(&text).chars().count(), FOREIGN_TEXT);
         }
+    }
+
+    #[test]
+    fn a_line_of_ours_is_never_cut() {
+        let text = "x ".repeat(10_000);
+        assert_eq!(one_line(&text), text.trim_end());
+        assert_eq!(one_line(" a\nb\u{1b} rk_live_0123456789abcdefghij "), "a b\\u{1b} rk_***");
     }
 
     #[test]

@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
-import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import UsageError, entities, main
+from stripe_raw_rs import UsageError, main
 from stripe_raw_rs.main import console
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import wait_for
+from tests.command import call, start
 from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from stripe_raw_rs.tables import Tables
-
-
-def call(*arguments: object, key: str | None = KEY, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), env=variables(key, environment), capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "stripe_raw_rs", *map(str, arguments)]
-
-
-def variables(key: str | None, more: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, **({} if key is None else {"STRIPE_API_KEY": key}), **more}
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(command(*arguments), env=variables(KEY, {}), stderr=subprocess.PIPE, text=True)
 
 
 def test_a_run_says_what_it_did(lake: Path, stripe: StripeSimulator) -> None:
@@ -124,7 +101,7 @@ def test_a_table_with_other_columns_is_refused(
     tables.table(name).create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]
     done = call("run", "--lake", tables.location, "--api-base-url", stripe.url)
     assert (done.returncode, done.stdout.count("complete")) == (code, complete)
-    assert "another schema" in done.stderr.splitlines()[-1]
+    assert done.stderr.count("another schema") == 1
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, "narenas:1,"), ("narenas:8", "narenas:8")])
@@ -193,51 +170,3 @@ def test_importing_is_light() -> None:
     code = "import sys, stripe_raw_rs; print({'deltalake', 'pyarrow', 'pyspark', 'arro3'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
-
-
-def on_terminal(*arguments: object, lines: int = 40, columns: int = 100) -> str:
-    """What a command shows on a terminal of that size."""
-    terminal, end = pty.openpty()
-    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    environment = variables(KEY, {"TERM": "xterm"})
-    with subprocess.Popen(command(*arguments), env=environment, stdout=subprocess.PIPE, stderr=end) as child:
-        os.close(end)
-        shown = b""
-        # A terminal whose other end is closed answers with an error.
-        with suppress(OSError):
-            while piece := os.read(terminal, 65_536):
-                shown += piece
-        assert child.wait(60) == 0, shown
-    os.close(terminal)
-    return shown.decode()
-
-
-LIVE = r"{name} +[\d,]+ pages? +[\d,]+ objects? +[\d,]+/s  ([\d,]+|\?) left"
-
-
-def test_a_terminal_shows_one_live_line_for_each_entity(lake: Path) -> None:
-    with StripeSimulator(counts=dict.fromkeys(DEFAULT, 1_500), latency_ms=60) as stripe:
-        shown = on_terminal("run", "--lake", lake, "--api-base-url", stripe.url)
-    for name in DEFAULT:
-        assert re.search(LIVE.format(name=name), shown), name
-    assert re.search(r"\? left\r\n", shown), "while nobody knows how much is left"
-    assert re.search(r"\x1b\[\dA\x1b\[J", shown), "the lines are drawn again in place"
-
-
-def test_live_lines_are_no_more_than_the_terminal_has_and_keep_their_columns(lake: Path) -> None:
-    lines = 12
-    with StripeSimulator(objects=0, counts=dict.fromkeys((e.name for e in entities()), 150), latency_ms=300) as stripe:
-        given = ("--lake", lake, "--api-base-url", stripe.url, "--entities", "all", "--page-size", 10)
-        shown = on_terminal("run", *given, lines=lines, columns=110)
-    frames = [frame.split("\r\n")[:-1] for frame in re.split(r"\x1b\[\d+A\x1b\[J", shown)]
-    drawn = [[line for line in frame if " left" in line or "more lists" in line] for frame in frames]
-    assert max(map(len, drawn)) == lines - 1
-    assert any(re.fullmatch(r"and \d+ more lists", frame[-1]) for frame in drawn if frame)
-    for frame in drawn:
-        rows = [line for line in frame if " left" in line]
-        assert len({line.index("/s ") for line in rows}) <= 1, frame
-
-
-def test_the_demo_shows_live_lines(tmp_path: Path) -> None:
-    shown = on_terminal("demo", "--lake", tmp_path / "demo")
-    assert re.search(LIVE.format(name="charges"), shown)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import Client, History, _core, check, ingest
+from stripe_raw_rs import Client, History, _core, check, ingest, main
 from stripe_raw_rs.arguments import parse
 from stripe_raw_rs.config import Config
 from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.keywords import with_environment
 from stripe_raw_rs.options import COMMANDS, OPTIONS
+from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.start import start_seconds
-from stripe_raw_rs.tables import open_tables
+from stripe_raw_rs.tables import Place, open_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +41,7 @@ def read(*arguments: str, **environment: str) -> Config:
 def test_one_option_may_be_written_in_many_ways(arguments: tuple[str, ...]) -> None:
     config = read(*arguments)
     assert (config.command, config.required("lake")) == ("run", "l")
-    assert config.client_options() == {"page_size": 7}
+    assert config.keywords() == {"lake": "l", "page_size": 7}
 
 
 def test_the_environment_stands_behind_the_command_line() -> None:
@@ -46,9 +49,83 @@ def test_the_environment_stands_behind_the_command_line() -> None:
     assert read("run", **environment).required("lake") == "env"
     config = read("run", "--lake", "mine", **environment)
     assert config.required("lake") == "mine"
-    assert config.client_options() == {"page_size": 9}
-    assert config.flag("take_over")
+    assert config.keywords() == {"lake": "mine", "page_size": 9, "take_over": True}
     assert not read("run", "--take-over=no", **environment).flag("take_over")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "keywords"),
+    [
+        (("--lake", "l"), {"CATALOG": "main", "SCHEMA": "raw"}, {"lake": "l"}),
+        (("--schema", "mine"), {"LAKE": "l", "CATALOG": "main"}, {"catalog": "main", "schema": "mine"}),
+        (("--api-key-file", "f"), {"STRIPE_SECRET_SCOPE": "s", "STRIPE_SECRET_KEY": "k"}, {"api_key_file": "f"}),
+        (("--stripe-secret-key", "k"), {"API_KEY_FILE": "f", "STRIPE_SECRET_SCOPE": "s"}, {"stripe_secret_scope": "s"}),
+        (("--restart-run",), {"FROM_SCRATCH": "yes"}, {"give_up": "restart"}),
+        ((), {"FROM_SCRATCH": "yes", "LAKE": "l"}, {"give_up": "scratch", "lake": "l"}),
+    ],
+)
+def test_what_is_named_wins_over_a_variable_that_says_the_same_in_another_way(
+    arguments: tuple[str, ...], variables: dict[str, str], keywords: dict[str, Any]
+) -> None:
+    environment = {f"STRIPE_RAW_{name}": value for name, value in variables.items()}
+    assert read("run", *arguments, **environment).keywords().items() >= keywords.items()
+    given = {**read("run", *arguments).keywords()}
+    assert with_environment("run", given, environment.get) == read("run", *arguments, **environment).keywords()
+
+
+def test_the_library_reads_the_variables_that_the_command_line_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with StripeSimulator(counts={"charges": 30, "refunds": 5}) as stripe:
+        monkeypatch.setenv("STRIPE_API_KEY", SECRET)
+        monkeypatch.setenv("STRIPE_RAW_API_BASE_URL", stripe.url)
+        monkeypatch.setenv("STRIPE_RAW_ENTITIES", "charges,refunds")
+        monkeypatch.setenv("STRIPE_RAW_PAGE_SIZE", "10")
+        monkeypatch.setenv("STRIPE_RAW_LAKE", str(tmp_path / "lake"))
+        assert [probe.entity for probe in check().entities] == ["charges", "refunds"]
+        report = ingest(entities=["charges"])
+        assert [(result.entity, result.pages > 2, result.rows) for result in report.entities] == [("charges", True, 30)]
+        assert report.place == str(tmp_path / "lake")
+        monkeypatch.setenv("STRIPE_RAW_PAGE_SIZE", "many")
+        with pytest.raises(UsageError, match="page_size must be a whole number, not 'many'"):
+            ingest()
+        assert ingest(page_size=5).exit_code == 0
+
+
+def test_keywords_are_those_of_the_command_line() -> None:
+    for call, command in ((ingest, "run"), (check, "check")):
+        names = inspect.signature(call).parameters
+        assert COMMANDS[command].options != ()
+        assert set(COMMANDS[command].options) - set(names) <= {"restart_run", "from_scratch", "log_format", "verbose"}
+    declared = {*Place.__annotations__, *(option.name for option in _core.options())}
+    assert declared <= set(inspect.signature(ingest).parameters)
+
+
+@pytest.mark.parametrize(
+    ("call", "keyword", "meant"),
+    [
+        (ingest, "page_sise", "page_size"),
+        (ingest, "lakes", "lake"),
+        (check, "entity", "entities"),
+        (check, "lake", None),
+    ],
+)
+def test_a_keyword_that_is_none_is_told_with_the_nearest(
+    call: Callable[..., object], keyword: str, meant: str | None
+) -> None:
+    near = "" if meant is None else f", did you mean {meant}?"
+    with pytest.raises(UsageError) as refused:
+        call(api_key=SECRET, **{keyword: "x"})
+    assert str(refused.value) == f"unknown option '{keyword}'{near}"
+
+
+def test_a_text_for_what_is_no_text_is_read_as_on_the_command_line(tmp_path: Path) -> None:
+    assert with_environment("run", {"take_over": "no", "page_size": "7", "start": None}, lambda _name: None) == {
+        "take_over": False,
+        "page_size": 7,
+    }
+    with pytest.raises(UsageError, match="take_over must be yes or no, not 'maybe'"):
+        ingest(lake=tmp_path, api_key=SECRET, take_over="maybe")  # type: ignore[arg-type]
 
 
 def test_no_words_at_all_are_the_main_job() -> None:
@@ -57,8 +134,7 @@ def test_no_words_at_all_are_the_main_job() -> None:
 
 def test_an_empty_job_parameter_is_none() -> None:
     config = read("--lake", "l", "--start=", "--entities", "")
-    assert config.start() is None
-    assert config.text("entities") is None
+    assert config.keywords() == {"lake": "l"}
 
 
 def test_every_compiled_option_is_an_option_of_run() -> None:
@@ -121,22 +197,14 @@ def test_what_is_no_option_is_refused(arguments: tuple[str, ...], message: str) 
         (("--start", "2999-01-01"), "start '2999-01-01' is in the future"),
         (("--start", "1969-12-31"), "start '1969-12-31' is before 1970"),
         (("--restart-run", "--from-scratch"), "--restart-run and --from-scratch exclude each other"),
-        (("--take-over=maybe",), "STRIPE_RAW_TAKE_OVER must be yes or no, not 'maybe'"),
+        (("--take-over=maybe",), "take_over must be yes or no, not 'maybe'"),
         (("--log-format", "xml"), "log_format must be text or json, not 'xml'"),
         (("--liquid-clustering", "on"), "liquid_clustering must be auto, yes or no, not 'on'"),
     ],
 )
-def test_what_cannot_be_a_value_is_refused(arguments: tuple[str, ...], message: str) -> None:
-    config = read("run", *arguments)
+def test_what_cannot_be_a_value_is_refused(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
-        _ = (
-            config.client_options(),
-            config.start(),
-            config.give_up(),
-            config.flag("take_over"),
-            config.log_format(),
-            config.place(),
-        )
+        main(["run", "--lake", str(tmp_path / "lake"), *arguments])
     assert str(refused.value).startswith(message)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stripe_raw_rs import IngestInterrupted, ingest
 from stripe_raw_rs import commit as committing
-from stripe_raw_rs import ingest
 from stripe_raw_rs.progress import LogLines
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import KEY, events
@@ -57,7 +57,9 @@ class Cause:
                     self.pressed = True
                     raise KeyboardInterrupt
 
-        return land(self.lake, self.stripe, display=CtrlC())
+        with pytest.raises(IngestInterrupted) as interrupted:
+            land(self.lake, self.stripe, display=CtrlC())
+        return interrupted.value.report
 
     def no_write(self) -> Report:
         from stripe_raw_rs.tables import delta_commit  # noqa: PLC0415 - importing it needs the library

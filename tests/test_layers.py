@@ -76,7 +76,8 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "environment": {"_core"},
     "panics": BASE,
     "options": BASE,
-    "report": BASE,
+    "text": BASE,
+    "report": BASE | {"text"},
     "start": BASE,
     # Tables, and what writes them.
     # Spark is a child process.
@@ -87,24 +88,40 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "lost_commits": BASE | WRITERS,
     # What a user starts.
     "api_key": BASE | {"environment"},
-    "config": BASE | {"options", "start", "tables"},
-    "progress": BASE | {"report"},
-    "live": BASE | {"report"},
+    "config": BASE | {"options", "tables"},
+    "keywords": BASE | {"config", "options", "progress", "tables"},
+    "progress": BASE | {"report", "text"},
+    "live": BASE | {"report", "text"},
     "account": BASE | WRITERS | {"tables"},
-    "attempt": BASE | WRITERS | {"lost_commits", "owner", "panics", "progress", "report", "tables"},
+    "attempt": BASE | WRITERS | {"lost_commits", "owner", "panics", "progress", "tables", "text"},
+    "entity_job": BASE | {"attempt", "panics", "report"},
     "pipeline": BASE
     | WRITERS
-    | {"account", "api_key", "attempt", "owner", "panics", "progress", "report", "start", "tables", "threads"},
-    "key_check": BASE | {"api_key", "panics", "report"},
-    "status": BASE | WRITERS | {"panics", "report", "tables"},
-    "verify": BASE | WRITERS | {"panics", "report", "tables"},
+    | {"account", "api_key", "attempt", "entity_job", "keywords", "owner", "panics", "progress", "report", "start"}
+    | {"tables", "text", "threads"},
+    "key_check": BASE | {"api_key", "keywords", "panics", "text"},
+    "status": BASE | WRITERS | {"panics", "tables", "text"},
+    "verify": BASE | WRITERS | {"panics", "tables", "text"},
     "simulator": BASE,
-    "demo": BASE | {"pipeline", "report", "simulator"},
+    "demo": BASE | {"pipeline", "progress", "simulator"},
     # The command line.
     "arguments": BASE | {"config", "options"},
-    "main": BASE
-    | {"arguments", "config", "key_check", "demo", "live", "log", "pipeline", "report", "status"}
-    | {"panics", "tables", "verify"},
+    "commands": BASE
+    | {
+        "config",
+        "demo",
+        "key_check",
+        "live",
+        "log",
+        "panics",
+        "pipeline",
+        "report",
+        "status",
+        "tables",
+        "text",
+        "verify",
+    },
+    "main": BASE | {"arguments", "commands", "log", "tables", "text"},
     "__init__": BASE | {"config", "key_check", "main", "pipeline", "report"},
     "__main__": {"main"},
 }

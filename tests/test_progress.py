@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import ingest
+from stripe_raw_rs import IngestInterrupted, ingest
 from stripe_raw_rs.simulator import StripeSimulator
-from tests.conftest import KEY
+from tests.conftest import KEY, landed
 from tests.places import place_of
 
 if TYPE_CHECKING:
@@ -133,7 +133,12 @@ def test_an_interrupt_is_a_warning(lake: Path, caplog: pytest.LogCaptureFixture)
     # Some ten seconds, if nobody interrupts it.
     with StripeSimulator(counts={"charges": 1_000}, latency_ms=50) as stripe:
         options = {"page_size": 5, "max_concurrent_requests": 1, "commit_interval_seconds": 0}
-        report = land(lake, stripe, display=Interrupting(), entities="charges", **options)
+        with pytest.raises(KeyboardInterrupt) as interrupted:
+            land(lake, stripe, display=Interrupting(), entities="charges", **options)
+    assert isinstance(interrupted.value, IngestInterrupted)
+    report = interrupted.value.report
     assert report.exit_code == 130
+    assert 0 < report.entities[0].rows == len(landed(lake, "charges"))
+    assert str(interrupted.value) == "what had been read is committed; charges interrupted"
     assert "interrupted" in "\n".join(record.getMessage() for record in of(caplog, logging.WARNING))
     assert of(caplog, logging.ERROR) == []

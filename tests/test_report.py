@@ -16,7 +16,8 @@ from stripe_raw_rs.exceptions import (
     UsageError,
 )
 from stripe_raw_rs.log import JsonFormatter, TextFormatter
-from stripe_raw_rs.report import EntityResult, Report, date_time
+from stripe_raw_rs.report import EntityResult, Report
+from stripe_raw_rs.text import date_time
 
 
 def report(*errors: BaseException | None) -> Report:

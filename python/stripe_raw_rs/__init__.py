@@ -42,7 +42,7 @@ from stripe_raw_rs.exceptions import (
 from stripe_raw_rs.key_check import Check, check
 from stripe_raw_rs.main import main
 from stripe_raw_rs.pipeline import ingest
-from stripe_raw_rs.report import EntityResult, Report
+from stripe_raw_rs.report import EntityResult, IngestInterrupted, Report
 
 __all__ = [
     "AnswerError",
@@ -60,6 +60,7 @@ __all__ = [
     "Finding",
     "HeldError",
     "History",
+    "IngestInterrupted",
     "InterruptedRunError",
     "PermissionMissingError",
     "Probe",

@@ -40,6 +40,7 @@ __all__ = [
     "holds_secret",
     "log_records",
     "masked",
+    "one_line",
     "options",
     "plain",
     "raw_schema",
@@ -141,6 +142,9 @@ def entities(selection: str = "all") -> list[Entity]:
     """The entities that a selection names: `all`, a comma list, or "" for the default five. Raises UsageError."""
 
 def options() -> list[Option]: ...
+def one_line(text: object) -> str:
+    """A message of ours on one plain line: control characters escaped, keys masked, nothing cut."""
+
 def plain(text: object) -> str:
     """Text from outside on one plain line: control characters escaped, long text cut, keys masked."""
 
@@ -409,7 +413,7 @@ class Run:
         """The closing event: RUN_COMPLETED, or RUN_FAILED (Abandoned, Reset) where the attempt gives a run up."""
 
     def failed(self, error_class: str, message: str) -> Checkpoint:
-        """A RUN_FAILED event; the message is masked and cut to one line."""
+        """A RUN_FAILED event; the message is masked, and made one line."""
 
     def progress(self) -> Progress: ...
 

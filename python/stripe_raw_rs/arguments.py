@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 from typing import TYPE_CHECKING, NoReturn
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import holds_secret, masked, plain, stray_secret
+from stripe_raw_rs._core import plain, stray_secret
 from stripe_raw_rs.config import Config
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import COMMANDS, OPTIONS, CommandRow, OptionRow
+from stripe_raw_rs.options import COMMANDS, OPTIONS, CommandRow, OptionRow, in_environment, nearest, without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 _EPILOG = """examples:
   stripe-raw demo
@@ -31,27 +30,36 @@ def parse(arguments: Sequence[str], variable: Callable[[str], str | None] = os.g
 
     What holds a secret is masked before it is looked at, so that neither a message nor a traceback's variables show it.
     """
-    words = [_hyphenated(_masked(word)) for word in arguments]
+    words = [_hyphenated(without_secrets(word)) for word in arguments]
     del arguments
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words = ["run", *words]
     if words[0] not in COMMANDS and not words[0].startswith("-"):
-        message = f"unknown command '{plain(words[0])}'{_nearest(words[0], COMMANDS)}; see stripe-raw --help"
+        message = f"unknown command '{plain(words[0])}'{nearest(words[0], COMMANDS)}; see stripe-raw --help"
         raise UsageError(message)
     known, strangers = _parser().parse_known_args(words)
     if strangers:
         raise _unknown(strangers[0], COMMANDS[known.command])
     command = COMMANDS[known.command]
-    given = {name: getattr(known, name) for name in command.options}
-    written = {OPTIONS[name].name: _masked(variable(OPTIONS[name].variable) or "") for name in command.options}
-    written.update({name: value for name, value in given.items() if value is not None})
+    said = {name: getattr(known, name) for name in command.options}
+    given = {name: value for name, value in said.items() if value is not None}
+    # An empty value, as job parameters have it that nobody filled in, says nothing.
+    meant = {name for name, value in given.items() if value}
+    behind = in_environment(command.options, meant, variable)
+    written = {name: value for name, value in {**behind, **given}.items() if value}
     if error := stray_secret(written):
         raise error
-    return Config(command.name, {name: value for name, value in written.items() if value})
+    return Config(command.name, written)
 
 
-def _masked(text: str) -> str:
-    return masked(text) if holds_secret(text) else text
+def wants_json(arguments: Sequence[str], variable: Callable[[str], str | None] = os.getenv) -> bool:
+    """Tell whether a command line asks for JSON, whatever else is wrong with it."""
+    wanted = variable(OPTIONS["log_format"].variable)
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, equals, value = _hyphenated(word).partition("=")
+        if name == OPTIONS["log_format"].flag:
+            wanted = value if equals else after
+    return wanted == "json"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -102,10 +110,5 @@ def _unknown(word: str, command: CommandRow) -> UsageError:
         )
     if not name.startswith("-"):
         return UsageError(f"unexpected argument '{plain(name)}'; options begin with --")
-    near = _nearest(name, [OPTIONS[option].flag for option in command.options])
+    near = nearest(name, [OPTIONS[option].flag for option in command.options])
     return UsageError(f"unknown option '{plain(name)}' of {command.name}{near}; see stripe-raw {command.name} --help")
-
-
-def _nearest(word: str, words: Sequence[str] | Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f", did you mean {near[0]}?" if near else ""

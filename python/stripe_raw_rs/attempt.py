@@ -11,7 +11,7 @@ from stripe_raw_rs.lost_commits import require_kept
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
-from stripe_raw_rs.report import error_line
+from stripe_raw_rs.text import error_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from stripe_raw_rs.tables import Tables
 
 logger = logging.getLogger("stripe_raw_rs")
-
-GiveUp = Literal["restart", "scratch"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Job:
     account: str | None
     owner: str
     take_over: bool
-    give_up: GiveUp | None
+    give_up: Literal["restart", "scratch"] | None
     start: int | None
     settings: Mapping[str, str]
 

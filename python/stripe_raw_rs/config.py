@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import OPTIONS, OptionRow
-from stripe_raw_rs.start import start_seconds
+from stripe_raw_rs.tables import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stripe_raw_rs.tables import Place
-
-Chosen = TypeVar("Chosen", bound=str)
-
+# What the library says by `give_up`, and what concerns the command's own output.
+COMMAND_LINE_ONLY = ("restart_run", "from_scratch", "log_format", "verbose")
 _YES_NO = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -50,7 +47,7 @@ class Config:
         """Tell whether a flag is set."""
         value = self.written.get(name, "no").strip().lower()
         if value not in _YES_NO:
-            message = f"{OPTIONS[name].variable} must be yes or no, not '{plain(value)}'"
+            message = f"{name} must be yes or no, not '{plain(value)}'"
             raise UsageError(message)
         return _YES_NO[value]
 
@@ -63,27 +60,15 @@ class Config:
         """Give the whole number of an option that has a default."""
         return int(_number(OPTIONS[name], self.required(name)))
 
-    def client_options(self) -> _core._Options:
-        """Give the options that the compiled half reads; it knows their bounds and defaults."""
-        options: _core._Options = {}
-        for option in _core.options():
-            value = self.written.get(option.name)
-            if value is not None:
-                row = OPTIONS[option.name]
-                number = row.kind in ("integer", "decimal")
-                options[option.name] = _number(row, value) if number else value  # type: ignore[literal-required]
-        return options
+    def keywords(self) -> dict[str, Any]:
+        """Give what was written for options of the library, each as its type."""
+        typed = {name: self._typed(OPTIONS[name]) for name in self.written if name not in COMMAND_LINE_ONLY}
+        give_up = self.give_up()
+        return typed if give_up is None else {**typed, "give_up": give_up}
 
     def place(self) -> Place:
         """Give the place where the tables are."""
-        return {
-            "lake": self.text("lake"),
-            "catalog": self.text("catalog"),
-            "schema": self.text("schema"),
-            "staging_volume": self.text("staging_volume"),
-            "liquid_clustering": self._choice("liquid_clustering", ("auto", "yes", "no")),
-            "check_payloads": self.flag("check_payloads"),
-        }
+        return cast("Place", {name: value for name, value in self.keywords().items() if name in Place.__annotations__})
 
     def give_up(self) -> Literal["restart", "scratch"] | None:
         """Tell which way an unfinished run is given up, if any."""
@@ -93,22 +78,24 @@ class Config:
             raise UsageError(message)
         return "restart" if restart else "scratch" if scratch else None
 
-    def start(self) -> int | None:
-        """Give the start of a first run, in seconds since 1970."""
-        value = self.text("start")
-        return None if value is None else start_seconds(value)
-
     def log_format(self) -> str:
         """Give the format of the log."""
-        return self._choice("log_format", ("text", "json"))
+        return self._chosen("log_format")
 
-    def _choice(self, name: str, values: tuple[Chosen, ...]) -> Chosen:
+    def _typed(self, row: OptionRow) -> str | float | bool:
+        if row.kind == "flag":
+            return self.flag(row.name)
+        if row.kind in ("integer", "decimal"):
+            return _number(row, self.written[row.name])
+        return self._chosen(row.name) if row.choices else self.written[row.name]
+
+    def _chosen(self, name: str) -> str:
+        row = OPTIONS[name]
         given = self.required(name)
-        for value in values:
-            if value == given:
-                return value
-        message = f"{name} must be {', '.join(values[:-1])} or {values[-1]}, not '{plain(given)}'"
-        raise UsageError(message)
+        if given not in row.choices:
+            message = f"{name} must be {', '.join(row.choices[:-1])} or {row.choices[-1]}, not '{plain(given)}'"
+            raise UsageError(message)
+        return given
 
 
 def _number(row: OptionRow, text: str) -> float:

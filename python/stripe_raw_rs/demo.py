@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.pipeline import ingest
+from stripe_raw_rs.pipeline import land
 from stripe_raw_rs.simulator import StripeSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from stripe_raw_rs.progress import Display
 
 _LOOK_UP_SECONDS = 0.5
 _KEY = "rk_test_demo"
@@ -24,17 +26,17 @@ _NEW_OBJECTS = 25
 _MARKER = ".stripe-raw-demo"
 
 
-def demo(lake: str | Path, *, say: Callable[[str], None]) -> None:
+def demo(lake: str | Path, *, say: Callable[[str], None], display: Display | None = None) -> None:
     """Land a simulated account, let some objects arrive, land those, and say how to query the tables."""
     folder = Path(lake).expanduser()
     _prepare(folder, say)
     with StripeSimulator(objects=_OBJECTS, seed=1) as stripe:
         say(f"a made-up Stripe account with {_OBJECTS:,} objects is at {stripe.url}\n\nfirst run, all of it:")
-        _land(folder, stripe, say)
+        _land(folder, stripe, say, display)
         for entity in _core.entities(""):
             stripe.add(entity.name, _NEW_OBJECTS)
         say(f"\n{_NEW_OBJECTS} new objects each; second run, only what is new and the lookback before it:")
-        _land(folder, stripe, say)
+        _land(folder, stripe, say, display)
     table = folder / "stripe_charges_raw"
     say(
         "\nquery it:\n"  # noqa: S608 - printed, not executed
@@ -73,9 +75,9 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
             say("ended")
 
 
-def _land(folder: Path, stripe: StripeSimulator, say: Callable[[str], None]) -> None:
-    report = ingest(lake=folder, api_key=_KEY, api_base_url=stripe.url)
-    say(str(report))
+def _land(folder: Path, stripe: StripeSimulator, say: Callable[[str], None], display: Display | None) -> None:
+    report = land(_core.ApiKey(_KEY), {"lake": folder, "api_base_url": stripe.url, "display": display})
+    say(report.table())
     report.raise_for_status()
 
 

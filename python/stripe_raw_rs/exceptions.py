@@ -3,6 +3,8 @@
 Every message is one plain line: what is wrong, where, what to do. The API key is in none of them.
 """
 
+from __future__ import annotations
+
 
 class StripeRawError(Exception):
     """Base of all errors of this package.
@@ -13,6 +15,7 @@ class StripeRawError(Exception):
         status: HTTP status, where Stripe answered.
         code: Stripe's `error.code`.
         request_id: Stripe's `Request-Id`, to quote to Stripe's support.
+        summary: one line in place of the message, where the log has told the errors of single lists already.
 
     """
 
@@ -26,12 +29,14 @@ class StripeRawError(Exception):
         status: int | None = None,
         code: str | None = None,
         request_id: str | None = None,
+        summary: str | None = None,
     ) -> None:
         """Keep the line and the fields of the answer behind it."""
         super().__init__(message)
         self.status = status
         self.code = code
         self.request_id = request_id
+        self.summary = summary
 
 
 class UsageError(StripeRawError):

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import plain
+from stripe_raw_rs._core import one_line
 from stripe_raw_rs.api_key import read_api_key
-from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError
+from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError, StripeRawError
+from stripe_raw_rs.keywords import signature, take_key, with_environment
 from stripe_raw_rs.panics import panics_as_errors
-from stripe_raw_rs.report import text_table
+from stripe_raw_rs.text import counted, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from typing_extensions import Unpack
 
-    from stripe_raw_rs._core import ApiKey, Client, Probe, _Options
+    from stripe_raw_rs._core import Client, Probe
+    from stripe_raw_rs.keywords import CheckKeywords
 
 logger = logging.getLogger("stripe_raw_rs")
 
@@ -56,7 +57,7 @@ class Check:
             f"{self.mode} mode at {self.origin}, account {self.account or 'not told (the key need not say)'}, "
             f"API version {self.api_version or 'unknown'}, clock {clock}, certificate authorities {self.authorities}"
         )
-        errors = [plain(probe.error) for probe in self.entities if probe.error is not None]
+        errors = [one_line(probe.error) for probe in self.entities if probe.error is not None]
         return "\n".join([text_table(_HEADINGS, rows), facts, *errors])
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class Check:
                     "entity": probe.entity,
                     "state": probe.state,
                     "permission": probe.permission,
-                    "error": None if probe.error is None else plain(probe.error),
+                    "error": None if probe.error is None else one_line(probe.error),
                 }
                 for probe in self.entities
             ],
@@ -81,57 +82,42 @@ class Check:
 
     def raise_for_status(self) -> None:
         """Raise the error of the first entity that cannot be read."""
-        for probe in self.entities:
-            if probe.error is not None:
-                raise probe.error
+        errors = {probe.entity: probe.error for probe in self.entities if probe.error is not None}
+        for error in errors.values():
+            of = f"of {counted(len(self.entities), 'list')}"
+            if isinstance(error, StripeRawError):
+                error.summary = f"{len(errors)} {of} cannot be read ({', '.join(errors)})"
+            raise error
 
 
-def check(  # noqa: PLR0913 - keywords only, each an option of the command line
-    *,
-    entities: str | Iterable[str] = "",
-    api_key: str | ApiKey | None = None,
-    api_key_file: str | Path | None = None,
-    stripe_secret_scope: str | None = None,
-    stripe_secret_key: str | None = None,
-    stripe_account: str | None = None,
-    **options: Unpack[_Options],
-) -> Check:
+def check(**given: Unpack[CheckKeywords]) -> Check:
     """Try to read each entity: can the key, and if not, which permission is missing or what else is wrong.
 
     One request of one object for each entity, and one for the account's id. A key that is refused altogether, or a
-    server that cannot be reached, is not asked again. Keywords are those of `ingest`. Raises UsageError for what
-    cannot be used as given.
+    server that cannot be reached, is not asked again. Keywords are those of `ingest`, with the environment behind them.
+    Raises UsageError for what cannot be used as given.
     """
-    try:
-        key = None if api_key is None else _core.ApiKey(api_key)
-    finally:
-        # A text that is a key stands in no variable while anything can go wrong.
-        del api_key
+    keywords = cast("dict[str, Any]", given)
+    key = take_key(keywords)
     with panics_as_errors():
-        entities = entities if isinstance(entities, str) else ",".join(entities)
-        if error := _core.stray_secret(
-            {
-                "entities": entities,
-                "api_key_file": api_key_file,
-                "stripe_secret_scope": stripe_secret_scope,
-                "stripe_secret_key": stripe_secret_key,
-                "stripe_account": stripe_account,
-                **options,
-            }
-        ):
-            del entities, api_key_file, stripe_secret_scope, stripe_secret_key, stripe_account, options
-            raise error
-        selection = _core.entities(entities)
-        key = key or read_api_key(secret_scope=stripe_secret_scope, secret_key=stripe_secret_key, file=api_key_file)
+        options = with_environment("check", keywords)
+        selection = _core.entities(options.pop("entities", ""))
+        account = options.pop("stripe_account", None)
+        scope, secret = options.pop("stripe_secret_scope", None), options.pop("stripe_secret_key", None)
+        file = options.pop("api_key_file", None)
+        key = key or read_api_key(secret_scope=scope, secret_key=secret, file=file)
         if not key.is_restricted:
             logger.warning(
                 "the key is a secret key (sk_...), which may do anything: a restricted key (rk_...) is enough"
             )
         client = _core.Client(key, **options)
         del key
-        found = tuple(_probes(client, [entity.name for entity in selection], stripe_account))
-        account = stripe_account or (client.account_id() if found[-1].api_version else None)
-        return Check(client.origin, client.mode, account, client.authorities, found)
+        found = tuple(_probes(client, [entity.name for entity in selection], account))
+        told = account or (client.account_id() if found[-1].api_version else None)
+        return Check(client.origin, client.mode, told, client.authorities, found)
+
+
+check.__signature__ = signature("check")  # type: ignore[attr-defined]
 
 
 def _probes(client: Client, names: list[str], account: str | None) -> Iterable[Probe]:

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs.report import counted
+from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -20,6 +20,11 @@ _REDRAW_SECONDS = 0.2
 # Below the lines the cursor needs one of its own.
 _CURSOR_LINES = 1
 _NARROWEST = 20
+
+
+def live_lines(stream: TextIO) -> LiveLines | None:
+    """Lines on a terminal that can draw them; None where the stream is none."""
+    return LiveLines(stream) if stream.isatty() and os.environ.get("TERM") != "dumb" else None
 
 
 class LiveLines:

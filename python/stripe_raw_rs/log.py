@@ -8,7 +8,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs._core import masked, plain
+from stripe_raw_rs._core import masked, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record."""
-        line = f"{_time(record)} {record.levelname.lower():<7} {plain(record.getMessage())}"
+        line = f"{_time(record)} {record.levelname.lower():<7} {one_line(record.getMessage())}"
         trace = _trace(self, record)
         return line if trace is None else line + "".join(f"\n    {part}" for part in trace.splitlines())
 
@@ -29,14 +29,21 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record."""
-        values = {
+        line = {
             "time": _time(record),
             "level": record.levelname.lower(),
-            "message": plain(record.getMessage()),
-            **getattr(record, "fields", {}),
+            "message": one_line(record.getMessage()),
         }
+        # What a list came to has a message of its own; the record's comes first.
+        values = {**line, **getattr(record, "fields", {}), **line}
         trace = _trace(self, record)
         return json.dumps(values if trace is None else {**values, "traceback": trace})
+
+
+def last_line(text: str, exit_code: int) -> str:
+    """What a failed command says last where its log is JSON."""
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    return json.dumps({"time": now, "level": "error", "message": one_line(text), "exit_code": exit_code})
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for type checkers only

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from stripe_raw_rs import _core
+from stripe_raw_rs._core import holds_secret, masked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
 
 Kind = Literal["text", "integer", "decimal", "auto or decimal", "flag"]
 
@@ -19,6 +24,7 @@ class OptionRow:
     metavar: str
     default: str
     help: str
+    choices: tuple[str, ...] = ()
 
     @property
     def flag(self) -> str:
@@ -40,8 +46,8 @@ class CommandRow:
     options: tuple[str, ...]
 
 
-def _text(name: str, metavar: str, default: str, help_line: str) -> OptionRow:
-    return OptionRow(name, "text", metavar, default, help_line)
+def _text(name: str, metavar: str, default: str, help_line: str, *choices: str) -> OptionRow:
+    return OptionRow(name, "text", metavar, default, help_line, choices)
 
 
 def _flag(name: str, help_line: str) -> OptionRow:
@@ -64,6 +70,7 @@ _ROWS = (
         "WHEN",
         "auto",
         "cluster new raw tables by _stripe_created_at: auto (on Databricks), yes, no",
+        *("auto", "yes", "no"),
     ),
     _flag("check_payloads", "with Spark: a constraint on raw tables that each payload has its hash"),
     _text("bundle_target", "NAME", "", "target of the bundle that runs this; told in the events' settings"),
@@ -78,7 +85,7 @@ _ROWS = (
     _text("owner", "NAME", "", "name of this job; a run it left unfinished is taken over at once (else host/pid)"),
     _text("stripe_account", "ID", "", "connected account to read; without it the key's own"),
     _text("api_key_file", "FILE", "", "file with the key; without it STRIPE_API_KEY has the key"),
-    _text("log_format", "FORMAT", "text", "text or json"),
+    _text("log_format", "FORMAT", "text", "text or json", "text", "json"),
     _flag("verbose", "log more, and tracebacks of errors"),
     OptionRow("port", "integer", "PORT", "8420", "port to listen on; 0 takes a free one"),
     OptionRow("seed", "integer", "N", "1", "the same seed makes the same objects"),
@@ -99,6 +106,14 @@ _ROWS = (
 )
 
 OPTIONS = {row.name: row for row in _ROWS}
+
+# Ways to say one thing. Where one of them is named, by a caller or on the command line, the environment is not asked
+# for the others: what was said on purpose wins over a variable that happens to be set.
+WAYS = (
+    (("tables",), ("lake",), ("catalog", "schema")),
+    (("api_key",), ("api_key_file",), ("stripe_secret_scope", "stripe_secret_key")),
+    (("give_up",), ("restart_run",), ("from_scratch",)),
+)
 
 COMMANDS = {
     row.name: row
@@ -133,3 +148,28 @@ COMMANDS = {
         ),
     )
 }
+
+
+def in_environment(
+    names: Iterable[str], given: Collection[str], variable: Callable[[str], str | None]
+) -> dict[str, str]:
+    """Read those of the options from the environment that are not given, and that nothing given stands in for.
+
+    Secrets are masked, so that no traceback shows them.
+    """
+    ways = [way for ways in WAYS if any(set(way) & set(given) for way in ways) for way in ways]
+    spoken_for = {name for way in ways if not set(way) & set(given) for name in way}
+    names = [name for name in names if name not in {*given, *spoken_for}]
+    written = {name: without_secrets(variable(OPTIONS[name].variable) or "") for name in names}
+    return {name: value for name, value in written.items() if value}
+
+
+def without_secrets(text: str) -> str:
+    """Mask a text that holds a secret; any other one stays exactly as it is."""
+    return masked(text) if holds_secret(text) else text
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """End a message on a word that is none of these: with the one that was probably meant, if any."""
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f", did you mean {near[0]}?" if near else ""

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from stripe_raw_rs import _core
-from stripe_raw_rs.report import counted, date_time
+from stripe_raw_rs.text import counted, date_time
 
 if TYPE_CHECKING:
     from stripe_raw_rs._core import Checkpoint, Run

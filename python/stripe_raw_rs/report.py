@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import html
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import StripeRawError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from stripe_raw_rs.text import counted, date_time, error_line, text_table
 
 State: TypeAlias = Literal["complete", "failed", "held", "interrupted"]
 
 # The exit code of several entities is the first of these that one of them has.
 _WORST_FIRST = (130, 1, 2, 75)
+_STATES_TOLD: tuple[State, ...] = ("failed", "held", "interrupted")
 _STATES: dict[int, State] = {0: "complete", 75: "held", 130: "interrupted"}
 _HEADINGS = (
     "entity",
@@ -116,6 +113,17 @@ class Report:
         codes = {result.exit_code for result in self.entities}
         return next((code for code in _WORST_FIRST if code in codes), max(codes, default=0))
 
+    @property
+    def summary(self) -> str:
+        """One line on how the lists ended, with the names of those that did not complete."""
+        if len(self.entities) == 1:
+            return f"{self.entities[0].entity} {self.entities[0].state}"
+        ended = {state: [result.entity for result in self.entities if result.state == state] for state in _STATES_TOLD}
+        told = [(len(names), f"{state} ({', '.join(names)})") for state, names in ended.items() if names]
+        of = f"of {counted(len(self.entities), 'list')}"
+        (number, first), *others = told or [(len(self.entities), "complete")]
+        return ", ".join([f"{number} {of} {first}", *(f"{number} {state}" for number, state in others)])
+
     def raise_for_status(self) -> None:
         """Raise what the exit code stands for; the first such error, with the others' lines added."""
         if self.exit_code == 0:
@@ -125,7 +133,7 @@ class Report:
         lines = "; ".join(result.message or "" for result in (first, *(r for r in wrong if r is not first)))
         kind = type(first.error) if isinstance(first.error, StripeRawError) else StripeRawError
         fields = {name: getattr(first.error, name, None) for name in ("status", "code", "request_id")}
-        raise kind(lines, **fields) from first.error
+        raise kind(lines, **fields, summary=self.summary) from first.error
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
@@ -138,47 +146,31 @@ class Report:
 
     def __str__(self) -> str:
         """Show the summary table, and one line for each thing that went wrong."""
-        return "\n".join([text_table(_HEADINGS, [result.cells() for result in self.entities]), *self._lines()])
+        messages = [result.message for result in self.entities if result.message is not None]
+        return "\n".join([self.table(), *messages])
 
-    def _lines(self) -> list[str]:
-        """What is to be said of single entities beside their numbers."""
-        said = (line for result in self.entities for line in (result.notice, result.message))
-        return [line for line in said if line is not None]
+    def table(self) -> str:
+        """Show numbers, and what is odd; what went wrong is left to whoever says it elsewhere."""
+        notices = [result.notice for result in self.entities if result.notice is not None]
+        return "\n".join([text_table(_HEADINGS, [result.cells() for result in self.entities]), *notices])
 
     def _repr_html_(self) -> str:
         rows = [_HEADINGS, *(result.cells() for result in self.entities)]
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        lines = "".join(f"<p>{html.escape(line)}</p>" for line in self._lines())
+        said = (line for result in self.entities for line in (result.notice, result.message) if line is not None)
+        lines = "".join(f"<p>{html.escape(line)}</p>" for line in said)
         return f"<p>{html.escape(self.place)}</p><table>{body}</table>{lines}"
 
 
-def error_line(error: BaseException) -> str:
-    """One plain line on an error; of an unforeseen one with its type."""
-    return plain(error) if isinstance(error, StripeRawError) else plain(f"{type(error).__name__}: {error}")
+class IngestInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended `ingest` in good order: what had been read is committed, and the next run goes on from there.
 
+    Attributes:
+        report: what each list came to.
 
-def counted(number: int, thing: str, things: str = "") -> str:
-    """A number of things: `1 page`, `2 pages`; `things` where more than one are not called like one with an s."""
-    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+    """
 
-
-def date_time(seconds: int | None) -> str:
-    """Seconds since 1970 as a date-time in UTC; a dash for none, and for what no calendar holds."""
-    try:
-        return "-" if seconds is None else f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S}"
-    except (OverflowError, OSError, ValueError):
-        return "-"
-
-
-def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns under headings: the first two columns to the left, numbers to the right."""
-    table = [headings, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
-    left = 2
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column < left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    )
+    def __init__(self, report: Report) -> None:
+        """Keep the report."""
+        super().__init__(f"what had been read is committed; {report.summary}")
+        self.report = report

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from stripe_raw_rs._core import plain
+from stripe_raw_rs._core import one_line
 from stripe_raw_rs.panics import panics_as_errors
-from stripe_raw_rs.report import date_time
 from stripe_raw_rs.state_store import StateStore
+from stripe_raw_rs.text import date_time
 
 if TYPE_CHECKING:
     from stripe_raw_rs.tables import Tables
@@ -76,6 +76,6 @@ def _entity(state: StateStore, entity: str, account: str | None, lookback_second
         watermark=history.watermark,
         last_event=None if newest is None else newest // 1_000_000,
         next_run=history.next_run(lookback_seconds),
-        error=plain(f"{history.error_class}: {history.error_message}") if history.error_class else None,
-        refused=tuple(plain(line) for line in history.refused),
+        error=one_line(f"{history.error_class}: {history.error_message}") if history.error_class else None,
+        refused=tuple(one_line(line) for line in history.refused),
     )

@@ -20,11 +20,12 @@ def each_in_a_thread(
     *,
     tick: Callable[[], None],
     interrupt: Callable[[], None],
-) -> None:
+) -> bool:
     """Call `work` on all items at once and wait for all of them; `tick` is called meanwhile, several times a second.
 
     The first Ctrl-C calls `interrupt`, which is to make the work end in good order; a second one leaves at once. The
-    threads are daemons so that it can: the tables are safe against being left at any moment.
+    threads are daemons so that it can: the tables are safe against being left at any moment. Tells whether there
+    was one.
     """
     left = len(items)
     count = threading.Lock()
@@ -53,3 +54,4 @@ def each_in_a_thread(
                 raise
             stopping = True
             interrupt()
+    return stopping

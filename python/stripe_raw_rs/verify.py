@@ -1,82 +1,115 @@
-"""An audit of the tables, from the tables alone. The rules are the compiled half's; this feeds it and prints."""
+"""An audit of the tables, from the tables alone. The rules are the compiled half's; this feeds it and tells."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import plain
+from stripe_raw_rs._core import one_line
 from stripe_raw_rs.exceptions import StripeRawError, TableError
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.state_store import StateStore
+from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from stripe_raw_rs._core import Audit, Entity
+    from stripe_raw_rs._core import Entity
     from stripe_raw_rs.tables import Tables
 
 # More findings of one entity than anyone reads; the rest is counted.
 _SHOWN = 20
 
 
+@dataclass(frozen=True)
+class EntityAudit:
+    """What the audit of one entity came to.
+
+    `findings` are pairs of kind and message. `runs`, `pages` and `rows` are those that were seen; None where it could
+    not be audited.
+    """
+
+    entity: str
+    runs: int | None
+    pages: int | None
+    rows: int | None
+    findings: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Tell it to people; of many findings only the first ones."""
+        what = counted(len(self.findings), "finding")
+        if self.runs is None or self.pages is None or self.rows is None:
+            head = f"{self.entity}: not audited: {what}"
+        else:
+            whole = "every payload hashed again, every page whole, pages chained, no row twice, completed runs covered"
+            counts = (counted(self.runs, "run"), counted(self.pages, "page"), counted(self.rows, "row"))
+            head = f"{self.entity}: {', '.join(counts)}: {what if self.findings else whole}"
+        more = len(self.findings) - _SHOWN
+        return [
+            head,
+            *(f"  {kind}: {message}" for kind, message in self.findings[:_SHOWN]),
+            *([f"  and {more:,} more"] if more > 0 else []),
+            *(f"  note: {note}" for note in self.notes),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Values only, fit for JSON."""
+        findings = [{"kind": kind, "message": message} for kind, message in self.findings]
+        return {**asdict(self), "findings": findings, "notes": list(self.notes)}
+
+
 @panics_as_errors()
 def verify(tables: Tables, *, say: Callable[[str], None], checkpoint_table: str | None = None) -> None:
     """Audit all entities of these tables, say what was checked and found, and raise TableError on any finding."""
+    found = []
+    for audit in audits(tables, checkpoint_table):
+        found.append(audit)
+        for line in audit.lines():
+            say(line)
+    raise_for_findings(found, tables)
+    say("no findings")
+
+
+def audits(tables: Tables, checkpoint_table: str | None = None) -> Iterator[EntityAudit]:
+    """Audit one entity of these tables after the other; that one cannot be audited is a finding of its own."""
     state = StateStore(tables, None, checkpoint_table)
     known = {entity for entity, _ in state.entities()}
-    findings = sum(_verify_entity(tables, state, entity, say, known) for entity in _core.entities("all"))
+    for entity in _core.entities("all"):
+        try:
+            with panics_as_errors():
+                audit = _audit(tables, state, entity, is_known=entity.name in known)
+        except StripeRawError as error:
+            audit = EntityAudit(entity.name, None, None, None, (("unreadable", one_line(error)),), ())
+        if audit is not None:
+            yield audit
+
+
+def raise_for_findings(found: Iterable[EntityAudit], tables: Tables) -> None:
+    """Raise TableError where anything was found, with what to do."""
+    findings = sum(len(audit.findings) for audit in found)
     if findings:
         message = (
-            f"{_counted(findings, 'finding')} in '{tables.location}': your log of erasures explains what was erased on "
+            f"{counted(findings, 'finding')} in '{tables.location}': your log of erasures explains what was erased on "
             "purpose; for the rest restore the tables from a backup, or move the raw table away and land everything "
             "again with --from-scratch"
         )
         raise TableError(message)
-    say("no findings")
 
 
-def _verify_entity(
-    tables: Tables, state: StateStore, entity: Entity, say: Callable[[str], None], known: set[str]
-) -> int:
-    """Audit one entity, and count what is wrong. That it cannot be audited is its own finding, and no other's."""
+def _audit(tables: Tables, state: StateStore, entity: Entity, *, is_known: bool) -> EntityAudit | None:
+    raw = RawWriter(tables, entity, state.store_id)
+    is_there = raw.check()
+    if not is_there and not is_known:
+        return None
     audit = _core.Audit(entity.name)
-    try:
-        raw = RawWriter(tables, entity, state.store_id)
-        is_there = raw.check()
-        if not is_there and entity.name not in known:
-            return 0
-        state.audit(audit, entity.name)
-        if is_there:
-            raw.audit(audit)
-        else:
-            audit.without_table()
-    except StripeRawError as error:
-        say(f"{entity.name}: not audited: 1 finding")
-        say(f"  unreadable: {plain(error)}")
-        return 1
-    findings = audit.finish()
-    lines = [f"{finding.kind}: {plain(finding.message)}" for finding in findings]
-    _say_audited(entity, audit, lines, say)
-    return len(lines)
-
-
-def _say_audited(entity: Entity, audit: Audit, findings: Sequence[str], say: Callable[[str], None]) -> None:
-    what = (
-        _counted(len(findings), "finding")
-        if findings
-        else "every payload hashed again, every page whole, pages chained, no row twice, completed runs covered"
-    )
-    counts = ", ".join([_counted(audit.runs, "run"), _counted(audit.pages, "page"), _counted(audit.rows, "row")])
-    say(f"{entity.name}: {counts}: {what}")
-    for finding in findings[:_SHOWN]:
-        say(f"  {finding}")
-    if len(findings) > _SHOWN:
-        say(f"  and {len(findings) - _SHOWN:,} more")
-    for note in audit.notes:
-        say(f"  note: {plain(note)}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    state.audit(audit, entity.name)
+    if is_there:
+        raw.audit(audit)
+    else:
+        audit.without_table()
+    findings = tuple((finding.kind, one_line(finding.message)) for finding in audit.finish())
+    notes = tuple(one_line(note) for note in audit.notes)
+    return EntityAudit(entity.name, audit.runs, audit.pages, audit.rows, findings, notes)

@@ -73,6 +73,12 @@ pub(super) fn plain(text: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(foreign(&text.str()?.to_string_lossy()))
 }
 
+/// A message of ours on one plain line: control characters escaped, keys masked, nothing cut.
+#[pyfunction]
+pub(super) fn one_line(text: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(crate::error::one_line(&text.str()?.to_string_lossy()))
+}
+
 /// The text with everything masked that looks like a secret of Stripe's.
 #[pyfunction]
 pub(super) fn masked(text: &str) -> String {

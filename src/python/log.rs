@@ -10,7 +10,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-use crate::error::foreign;
+use crate::error::one_line;
 
 /// Lines kept; the oldest give way.
 const KEPT: usize = 10_000;
@@ -35,7 +35,7 @@ impl<S: Subscriber> Layer<S> for Collect {
         if lines.len() >= KEPT {
             lines.pop_front();
         }
-        lines.push_back((level(*event.metadata().level()), foreign(&line.0)));
+        lines.push_back((level(*event.metadata().level()), one_line(&line.0)));
     }
 }
 

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use super::{Fetched, Run, Stage, page_bytes};
 use crate::checkpoint::{Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
 use crate::digest::rows_digest;
-use crate::error::{Class, Result, foreign};
+use crate::error::{Class, Result, foreign, one_line};
 use crate::exchange::Now;
 use crate::page::Refused;
 
@@ -207,7 +207,7 @@ impl Run {
         self.chains.clear();
         self.pending.clear();
         self.sequence += 1;
-        let kind = Kind::Failed { class: foreign(class), message: foreign(message) };
+        let kind = Kind::Failed { class: foreign(class), message: one_line(message) };
         self.events(vec![kind], self.sequence, now)
     }
 

@@ -1,0 +1,164 @@
+"""What each subcommand of `stripe-raw` does: options in, text or JSON out."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs import _core, demo, status, verify
+from stripe_raw_rs.key_check import check
+from stripe_raw_rs.live import live_lines
+from stripe_raw_rs.log import configure_log
+from stripe_raw_rs.panics import panics_as_errors
+from stripe_raw_rs.pipeline import ingest
+from stripe_raw_rs.report import IngestInterrupted
+from stripe_raw_rs.tables import open_tables
+from stripe_raw_rs.text import text_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from stripe_raw_rs.config import Config
+    from stripe_raw_rs.live import LiveLines
+    from stripe_raw_rs.report import Report
+
+# Of the objects that a list refused, those that `status` shows; the rest is counted.
+_SHOWN_REFUSED = 3
+
+
+@panics_as_errors()
+def execute(config: Config) -> None:
+    """Do what a command line says. Raises where it fails."""
+    commands: dict[str, Callable[[Config], None]] = {
+        "run": _run,
+        "check": _check,
+        "entities": _entities,
+        "demo": _demo,
+        "status": _status,
+        "verify": _verify,
+        "simulate": _simulate,
+    }
+    commands[config.command](config)
+
+
+def _run(config: Config) -> None:
+    live = _configure_log(config)
+    try:
+        with _terminable():
+            report = ingest(display=live, **config.keywords())
+    except IngestInterrupted as interrupted:
+        _print_report(config, interrupted.report)
+        raise
+    _print_report(config, report)
+    report.raise_for_status()
+
+
+def _print_report(config: Config, report: Report) -> None:
+    _print(json.dumps(report.to_dict()) if _is_json(config) else report.table())
+
+
+def _check(config: Config) -> None:
+    _configure_log(config)
+    found = check(**config.keywords())
+    _print(json.dumps(found.to_dict()) if _is_json(config) else str(found))
+    found.raise_for_status()
+
+
+def _entities(config: Config) -> None:
+    if _is_json(config):
+        about = ("name", "path", "object", "table", "permission", "note")
+        names = (*about, "time_field", "has_window", "can_vanish", "default")
+        _print(json.dumps([{name: getattr(entity, name) for name in names} for entity in _core.entities("all")]))
+        return
+    rows = [
+        (entity.name, entity.path, "default" if entity.default else "", entity.note) for entity in _core.entities("all")
+    ]
+    _print("\n".join(f"{name:<32} {path:<40} {default:<8} {note}".rstrip() for name, path, default, note in rows))
+
+
+def _demo(config: Config) -> None:
+    live = _configure_log(config)
+    with _terminable():
+        demo.demo(config.text("lake") or "demo-lake", say=_print, display=live)
+
+
+def _status(config: Config) -> None:
+    _configure_log(config)
+    found = status.status(
+        open_tables(config.place()),
+        lookback_seconds=config.whole_number("lookback_seconds"),
+        checkpoint_table=config.required("checkpoint_table"),
+    )
+    if _is_json(config):
+        _print(json.dumps([row.to_dict() for row in found]))
+        return
+    _print(text_table(status.HEADINGS, [row.cells() for row in found]))
+    for row in found:
+        _print(f"{row.label}: next: {row.next_run}" + (f"; last error: {row.error}" if row.error else ""))
+        more = len(row.refused) - _SHOWN_REFUSED
+        for line in (*row.refused[:_SHOWN_REFUSED], *([f"and {more:,} more"] if more > 0 else [])):
+            _print(f"{row.label}: refused: {line}")
+
+
+def _verify(config: Config) -> None:
+    _configure_log(config)
+    tables, checkpoint_table = open_tables(config.place()), config.required("checkpoint_table")
+    if not _is_json(config):
+        verify.verify(tables, checkpoint_table=checkpoint_table, say=_print)
+        return
+    found = list(verify.audits(tables, checkpoint_table))
+    _print(json.dumps({"tables": tables.location, "entities": [audit.to_dict() for audit in found]}))
+    verify.raise_for_findings(found, tables)
+
+
+def _simulate(config: Config) -> None:
+    _configure_log(config)
+    with _terminable():
+        demo.simulate(
+            port=config.whole_number("port"),
+            seed=config.whole_number("seed"),
+            objects=config.whole_number("objects"),
+            rate_limit=config.number("rate_limit"),
+            latency_ms=config.whole_number("latency_ms"),
+            faults=config.text("faults"),
+            say=_print,
+        )
+
+
+def _is_json(config: Config) -> bool:
+    return config.log_format() == "json"
+
+
+def _configure_log(config: Config) -> LiveLines | None:
+    """Write the log to stderr; where that is a terminal, above lines that show how far the lists are."""
+    live = None if _is_json(config) else live_lines(sys.stderr)
+    before = (lambda: None) if live is None else live.clear
+    configure_log(config.log_format(), verbose=config.flag("verbose"), before=before)
+    return live
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Treat SIGTERM, by which job runners stop a process, like Ctrl-C. Only the main thread may arrange it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

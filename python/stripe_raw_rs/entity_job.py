@@ -1,0 +1,64 @@
+"""One list of a call: attempt after attempt, until a run that was begun here is complete or something goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs.attempt import attempt, naming_the_winner
+from stripe_raw_rs.exceptions import FencedError, InterruptedRunError
+from stripe_raw_rs.panics import as_error
+from stripe_raw_rs.report import EntityResult
+
+if TYPE_CHECKING:
+    from stripe_raw_rs._core import Entity, Run
+    from stripe_raw_rs.attempt import Job
+
+logger = logging.getLogger("stripe_raw_rs")
+
+
+def ingest_entity(job: Job, entity: Entity) -> EntityResult:
+    """Ingest one list. Whatever goes wrong is in the result, and is logged here, in full and once."""
+    began = time.monotonic()
+    runs: list[Run] = []
+    error: BaseException | None = None
+    try:
+        while not runs or runs[-1].resumed or runs[-1].gives_up:
+            try:
+                attempt(job, entity, runs)
+            except FencedError as fenced:  # noqa: PERF203 - at most two rounds
+                raise naming_the_winner(job, entity, fenced) from fenced
+    except BaseException as caught:  # noqa: BLE001 - whatever happens to one entity must not stop the others
+        error = as_error(caught)
+        _forget_locals(error)
+    error = error or next((run.refusal for run in runs if run.refusal is not None), None)
+    done = [run.progress() for run in runs]
+    result = EntityResult(
+        entity=entity.name,
+        run_id=runs[-1].run_id if runs else None,
+        pages=sum(progress.pages for progress in done),
+        rows=sum(progress.rows for progress in done),
+        requests=sum(progress.requests for progress in done),
+        retries=sum(progress.retries for progress in done),
+        bytes=sum(progress.bytes for progress in done),
+        undated=sum(progress.undated for progress in done),
+        refused=sum(progress.refused for progress in done),
+        seconds=time.monotonic() - began,
+        watermark=done[-1].newest if done else None,
+        error=error,
+    )
+    if error is not None:
+        level = logging.WARNING if isinstance(error, InterruptedRunError) else logging.ERROR
+        logger.log(level, "%s", result.message, extra={"fields": {"entity": entity.name}})
+        logger.debug("%s: traceback", entity.name, exc_info=error)
+    return result
+
+
+def _forget_locals(error: BaseException) -> None:
+    """Drop what the frames of an error's traceback hold on to: pages, above all, for as long as the report lives."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__

@@ -1,0 +1,46 @@
+"""Text for people: lines, numbers of things, moments, and tables of columns."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs._core import one_line, plain
+from stripe_raw_rs.exceptions import StripeRawError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def error_line(error: BaseException) -> str:
+    """One plain line on an error; of an unforeseen one with its type."""
+    if isinstance(error, StripeRawError):
+        return one_line(error)
+    return plain(f"{type(error).__name__}: {error}")
+
+
+def counted(number: int, thing: str, things: str = "") -> str:
+    """A number of things: `1 page`, `2 pages`; `things` where more than one are not called like one with an s."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def date_time(seconds: int | None) -> str:
+    """Seconds since 1970 as a date-time in UTC; a dash for none, and for what no calendar holds."""
+    try:
+        return "-" if seconds is None else f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S}"
+    except (OverflowError, OSError, ValueError):
+        return "-"
+
+
+def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns under headings: the first two columns to the left, numbers to the right."""
+    table = [headings, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
+    left = 2
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    )

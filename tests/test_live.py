@@ -1,0 +1,44 @@
+"""What a terminal shows while lists are read."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs import entities
+from stripe_raw_rs.simulator import StripeSimulator
+from tests.command import on_terminal
+from tests.conftest import DEFAULT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIVE = r"{name} +[\d,]+ pages? +[\d,]+ objects? +[\d,]+/s  ([\d,]+|\?) left"
+
+
+def test_a_terminal_shows_one_live_line_for_each_entity(lake: Path) -> None:
+    with StripeSimulator(counts=dict.fromkeys(DEFAULT, 1_500), latency_ms=60) as stripe:
+        shown = on_terminal("run", "--lake", lake, "--api-base-url", stripe.url)
+    for name in DEFAULT:
+        assert re.search(LIVE.format(name=name), shown), name
+    assert re.search(r"\? left\r\n", shown), "while nobody knows how much is left"
+    assert re.search(r"\x1b\[\dA\x1b\[J", shown), "the lines are drawn again in place"
+
+
+def test_live_lines_are_no_more_than_the_terminal_has_and_keep_their_columns(lake: Path) -> None:
+    lines = 12
+    with StripeSimulator(objects=0, counts=dict.fromkeys((e.name for e in entities()), 150), latency_ms=300) as stripe:
+        given = ("--lake", lake, "--api-base-url", stripe.url, "--entities", "all", "--page-size", 10)
+        shown = on_terminal("run", *given, lines=lines, columns=110)
+    frames = [frame.split("\r\n")[:-1] for frame in re.split(r"\x1b\[\d+A\x1b\[J", shown)]
+    drawn = [[line for line in frame if " left" in line or "more lists" in line] for frame in frames]
+    assert max(map(len, drawn)) == lines - 1
+    assert any(re.fullmatch(r"and \d+ more lists", frame[-1]) for frame in drawn if frame)
+    for frame in drawn:
+        rows = [line for line in frame if " left" in line]
+        assert len({line.index("/s ") for line in rows}) <= 1, frame
+
+
+def test_the_demo_shows_live_lines(tmp_path: Path) -> None:
+    shown = on_terminal("demo", "--lake", tmp_path / "demo")
+    assert re.search(LIVE.format(name="charges"), shown)
