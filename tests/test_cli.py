@@ -85,6 +85,28 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert not lake.exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--port", "80000"), "port cannot be 80000"),
+        (("--port", "-1"), "port cannot be -1"),
+        (("--objects", "9" * 20), f"objects cannot be {'9' * 20}"),
+        (("--rate-limit", "0"), "rate_limit must be more than 0 requests a second"),
+        (("--faults", "x"), "fault 'x': say when, as in reset@n7 or reset@p0.01"),
+        (("--latency-ms", "-1"), "latency_ms cannot be -1"),
+    ],
+)
+def test_a_simulator_that_cannot_be_is_refused(arguments: tuple[str, ...], said: str) -> None:
+    done = call("simulate", *arguments, key=None)
+    assert (done.returncode, done.stderr) == (2, f"stripe-raw: error: {said}\n")
+
+
+def test_a_simulator_whose_port_is_taken_is_refused(stripe: StripeSimulator) -> None:
+    done = call("simulate", "--port", stripe.port, key=None)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert str(stripe.port) in done.stderr
+
+
 def test_a_lake_that_cannot_be_is_refused(tmp_path: Path, stripe: StripeSimulator) -> None:
     (tmp_path / "file").write_text("mine")
     done = call("run", "--lake", tmp_path / "file", "--api-base-url", stripe.url)

@@ -100,7 +100,7 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     | {"account", "api_key", "attempt", "entity_job", "keywords", "owner", "panics", "progress", "report", "start"}
     | {"tables", "text", "threads"},
     "key_check": BASE | {"api_key", "keywords", "panics", "text"},
-    "status": BASE | WRITERS | {"panics", "tables", "text"},
+    "status": BASE | WRITERS | {"owner", "panics", "tables", "text"},
     "verify": BASE | WRITERS | {"panics", "tables", "text"},
     "simulator": BASE,
     "demo": BASE | {"pipeline", "progress", "simulator"},

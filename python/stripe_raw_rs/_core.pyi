@@ -200,6 +200,9 @@ class History:
 
     @property
     def owner(self) -> str | None: ...
+    def holder(self) -> tuple[str, int] | None:
+        """Who is presumed to work on the latest run, and their last sign of life (microseconds since 1970)."""
+
     @property
     def pages(self) -> int: ...
     @property

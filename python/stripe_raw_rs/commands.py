@@ -17,7 +17,7 @@ from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.pipeline import ingest
 from stripe_raw_rs.report import IngestInterrupted
 from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.text import text_table
+from stripe_raw_rs.text import date_time, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +99,8 @@ def _status(config: Config) -> None:
         return
     _print(text_table(status.HEADINGS, [row.cells() for row in found]))
     for row in found:
+        if row.holder is not None:
+            _print(f"{row.label}: {row.holder} works on it (last sign of life {date_time(row.last_event)} UTC)")
         _print(f"{row.label}: next: {row.next_run}" + (f"; last error: {row.error}" if row.error else ""))
         more = len(row.refused) - _SHOWN_REFUSED
         for line in (*row.refused[:_SHOWN_REFUSED], *([f"and {more:,} more"] if more > 0 else [])):

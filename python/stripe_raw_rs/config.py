@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # What the library says by `give_up`, and what concerns the command's own output.
 COMMAND_LINE_ONLY = ("restart_run", "from_scratch", "log_format", "verbose")
+# The compiled half counts in 64 bits.
+_LARGEST = (1 << 63) - 1
 _YES_NO = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -100,8 +102,12 @@ class Config:
 
 def _number(row: OptionRow, text: str) -> float:
     try:
-        return int(text) if row.kind == "integer" else float(text)
+        number = int(text) if row.kind == "integer" else float(text)
     except ValueError:
         what = "a whole number" if row.kind == "integer" else "a number"
         message = f"{row.name} must be {what}, not '{plain(text)}'"
         raise UsageError(message) from None
+    if isinstance(number, int) and abs(number) > _LARGEST:
+        message = f"{row.name} cannot be {plain(text)}"
+        raise UsageError(message)
+    return number

@@ -58,9 +58,13 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
     say: Callable[[str], None],
 ) -> None:
     """Serve a simulated account until Ctrl-C."""
-    with StripeSimulator(
-        port=port, seed=seed, objects=objects, rate_limit=rate_limit, latency_ms=latency_ms, faults=faults
-    ) as stripe:
+    try:
+        served = StripeSimulator(
+            port=port, seed=seed, objects=objects, rate_limit=rate_limit, latency_ms=latency_ms, faults=faults
+        )
+    except ValueError as error:
+        raise UsageError(plain(error)) from None
+    with served as stripe:
         say(
             f"a made-up Stripe account with {objects:,} objects is at {stripe.url}; any rk_test_ key opens it\n"
             f"  curl -H 'Authorization: Bearer rk_test_any' '{stripe.url}/v1/charges?limit=1'\n"

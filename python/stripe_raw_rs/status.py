@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs._core import one_line
+from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.text import date_time
@@ -24,7 +25,7 @@ class EntityStatus:
     account: str | None
     run_id: str | None
     state: str
-    epoch: int
+    attempts: int
     pages: int
     rows: int
     watermark: int | None
@@ -32,6 +33,8 @@ class EntityStatus:
     next_run: str
     error: str | None
     refused: tuple[str, ...] = ()
+    # Who works on the run now, as far as can be told: nobody, where the process is known to be gone.
+    holder: str | None = None
 
     @property
     def label(self) -> str:
@@ -44,11 +47,11 @@ class EntityStatus:
 
     def cells(self) -> tuple[str, ...]:
         """Its row of the table."""
-        numbers = (f"{self.epoch:,}", f"{self.pages:,}", f"{self.rows:,}")
+        numbers = (f"{self.attempts:,}", f"{self.pages:,}", f"{self.rows:,}")
         return (
             self.label,
             self.run_id or "-",
-            self.state,
+            self.state if self.holder is None else "running",
             *numbers,
             date_time(self.watermark),
             date_time(self.last_event),
@@ -65,12 +68,13 @@ def status(tables: Tables, *, lookback_seconds: int, checkpoint_table: str | Non
 def _entity(state: StateStore, entity: str, account: str | None, lookback_seconds: int) -> EntityStatus:
     history = state.latest_run(entity, account)
     newest = history.newest_event_at_micros
+    holder = history.holder()
     return EntityStatus(
         entity=entity,
         account=account,
         run_id=history.run_id,
         state=history.state,
-        epoch=history.epoch,
+        attempts=history.attempts,
         pages=history.pages,
         rows=history.rows,
         watermark=history.watermark,
@@ -78,4 +82,5 @@ def _entity(state: StateStore, entity: str, account: str | None, lookback_second
         next_run=history.next_run(lookback_seconds),
         error=one_line(f"{history.error_class}: {history.error_message}") if history.error_class else None,
         refused=tuple(one_line(line) for line in history.refused),
+        holder=None if holder is None or is_dead(holder[0]) else one_line(holder[0]),
     )

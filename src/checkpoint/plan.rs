@@ -127,14 +127,19 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     })
 }
 
+impl History {
+    /// Who is presumed to work on the latest run, and the last sign of life of them (microseconds since 1970): it has no
+    /// end, and an event that is younger than the lease.
+    #[must_use]
+    pub fn holder(&self, now: Now) -> Option<(&str, i64)> {
+        let is_recent = |at: i64| now.wall_micros.saturating_sub(at) < LEASE_MICROS;
+        self.newest().filter(|(_, at)| self.state() == State::Unfinished && is_recent(*at))
+    }
+}
+
 fn refuse_if_held(entity: &Entity, history: &History, attempt: &Attempt) -> Result<()> {
-    let Some((owner, at_micros)) = history.newest() else { return Ok(()) };
-    let free = history.state() != State::Unfinished
-        || attempt.take_over
-        || attempt.holder_is_dead
-        || owner == attempt.owner
-        || attempt.now.wall_micros.saturating_sub(at_micros) >= LEASE_MICROS;
-    if free {
+    let Some((owner, at_micros)) = history.holder(attempt.now) else { return Ok(()) };
+    if attempt.take_over || attempt.holder_is_dead || owner == attempt.owner {
         return Ok(());
     }
     Err(Error::new(

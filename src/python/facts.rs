@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyCapsule, PyString};
 use pyo3_arrow::PySchema;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::to_schema_pycapsule;
@@ -81,14 +81,15 @@ pub(super) fn one_line(text: &Bound<'_, PyAny>) -> PyResult<String> {
 
 /// The text with everything masked that looks like a secret of Stripe's.
 #[pyfunction]
-pub(super) fn masked(text: &str) -> String {
-    crate::secrets::masked(text).into_owned()
+pub(super) fn masked(text: &Bound<'_, PyString>) -> String {
+    // A path of another encoding is no Unicode.
+    crate::secrets::masked(&text.to_string_lossy()).into_owned()
 }
 
 /// Whether the text holds a secret of Stripe's, or held one before it was masked.
 #[pyfunction]
-pub(super) fn holds_secret(text: &str) -> bool {
-    crate::secrets::holds_secret(text)
+pub(super) fn holds_secret(text: &Bound<'_, PyString>) -> bool {
+    crate::secrets::holds_secret(&text.to_string_lossy())
 }
 
 /// What is to be raised where one of the options' values holds a secret of Stripe's; those that are None were not given.

@@ -114,6 +114,10 @@ impl History {
         self.folded.attempts()
     }
 
+    fn holder(&self) -> Option<(String, i64)> {
+        self.folded.holder(now()).map(|(owner, at_micros)| (owner.to_owned(), at_micros))
+    }
+
     #[getter]
     fn owner(&self) -> Option<&str> {
         self.folded.newest().map(|(owner, _)| owner)

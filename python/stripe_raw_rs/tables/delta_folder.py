@@ -109,11 +109,16 @@ class LakeFolder:
                     file.unlink()
 
 
+def as_text(path: Path) -> str:
+    """The path as delta-rs takes it: its bytes read as UTF-8, whatever this process's locale makes of them."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
 def _check_name(path: Path) -> None:
     if path == Path(path.anchor):
         message = f"lake '{path}' is the root of this machine: choose a folder in it"
         raise UsageError(message)
-    found = _BEYOND.search(f"{path}/")
+    found = _BEYOND.search(f"{as_text(path)}/")
     if found is not None:
         message = (
             f"lake '{plain(path)}' cannot be used: its path has {_named(found[0])}, "

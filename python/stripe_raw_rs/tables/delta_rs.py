@@ -14,7 +14,7 @@ from stripe_raw_rs._core import enter_delta_rs, plain
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, check_table_name, fenced
 from stripe_raw_rs.tables.delta_commit import outcome_of, write
-from stripe_raw_rs.tables.delta_folder import LakeFolder
+from stripe_raw_rs.tables.delta_folder import LakeFolder, as_text
 from stripe_raw_rs.tables.delta_log import emptied, missing_data, unreadable
 from stripe_raw_rs.tables.delta_select import select
 
@@ -51,7 +51,7 @@ class DeltaRsTables:
     def __init__(self, lake: str | Path) -> None:
         """Name the lake; nothing is read or written yet."""
         self._folder = LakeFolder(lake)
-        self.location = str(self._folder.path)
+        self.location = as_text(self._folder.path)
         self._tables: dict[str, DeltaRsTable] = {}
         self._lock = threading.Lock()
 
@@ -72,7 +72,7 @@ class DeltaRsTable:
         """Name the table; nothing is read or written yet."""
         self.name = name
         self._folder = lake.table(name)
-        self.location = str(self._folder)
+        self.location = as_text(self._folder)
         self._lake = lake
         self._lock = threading.Lock()
         # The table after our last append, and the version that it was loaded at.

@@ -1,0 +1,65 @@
+"""What `status` says, from the tables alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stripe_raw_rs import ingest
+from stripe_raw_rs.simulator import StripeSimulator
+from tests.children import wait_for
+from tests.command import call, start
+from tests.conftest import KEY, events
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_lake_that_is_being_written_says_by_whom_and_its_last_sign_of_life(lake: Path) -> None:
+    with StripeSimulator(counts={"charges": 20_000}, latency_ms=50) as stripe:
+        given = ("--lake", lake, "--api-base-url", stripe.url, "--entities", "charges", "--page-size", 5)
+        child = start("run", *given, "--commit-interval-seconds", 0.2)
+        try:
+            wait_for(lambda: events(lake, "event_type = 'PAGE_COMMITTED'"))
+            shown = call("status", "--lake", lake, key=None).stdout
+            told = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
+        finally:
+            child.kill()
+            child.communicate()
+        assert "running" in shown.splitlines()[1]
+        assert re.search(
+            rf"^charges: \S+/{child.pid} works on it \(last sign of life \d{{4}}-[\d-]+ [\d:]+ UTC\)$",
+            shown,
+            re.MULTILINE,
+        )
+        assert told[0]["holder"].endswith(f"/{child.pid}")
+        # Once the process is gone, nobody works on it, however young its last event is.
+        gone = call("status", "--lake", lake, key=None).stdout
+        assert "works on it" not in gone
+        assert "unfinished" in gone.splitlines()[1]
+
+
+def test_attempts_are_those_of_the_run(lake: Path) -> None:
+    with StripeSimulator(counts={"charges": 30}) as stripe:
+        for _ in range(3):
+            ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges").raise_for_status()
+    (row,) = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
+    assert (row["state"], row["attempts"], row["holder"]) == ("complete", 1, None)
+
+
+@pytest.mark.parametrize("locale", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_a_folder_with_an_accent_works_where_the_locale_is_ascii(tmp_path: Path, locale: dict[str, str]) -> None:
+    lake = tmp_path / "lac-\u00e9t\u00e9-\u6e56"
+    ascii_only = {"LC_ALL": "C", "LANG": "C", **locale}
+    with StripeSimulator(counts={"charges": 30}) as stripe:
+        ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges").raise_for_status()
+        given = ("run", "--lake", lake, "--api-base-url", stripe.url, "--entities", "charges")
+        done = [call(*given, **ascii_only)]
+        done += [call(command, "--lake", lake, **ascii_only) for command in ("status", "verify")]
+        done += [call("status", "--lake", lake / "\u00e9", **ascii_only)]
+    assert [one.returncode for one in done] == [0, 0, 0, 2], [one.stderr for one in done]
+    assert all("charges" in one.stdout for one in done[:3])
+    assert "holds no tables of stripe-raw" in done[3].stderr
