@@ -42,8 +42,18 @@ impl Identity {
     /// What this identity knows and the lake does not say yet: the account, where no answer told it before.
     #[must_use]
     pub fn missing(&self, properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let account = self.account.clone().filter(|_| !properties.contains_key(ACCOUNT));
+        let account = self.account.clone().filter(|_| told(properties, ACCOUNT).is_none());
         account.into_iter().map(|account| (ACCOUNT.to_owned(), account)).collect()
+    }
+
+    /// What makes a lake of ours this identity's, where it is another's: fit for one that has no rows yet. An account that is
+    /// not known becomes an empty text, since properties are only ever added.
+    #[must_use]
+    pub fn rebinding(&self, properties: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+        let ours = self.properties(properties.get(STORE_ID)?);
+        let is_of_this_layout = properties.get(LAYOUT) == ours.get(LAYOUT);
+        let account = (ACCOUNT.to_owned(), self.account.clone().unwrap_or_default());
+        (is_of_this_layout && self.check(properties, "").is_err()).then(|| ours.into_iter().chain([account]).collect())
     }
 
     /// Checks that the lake at `place` is this identity's.
@@ -71,7 +81,7 @@ impl Identity {
             ("account", ACCOUNT, account),
         ];
         for (what, property, ours) in ours {
-            let Some((theirs, ours)) = properties.get(property).zip(ours) else { continue };
+            let Some((theirs, ours)) = told(properties, property).zip(ours) else { continue };
             if theirs != ours {
                 return Err(Error::usage(format!(
                     "the lake at {place} belongs to {what} {}, this key and address to {what} {}: choose another lake",
@@ -82,6 +92,11 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// What a property says, if anything.
+fn told<'a>(properties: &'a BTreeMap<String, String>, property: &str) -> Option<&'a str> {
+    properties.get(property).map(String::as_str).filter(|text| !text.is_empty())
 }
 
 /// Checks the id of a connected account, which becomes a header and a part of transaction identifiers.
@@ -163,6 +178,28 @@ mod tests {
         let lake = unread.properties("s");
         assert_eq!(identity().missing(&lake), BTreeMap::from([(ACCOUNT.to_owned(), "acct_1".to_owned())]));
         assert!(identity().missing(&identity().properties("s")).is_empty() && unread.missing(&lake).is_empty());
+    }
+
+    #[test]
+    fn a_lake_of_another_becomes_ours_by_its_properties() {
+        let unread = Identity { account: None, ..identity() };
+        let test = Identity { mode: "test", account: Some("acct_2".to_owned()), ..identity() };
+        assert_eq!(identity().rebinding(&identity().properties("s")), None);
+        assert_eq!(unread.rebinding(&identity().properties("s")), None);
+        for (ours, theirs) in [(&test, &identity()), (&identity(), &test), (&unread, &test)] {
+            let mut lake = theirs.properties("s");
+            lake.extend(ours.rebinding(&lake).unwrap());
+            assert_eq!(ours.check(&lake, "lake"), Ok(()));
+            assert!(theirs.check(&lake, "lake").is_err() && lake.get(STORE_ID).unwrap() == "s");
+        }
+        let mut lake = test.properties("s");
+        lake.extend(unread.rebinding(&lake).unwrap());
+        assert_eq!(identity().missing(&lake), BTreeMap::from([(ACCOUNT.to_owned(), "acct_1".to_owned())]));
+        for property in [STORE_ID, LAYOUT] {
+            let mut lake = test.properties("s");
+            lake.remove(property);
+            assert_eq!(identity().rebinding(&lake), None, "no lake of ours is taken over");
+        }
     }
 
     #[test]

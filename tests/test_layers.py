@@ -84,7 +84,7 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "tables": BASE | {"environment"},
     "commit": BASE | {"tables"},
     "raw_writer": BASE | {"commit", "tables"},
-    "state_store": BASE | {"commit", "tables"},
+    "state_store": BASE | {"commit", "owner", "tables"},
     "lost_commits": BASE | WRITERS,
     # What a user starts.
     "api_key": BASE | {"environment"},

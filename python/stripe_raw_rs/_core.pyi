@@ -504,6 +504,9 @@ class Client:
     def store_properties(self, store_id: str, account_id: str | None = None) -> dict[str, str]:
         """Properties of a new checkpoint table: which account, mode and server the lake belongs to."""
 
+    def rebinding_properties(self, properties: dict[str, str], account_id: str | None = None) -> dict[str, str] | None:
+        """Properties that make a lake without rows this client's; None where it is already, or is no lake of ours."""
+
     def check_store(self, properties: Mapping[str, str], place: str, account_id: str | None = None) -> None:
         """UsageError where the lake at `place` belongs to another account, mode, server or layout."""
 

@@ -68,18 +68,22 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
     for notice in run.notices:
         logger.info("%s: %s", entity.name, notice)
     try:
-        write(run, job.state, raw, job.account, job.display)
+        write(run, job, raw, is_first=history.watermark is None)
     finally:
         # An error's traceback keeps the run alive as long as the report; its buffers are everybody's.
         run.close()
 
 
-def write(run: Run, state: StateStore, raw: RawWriter, account: str | None, display: Display) -> None:
+def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
     """Take one attempt through the write protocol. The order of these lines is what makes a kill harmless."""
+    state, display = job.state, job.display
     state.append(run.started())
     try:
         raw.fence(run.fence())
-        for conditions in state.recover(run, account):
+        if is_first:
+            # Until something has landed, another process may bind the lake to another account.
+            state.require_ours()
+        for conditions in state.recover(run, job.account):
             raw.recover(run, conditions)
         for rows, checkpoint in run:
             raw.append(rows)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from stripe_raw_rs import _core
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.tables import asked, check_schema
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from stripe_raw_rs._core import Audit, Checkpoint, Client, History, Run
     from stripe_raw_rs.tables import ArrowStream, Condition, Tables
 
+logger = logging.getLogger("stripe_raw_rs")
+
 
 class StateStore:
     """The checkpoint table of a lake."""
@@ -23,10 +27,13 @@ class StateStore:
     def __init__(self, tables: Tables, client: Client | None, name: str | None = None) -> None:
         """Open the table, and create it if it is absent; without a client it is only read, and must be there.
 
-        Raises UsageError where the lake belongs to another account, mode or server, or has another schema.
+        Raises UsageError where the lake belongs to another account, mode or server, or has another schema. One without
+        rows then becomes the client's.
         """
+        self._tables = tables
         self._table = tables.table(name or _core.CHECKPOINT_TABLE)
-        account = None if client is None else client.account_id()
+        self._client = client
+        self._account = account = None if client is None else client.account_id()
         if client is not None:
             self._table.create(
                 _core.checkpoint_schema(),
@@ -43,11 +50,43 @@ class StateStore:
             raise UsageError(message)
         self._missing: dict[str, str] = {}
         if client is not None:
+            if rebinding := client.rebinding_properties(properties, account):
+                properties = self._bind(rebinding) or properties
             client.check_store(properties, tables.location, account)
             self._missing = client.missing_properties(properties, account)
         # Whether the account is known on both sides, and so was compared.
         self.tells_account = account is not None and not self._missing
         self.store_id = properties["stripe_raw.store_id"]
+
+    def _bind(self, properties: dict[str, str]) -> dict[str, str] | None:
+        """Make a lake without rows the client's; None where it has any, or where somebody may be about to land some.
+
+        A run that begins at this moment either is seen here, after the properties are changed, or sees them changed.
+        """
+        if self._is_in_use():
+            return None
+        self._table.set_properties(properties)
+        if self._is_in_use():
+            message = f"the lake at '{self._tables.location}' was taken into use by another process: run again"
+            raise UsageError(message)
+        logger.warning("the lake had no rows: it belongs to this key's account, mode and server from now on")
+        return self._table.properties()
+
+    def _is_in_use(self) -> bool:
+        with_rows: list[Condition] = [("event_type", "=", "PAGE_COMMITTED", "string"), ("row_count", ">", 0, "long")]
+        if self._table.distinct(["entity"], with_rows):
+            return True
+        for entity, account in self.entities():
+            history = self.latest_run(entity, account)
+            if history.state == "unfinished" and not is_dead(history.owner):
+                return True
+        raw = [self._tables.table(entity.table) for entity in _core.entities("all")]
+        return any(table.exists() and table.distinct(["_entity"], []) for table in raw)
+
+    def require_ours(self) -> None:
+        """Refuse a lake that another process has bound to another account, mode or server since it was opened."""
+        if self._client is not None:
+            self._client.check_store(self._table.properties(), self._tables.location, self._account)
 
     def record_account(self) -> None:
         """Record the account that the lake belongs to, if it was told for the first time."""

@@ -128,6 +128,16 @@ impl Client {
         self.identity(account_id).properties(store_id)
     }
 
+    #[pyo3(signature = (properties, account_id = None))]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+    fn rebinding_properties(
+        &self,
+        properties: BTreeMap<String, String>,
+        account_id: Option<String>,
+    ) -> Option<BTreeMap<String, String>> {
+        self.identity(account_id).rebinding(&properties)
+    }
+
     #[pyo3(signature = (properties, place, account_id = None))]
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
     fn check_store(
