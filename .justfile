@@ -1,8 +1,10 @@
 # `just` lists the recipes. CI calls the same ones.
 
 cache := env("XDG_CACHE_HOME", env("HOME") / ".cache") / "stripe-raw-rs"
+# `uv run` tells where uv is, which need not be on the path; the README's first command puts it into .tools.
+uv := env("UV", if path_exists(".tools/bin/uv") == "true" { justfile_directory() / ".tools/bin/uv" } else { "uv" })
 # Tools and tests that need no compiled extension must not wait for one.
-tool := "uv run --only-dev"
+tool := uv + " run --only-dev"
 
 # List the recipes
 [private]
@@ -48,15 +50,15 @@ mutants *arguments:
 
 # The Python tests on delta-rs, two at a time, with the extension compiled for them
 test-python *arguments:
-    uv run pytest -n 2 --dist loadgroup -m "not wheel and not effects and not kill" {{ arguments }}
+    {{ uv }} run pytest -n 2 --dist loadgroup -m "not wheel and not effects and not kill" {{ arguments }}
 
 # Kills at commit steps, and kills and faults of the storage at writes to files and requests; needs a C compiler
 test-kills *arguments:
-    uv run pytest -n 2 -m "effects or kill" {{ arguments }}
+    {{ uv }} run pytest -n 2 -m "effects or kill" {{ arguments }}
 
 # The same at every single write and request (some 15 minutes)
 test-crash-points *arguments:
-    EVERY_CRASH_POINT=1 uv run pytest -n 2 -m effects {{ arguments }}
+    EVERY_CRASH_POINT=1 {{ uv }} run pytest -n 2 -m effects {{ arguments }}
 
 # The tests on a lane of Spark: spark35, spark40, spark41 or connect40; needs Java 17 and Maven
 [positional-arguments]
@@ -71,23 +73,23 @@ test-delta-floor *arguments: (_environment "delta-floor")
 
 # What excludes another has an environment of its own; the extension is the project's own, compiled once for all
 _environment group:
-    uv sync --quiet
-    UV_PROJECT_ENVIRONMENT=.venv-{{ group }} uv sync --quiet --no-install-project --group {{ group }}
+    {{ uv }} sync --quiet
+    UV_PROJECT_ENVIRONMENT=.venv-{{ group }} {{ uv }} sync --quiet --no-install-project --group {{ group }}
 
 # The tests of the wheel that the bundle builds, installed as Databricks does; needs Python 3.10 to 3.13, Java 17, Maven
 test-wheel *arguments:
-    uv run pytest -m wheel {{ arguments }}
+    {{ uv }} run pytest -m wheel {{ arguments }}
 
 # Format everything
 fmt:
     cargo fmt
     {{ tool }} ruff format
     {{ tool }} ruff check --fix
-    just --unstable --fmt
+    {{ just_executable() }} --unstable --fmt
 
 # Write the README's tables that follow from the code
 readme:
-    uv run python -m tests.readme_tables
+    {{ uv }} run python -m tests.readme_tables
 
 # Formatting and lints
 lint: fmt-check clippy
@@ -107,8 +109,8 @@ clippy:
 
 # Types of Python, and the stub against the compiled extension
 types:
-    uv run mypy python tests
-    uv run python -m mypy.stubtest stripe_raw_rs._core
+    {{ uv }} run mypy python tests
+    {{ uv }} run python -m mypy.stubtest stripe_raw_rs._core
 
 # Who may use whom
 layers:
@@ -120,12 +122,12 @@ deny:
 
 # A long run with faults on: is it whole, and are memory and file handles flat? Five million objects take some minutes
 soak objects="5000000":
-    uv run python -m tests.soak {{ objects }}
+    {{ uv }} run python -m tests.soak {{ objects }}
 
 # The benchmarks: one page, the compiled half, and the whole beside a stripe-python loop and dlt (Linux)
 bench:
     cargo bench --locked --no-default-features --features http,simulator --bench page --bench pipeline
-    uv run --group bench python tests/bench/end_to_end.py
+    {{ uv }} run --group bench python tests/bench/end_to_end.py
 
 # 10,000 charges appended on a lane of Spark, over what Spark alone takes for them (Linux)
 bench-spark lane="spark40": (_environment replace(lane, "connect", "spark"))
@@ -137,7 +139,7 @@ wheel architecture="x86_64": (_standard-library architecture) _no-wheels (_wheel
 
 # The wheels of both architectures; aarch64 is left out where Rust cannot build for it
 wheels: _no-wheels (_wheel "x86_64")
-    @if just _standard-library aarch64; then just _wheel aarch64; else echo "aarch64 is left out"; fi
+    @if {{ just_executable() }} _standard-library aarch64; then {{ just_executable() }} _wheel aarch64; else echo "aarch64 is left out"; fi
 
 _no-wheels:
     rm -rf dist
@@ -148,7 +150,7 @@ tools := remap + env("CARGO_HOME", env("HOME") / ".cargo") + "=/cargo\u{1f}" + r
 sources := remap + justfile_directory() + "=/stripe-raw-rs\u{1f}" + remap + env("CARGO_TARGET_DIR", justfile_directory() / "target") + "=/target"
 
 _wheel architecture:
-    CARGO_ENCODED_RUSTFLAGS="{{ tools + "\u{1f}" + sources }}" uv run --only-dev --only-group wheel \
+    CARGO_ENCODED_RUSTFLAGS="{{ tools + "\u{1f}" + sources }}" {{ tool }} --only-group wheel \
         maturin build --compatibility manylinux2014 --zig --target {{ architecture }}-unknown-linux-gnu --out dist
     {{ tool }} python .ci/sbom.py
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,13 @@ def test_a_delta_rs_that_is_too_old_is_refused_before_anything_is_written(
         ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges")
     assert str(refused.value) == f"deltalake {version} is too old: pip install 'deltalake>={FLOOR}'"
     assert not lake.exists()
+
+
+def test_where_delta_rs_is_missing_it_is_said_what_to_install(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    with pytest.raises(UsageError) as refused:
+        open_tables({"lake": lake})
+    assert str(refused.value) == f"a lake needs the package deltalake: pip install 'deltalake>={FLOOR}'"
 
 
 @pytest.mark.parametrize("version", [FLOOR, "1.7.0rc1", "2.0", "10.0.0"])

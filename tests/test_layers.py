@@ -103,7 +103,8 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "status": BASE | WRITERS | {"owner", "panics", "tables", "text"},
     "verify": BASE | WRITERS | {"panics", "tables", "text"},
     "simulator": BASE,
-    "demo": BASE | {"pipeline", "progress", "simulator"},
+    "queries": set(),
+    "demo": BASE | {"pipeline", "progress", "queries", "simulator"},
     # The command line.
     "arguments": BASE | {"config", "options"},
     "commands": BASE

@@ -7,27 +7,21 @@ import re
 import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.readme_tables import README, with_tables
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 # In one process and in order: the README goes on with what it has made.
 pytestmark = pytest.mark.xdist_group("readme")
 
 TEXT = README.read_text(encoding="utf-8")
-# The test command is what runs this test.
-COMMANDS = [
-    line
-    for block in re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL)
-    for line in block.splitlines()
-    if line != "uv run just test"
-]
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL) for line in block.splitlines()]
+# .ci/run runs the two as they stand; the tests' own environment is the one that the third would make the shell's.
+INSTALL = "python3 -m pip install --quiet --target .tools uv && .tools/bin/uv run "
+ELSEWHERE = (".tools/bin/uv run just test", "source .venv/bin/activate", "export ")
 PROGRAMS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
@@ -45,9 +39,9 @@ def run(arguments: list[str], folder: Path, url: str, key: str) -> str:
 
 
 def program_of(command: str) -> list[str]:
-    words = shlex.split(command.removeprefix("uv run "))
+    words = shlex.split(command.removeprefix(INSTALL))
     assert words[0] == "stripe-raw", command
-    return [sys.executable, "-m", "stripe_raw_rs", *words[1:]]
+    return [str(Path(sys.executable).with_name("stripe-raw")), *words[1:]]
 
 
 def test_every_command_of_the_readme_does_what_it_says(folder: Path) -> None:
@@ -55,10 +49,10 @@ def test_every_command_of_the_readme_does_what_it_says(folder: Path) -> None:
     # At a place of its own, so that the lake stays that of one server.
     with StripeSimulator(objects=2_000, seed=5) as stripe:
         for command in COMMANDS:
-            if command.startswith("export ") or "simulate" in command:
+            if command.startswith(ELSEWHERE) or "simulate" in command:
                 continue
             said[command] = run(program_of(command), folder, stripe.url, "rk_test_any")
-    demo = said["uv run stripe-raw demo"]
+    demo = said[f"{INSTALL}stripe-raw demo"]
     assert "complete" in demo
     assert "duckdb" in demo
     assert "polars" in demo

@@ -11,6 +11,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.pipeline import land
+from stripe_raw_rs.queries import programs
 from stripe_raw_rs.simulator import StripeSimulator
 
 if TYPE_CHECKING:
@@ -37,14 +38,7 @@ def demo(lake: str | Path, *, say: Callable[[str], None], display: Display | Non
             stripe.add(entity.name, _NEW_OBJECTS)
         say(f"\n{_NEW_OBJECTS} new objects each; second run, only what is new and the lookback before it:")
         _land(folder, stripe, say, display)
-    table = folder / "stripe_charges_raw"
-    say(
-        "\nquery it:\n"  # noqa: S608 - printed, not executed
-        f"""  duckdb   charges = DeltaTable("{table}").to_pyarrow_dataset(); """
-        f"""duckdb.sql("SELECT _raw_json->>'$.currency', count(*) FROM charges GROUP BY 1")\n"""
-        f"""  polars   pl.scan_delta("{table}").select("_stripe_id", "_stripe_created_at").collect()\n"""
-        f"""  pyspark  spark.read.format("delta").load("{table}").createOrReplaceTempView("charges")"""
-    )
+    say(f"\nquery it, in Python:\n\n{programs(folder / 'stripe_charges_raw')}")
 
 
 def simulate(  # noqa: PLR0913 - keywords only, each an option of the command line

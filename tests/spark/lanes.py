@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stripe-raw-rs" / "jars"
+CACHE = Path(os.environ.get("XDG_JARS_HOME") or Path.home() / ".cache") / "stripe-raw-rs"
+_JARS = CACHE / "jars"
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 # What Delta needs beside what pyspark has: Delta itself, from 4.2 on the Unity Catalog's client, and on Spark 3.5 the
 # parser's runtime.
@@ -70,10 +71,10 @@ class Lane:
 
     def jars(self) -> list[Path]:
         """Where Delta's jars are; fetched where they are not there yet."""
-        place = _CACHE / f"{self.artifact}-{self.version}"
+        place = _JARS / f"{self.artifact}-{self.version}"
         if not place.exists():
-            _CACHE.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=_CACHE) as folder:
+            _JARS.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=_JARS) as folder:
                 pom = Path(folder, "pom.xml")
                 pom.write_text(_POM.format(artifact=self.artifact, version=self.version), encoding="utf-8")
                 command = ["mvn", "-q", "-B", "-f", str(pom), _PLUGIN, "-DincludeScope=runtime"]

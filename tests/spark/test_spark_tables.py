@@ -13,7 +13,6 @@ from deltalake import DeltaTable
 
 from stripe_raw_rs import _core, ingest
 from stripe_raw_rs.commit import commit
-from stripe_raw_rs.demo import demo
 from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
 from stripe_raw_rs.tables import open_tables, spark, spark_frames
 from stripe_raw_rs.tables.spark_frames import Frames
@@ -291,17 +290,6 @@ def test_tables_that_delta_rs_made_are_gone_on_with(
     ingest(**place_of(lake), **options).raise_for_status()
     assert_whole(lake, stripe, "refunds")
     verify(tables_of(lake), say=lambda _line: None)
-
-
-@pytest.mark.spark40
-def test_what_the_demo_says_of_pyspark_reads_its_table(spark: SparkSession, tmp_path: Path) -> None:
-    said: list[str] = []
-    demo(tmp_path / "demo", say=lambda text: said.extend(text.splitlines()))
-    (line,) = [line.removeprefix("  pyspark") for line in said if line.startswith("  pyspark")]
-    exec(line.strip(), {"spark": spark})  # noqa: S102 - as the user would
-    ((count,),) = spark.sql("SELECT count(*) FROM charges").collect()
-    # A quarter of the account, what arrived, and the lookback before that.
-    assert count >= 5_025
 
 
 def test_only_what_spark_connect_has_is_used() -> None:

@@ -65,17 +65,17 @@ def _open_lake(lake: str | Path | None) -> Tables:
 
 
 def _require_deltalake() -> None:
+    advice = f"pip install 'deltalake>={'.'.join(map(str, OLDEST_DELTALAKE))}'"
     try:
         import deltalake  # noqa: PLC0415 - only a lake needs it
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != "deltalake":
             raise
-        message = "a lake needs the package deltalake: pip install 'stripe-raw-rs[delta]'"
+        message = f"a lake needs the package deltalake: {advice}"
         raise UsageError(message) from None
     found = deltalake.__version__
     if tuple(map(int, re.findall(r"\d+", found)[:3])) < OLDEST_DELTALAKE:
-        floor = ".".join(map(str, OLDEST_DELTALAKE))
-        message = f"deltalake {found} is too old: pip install 'deltalake>={floor}'"
+        message = f"deltalake {found} is too old: {advice}"
         raise UsageError(message)
 
 
