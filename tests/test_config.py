@@ -119,6 +119,42 @@ def test_a_keyword_that_is_none_is_told_with_the_nearest(
     assert str(refused.value) == f"unknown option '{keyword}'{near}"
 
 
+@pytest.mark.parametrize("call", [ingest, check])
+@pytest.mark.parametrize(
+    ("keyword", "value", "said"),
+    [
+        ("entities", 5, "entities must be a text or a list of texts, not 5"),
+        ("entities", ["charges", None], "entities must be a text or a list of texts, not ['charges', None]"),
+        ("entities", b"charges", "entities must be a text or a list of texts, not b'charges'"),
+        ("stripe_account", 5, "stripe_account must be a text, not 5"),
+        ("api_key", b"rk_test_x", "api_key must be a text or an ApiKey"),
+        ("api_key_file", 3, "api_key_file must be a text or a pathlib.Path, not 3"),
+        ("page_size", [], "page_size must be a number, not []"),
+        ("page_size", 10**20, f"page_size must be a whole number from 1 to 100 (objects), not '{10**20}'"),
+    ],
+)
+def test_a_keyword_of_another_type_is_refused_by_its_name(
+    call: Callable[..., object], keyword: str, value: object, said: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        call(**{"api_key": SECRET, keyword: value})
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "said"),
+    [
+        ("lake", 5, "lake must be a text or a pathlib.Path, not 5"),
+        ("start", 1.5, "start must be a text, a date, a datetime or whole seconds since 1970, not 1.5"),
+        ("take_over", 1.5, "take_over must be True or False, not 1.5"),
+    ],
+)
+def test_a_keyword_of_a_run_of_another_type_is_refused_too(keyword: str, value: object, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        ingest(**{"api_key": SECRET, keyword: value})  # type: ignore[misc]  # what the types forbid
+    assert str(refused.value) == said
+
+
 def test_a_text_for_what_is_no_text_is_read_as_on_the_command_line(tmp_path: Path) -> None:
     assert with_environment("run", {"take_over": "no", "page_size": "7", "start": None}, lambda _name: None) == {
         "take_over": False,

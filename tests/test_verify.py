@@ -141,6 +141,18 @@ def test_a_watermark_that_goes_back_is_found(whole: Path) -> None:
     assert "older than the run before" in findings(whole)
 
 
+@pytest.mark.parametrize(("start", "found"), [(3_345_000_000, True), (None, False)])
+def test_a_window_that_begins_in_the_future_is_found(whole: Path, start: int | None, *, found: bool) -> None:
+    def move(events: pa.Table) -> pa.Table:
+        starts = events["start_created_gte"].to_pylist()
+        second = [epoch == 2 for epoch in events["epoch"].to_pylist()]
+        moved = [start if at else value for at, value in zip(second, starts, strict=True)]
+        return with_column(events, "start_created_gte", pa.array(moved, pa.int64()))
+
+    tamper(whole, CHECKPOINTS, move)
+    assert ("has a window that begins in the future, where nothing is" in findings(whole)) == found
+
+
 def test_a_raw_table_that_is_gone_is_one_finding(whole: Path) -> None:
     shutil.rmtree(whole / RAW)
     said = findings(whole).splitlines()
