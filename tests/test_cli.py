@@ -127,7 +127,7 @@ def test_a_table_with_other_columns_is_refused(
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, "narenas:1,"), ("narenas:8", "narenas:8")])
-def test_the_command_has_delta_rs_keep_little_memory_and_the_library_leaves_that_alone(
+def test_the_command_has_delta_rs_return_freed_memory_and_the_library_leaves_that_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], before: str | None, after: str
 ) -> None:
     name = "_RJEM_MALLOC_CONF"

@@ -98,7 +98,7 @@ def writing(table: Table) -> tuple[Any, str]:
     """Where the library's own writing is called: the object, and its attribute."""
     if table.skips_silently:
         return type(table), "_write"
-    from stripe_raw_rs.tables import delta_commit  # noqa: PLC0415 - the table's own module
+    from stripe_raw_rs.tables.delta_rs import commit as delta_commit  # noqa: PLC0415 - the table's own module
 
     return delta_commit, "write_deltalake"
 

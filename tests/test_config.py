@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stripe_raw_rs import Client, History, _core, check, ingest, main
-from stripe_raw_rs.arguments import parse
+from stripe_raw_rs.cli.arguments import parse
 from stripe_raw_rs.config import Config
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.keywords import with_environment

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from stripe_raw_rs import StripeRawError, TableError, ingest
 from stripe_raw_rs import commit as committing
 from stripe_raw_rs.status import status
-from stripe_raw_rs.tables.delta_log import emptied, missing_data, unreadable
+from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, SCHEMA, Columns, HandMade, assert_whole, rows_of
 from tests.places import tables_of

@@ -62,7 +62,7 @@ class Cause:
         return interrupted.value.report
 
     def no_write(self) -> Report:
-        from stripe_raw_rs.tables import delta_commit  # noqa: PLC0415 - importing it needs the library
+        from stripe_raw_rs.tables.delta_rs import commit as delta_commit  # noqa: PLC0415 - importing it needs the library
 
         write = delta_commit.__dict__["write_deltalake"]
         calls = 0
@@ -80,7 +80,7 @@ class Cause:
         return land(self.lake, self.stripe)
 
     def no_write_and_no_look(self) -> Report:
-        from stripe_raw_rs.tables import delta_rs  # noqa: PLC0415 - importing it needs the library
+        from stripe_raw_rs.tables.delta_rs import table as delta_rs  # noqa: PLC0415 - importing it needs the library
 
         look = delta_rs.__dict__["outcome_of"]
         calls = 0

@@ -72,7 +72,6 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "exceptions": set(),
     "owner": set(),
     "threads": set(),
-    "log": {"_core"},
     "environment": {"_core"},
     "panics": BASE,
     "options": BASE,
@@ -91,7 +90,6 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "config": BASE | {"options", "tables"},
     "keywords": BASE | {"config", "options", "progress", "tables"},
     "progress": BASE | {"report", "text"},
-    "live": BASE | {"report", "text"},
     "account": BASE | WRITERS | {"tables"},
     "attempt": BASE | WRITERS | {"lost_commits", "owner", "panics", "progress", "tables", "text"},
     "entity_job": BASE | {"attempt", "panics", "report"},
@@ -103,26 +101,11 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "status": BASE | WRITERS | {"owner", "panics", "tables", "text"},
     "verify": BASE | WRITERS | {"panics", "tables", "text"},
     "simulator": BASE,
-    "queries": set(),
-    "demo": BASE | {"pipeline", "progress", "queries", "simulator"},
     # The command line.
-    "arguments": BASE | {"config", "options"},
-    "commands": BASE
-    | {
-        "config",
-        "demo",
-        "key_check",
-        "live",
-        "log",
-        "panics",
-        "pipeline",
-        "report",
-        "status",
-        "tables",
-        "text",
-        "verify",
-    },
-    "main": BASE | {"arguments", "commands", "log", "tables", "text"},
+    "cli": BASE
+    | {"config", "key_check", "options", "panics", "pipeline", "progress", "report", "simulator", "status", "tables"}
+    | {"text", "verify"},
+    "main": BASE | {"cli", "tables", "text"},
     "__init__": BASE | {"config", "key_check", "main", "pipeline", "report"},
     "__main__": {"main"},
 }

@@ -234,22 +234,24 @@ def test_a_table_tells_what_is_left_of_what_events_tell_of(lake: Path, stripe: S
 def test_the_look_costs_one_read_that_ends_at_the_first_row(
     lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stripe_raw_rs.tables import delta_rs, delta_select  # noqa: PLC0415 - the table's own modules
+    # Importing them needs the library.
+    from stripe_raw_rs.tables.delta_rs import select as delta_select  # noqa: PLC0415
+    from stripe_raw_rs.tables.delta_rs import table as delta_table  # noqa: PLC0415
 
     land(lake, stripe)
     calls: list[str] = []
-    select, load = delta_select.select, delta_rs.DeltaRsTable._load  # noqa: SLF001 - to be counted
+    select, load = delta_select.select, delta_table.DeltaRsTable._load  # noqa: SLF001 - to be counted
 
     def counted_select(table: DeltaTable, *arguments: Any, **more: Any) -> Any:
         calls.append(f"read {Path(table.table_uri).name} {more}")
         return select(table, *arguments, **more)
 
-    def counted_load(table: delta_rs.DeltaRsTable) -> DeltaTable:
+    def counted_load(table: delta_table.DeltaRsTable) -> DeltaTable:
         calls.append(f"load {table.name}")
         return load(table)
 
-    monkeypatch.setattr(delta_rs, "select", counted_select)
-    monkeypatch.setattr(delta_rs.DeltaRsTable, "_load", counted_load)
+    monkeypatch.setattr(delta_table, "select", counted_select)
+    monkeypatch.setattr(delta_table.DeltaRsTable, "_load", counted_load)
     land(lake, stripe, lookback_seconds=0)
     of_raw = [call for call in calls if RAW in call]
     # Its columns, its properties, what is left of it, and what it needs of a writer.

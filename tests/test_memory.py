@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stripe_raw_rs import entities
+from stripe_raw_rs.cli.memory import return_freed_memory
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.tables.delta_memory import keep_little
 from tests.children import Child
 from tests.gateway import Answer, Gateway
 
@@ -66,7 +66,7 @@ def test_pages_that_inflate_to_31_mebibytes_in_42_lists_at_once_take_no_more_tha
     # As the command has it; whatever is set here is undone at the end.
     monkeypatch.setenv("_RJEM_MALLOC_CONF", "")
     monkeypatch.delenv("_RJEM_MALLOC_CONF")
-    keep_little()
+    return_freed_memory()
     with (
         StripeSimulator(objects=0) as stripe,
         Gateway(stripe.url, inflate) as gateway,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stripe_raw_rs.demo import demo
+from stripe_raw_rs.cli.demo import demo
 from tests.spark.lanes import CACHE, LANES
 
 if TYPE_CHECKING:

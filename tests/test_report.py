@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from stripe_raw_rs.cli.log import JsonFormatter, TextFormatter
 from stripe_raw_rs.exceptions import (
     AuthenticationError,
     FencedError,
@@ -15,7 +16,6 @@ from stripe_raw_rs.exceptions import (
     StripeRawError,
     UsageError,
 )
-from stripe_raw_rs.log import JsonFormatter, TextFormatter
 from stripe_raw_rs.report import EntityResult, Report
 from stripe_raw_rs.text import date_time
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stripe_raw_rs import StripeRawError, UsageError, main
-from stripe_raw_rs.log import JsonFormatter, TextFormatter
+from stripe_raw_rs.cli.log import JsonFormatter, TextFormatter
 from stripe_raw_rs.report import EntityResult, Report
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import wait_for

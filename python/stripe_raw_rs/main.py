@@ -7,11 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs._core import one_line
-from stripe_raw_rs.arguments import parse, wants_json
-from stripe_raw_rs.commands import execute
+from stripe_raw_rs.cli.arguments import parse, wants_json
+from stripe_raw_rs.cli.commands import execute
+from stripe_raw_rs.cli.log import last_line
+from stripe_raw_rs.cli.memory import return_freed_memory
 from stripe_raw_rs.exceptions import StripeRawError
-from stripe_raw_rs.log import last_line
-from stripe_raw_rs.tables.delta_memory import keep_little
 from stripe_raw_rs.text import error_line
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def console() -> int:
     """Do what the command line says, and answer with an exit code: errors are one line on stderr."""
-    keep_little()
+    return_freed_memory()
     # Paths and messages may hold what this terminal cannot show; a question mark is better than no answer.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -14,8 +14,10 @@ from deltalake import DeltaTable
 from stripe_raw_rs import _core, ingest
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
-from stripe_raw_rs.tables import open_tables, spark, spark_frames
-from stripe_raw_rs.tables.spark_frames import Frames
+from stripe_raw_rs.tables import open_tables
+from stripe_raw_rs.tables.spark import frames as spark_frames
+from stripe_raw_rs.tables.spark import session as spark_session
+from stripe_raw_rs.tables.spark.frames import Frames
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, PROPERTIES, SCHEMA, Columns, HandMade, assert_whole, events, ids, rows_of
 from tests.places import place_of, schema_folder, tables_of
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 
-ROOM = Path(spark.__file__).parent
+ROOM = Path(spark_session.__file__).parent
 
 
 @pytest.mark.parametrize("name", ["a`b", "a.b", "a;b", "a b", "a/b", "a\nb", "a\x7fb", "", "x" * 256])
@@ -39,7 +41,7 @@ ROOM = Path(spark.__file__).parent
 def test_a_name_that_could_end_its_quotes_is_refused_before_anything_is_sent(
     what: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spark, "_session", lambda: pytest.fail("a session was asked for"))
+    monkeypatch.setattr(spark_session, "find_session", lambda: pytest.fail("a session was asked for"))
     names = {"catalog": "spark_catalog", "schema": "raw", what: name}
     with pytest.raises(UsageError, match=f"{what} '.*' cannot be used"):
         open_tables({"catalog": names["catalog"], "schema": names["schema"]})
@@ -295,6 +297,6 @@ def test_tables_that_delta_rs_made_are_gone_on_with(
 def test_only_what_spark_connect_has_is_used() -> None:
     """And never `insertInto`, which ignores the transaction's identifier."""
     refused = {"insertInto", "_jvm", "_jsparkSession", "_jdf", "sparkContext", "rdd", "_sc", "toPandas", "DeltaTable"}
-    for file in ROOM.glob("spark*.py"):
+    for file in ROOM.glob("*.py"):
         names = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
         assert not names & refused, file.name

@@ -1,97 +1,34 @@
-"""Delta tables in a catalog, written and read by Spark: the cluster's, serverless, or behind Spark Connect.
-
-Only what Spark Connect has as well is used: data frames and SQL, no JVM, no RDD.
-"""
+"""One Delta table in a catalog, written and read by Spark."""
 
 from __future__ import annotations
 
-import os
-import re
-import threading
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
-from pyspark.sql import SparkSession
 
 from stripe_raw_rs._core import plain
-from stripe_raw_rs.environment import without_key
-from stripe_raw_rs.exceptions import StripeRawError, TableError, UsageError
-from stripe_raw_rs.tables import CommitUnknownError, check_table_name
-from stripe_raw_rs.tables.spark_frames import Frames, Selection
-from stripe_raw_rs.tables.spark_select import select
-from stripe_raw_rs.tables.spark_sql import CONSTRAINT, add_constraint, check_name, create_table, quoted, set_properties
-from stripe_raw_rs.tables.spark_types import TIMESTAMP, to_arrow, to_spark
+from stripe_raw_rs.exceptions import StripeRawError, TableError
+from stripe_raw_rs.tables import CommitUnknownError
+from stripe_raw_rs.tables.spark.errors import reason
+from stripe_raw_rs.tables.spark.frames import Selection
+from stripe_raw_rs.tables.spark.select import select
+from stripe_raw_rs.tables.spark.sql import CONSTRAINT, add_constraint, create_table, set_properties
+from stripe_raw_rs.tables.spark.types import TIMESTAMP, to_arrow, to_spark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import ModuleType
 
     from pyspark.sql import DataFrame, Row
 
     from stripe_raw_rs._core import Promise, Schema
-    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome, Place
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome
+    from stripe_raw_rs.tables.spark import SparkTables
 
 Answer = TypeVar("Answer")
 
 # Own commits are looked for right after they were tried, so they are among the newest; the second number is for one
 # that many others followed. Beyond it a commit counts as dropped, which stops the run and loses nothing.
 _HISTORY = (50, 1000)
-# Spark's messages go on with stack traces and the values of rows; the line with the error's class says what it is.
-_ERROR_CLASS = re.compile(r"\[[A-Z][A-Z0-9_.]+\][^\n]*")
-# How the classic session begins what it says of any error.
-_PY4J = "An error occurred while calling "
-
-
-class SparkTables:
-    """The tables of one schema of a catalog."""
-
-    def __init__(self, catalog: str, schema: str, place: Place) -> None:
-        """Find the Spark session and the catalog; nothing is written yet. Of `place` the rest is read."""
-        check_name("catalog", catalog)
-        check_name("schema", schema)
-        self.location = f"{catalog}.{schema}"
-        self.session = _session()
-        self.frames = Frames(self.session, place.get("staging_volume"))
-        self.clustered = _clustered(place.get("liquid_clustering", "auto"))
-        self.check_payloads = place.get("check_payloads", False)
-        self._catalog = catalog
-        self._schema = schema
-        self._tables: dict[str, SparkTable] = {}
-        self._lock = threading.Lock()
-        self._has_schema = self._find_schema()
-
-    def table(self, name: str) -> SparkTable:
-        """Name one table; the same object for the same name."""
-        check_table_name(name)
-        with self._lock:
-            return self._tables.setdefault(name, SparkTable(self, name, quoted(self._catalog, self._schema, name)))
-
-    def require_schema(self) -> None:
-        """Create the schema if it is absent. The catalog is for its administrator to create."""
-        with self._lock:
-            if self._has_schema:
-                return
-            name = quoted(self._catalog, self._schema)
-            try:
-                self.session.sql(f"CREATE SCHEMA IF NOT EXISTS {name}").collect()
-            except Exception as error:
-                message = (
-                    f"schema '{self.location}' is not there and cannot be created: {reason(error)}; create it, or "
-                    f"GRANT CREATE SCHEMA ON CATALOG {quoted(self._catalog)} to this identity"
-                )
-                raise UsageError(message) from error
-            self._has_schema = True
-
-    def _find_schema(self) -> bool:
-        try:
-            found = self.session.sql(f"SHOW SCHEMAS IN {quoted(self._catalog)}").collect()
-        except Exception as error:
-            message = (
-                f"catalog '{self._catalog}' is not there, or this identity may not use it: {reason(error)}; create it, "
-                f"or GRANT USE CATALOG ON CATALOG {quoted(self._catalog)} to this identity"
-            )
-            raise UsageError(message) from error
-        return any(row[0].strip("`").lower() == self._schema.lower() for row in found)
 
 
 class SparkTable:
@@ -99,12 +36,12 @@ class SparkTable:
 
     skips_silently = True
 
-    def __init__(self, place: SparkTables, name: str, sql_name: str) -> None:
+    def __init__(self, tables: SparkTables, name: str, sql_name: str) -> None:
         """Name the table; nothing is read or written yet."""
         self.name = name
-        self.location = f"{place.location}.{name}"
-        self._place = place
-        self._session = place.session
+        self.location = f"{tables.location}.{name}"
+        self._tables = tables
+        self._session = tables.session
         self._sql_name = sql_name
 
     def exists(self) -> bool:
@@ -116,8 +53,8 @@ class SparkTable:
         columns = pa.schema(schema)
         try:
             if not self.exists():
-                self._place.require_schema()
-                types, clustered = to_spark(columns), self._place.clustered
+                self._tables.require_schema()
+                types, clustered = to_spark(columns), self._tables.clustered
                 statement = create_table(self._sql_name, columns, types, properties, description, clustered=clustered)
                 self._session.sql(statement).collect()
         except StripeRawError:
@@ -127,7 +64,7 @@ class SparkTable:
             if not self.exists():
                 message = f"table '{self.location}' cannot be created: {reason(error)}"
                 raise TableError(message) from error
-        if self._place.check_payloads and "_payload_sha256" in columns.names:
+        if self._tables.check_payloads and "_payload_sha256" in columns.names:
             self._require_constraint()
 
     def damage(self) -> Damage | None:
@@ -155,7 +92,7 @@ class SparkTable:
         """
         try:
             self._require_there()
-            with self._place.frames.of(commit) as frame:
+            with self._tables.frames.of(commit) as frame:
                 self._write(frame, commit)
         except Exception as error:
             message = f"table '{self.location}': {reason(error)}"
@@ -250,49 +187,3 @@ class SparkTable:
         except Exception as error:
             message = f"table '{self.location}' cannot be read: {reason(error)}"
             raise TableError(message) from error
-
-
-def reason(error: BaseException) -> str:
-    """One plain line of what went wrong in Spark: no stack trace, and none of the values that Delta quotes."""
-    text = str(error)
-    found = _ERROR_CLASS.search(text)
-    lines = (line.removeprefix(": ") for line in text.splitlines() if not line.startswith(_PY4J))
-    return plain(found[0] if found else next(filter(None, lines), type(error).__name__))
-
-
-def _session() -> SparkSession:
-    """Find the Spark session: the active one, Databricks Connect's, or what this process is set up to make."""
-    try:
-        active = SparkSession.getActiveSession()
-        if active is not None:
-            return active
-        connect = None if "DATABRICKS_RUNTIME_VERSION" in os.environ else _databricks_connect()
-        builder = SparkSession.builder if connect is None else connect.DatabricksSession.builder
-        with without_key():
-            session: SparkSession = builder.getOrCreate()
-    except Exception as error:
-        message = f"no Spark session: {reason(error)}"
-        raise UsageError(message) from error
-    return session
-
-
-def _clustered(wish: str) -> bool:
-    """Decide whether new raw tables are clustered: by default where Delta's own readers are Databricks'."""
-    if wish not in ("auto", "yes", "no"):
-        message = f"liquid_clustering must be auto, yes or no, not '{plain(wish)}'"
-        raise UsageError(message)
-    return wish == "yes" or (wish == "auto" and _on_databricks())
-
-
-def _on_databricks() -> bool:
-    # Where Databricks Connect is installed, pyspark is its client.
-    return "DATABRICKS_RUNTIME_VERSION" in os.environ or _databricks_connect() is not None
-
-
-def _databricks_connect() -> ModuleType | None:
-    try:
-        import databricks.connect  # noqa: PLC0415 - only laptops have it
-    except ImportError:
-        return None
-    module: ModuleType = databricks.connect
-    return module

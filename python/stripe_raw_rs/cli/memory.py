@@ -10,7 +10,7 @@ _VARIABLE = "_RJEM_MALLOC_CONF"
 _FRUGAL = "narenas:1,dirty_decay_ms:300,muzzy_decay_ms:0"
 
 
-def keep_little() -> None:
+def return_freed_memory() -> None:
     """Let delta-rs give back what it has freed within a third of a second, in a process that is ours alone.
 
     A backfill of five lists then takes a sixth less memory, for a tenth more CPU time. Only what is loaded

@@ -1,4 +1,4 @@
-"""Delta tables in a folder, written and read by delta-rs."""
+"""One Delta table in a folder, written and read by delta-rs."""
 
 from __future__ import annotations
 
@@ -10,57 +10,29 @@ from typing import TYPE_CHECKING
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from stripe_raw_rs._core import enter_delta_rs, plain
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError, UsageError
-from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, check_table_name, fenced
-from stripe_raw_rs.tables.delta_commit import outcome_of, write
-from stripe_raw_rs.tables.delta_folder import LakeFolder, as_text
-from stripe_raw_rs.tables.delta_log import emptied, missing_data, unreadable
-from stripe_raw_rs.tables.delta_select import select
+from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, fenced
+from stripe_raw_rs.tables.delta_rs.commit import outcome_of, write
+from stripe_raw_rs.tables.delta_rs.features import beyond_delta_rs
+from stripe_raw_rs.tables.delta_rs.folder import as_text
+from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
+from stripe_raw_rs.tables.delta_rs.select import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from stripe_raw_rs._core import Promise, Schema
     from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome
-    from stripe_raw_rs.tables.delta_select import Selection
+    from stripe_raw_rs.tables.delta_rs.folder import LakeFolder
+    from stripe_raw_rs.tables.delta_rs.select import Selection
 
 # So many versions a table object is taken along before it is loaded anew. Measured, it is the same from 10 to 40.
 _STEPS = 16
-# What Spark may have given a table and delta-rs 1.6 refuses to write to, by name of the table feature.
-_BEYOND = {
-    "clustering": "liquid clustering",
-    "icebergCompatV1": "Iceberg compatibility",
-    "icebergCompatV2": "Iceberg compatibility",
-    "inCommitTimestamp": "in-commit timestamps",
-    "rowTracking": "row tracking",
-    "typeWidening": "type widening",
-    "typeWidening-preview": "type widening",
-}
-_CONSTRAINT = "delta.constraints."
 # Some errors of delta-rs are made for a terminal.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # How the calls begin that others end with.
 _CALLS = "\n   0: "
-
-
-class DeltaRsTables:
-    """The tables of one lake: one folder each."""
-
-    def __init__(self, lake: str | Path) -> None:
-        """Name the lake; nothing is read or written yet."""
-        self._folder = LakeFolder(lake)
-        self.location = as_text(self._folder.path)
-        self._tables: dict[str, DeltaRsTable] = {}
-        self._lock = threading.Lock()
-
-    def table(self, name: str) -> DeltaRsTable:
-        """Name one table; the same object for the same name, so that its lock is one for the process."""
-        check_table_name(name)
-        enter_delta_rs()
-        with self._lock:
-            return self._tables.setdefault(name, DeltaRsTable(self._folder, name))
 
 
 class DeltaRsTable:
@@ -252,14 +224,8 @@ class DeltaRsTable:
         return plain(said.replace(f"{self.location}/", ""))
 
     def _require_appendable(self) -> None:
-        table = self._load()
-        beyond = sorted({*(table.protocol().writer_features or [])} & _BEYOND.keys())
-        # Of the functions in constraints delta-rs knows fewer than Spark.
-        beyond += [name for name in table.metadata().configuration if name.startswith(_CONSTRAINT)]
-        if beyond:
-            what = ", ".join(
-                _BEYOND.get(name, f"the check constraint {name.removeprefix(_CONSTRAINT)}") for name in beyond
-            )
+        what = beyond_delta_rs(self._load())
+        if what is not None:
             message = (
                 f"table '{self.location}' has {what}, to which delta-rs cannot append: "
                 "write it with Spark (--catalog NAME --schema NAME)"

@@ -9,10 +9,11 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs import _core, demo, status, verify
+from stripe_raw_rs import _core, status, verify
+from stripe_raw_rs.cli import demo
+from stripe_raw_rs.cli.live import live_lines
+from stripe_raw_rs.cli.log import configure_log
 from stripe_raw_rs.key_check import check
-from stripe_raw_rs.live import live_lines
-from stripe_raw_rs.log import configure_log
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.pipeline import ingest
 from stripe_raw_rs.report import IngestInterrupted
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+    from stripe_raw_rs.cli.live import LiveLines
     from stripe_raw_rs.config import Config
-    from stripe_raw_rs.live import LiveLines
     from stripe_raw_rs.report import Report
 
 # Of the objects that a list refused, those that `status` shows; the rest is counted.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain
+from stripe_raw_rs.cli.queries import programs
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.pipeline import land
-from stripe_raw_rs.queries import programs
 from stripe_raw_rs.simulator import StripeSimulator
 
 if TYPE_CHECKING:

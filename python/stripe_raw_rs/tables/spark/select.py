@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions
 
-from stripe_raw_rs.tables.spark_sql import quoted
+from stripe_raw_rs.tables.spark.sql import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.tables.spark_types import TIMESTAMP, to_spark
+from stripe_raw_rs.tables.spark.types import TIMESTAMP, to_spark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,72 @@
+"""Delta tables in a catalog, written and read by Spark: the cluster's, serverless, or behind Spark Connect.
+
+Only what Spark Connect has as well is used: data frames and SQL, no JVM, no RDD.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.tables import check_table_name
+from stripe_raw_rs.tables.spark import session
+from stripe_raw_rs.tables.spark.errors import reason
+from stripe_raw_rs.tables.spark.frames import Frames
+from stripe_raw_rs.tables.spark.sql import check_name, quoted
+from stripe_raw_rs.tables.spark.table import SparkTable
+
+if TYPE_CHECKING:
+    from stripe_raw_rs.tables import Place
+
+
+class SparkTables:
+    """The tables of one schema of a catalog."""
+
+    def __init__(self, catalog: str, schema: str, place: Place) -> None:
+        """Find the Spark session and the catalog; nothing is written yet. Of `place` the rest is read."""
+        check_name("catalog", catalog)
+        check_name("schema", schema)
+        self.location = f"{catalog}.{schema}"
+        self.session = session.find_session()
+        self.frames = Frames(self.session, place.get("staging_volume"))
+        self.clustered = session.clustered(place.get("liquid_clustering", "auto"))
+        self.check_payloads = place.get("check_payloads", False)
+        self._catalog = catalog
+        self._schema = schema
+        self._tables: dict[str, SparkTable] = {}
+        self._lock = threading.Lock()
+        self._has_schema = self._find_schema()
+
+    def table(self, name: str) -> SparkTable:
+        """Name one table; the same object for the same name."""
+        check_table_name(name)
+        with self._lock:
+            return self._tables.setdefault(name, SparkTable(self, name, quoted(self._catalog, self._schema, name)))
+
+    def require_schema(self) -> None:
+        """Create the schema if it is absent. The catalog is for its administrator to create."""
+        with self._lock:
+            if self._has_schema:
+                return
+            name = quoted(self._catalog, self._schema)
+            try:
+                self.session.sql(f"CREATE SCHEMA IF NOT EXISTS {name}").collect()
+            except Exception as error:
+                message = (
+                    f"schema '{self.location}' is not there and cannot be created: {reason(error)}; create it, or "
+                    f"GRANT CREATE SCHEMA ON CATALOG {quoted(self._catalog)} to this identity"
+                )
+                raise UsageError(message) from error
+            self._has_schema = True
+
+    def _find_schema(self) -> bool:
+        try:
+            found = self.session.sql(f"SHOW SCHEMAS IN {quoted(self._catalog)}").collect()
+        except Exception as error:
+            message = (
+                f"catalog '{self._catalog}' is not there, or this identity may not use it: {reason(error)}; create it, "
+                f"or GRANT USE CATALOG ON CATALOG {quoted(self._catalog)} to this identity"
+            )
+            raise UsageError(message) from error
+        return any(row[0].strip("`").lower() == self._schema.lower() for row in found)
