@@ -150,8 +150,9 @@ def test_a_keyword_of_another_type_is_refused_by_its_name(
     ],
 )
 def test_a_keyword_of_a_run_of_another_type_is_refused_too(keyword: str, value: object, said: str) -> None:
+    given: dict[str, Any] = {"api_key": SECRET, keyword: value}
     with pytest.raises(UsageError) as refused:
-        ingest(**{"api_key": SECRET, keyword: value})  # type: ignore[misc]  # what the types forbid
+        ingest(**given)
     assert str(refused.value) == said
 
 
