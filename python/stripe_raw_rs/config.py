@@ -33,7 +33,7 @@ class Config:
         """Refuse bytes that are not UTF-8. A path may have them, and says so where it cannot be used."""
         for name, value in self.written.items():
             if name not in PATHS and any("\ud800" <= sign <= "\udfff" for sign in value):
-                message = f"{name} must be UTF-8, and {ascii(value)} is not"
+                message = f"{name} must be UTF-8, and {value!a} is not"
                 raise UsageError(message)
 
     def __repr__(self) -> str:
