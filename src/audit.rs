@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::checkpoint::{Event, Kind, PageEvent, events_of};
 use crate::columns::Columns;
 use crate::digest::{Hex, rows_digest};
-use crate::error::{Class, Result, foreign};
+use crate::error::{Class, Result, counted, foreign};
 use crate::ranges;
 
 /// One thing that is wrong.
@@ -167,13 +167,16 @@ impl Audit {
             }
             self.check_run(run_id, run, found.unwrap_or_default());
             let refused = run.iter().filter_map(|event| event.kind.refused());
-            self.notes.extend(refused.map(|message| format!("run {run_id}: {message}")));
+            let named = format!("{}: ", self.entity);
+            self.notes.extend(
+                refused.map(|message| format!("run {run_id}: {}", message.strip_prefix(&named).unwrap_or(message))),
+            );
         }
         if !gone.is_empty() {
             let message = format!(
-                "the raw table is not there; events tell of {} rows of {} pages in it",
-                gone.iter().sum::<i64>(),
-                gone.len()
+                "the raw table is not there; events tell of {} of {} in it",
+                counted(count(gone.iter().sum()), "row", "rows"),
+                counted(gone.len(), "page", "pages")
             );
             self.findings.push(Finding {
                 kind: "table gone",
@@ -187,7 +190,10 @@ impl Audit {
             let page = run.pages.keys().next().copied().unwrap_or_default();
             let request = run.pages.values().next().and_then(|page| page.request_id.clone());
             let at = At { run_id: &run_id, page_number: page, request_id: request.as_deref() };
-            let message = format!("{} rows of a run that no event tells of: events were removed", run.ids.len());
+            let message = format!(
+                "{} of a run that no event tells of: events were removed",
+                counted(run.ids.len(), "row", "rows")
+            );
             self.findings.push(at.finding("unknown run", &message));
         }
         self.events = events;
@@ -219,7 +225,10 @@ impl Audit {
         let at = At { run_id, page_number: page.page_number, request_id: page.request_id.as_deref() };
         let rows = i64::try_from(found.hashes.len()).unwrap_or(i64::MAX);
         if rows != page.row_count {
-            let message = format!("the event promises {} rows and the table has {rows}", page.row_count);
+            let message = format!(
+                "the event promises {} and the table has {rows}",
+                counted(count(page.row_count), "row", "rows")
+            );
             self.findings.push(at.finding("rows missing", &message));
         } else if !found.hashes.keys().copied().eq(0..rows) {
             self.findings.push(at.finding("rows missing", "the positions of its rows have holes"));
@@ -238,8 +247,10 @@ impl Audit {
             return;
         }
         if !closed {
-            self.notes
-                .push(format!("run {run_id} was cut off: the next run makes the events of {} pages", rows.pages.len()));
+            self.notes.push(format!(
+                "run {run_id} was cut off: the next run makes the events of {}",
+                counted(rows.pages.len(), "page", "pages")
+            ));
             return;
         }
         for (number, page) in &rows.pages {
@@ -263,7 +274,10 @@ impl Audit {
                 self.run_finding(
                     "gap",
                     run_id,
-                    &format!("is called complete, and {} parts of its window are not covered", left.len()),
+                    &format!(
+                        "is called complete, and {} not covered",
+                        counted(left.len(), "part of its window is", "parts of its window are")
+                    ),
                 );
             }
             Ok(left) if !ended && !left.is_empty() => self.notes.push(format!("run {run_id} is not complete")),
@@ -288,7 +302,7 @@ impl Audit {
                     self.run_finding(
                         "attempt",
                         run_id,
-                        &format!("attempt {epoch} has {starts} RUN_STARTED instead of one"),
+                        &format!("the attempt of epoch {epoch} has {starts} RUN_STARTED instead of one"),
                     );
                 }
                 let mut windows = attempt.iter().filter_map(|event| Some((event, event.start_created_gte?)));
@@ -328,6 +342,11 @@ impl Audit {
 
 /// How far a window may begin ahead of the clock of whoever read it, in seconds: clocks that are wrong by days exist.
 const AHEAD_SECONDS: i64 = 31 * 86_400;
+
+/// A count as the tables have it.
+fn count(number: i64) -> usize {
+    usize::try_from(number).unwrap_or_default()
+}
 
 /// When an event was made, in seconds since 1970.
 fn seconds(event: &Event) -> i64 {

@@ -280,6 +280,7 @@ impl Run {
         let at = self.ready(now).or_else(|| self.split())?;
         let request = self.request(&self.chains[at].chain);
         let reading = &mut self.chains[at];
+        reading.asked_down_to = reading.chain.range.gte;
         reading.retry = None;
         reading.in_flight = true;
         self.progress.requests += 1;
@@ -290,12 +291,12 @@ impl Run {
         self.stage == Stage::Reading && self.error.is_none() && self.stopping.is_none()
     }
 
-    /// The same filters for the life of a cursor: only the chain's top and the cursor differ between requests.
+    /// A chain's top never changes, and its lower bound only rises: so what it read before stays inside of its filters.
     fn request(&self, chain: &Chain) -> Request {
         let entity = self.setting.entity;
         let mut query = vec![("limit", self.setting.options.page_size.to_string())];
         query.extend(entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        query.extend(self.plan.start_created_gte.map(|start| ("created[gte]", start.to_string())));
+        query.extend(chain.range.gte.map(|bottom| ("created[gte]", bottom.to_string())));
         query.extend(chain.range.lt.map(|top| ("created[lt]", top.to_string())));
         query.extend(chain.cursor.clone().map(|cursor| ("starting_after", cursor)));
         Request {

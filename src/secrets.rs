@@ -32,7 +32,7 @@ pub fn holds_secret(text: &str) -> bool {
     let mut from = 0;
     while let Some(found) = next_formed(text, from) {
         let tail = &text.as_bytes()[found.shown..found.end];
-        let key_like = tail.len() >= SHORTEST_TAIL && tail.iter().any(u8::is_ascii_digit);
+        let key_like = tail.len() >= SHORTEST_TAIL && tail.iter().any(u8::is_ascii_digit) && !tail.contains(&b'_');
         if found.certain || key_like {
             return true;
         }
@@ -154,6 +154,7 @@ mod tests {
         for (text, secret) in [
             ("./sk_lake", false),
             ("rk_warehouse_of_many_letters", false),
+            ("sk_lake_2024_production", false),
             ("sk_4eC39HqLyjWDarjtT1zdp7dc", true),
             ("rk_test_1", true),
             ("lake/whsec_1", true),

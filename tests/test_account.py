@@ -53,7 +53,7 @@ def test_another_accounts_key_lands_nothing_where_no_answer_tells_the_account(la
         land(lake, stripe).raise_for_status()
         before = landed(lake, "charges").num_rows
     assert account_of(lake) is None
-    for entities in ("charges", "customers,charges"):
+    for entities in ("charges", "customers,charges", "refunds", "customers"):
         with (
             server.open(2, faults=UNKNOWN) as stripe,
             pytest.raises(UsageError, match=r"charges: object ch_\w+, which this lake has, .* another account's key"),

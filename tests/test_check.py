@@ -48,8 +48,13 @@ def test_a_key_that_is_refused_is_not_tried_again() -> None:
     with StripeSimulator(objects=10, keys=["rk_test_another"]) as stripe:
         found = check(api_key=KEY, api_base_url=stripe.url)
         assert [probe.state for probe in found.entities] == ["failed"]
-        with pytest.raises(AuthenticationError, match="check that the key"):
+        assert {probe.entity for probe in found.entities} | {*found.not_tried} == {*DEFAULT}
+        assert str(found).count("not tried") == 4
+        with pytest.raises(AuthenticationError, match="check that the key") as raised:
             found.raise_for_status()
+        (tried,) = found.entities
+        said = f"{tried.entity} cannot be read, and 4 other lists would fail the same: not tried"
+        assert raised.value.summary == said
         assert found.account is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from stripe_raw_rs import UsageError, main
 from stripe_raw_rs.main import console
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import wait_for
-from tests.command import call, start
+from tests.command import call, command, start, variables
 from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events
 
 if TYPE_CHECKING:
@@ -126,6 +127,14 @@ def test_a_table_with_other_columns_is_refused(
     assert done.stderr.count("another schema") == 1
 
 
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_a_run_is_the_same_where_nobody_listens(lake: Path, stripe: StripeSimulator, closed: str) -> None:
+    line = shlex.join(command("run", "--lake", lake, "--api-base-url", stripe.url, "--entities", "refunds"))
+    done = subprocess.run(["sh", "-c", f"{line} {closed}"], env=variables(KEY, {}), check=False)
+    assert done.returncode == 0
+    assert_whole(lake, stripe, "refunds")
+
+
 @pytest.mark.parametrize(("before", "after"), [(None, "narenas:1,"), ("narenas:8", "narenas:8")])
 def test_the_command_has_delta_rs_return_freed_memory_and_the_library_leaves_that_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], before: str | None, after: str
@@ -176,6 +185,7 @@ def test_the_demo_can_be_repeated_and_harms_nobody(tmp_path: Path) -> None:
         done = call("demo", "--lake", lake, key=None)
         assert done.returncode == 0, done.stderr
         assert all(word in done.stdout for word in ("duckdb", "polars", "pyspark"))
+    assert lake.stat().st_mode & 0o777 == 0o700
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("mine")
     refused = call("demo", "--lake", tmp_path / "mine", key=None)

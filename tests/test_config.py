@@ -146,7 +146,14 @@ def test_a_keyword_of_another_type_is_refused_by_its_name(
     [
         ("lake", 5, "lake must be a text or a pathlib.Path, not 5"),
         ("start", 1.5, "start must be a text, a date, a datetime or whole seconds since 1970, not 1.5"),
+        ("start", True, "start must be a text, a date, a datetime or whole seconds since 1970, not True"),
         ("take_over", 1.5, "take_over must be True or False, not 1.5"),
+        ("give_up", "Restart", "give_up must be 'restart' or 'scratch', not 'Restart'"),
+        ("give_up", "", "give_up must be 'restart' or 'scratch', not ''"),
+        ("tables", "lake", "tables must be an object with the methods of Tables, not 'lake'"),
+        ("display", 5, "display must be a Display, not 5"),
+        ("restart_run", True, "unknown option 'restart_run', write give_up=\"restart\""),
+        ("owner", "job\udcff", "owner must be UTF-8, and 'job\\udcff' is not"),
     ],
 )
 def test_a_keyword_of_a_run_of_another_type_is_refused_too(keyword: str, value: object, said: str) -> None:
@@ -204,7 +211,11 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("rum",), "unknown command 'rum', did you mean run?; see stripe-raw --help"),
         (("run", "--pagesize", "1"), "unknown option '--pagesize' of run, did you mean --page-size?"),
-        (("run", "--page", "1"), "unknown option '--page' of run"),
+        (("run", "--page", "1"), "unknown option '--page' of run, did you mean --page-size?"),
+        (("run", "--restart"), "unknown option '--restart' of run, did you mean --restart-run?"),
+        (("run", "--json"), "unknown option '--json' of run; see"),
+        (("run", "--owner", "job\udcff"), "owner must be UTF-8, and 'job\\udcff' is not"),
+        (("run", "--entities", "\udcff"), "entities must be UTF-8, and '\\udcff' is not"),
         (("run", "extra"), "unexpected argument 'extra'; options begin with --"),
         (("run", "--lake"), "argument --lake: expected one argument; see stripe-raw run --help"),
         (("run", f"--api-key={SECRET}"), "the key is not given as an option"),

@@ -184,6 +184,32 @@ def test_no_frame_holds_a_key_that_strayed_into_another_option(call: Callable[..
     assert_in_no_frame(raised.value)
 
 
+@pytest.mark.parametrize(
+    "entities",
+    [
+        lambda: (key for key in [KEY]),
+        lambda: iter([KEY, None]),
+        lambda: map(str, [KEY]),
+        lambda: {KEY: 1},
+        lambda: [KEY.encode()],
+    ],
+)
+@pytest.mark.parametrize("call", [ingest, check])
+def test_no_frame_holds_a_key_that_is_among_entities(
+    call: Callable[..., object], entities: Callable[[], object]
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        call(api_key=KEY, entities=entities())
+    assert_in_no_frame(raised.value)
+
+
+@pytest.mark.parametrize("keyword", [{KEY: 1}, {"tables": KEY}, {"display": KEY}, {"give_up": KEY}, {"start": [KEY]}])
+def test_no_frame_holds_a_key_that_is_a_name_or_stands_for_an_object(keyword: dict[str, Any]) -> None:
+    with pytest.raises(UsageError) as raised:
+        ingest(**{"api_key": KEY, **keyword})
+    assert_in_no_frame(raised.value)
+
+
 def test_the_search_itself_would_find_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", KEY)
     source = "def fails(given):\n    kept = {'one': [given]}\n    raise KeyError(kept)"

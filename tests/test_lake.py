@@ -132,10 +132,19 @@ def test_no_sign_in_a_name_is_left_to_chance(tmp_path: Path) -> None:
         assert len(list((lake / table.name).glob("*.parquet"))) == 19, sign
 
 
-def test_a_path_that_leaves_no_room_for_the_tables_files_is_refused(tmp_path: Path) -> None:
-    deep = tmp_path.joinpath(*(["x" * 200] * 19))
-    with pytest.raises(UsageError, match="its path is too long"):
-        tables_of(deep)
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["x" * 200] * 19, "its path is too long"),
+        (["x" * 256], "name in its path is"),
+        (["\u6e56" * 86, "a"], "name in its"),
+    ],
+)
+def test_a_path_that_leaves_no_room_for_the_tables_files_is_refused(
+    tmp_path: Path, names: list[str], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        tables_of(tmp_path.joinpath(*names))
     assert list(tmp_path.iterdir()) == []
 
 

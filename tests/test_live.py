@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
+import threading
 from typing import TYPE_CHECKING
 
+import pytest
+
 from stripe_raw_rs import entities
+from stripe_raw_rs.cli.live import LiveLines
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.command import on_terminal
 from tests.conftest import DEFAULT
@@ -37,6 +42,41 @@ def test_live_lines_are_no_more_than_the_terminal_has_and_keep_their_columns(lak
     for frame in drawn:
         rows = [line for line in frame if " left" in line]
         assert len({line.index("/s ") for line in rows}) <= 1, frame
+
+
+@pytest.mark.parametrize(("lines", "columns"), [(10, 5), (10, 15), (1, 80), (2, 20)])
+def test_a_small_terminal_is_not_scrolled(lake: Path, lines: int, columns: int) -> None:
+    with StripeSimulator(counts=dict.fromkeys(DEFAULT, 300), latency_ms=200) as stripe:
+        given = ("--lake", lake, "--api-base-url", stripe.url, "--page-size", 10)
+        shown = on_terminal("run", *given, lines=lines, columns=columns)
+    for frame in re.split(r"\x1b\[\d+A\x1b\[J", shown)[1:-1]:
+        drawn = [line for line in frame.split("\r\n")[:-1] if " complete, " not in line and " lands " not in line]
+        assert len(drawn) < lines
+        assert all(len(line) < columns for line in drawn)
+
+
+def test_a_log_line_stands_where_it_was_written_whoever_draws_meanwhile() -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    live = LiveLines(screen)
+    begun, said = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        begun.wait(10)
+        live.tick()
+        said.set()
+
+    drawing = threading.Thread(target=draw)
+    drawing.start()
+    with live.away():
+        begun.set()
+        assert not said.wait(0.3), "nobody draws until the line is written"
+        screen.write("the one error\n")
+    drawing.join(10)
+    assert screen.getvalue().startswith("the one error\n")
 
 
 def test_the_demo_shows_live_lines(tmp_path: Path) -> None:

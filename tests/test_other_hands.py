@@ -116,6 +116,19 @@ def test_a_checkpoint_table_that_was_dropped_leaves_the_rows_to_nobody(landed: P
     assert_true(landed, stripe, "charges")
 
 
+def test_events_that_were_removed_are_told_as_such_and_not_as_another_process(
+    landed: Path, stripe: StripeSimulator
+) -> None:
+    events = DeltaTable(landed / CHECKPOINTS)
+    events.alter.set_table_properties({"delta.appendOnly": "false"})
+    events.delete()
+    events.alter.set_table_properties({"delta.appendOnly": "true"})
+    for more in ((), ("--take-over",), ("--from-scratch",)):
+        line = refusal(call(landed, stripe, *more), landed / CHECKPOINTS)
+        assert line.endswith("restore it from a backup, or land everything again into another lake")
+    go_on(landed.with_name("another"), stripe, EACH_PAGE)
+
+
 def test_a_raw_table_of_another_lake_is_let_be(landed: Path, stripe: StripeSimulator) -> None:
     other = landed.with_name("other")
     land(other, stripe, EACH_PAGE)

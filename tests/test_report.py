@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 
 import pytest
 
@@ -16,12 +17,18 @@ from stripe_raw_rs.exceptions import (
     StripeRawError,
     UsageError,
 )
-from stripe_raw_rs.report import EntityResult, Report
+from stripe_raw_rs.report import EntityResult, IngestInterrupted, Report
 from stripe_raw_rs.text import date_time
 
 
 def report(*errors: BaseException | None) -> Report:
     return Report("/lake", tuple(EntityResult(f"entity{n}", error=error) for n, error in enumerate(errors)), 1.0)
+
+
+def test_an_interrupt_goes_with_its_report_from_one_process_to_another() -> None:
+    interrupted = IngestInterrupted(report(InterruptedRunError("i"), None))
+    there = pickle.loads(pickle.dumps(interrupted))  # noqa: S301 - our own
+    assert (str(there), there.report.exit_code) == (str(interrupted), 130)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_who_loses_says_so_even_where_nobody_can_read_who_won() -> None:
 
     job = SimpleNamespace(state=Unreadable(), account=None)
     fenced = FencedError("another process took over")
-    assert naming_the_winner(job, entities("charges")[0], fenced) is fenced  # type: ignore[arg-type]
+    assert naming_the_winner(job, entities("charges")[0], None, fenced) is fenced  # type: ignore[arg-type]
 
 
 def test_who_is_taken_over_while_it_stands_still_writes_nothing_more(tmp_path: Path, stripe: StripeSimulator) -> None:

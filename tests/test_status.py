@@ -6,13 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import wait_for
 from tests.command import call, start
-from tests.conftest import KEY, events
+from tests.conftest import KEY, events, tamper
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,27 @@ def test_attempts_are_those_of_the_run(lake: Path) -> None:
             ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges").raise_for_status()
     (row,) = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
     assert (row["state"], row["attempts"], row["holder"]) == ("complete", 1, None)
+
+
+def test_a_list_whose_events_cannot_be_read_is_told_and_the_others_are_shown(lake: Path) -> None:
+    with StripeSimulator(counts={"charges": 30, "refunds": 30}) as stripe:
+        ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges,refunds").raise_for_status()
+
+    def of_a_newer_version(rows: pa.Table) -> pa.Table:
+        kinds = [
+            "RUN_PAUSED" if (entity, kind) == ("refunds", "RUN_COMPLETED") else kind
+            for entity, kind in zip(rows["entity"].to_pylist(), rows["event_type"].to_pylist(), strict=True)
+        ]
+        return rows.set_column(rows.schema.get_field_index("event_type"), "event_type", pa.array(kinds))
+
+    tamper(lake, "stripe_ingestion_checkpoints", of_a_newer_version)
+    done = call("status", "--lake", lake, key=None)
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:3]] == ["charges", "refunds"]
+    assert "unreadable" in done.stdout.splitlines()[2]
+    assert re.search(
+        r"^refunds: next: fails the same; last error: .*event type 'RUN_PAUSED'", done.stdout, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("locale", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])

@@ -203,6 +203,30 @@ def test_what_to_do_is_said_once_and_is_true(whole: Path, stripe: StripeSimulato
     assert said[-1] == "no findings"
 
 
+def without_events(events: pa.Table) -> pa.Table:
+    return events.filter(pc.not_equal(events["epoch"], 1))
+
+
+def with_rows_twice(rows: pa.Table) -> pa.Table:
+    return pa.concat_tables([rows, rows.slice(7, 1)])
+
+
+RAW_AGAIN = "restore the tables from a backup, or move the raw table away and land everything again with --from-scratch"
+EVENTS_AGAIN = "restore the checkpoint table from a backup, or land everything again into another lake"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "remedy"), [(RAW, with_rows_twice, RAW_AGAIN), (CHECKPOINTS, without_events, EVENTS_AGAIN)]
+)
+def test_what_helps_goes_by_what_was_found(
+    whole: Path, name: str, change: Callable[[pa.Table], pa.Table], remedy: str
+) -> None:
+    tamper(whole, name, change)
+    with pytest.raises(TableError) as raised:
+        verify(tables_of(whole), say=lambda _line: None)
+    assert str(raised.value).partition("': ")[2] == remedy
+
+
 def other_columns(lake: Path) -> str:
     shutil.rmtree(lake / "stripe_refunds_raw", ignore_errors=True)
     tables_of(lake).table("stripe_refunds_raw").create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]

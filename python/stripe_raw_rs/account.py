@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stripe_raw_rs import _core
 from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.raw_writer import RawWriter
 
@@ -15,22 +16,24 @@ if TYPE_CHECKING:
     from stripe_raw_rs.tables import Tables
 
 
+# A key that may read none of so many lists that the lake has is not asked for more of them.
+_MOST_ASKED = 5
+
+
 def check_account_of_lake(
     client: Client, tables: Tables, state: StateStore, entities: Sequence[Entity], account: str | None
 ) -> None:
     """Refuse a key of another account than the lake's, and record the account where it is told for the first time.
 
-    Where the account is not known on both sides, one list that never loses objects is asked for those that landed last.
-    Raises UsageError where they are gone.
+    Where the account is not known on both sides, one list that never loses objects is asked for those that landed last:
+    one of this call, or else any that the lake has. Raises UsageError where they are gone.
     """
     if state.tells_account:
         return
     ran = set(state.entities())
-    for entity in entities:
-        if (entity.name, account) not in ran or not entity.is_witness:
-            continue
-        if _is_of_same_account(client, tables, state, entity, account):
-            break
+    others = [entity for entity in _core.entities("all") if entity.name not in {entity.name for entity in entities}]
+    witnesses = [entity for entity in (*entities, *others) if entity.is_witness and (entity.name, account) in ran]
+    any(_is_of_same_account(client, tables, state, entity, account) for entity in witnesses[:_MOST_ASKED])
     state.record_account()
 
 

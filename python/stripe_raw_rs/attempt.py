@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from stripe_raw_rs.exceptions import FencedError
+from stripe_raw_rs.exceptions import FencedError, TableError
 from stripe_raw_rs.lost_commits import require_kept
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stripe_raw_rs._core import Client, Entity, Run
+    from stripe_raw_rs.exceptions import StripeRawError
     from stripe_raw_rs.progress import Display
     from stripe_raw_rs.state_store import StateStore
     from stripe_raw_rs.tables import Tables
@@ -100,13 +101,21 @@ def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
         raise
 
 
-def naming_the_winner(job: Job, entity: Entity, fenced: FencedError) -> FencedError:
-    """Tell who has the run now, where the table can still be read."""
+def naming_the_winner(job: Job, entity: Entity, run: Run, fenced: FencedError) -> StripeRawError:
+    """Tell who has the run now, where the table can still be read.
+
+    Whoever took over began an attempt of our number or a later one. Where no event tells of it, there were events once.
+    """
     try:
         with panics_as_errors():
             history = job.state.latest_run(entity.name, job.account)
     except Exception:  # noqa: BLE001 - the first error is the one to hear about
         return fenced
+    if history.epoch < run.epoch:
+        return TableError(
+            f"table '{job.state.location}' has lost events of this list, which its transactions tell of: "
+            "restore it from a backup, or land everything again into another lake"
+        )
     return FencedError(f"{history.owner} holds run {history.run_id} now: {fenced}")
 
 

@@ -13,6 +13,8 @@ from stripe_raw_rs.tables import Place
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# The options that name a file or a folder.
+PATHS = ("lake", "staging_volume", "api_key_file", "ca_file")
 # What the library says by `give_up`, and what concerns the command's own output.
 COMMAND_LINE_ONLY = ("restart_run", "from_scratch", "log_format", "verbose")
 # The compiled half counts in 64 bits.
@@ -26,6 +28,13 @@ class Config:
 
     command: str
     written: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse bytes that are not UTF-8. A path may have them, and says so where it cannot be used."""
+        for name, value in self.written.items():
+            if name not in PATHS and any("\ud800" <= sign <= "\udfff" for sign in value):
+                message = f"{name} must be UTF-8, and {value!a} is not"
+                raise UsageError(message)
 
     def __repr__(self) -> str:
         """Show what was written; a key that strayed in is masked."""

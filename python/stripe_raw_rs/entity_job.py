@@ -29,7 +29,7 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
             try:
                 attempt(job, entity, runs)
             except FencedError as fenced:  # noqa: PERF203 - at most two rounds
-                raise naming_the_winner(job, entity, fenced) from fenced
+                raise naming_the_winner(job, entity, runs[-1], fenced) from fenced
     except BaseException as caught:  # noqa: BLE001 - whatever happens to one entity must not stop the others
         error = as_error(caught)
         _forget_locals(error)

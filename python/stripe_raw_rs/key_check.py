@@ -36,6 +36,8 @@ class Check:
     account: str | None
     authorities: str
     entities: tuple[Probe, ...]
+    # A key that is refused altogether, or a server that cannot be reached, is not asked again.
+    not_tried: tuple[str, ...] = ()
 
     @property
     def api_version(self) -> str | None:
@@ -50,13 +52,14 @@ class Check:
 
     def __str__(self) -> str:
         """Show the table, the facts, and what to do."""
-        rows = [(probe.entity, probe.state, probe.permission or "-") for probe in self.entities]
+        rows: list[tuple[str, ...]] = [(probe.entity, probe.state, probe.permission or "-") for probe in self.entities]
         offset = self.clock_offset_seconds
         clock = "unknown" if offset is None else f"{offset:+d} s against Stripe's"
         facts = (
             f"{self.mode} mode at {self.origin}, account {self.account or 'not told (the key need not say)'}, "
             f"API version {self.api_version or 'unknown'}, clock {clock}, certificate authorities {self.authorities}"
         )
+        rows += [(name, "not tried", "-") for name in self.not_tried]
         errors = [one_line(probe.error) for probe in self.entities if probe.error is not None]
         return "\n".join([text_table(_HEADINGS, rows), facts, *errors])
 
@@ -78,6 +81,7 @@ class Check:
                 }
                 for probe in self.entities
             ],
+            "not_tried": list(self.not_tried),
         }
 
     def raise_for_status(self) -> None:
@@ -85,8 +89,11 @@ class Check:
         errors = {probe.entity: probe.error for probe in self.entities if probe.error is not None}
         for error in errors.values():
             of = f"of {counted(len(self.entities), 'list')}"
-            if isinstance(error, StripeRawError):
+            if isinstance(error, StripeRawError) and not self.not_tried:
                 error.summary = f"{len(errors)} {of} cannot be read ({', '.join(errors)})"
+            elif isinstance(error, StripeRawError):
+                left = counted(len(self.not_tried), "other list")
+                error.summary = f"{', '.join(errors)} cannot be read, and {left} would fail the same: not tried"
             raise error
 
 
@@ -112,9 +119,10 @@ def check(**given: Unpack[CheckKeywords]) -> Check:
             )
         client = _core.Client(key, **options)
         del key
-        found = tuple(_probes(client, [entity.name for entity in selection], account))
+        names = [entity.name for entity in selection]
+        found = tuple(_probes(client, names, account))
         told = account or (client.account_id() if found[-1].api_version else None)
-        return Check(client.origin, client.mode, told, client.authorities, found)
+        return Check(client.origin, client.mode, told, client.authorities, found, tuple(names[len(found) :]))
 
 
 check.__signature__ = signature("check")  # type: ignore[attr-defined]

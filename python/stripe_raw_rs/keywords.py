@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import holds_secret, masked, plain
-from stripe_raw_rs.config import COMMAND_LINE_ONLY, Config
+from stripe_raw_rs.config import COMMAND_LINE_ONLY, PATHS, Config
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import COMMANDS, OPTIONS, in_environment, nearest
+from stripe_raw_rs.options import COMMANDS, OPTIONS, in_environment, nearest, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +51,15 @@ _PYTHON_ONLY = {
     "run": ("tables", "api_key", "give_up", "display"),
     "check": ("api_key", *(option.name for option in _core.options())),
 }
-# What has no text that could hold a secret.
-_OBJECTS = ("tables", "display")
-_PATHS = ("lake", "staging_volume", "api_key_file", "ca_file")
+# What has no text: a method that it must have, and what it is.
+_OBJECTS = {"tables": ("table", "an object with the methods of Tables"), "display": ("tick", "a Display")}
+# What may be more than a text.
+_MORE_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "entities": ((str,), "a text or a list of texts"),
+    "start": ((str, date, int), "a text, a date, a datetime or whole seconds since 1970"),
+}
+# How the library says what is another option on the command line.
+_OTHERWISE = {"restart_run": 'give_up="restart"', "from_scratch": 'give_up="scratch"'}
 
 
 def keyword_names(command: str) -> list[str]:
@@ -88,48 +94,62 @@ def with_environment(
     Raises UsageError for a name that is none, for a value of another type, and for one that holds a secret: in `given`
     it is masked first, since the caller's traceback shows it.
     """
-    given.update({name: _shown(name, value) for name, value in given.items()})
+    _mask_secrets(given)
     names = keyword_names(command)
     for name in given:
         if name not in names:
-            message = f"unknown option '{plain(name)}'{nearest(name, names)}"
+            meant = f", write {_OTHERWISE[name]}" if name in _OTHERWISE else nearest(name, names)
+            message = f"unknown option '{plain(name)}'{meant}"
             raise UsageError(message)
-    said = {name: _usable(name, value) for name, value in given.items() if value is not None}
+    said = {name: value for name, value in given.items() if value is not None}
     options = [name for name in COMMANDS[command].options if name not in ("log_format", "verbose")]
     behind = in_environment(options, said, variable)
     if error := _core.stray_secret({**behind, **{name: said[name] for name in said if name not in _OBJECTS}}):
         raise error
+    said = {name: _usable(name, value) for name, value in said.items()}
     texts = {name: value for name, value in said.items() if isinstance(value, str) and name in OPTIONS}
     return {**said, **Config(command, {**behind, **texts}).keywords()}
 
 
-def _shown(name: str, value: object) -> object:
-    if name in _OBJECTS or value is None or not holds_secret(str(value)):
-        return value
-    return masked(str(value))
+def _mask_secrets(given: dict[str, Any]) -> None:
+    """Mask what is given, in place: names, too, and what an iterator yields, which is seen only here."""
+    entities = given.get("entities")
+    if isinstance(entities, Iterable) and not isinstance(entities, (str, bytes)):
+        given["entities"] = [_shown(entity) for entity in entities]
+    shown = {without_secrets(name): _shown(value) for name, value in given.items()}
+    given.clear()
+    given.update(shown)
+
+
+def _shown(value: object) -> object:
+    return masked(str(value)) if value is not None and holds_secret(str(value)) else value
 
 
 def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the caller gave
     """Give a value as the options have it, the names of entities as one text. Raises UsageError for another type."""
-    if name in _OBJECTS or name == "api_key":
-        return value
-    if name == "entities" and not isinstance(value, (str, bytes)) and isinstance(value, Iterable):
-        names = list(value)
-        value = ",".join(names) if all(isinstance(entity, str) for entity in names) else names
-    kind = OPTIONS[name].kind if name in OPTIONS else "text"
-    allowed: tuple[type, ...] = (str,)
-    what = "a text"
-    if name == "entities":
-        what = "a text or a list of texts"
-    elif name == "start":
-        allowed, what = (str, date, int), "a text, a date, a datetime or whole seconds since 1970"
-    elif name in _PATHS:
-        allowed, what = (str, Path), "a text or a pathlib.Path"
-    elif kind == "flag":
-        allowed, what = (str, bool), "True or False"
-    elif kind != "text":
-        allowed, what = (str, int, float), "a number"
-    if not isinstance(value, allowed):
+    if name == "entities" and isinstance(value, list) and all(isinstance(entity, str) for entity in value):
+        return ",".join(value)
+    if name in _OBJECTS:
+        method, what = _OBJECTS[name]
+        fits = hasattr(value, method)
+    elif name == "give_up":
+        fits, what = value in ("restart", "scratch"), "'restart' or 'scratch'"
+    else:
+        types, what = _types(name)
+        fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+    if not fits:
         message = f"{name} must be {what}, not {plain(repr(value))}"
         raise UsageError(message)
     return value
+
+
+def _types(name: str) -> tuple[tuple[type, ...], str]:
+    """Which types a keyword may have, and what they are called."""
+    if name in _MORE_TYPES:
+        return _MORE_TYPES[name]
+    if name in PATHS:
+        return (str, Path), "a text or a pathlib.Path"
+    kind = OPTIONS[name].kind
+    if kind == "flag":
+        return (str, bool), "True or False"
+    return ((str,), "a text") if kind == "text" else ((str, int, float), "a number")

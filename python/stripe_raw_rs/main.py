@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs._core import one_line
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def console() -> int:
     """Do what the command line says, and answer with an exit code: errors are one line on stderr."""
     return_freed_memory()
+    _open_streams()
     # Paths and messages may hold what this terminal cannot show; a question mark is better than no answer.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -59,6 +61,13 @@ def console() -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: one line, whatever it was
         return _failed(f"error: {error_line(error)}", 1)
     return 0
+
+
+def _open_streams() -> None:
+    """Have somewhere to write where whoever started the process has closed stdout or stderr."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as the process
 
 
 def _failed(line: str, exit_code: int) -> int:

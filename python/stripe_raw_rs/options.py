@@ -171,5 +171,6 @@ def without_secrets(text: str) -> str:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """End a message on a word that is none of these: with the one that was probably meant, if any."""
-    near = difflib.get_close_matches(word, list(words), n=1)
+    choice = list(words)
+    near = [one for one in choice if one.startswith(word)] or difflib.get_close_matches(word, choice, n=1, cutoff=0.65)
     return f", did you mean {near[0]}?" if near else ""

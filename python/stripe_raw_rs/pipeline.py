@@ -48,7 +48,8 @@ def ingest(**given: Unpack[IngestKeywords]) -> Report:
     them stand the variables `STRIPE_RAW_...`, as on the command line.
 
     Ctrl-C ends all entities at their next page. What they have is committed; then IngestInterrupted is raised, a
-    KeyboardInterrupt that has the report. Raises UsageError for what cannot be used as given; nothing was written then.
+    KeyboardInterrupt that has the report. Before the first list is read, and at a second Ctrl-C, it is a plain
+    KeyboardInterrupt. Raises UsageError for what cannot be used as given; nothing was written then.
     """
     keywords = cast("dict[str, Any]", given)
     key = take_key(keywords)

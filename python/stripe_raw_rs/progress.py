@@ -53,7 +53,7 @@ class LogLines:
             "pages": checkpoint.pages,
             "rows": checkpoint.rows,
             "reached": checkpoint.reached,
-            "requests_left": left,
+            "requests_left": left or None,
         }
         logger.info(
             "%s: committed %s, %s, back to %s%s",

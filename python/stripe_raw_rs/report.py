@@ -174,3 +174,7 @@ class IngestInterrupted(KeyboardInterrupt):
         """Keep the report."""
         super().__init__(f"what had been read is committed; {report.summary}")
         self.report = report
+
+    def __reduce__(self) -> tuple[type[IngestInterrupted], tuple[Report]]:
+        """Be made of the report again, in the parent of the process where it was raised."""
+        return IngestInterrupted, (self.report,)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs._core import one_line
+from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.state_store import StateStore
@@ -23,15 +24,15 @@ class EntityStatus:
 
     entity: str
     account: str | None
-    run_id: str | None
-    state: str
-    attempts: int
-    pages: int
-    rows: int
-    watermark: int | None
-    last_event: int | None
     next_run: str
     error: str | None
+    run_id: str | None = None
+    state: str = "unreadable"
+    attempts: int = 0
+    pages: int = 0
+    rows: int = 0
+    watermark: int | None = None
+    last_event: int | None = None
     refused: tuple[str, ...] = ()
     # Who works on the run now, as far as can be told: nobody, where the process is known to be gone.
     holder: str | None = None
@@ -62,7 +63,16 @@ class EntityStatus:
 def status(tables: Tables, *, lookback_seconds: int, checkpoint_table: str | None = None) -> list[EntityStatus]:
     """Read the state of all entities that ever ran into these tables."""
     state = StateStore(tables, None, checkpoint_table)
-    return [_entity(state, entity, account, lookback_seconds) for entity, account in state.entities()]
+    return [_entity_or_error(state, entity, account, lookback_seconds) for entity, account in state.entities()]
+
+
+def _entity_or_error(state: StateStore, entity: str, account: str | None, lookback_seconds: int) -> EntityStatus:
+    """Read the state of one entity; where its events cannot be read, that is what is said of it."""
+    try:
+        with panics_as_errors():
+            return _entity(state, entity, account, lookback_seconds)
+    except StripeRawError as error:
+        return EntityStatus(entity, account, next_run="fails the same", error=one_line(error))
 
 
 def _entity(state: StateStore, entity: str, account: str | None, lookback_seconds: int) -> EntityStatus:

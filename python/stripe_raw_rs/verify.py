@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from stripe_raw_rs._core import Entity
     from stripe_raw_rs.tables import Tables
 
+# What helps, by the kinds of findings that it helps with. What is unreadable says so itself, and a window of the future
+# needs nothing.
+_REMEDIES = (
+    ({"rows missing", "altered"}, "your log of erasures explains what was erased on purpose"),
+    (
+        {"rows missing", "altered", "twice", "table gone"},
+        "restore the tables from a backup, or move the raw table away and land everything again with --from-scratch",
+    ),
+    (
+        {"event missing", "unknown run", "gap", "completed twice", "attempt", "watermark"},
+        "restore the checkpoint table from a backup, or land everything again into another lake",
+    ),
+)
 # More findings of one entity than anyone reads; the rest is counted.
 _SHOWN = 20
 
@@ -89,14 +102,11 @@ def audits(tables: Tables, checkpoint_table: str | None = None) -> Iterator[Enti
 
 def raise_for_findings(found: Iterable[EntityAudit], tables: Tables) -> None:
     """Raise TableError where anything was found, with what to do."""
-    findings = sum(len(audit.findings) for audit in found)
-    if findings:
-        message = (
-            f"{counted(findings, 'finding')} in '{tables.location}': your log of erasures explains what was erased on "
-            "purpose; for the rest restore the tables from a backup, or move the raw table away and land everything "
-            "again with --from-scratch"
-        )
-        raise TableError(message)
+    kinds = [kind for audit in found for kind, _ in audit.findings]
+    if kinds:
+        remedies = [remedy for helped, remedy in _REMEDIES if helped & {*kinds}]
+        message = f"{counted(len(kinds), 'finding')} in '{tables.location}'{': ' if remedies else ''}"
+        raise TableError(message + "; for the rest ".join(remedies))
 
 
 def _audit(tables: Tables, state: StateStore, entity: Entity, *, is_known: bool) -> EntityAudit | None:

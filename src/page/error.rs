@@ -55,6 +55,8 @@ pub enum Fault {
     },
     /// There are more elements than objects asked for: so many.
     TooMany(usize),
+    /// It lies above the objects before it, where the list has been read already.
+    OutOfOrder,
 }
 
 /// What JSON's grammar demands at a place.
@@ -149,7 +151,11 @@ impl fmt::Display for Fault {
             Self::OtherObject { expected, found: None } => {
                 write!(formatter, "an object of the list does not say that it is a '{expected}'")
             }
+            Self::TooMany(1) => formatter.write_str("the list has more than the one object asked for"),
             Self::TooMany(most) => write!(formatter, "the list has more than the {most} objects asked for"),
+            Self::OutOfOrder => {
+                formatter.write_str("it is newer than the objects before it, as one that was read before would be")
+            }
         }
     }
 }

@@ -103,6 +103,28 @@ impl Page {
         self.has_more = true;
     }
 
+    /// Leaves what was refused behind the last object to the next page.
+    pub fn leave_refused_end(&mut self) {
+        let rows = self.len();
+        let before =
+            self.refused.iter().enumerate().take_while(|(index, refused)| refused.position - index < rows).count();
+        self.refused.truncate(before);
+        self.last_id = rows.checked_sub(1).map(|last| self.ids.value(last).to_owned());
+    }
+
+    /// Takes an object out of the rows, as one that cannot be a row.
+    pub fn refuse(&mut self, row: usize, fault: Fault) {
+        let Some(refused) = self.rows().nth(row) else { return };
+        let (id, sha256) = (Some(refused.id.to_owned()), Sha256::digest(refused.json).into());
+        let at = self.refused.iter().enumerate().take_while(|(index, refused)| refused.position - index <= row).count();
+        self.refused.insert(at, Refused { position: row + at, id, fault, sha256 });
+        let mut number = 0;
+        self.retain(|_| {
+            number += 1;
+            number != row + 1
+        });
+    }
+
     /// Keeps the objects that `keep` approves, in their order, and drops the others.
     pub fn retain(&mut self, mut keep: impl FnMut(Row<'_>) -> bool) {
         let kept: Vec<Row<'_>> = self.rows().filter(|row| keep(*row)).collect();

@@ -35,7 +35,8 @@ impl Run {
         }
         let floor = reading.chain.range.gte;
         if self.setting.entity.has_window() {
-            order::leave_doubtful_end(&mut page, floor);
+            order::forget_below(&mut page, reading.asked_down_to);
+            order::leave_doubtful_end(&mut page);
         }
         check_livemode(&page, self.setting.livemode, &asked)?;
         let page_size = self.setting.options.page_size as usize;
@@ -43,7 +44,15 @@ impl Run {
         check_thin(&page, reading, page_size, &asked)?;
         let before = reading.edge;
         let seconds = if self.setting.entity.has_window() {
-            settle_order(&mut page, reading, self.newest, &asked)?;
+            for row in settle_order(&mut page, reading, self.newest, &asked)? {
+                page.refuse(row, Fault::OutOfOrder);
+            }
+            if reading.asked_down_to != floor {
+                order::leave_below(&mut page, floor);
+                if page.elements() == 0 && page.has_more {
+                    return Ok(Taken::Nothing);
+                }
+            }
             order::seconds(&page.created, before)
         } else {
             vec![None; page.len()]
@@ -57,9 +66,8 @@ impl Run {
                 "Stripe answered objects of an earlier page again: the list does not advance; run again later",
             ));
         }
-        let below = |second: &Option<i64>| matches!((second, floor), (Some(second), Some(floor)) if *second < floor);
         // A full page that ends the list costs one confirming request; a shorter one is believed.
-        let closes = seconds.last().is_some_and(below) || page.elements() == 0 || (!page.has_more && !full);
+        let closes = page.elements() == 0 || (!page.has_more && !full);
         let answered_last = page.last_id.take();
         if answered_last.is_none() && !closes {
             let missing = "no object of the page has an 'id', so nothing tells where the list goes on";
@@ -68,10 +76,9 @@ impl Run {
         if !closes {
             leave_the_end(&mut page);
         }
-        drop_refused_below(&mut page, &seconds, before, below);
-        let mut is_kept = absorbed.known.iter().zip(&seconds).map(|(known, second)| !known && !below(second));
-        if !is_kept.clone().all(|is_kept| is_kept) {
-            page.retain(|_| is_kept.next() == Some(true));
+        if absorbed.known.contains(&true) {
+            let mut known = absorbed.known.iter();
+            page.retain(|_| known.next() == Some(&false));
         }
         let is_at_border = reading.chain.cursor.is_none() || (closes && floor.is_some());
         let request_cursor = reading.chain.cursor.take();
@@ -112,7 +119,7 @@ impl Run {
     fn latest(&self, response: &Response, now: Now) -> i64 {
         let ours = now.wall_micros.div_euclid(1_000_000);
         let latest = ours.saturating_add(self.setting.options.lookback_seconds);
-        response.date.map_or(ours, |theirs| theirs.min(latest))
+        response.date.filter(|theirs| *theirs <= latest).unwrap_or(ours)
     }
 
     /// Counts the rows and elements of a page that are odd, and warns of the first.
@@ -176,11 +183,17 @@ fn check_thin(page: &Page, reading: &mut Reading, page_size: usize, asked: &Aske
 }
 
 /// Holds a page to the order of the list, in which single objects may be out of their place.
-fn settle_order(page: &mut Page, reading: &Reading, newest: Option<i64>, asked: &Asked<'_>) -> Result<(), Error> {
+fn settle_order(
+    page: &mut Page,
+    reading: &Reading,
+    newest: Option<i64>,
+    asked: &Asked<'_>,
+) -> Result<Vec<usize>, Error> {
     let ceiling = reading.edge.or(reading.chain.range.lt.map(|top| top.saturating_sub(1)));
     order::settle(page, ceiling, newest).map_err(|row| {
         asked.error(&format!(
-            "object {} was created later than the one before it or than its range: the list is not newest first",
+            "object {} was created later than the one before it or than its range, and so were others: the list is not \
+             newest first; run again later, or ask Stripe's support about that request",
             foreign(page.ids.value(row))
         ))
     })
@@ -191,19 +204,4 @@ fn leave_the_end(page: &mut Page) {
     while page.refused.last().is_some_and(|last| last.id.is_none() && last.position + 1 == page.elements()) {
         page.refused.pop();
     }
-}
-
-/// Drops what was refused below the chain's range, which belongs to whoever reads that. It counts with the object before.
-fn drop_refused_below(
-    page: &mut Page,
-    seconds: &[Option<i64>],
-    before: Option<i64>,
-    below: impl Fn(&Option<i64>) -> bool,
-) {
-    let mut refused_so_far = 0;
-    page.refused.retain(|refused| {
-        let rows_before = refused.position - refused_so_far;
-        refused_so_far += 1;
-        !below(&rows_before.checked_sub(1).map_or(before, |row| seconds[row]))
-    });
 }

@@ -9,60 +9,81 @@ const ONE_IN: usize = 2;
 /// An object is far below the others of its page where it is so many times as far from the last of them as they are from
 /// each other.
 const FAR: i64 = 8;
+/// So many objects at the end of a page may be far below the others without being believed: what lies further up is
+/// read again for each gap in the list's time.
+const DOUBTFUL: usize = 3;
 /// So many objects tell how far they lie apart.
 const MANY: usize = 8;
-/// So many objects below a range, and behind each other, are believed to be below it.
-const CONFIRMED: usize = 3;
 
 /// Takes the time from objects that are out of their place, so that they go by their neighbours, and notes them as
 /// undated. `ceiling` is the newest second that any of them can have, `newest` the newest one that the run has seen.
 ///
+/// Answers which ones may be some that the run has read already, the last one first: nothing tells them from those.
+///
 /// # Errors
-/// The position of an object that was not odd alone: too many are, or it may be one of those that the run has read
-/// already. The list is not newest first, or begins again.
-pub(super) fn settle(page: &mut Page, ceiling: Option<i64>, newest: Option<i64>) -> Result<(), usize> {
+/// The position of an object that was not odd alone. The list is not newest first, or begins again.
+pub(super) fn settle(page: &mut Page, ceiling: Option<i64>, newest: Option<i64>) -> Result<Vec<usize>, usize> {
     if is_in_order(&page.created, ceiling) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let odd = out_of_place(&page.created, ceiling);
     let is_above = |created: Option<i64>| ceiling.is_some() && created > ceiling;
     let is_again = |row: &usize| is_above(page.created[*row]) && page.created[*row] <= newest;
-    // Of a few objects below the ceiling none was read before, whichever of them are odd.
+    // Of a few objects none was read before where they lie below the ceiling, or above all that was seen.
     let dated = page.created.iter().flatten().count();
-    let is_few = dated < MANY && ceiling.is_some() && !page.created.iter().copied().any(is_above);
+    let is_few = dated < MANY && ceiling.is_some() && !odd.iter().any(is_again);
     if odd.len() * ONE_IN >= dated && !is_few {
         return Err(odd[0]);
     }
-    if let Some(row) = odd.iter().find(|row| is_again(row)) {
-        return Err(*row);
-    }
+    let (again, odd): (Vec<usize>, Vec<usize>) = odd.into_iter().rev().partition(is_again);
     for row in odd {
         page.created[row] = None;
         page.undated.push(page.ids.value(row).to_owned());
     }
-    Ok(())
+    Ok(again)
 }
 
-/// Leaves the end of a page that others follow to the next one, where it seems to lie far below all others, or is all
-/// that lies below `floor`: only what follows tells whether it is out of its place.
-pub(super) fn leave_doubtful_end(page: &mut Page, floor: Option<i64>) {
+/// Leaves what a page has from the first object below `floor` on, where none above follows: the request asked for more
+/// than the chain is to read by now. What is asked next says how far down the chain really goes.
+pub(super) fn leave_below(page: &mut Page, floor: Option<i64>) {
+    let is_below = |created: &Option<i64>| matches!((created, floor), (Some(created), Some(floor)) if *created < floor);
+    let inside = page.created.iter().rposition(|created| created.is_some() && !is_below(created));
+    let first = inside.map_or(0, |last| last + 1);
+    if page.created[first..].iter().any(is_below) {
+        page.truncate(first);
+        page.leave_refused_end();
+    }
+}
+
+/// Takes the time from objects that lie below the bound that was asked for. The list goes by what Stripe holds them to
+/// be, and not by what they say.
+pub(super) fn forget_below(page: &mut Page, floor: Option<i64>) {
+    for row in 0..page.len() {
+        if floor.is_some() && page.created[row] < floor && page.created[row].is_some() {
+            page.created[row] = None;
+            page.undated.push(page.ids.value(row).to_owned());
+        }
+    }
+}
+
+/// Leaves the end of a page that others follow to the next one, where it seems to lie far below what is before it: only
+/// what follows tells whether it is out of its place.
+pub(super) fn leave_doubtful_end(page: &mut Page) {
     if !page.has_more {
         return;
     }
     let dated: Vec<(usize, i64)> =
         page.created.iter().enumerate().filter_map(|(row, at)| Some((row, (*at)?))).collect();
-    let [.., before, last] = &dated[..] else { return };
     if dated.len() < MANY {
         return;
     }
-    let below = dated.iter().rev().take_while(|(_, created)| floor.is_some_and(|floor| *created < floor)).count();
-    // Not from the first one: that may be odd itself.
-    let (upper, others) = (dated.len() / 4, i64::try_from(dated.len() - 2 - dated.len() / 4).unwrap_or(i64::MAX));
-    let usual = (dated[upper].1.saturating_sub(before.1) / others.max(1)).max(1);
-    if (1..CONFIRMED).contains(&below) {
-        page.truncate(dated[dated.len() - below].0);
-    } else if before.1.saturating_sub(last.1) > usual.saturating_mul(FAR) {
-        page.truncate(last.0);
+    // Not from the first one on: that may be odd itself.
+    let (upper, end) = (dated.len() / 4, dated.len() - DOUBTFUL - 1);
+    let others = i64::try_from(end - upper).unwrap_or(i64::MAX);
+    let usual = (dated[upper].1.saturating_sub(dated[end].1) / others.max(1)).max(1);
+    let is_far = |pair: &&[(usize, i64)]| pair[0].1.saturating_sub(pair[1].1) > usual.saturating_mul(FAR);
+    if let Some(far) = dated[end..].windows(2).find(is_far) {
+        page.truncate(far[1].0);
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Retry {
 pub(super) struct Reading {
     pub(super) ticket: Ticket,
     pub(super) chain: Chain,
+    /// The lower bound that its last request asked for: the chain's own may have risen since.
+    pub(super) asked_down_to: Option<i64>,
     /// The second of the last row answered.
     pub(super) edge: Option<i64>,
     /// Ids of the run's rows in that second (of all its rows where the list has no window).

@@ -113,9 +113,7 @@ impl List {
     fn oddness(&self, id: usize) -> Option<Odd> {
         let hash = (id as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
         let is_odd = self.odd > 0 && hash.is_multiple_of(self.odd);
-        let odd = is_odd.then(|| ODD[usize::try_from(hash / self.odd).unwrap() % ODD.len()]);
-        // What says so of the last objects of all may be true.
-        odd.filter(|odd| *odd != Odd::LongPast || id > 2)
+        is_odd.then(|| ODD[usize::try_from(hash / self.odd).unwrap() % ODD.len()])
     }
 
     /// Objects that can be rows.

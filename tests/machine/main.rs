@@ -4,6 +4,7 @@ mod answers;
 mod ending;
 mod groups;
 mod odd;
+mod order;
 mod parting;
 mod reader;
 mod recovery;

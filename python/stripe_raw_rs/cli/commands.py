@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core, status, verify
@@ -105,7 +105,7 @@ def _status(config: Config) -> None:
         _print(f"{row.label}: next: {row.next_run}" + (f"; last error: {row.error}" if row.error else ""))
         more = len(row.refused) - _SHOWN_REFUSED
         for line in (*row.refused[:_SHOWN_REFUSED], *([f"and {more:,} more"] if more > 0 else [])):
-            _print(f"{row.label}: refused: {line}")
+            _print(f"{row.label}: refused: {line.removeprefix(f'{row.entity}: ')}")
 
 
 def _verify(config: Config) -> None:
@@ -140,8 +140,8 @@ def _is_json(config: Config) -> bool:
 def _configure_log(config: Config) -> LiveLines | None:
     """Write the log to stderr; where that is a terminal, above lines that show how far the lists are."""
     live = None if _is_json(config) else live_lines(sys.stderr)
-    before = (lambda: None) if live is None else live.clear
-    configure_log(config.log_format(), verbose=config.flag("verbose"), before=before)
+    around = nullcontext if live is None else live.away
+    configure_log(config.log_format(), verbose=config.flag("verbose"), around=around)
     return live
 
 

@@ -86,7 +86,7 @@ def _prepare(folder: Path, say: Callable[[str], None]) -> None:
         if folder.exists() and not marker.exists() and any(folder.iterdir()):
             message = f"'{plain(folder)}' was not made by the demo; name another folder with --lake"
             raise UsageError(message)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         names = [_core.CHECKPOINT_TABLE, *(entity.table for entity in _core.entities(""))]
         if marker.exists():
             say(f"the tables of an earlier demo in '{folder}' are made afresh")

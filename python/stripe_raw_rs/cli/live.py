@@ -6,11 +6,13 @@ import os
 import shutil
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TextIO
 
     from stripe_raw_rs._core import Checkpoint, Run
@@ -19,11 +21,10 @@ if TYPE_CHECKING:
 _REDRAW_SECONDS = 0.2
 # Below the lines the cursor needs one of its own.
 _CURSOR_LINES = 1
-_NARROWEST = 20
 
 
 def live_lines(stream: TextIO) -> LiveLines | None:
-    """Lines on a terminal that can draw them; None where the stream is none."""
+    """Lines on a terminal that can draw them; None where the stream is not one."""
     return LiveLines(stream) if stream.isatty() and os.environ.get("TERM") != "dumb" else None
 
 
@@ -60,25 +61,31 @@ class LiveLines:
         with self._lock:
             size = _size(self._stream)
             rows = [_row(run, now - since) for run, since in self._runs.values()]
-            lines = _lines(rows, max(size.lines - _CURSOR_LINES, 1))
-            self.clear()
-            width = max(size.columns - 1, _NARROWEST)
-            self._stream.write("".join(line[:width] + "\n" for line in lines))
+            lines = _lines(rows, size.lines - _CURSOR_LINES)
+            self._clear()
+            # In the last column some terminals begin another line.
+            self._stream.write("".join(line[: size.columns - 1] + "\n" for line in lines))
             self._stream.flush()
             self._drawn = len(lines)
 
-    def clear(self) -> None:
-        """Take the lines away, so that something else can be written."""
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Take the lines away while something else is written: nobody draws until it is."""
         with self._lock:
-            if self._drawn:
-                # Up to the first line, then erase to the end of the screen.
-                self._stream.write(f"\x1b[{self._drawn}A\x1b[J")
-                self._stream.flush()
-                self._drawn = 0
+            self._clear()
+            yield
 
     def close(self) -> None:
         """Take the lines away for good."""
-        self.clear()
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
+        if self._drawn:
+            # Up to the first line, then erase to the end of the screen.
+            self._stream.write(f"\x1b[{self._drawn}A\x1b[J")
+            self._stream.flush()
+            self._drawn = 0
 
 
 def _size(stream: TextIO) -> os.terminal_size:
@@ -108,6 +115,8 @@ def _row(run: Run, seconds: float) -> tuple[str, ...]:
 
 def _lines(rows: list[tuple[str, ...]], most: int) -> list[str]:
     """As many of the rows as fit, in columns; of the others how many they are."""
+    if most < 1:
+        return []
     shown = rows if len(rows) <= most else rows[: most - 1]
     widths = [max((len(row[column]) for row in shown), default=0) for column in range(5)]
     lines = [

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs._core import masked, one_line
+from stripe_raw_rs._core import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 
 class TextFormatter(logging.Formatter):
@@ -47,18 +49,20 @@ def last_line(text: str, exit_code: int) -> str:
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for type checkers only
-    def __init__(self, before: Callable[[], None]) -> None:
+    def __init__(self, around: Callable[[], AbstractContextManager[None]]) -> None:
         super().__init__(sys.stderr)
-        self._before = before
+        self._around = around
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._before()
-        super().emit(record)
+        with self._around():
+            super().emit(record)
 
 
-def configure_log(log_format: str, *, verbose: bool, before: Callable[[], None] = lambda: None) -> None:
-    """Write this package's log to stderr; `before` is called ahead of each record."""
-    handler = _Handler(before)
+def configure_log(
+    log_format: str, *, verbose: bool, around: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> None:
+    """Write this package's log to stderr; each record is written inside of what `around` makes."""
+    handler = _Handler(around)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logger = logging.getLogger("stripe_raw_rs")
     for old in [old for old in logger.handlers if isinstance(old, _Handler)]:
@@ -74,4 +78,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
-    return masked(formatter.formatException(record.exc_info)) if record.exc_info else None
+    if not record.exc_info:
+        return None
+    # What a library says may be made for a terminal, or to look like a record.
+    return "\n".join(map(one_line, formatter.formatException(record.exc_info).splitlines()))

@@ -125,6 +125,9 @@ def _check_name(path: Path) -> None:
             "with which delta-rs cannot work; choose another folder"
         )
         raise UsageError(message)
+    if max(len(os.fsencode(part)) for part in path.parts) > os.pathconf(path.anchor, "PC_NAME_MAX"):
+        message = f"lake '{plain(path)}' cannot be used: a folder's name in its path is too long"
+        raise UsageError(message)
     if len(os.fsencode(path)) + _ROOM > os.pathconf(path.anchor, "PC_PATH_MAX"):
         message = f"lake '{plain(path)}' cannot be used: its path is too long for the names of the tables' files"
         raise UsageError(message)
