@@ -11,7 +11,7 @@ pub use history::{History, Landed, State, What};
 pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
 
 use crate::error::Class;
-use crate::ranges::{Link, Range};
+use crate::stripe::facts::PageFacts;
 
 /// Name of the checkpoint table, unless told otherwise.
 pub const CHECKPOINT_TABLE: &str = "stripe_ingestion_checkpoints";
@@ -105,14 +105,8 @@ pub struct PageEvent {
     pub page_number: i64,
     /// Rows of it in the raw table.
     pub row_count: i64,
-    /// The logical range it was read for.
-    pub range: Range,
-    /// The cursor sent.
-    pub starting_after: Option<String>,
-    /// Id of the answer's last object; `None` when the page closes its range.
-    pub next_cursor: Option<String>,
-    /// As answered.
-    pub has_more: bool,
+    /// Where it stands in its list.
+    pub facts: PageFacts,
     /// `created` of its oldest kept row.
     pub min_created: Option<i64>,
     /// `created` of its newest kept row.
@@ -121,26 +115,6 @@ pub struct PageEvent {
     pub rows_digest: String,
     /// Whether the event was written from the rows after a crash.
     pub recovered: bool,
-    /// HTTP status.
-    pub http_status: i64,
-    /// `Request-Id`.
-    pub request_id: Option<String>,
-    /// `Stripe-Version`, as answered.
-    pub api_version: Option<String>,
-}
-
-impl PageEvent {
-    /// What it says of the coverage.
-    #[must_use]
-    pub fn link(&self) -> Link {
-        Link {
-            page_number: self.page_number,
-            range: self.range,
-            starting_after: self.starting_after.clone(),
-            next_cursor: self.next_cursor.clone(),
-            min_created: self.min_created,
-        }
-    }
 }
 
 /// One row of the checkpoint table.

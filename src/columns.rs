@@ -63,10 +63,11 @@ fn family(kind: &DataType) -> DataType {
 }
 
 /// One batch, read by column name.
-pub struct Columns<'a>(pub &'a RecordBatch);
+#[derive(Debug, Clone, Copy)]
+pub struct Columns<'batch>(pub &'batch RecordBatch);
 
-impl Columns<'_> {
-    fn column(&self, name: &str) -> Result<&ArrayRef> {
+impl<'batch> Columns<'batch> {
+    fn column(self, name: &str) -> Result<&'batch ArrayRef> {
         self.0.column_by_name(name).ok_or_else(|| unreadable(name, "is missing"))
     }
 
@@ -74,7 +75,7 @@ impl Columns<'_> {
     ///
     /// # Errors
     /// No such column, or no text in it.
-    pub fn text(&self, name: &str, row: usize) -> Result<Option<&str>> {
+    pub fn text(self, name: &str, row: usize) -> Result<Option<&'batch str>> {
         let column = self.column(name)?;
         if column.is_null(row) {
             return Ok(None);
@@ -91,7 +92,7 @@ impl Columns<'_> {
     ///
     /// # Errors
     /// As [`Columns::text`], or null.
-    pub fn required_text(&self, name: &str, row: usize) -> Result<&str> {
+    pub fn required_text(self, name: &str, row: usize) -> Result<&'batch str> {
         self.text(name, row)?.ok_or_else(|| unreadable(name, "is null"))
     }
 
@@ -99,7 +100,7 @@ impl Columns<'_> {
     ///
     /// # Errors
     /// No such column, or no whole number in it.
-    pub fn long(&self, name: &str, row: usize) -> Result<Option<i64>> {
+    pub fn long(self, name: &str, row: usize) -> Result<Option<i64>> {
         let column = self.column(name)?;
         if column.is_null(row) {
             return Ok(None);
@@ -115,7 +116,7 @@ impl Columns<'_> {
     ///
     /// # Errors
     /// As [`Columns::long`], or null.
-    pub fn required_long(&self, name: &str, row: usize) -> Result<i64> {
+    pub fn required_long(self, name: &str, row: usize) -> Result<i64> {
         self.long(name, row)?.ok_or_else(|| unreadable(name, "is null"))
     }
 
@@ -124,20 +125,15 @@ impl Columns<'_> {
     ///
     /// # Errors
     /// As [`Columns::required_long`], or a number that no count comes to.
-    pub fn count(&self, name: &str, row: usize) -> Result<i64> {
-        let count = self.required_long(name, row)?;
-        if (0..i64::from(i32::MAX)).contains(&count) {
-            Ok(count)
-        } else {
-            Err(unreadable(name, &format!("is {count}")))
-        }
+    pub fn count(self, name: &str, row: usize) -> Result<i64> {
+        counted(name, self.required_long(name, row)?)
     }
 
     /// A yes or no; null is no.
     ///
     /// # Errors
     /// No such column, or another type in it.
-    pub fn truth(&self, name: &str, row: usize) -> Result<bool> {
+    pub fn truth(self, name: &str, row: usize) -> Result<bool> {
         let column = self.column(name)?;
         let values = column.as_boolean_opt().ok_or_else(|| unreadable(name, "is not boolean"))?;
         Ok(!values.is_null(row) && values.value(row))
@@ -147,7 +143,7 @@ impl Columns<'_> {
     ///
     /// # Errors
     /// No such column, no timestamp in it, or one that no microseconds can tell.
-    pub fn micros(&self, name: &str, row: usize) -> Result<Option<i64>> {
+    pub fn micros(self, name: &str, row: usize) -> Result<Option<i64>> {
         let column = self.column(name)?;
         if column.is_null(row) {
             return Ok(None);
@@ -171,6 +167,15 @@ impl Columns<'_> {
             other => Err(unreadable(name, &format!("is {other}, not a timestamp"))),
         }
     }
+}
+
+/// A number as a count.
+///
+/// # Errors
+/// A number that no count comes to.
+pub fn counted(name: &str, number: i64) -> Result<i64> {
+    let fits = (0..i64::from(i32::MAX)).contains(&number);
+    if fits { Ok(number) } else { Err(unreadable(name, &format!("is {number}"))) }
 }
 
 /// All values of a text column, without nulls.

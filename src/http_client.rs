@@ -48,9 +48,9 @@ pub use self::origin::Origin;
 pub use self::quota::Quota;
 pub use self::slots::{Slot, Slots};
 use crate::error::Result;
-use crate::exchange::{Failure, Outcome, Request, Response};
 use crate::options::Options;
-use crate::retry;
+use crate::stripe::exchange::{Failure, Outcome, Request, Response};
+use crate::stripe::retry;
 
 /// Buffers that are kept for the next bodies. Those of the requests in flight are not among them, so that few are enough.
 const MOST_BUFFERS: usize = 4;

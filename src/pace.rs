@@ -14,8 +14,8 @@ use std::time::Duration;
 use bound::Bound;
 use bucket::Bucket;
 
-use crate::exchange::{Outcome, Response};
 use crate::options::Options;
+use crate::stripe::exchange::{Outcome, Response};
 
 /// Highest rates, in requests a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -224,7 +224,7 @@ fn before(one: (Place, Waiting), other: (Place, Waiting)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Failure;
+    use crate::stripe::exchange::Failure;
     use proptest::prelude::*;
 
     const CHARGES: &str = "/v1/charges";

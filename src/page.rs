@@ -17,7 +17,7 @@ use std::ops::RangeInclusive;
 use bytes::BytesMut;
 use serde::Deserialize;
 
-use crate::entities::{Entity, Time};
+use crate::stripe::entities::{Entity, Time};
 pub use error::{Expected, Fault, PageError};
 use joints::Joints;
 use pass::{Pass, SLACK, unescaped};

@@ -63,6 +63,6 @@ mod _core {
         module.add("KEY_VARIABLE", crate::http_client::KEY_VARIABLE)?;
         module.add("CHECKPOINT_TABLE", crate::checkpoint::CHECKPOINT_TABLE)?;
         module.add("LAYOUT_VERSION", crate::store::LAYOUT_VERSION)?;
-        module.add("RECOVERY_COLUMNS", crate::run::RECOVERY_COLUMNS.to_vec())
+        module.add("RECOVERY_COLUMNS", crate::raw::RECOVERY_COLUMNS.to_vec())
     }
 }

@@ -47,8 +47,8 @@ use self::limits::Limits;
 use self::server::Manners;
 pub use self::settings::Settings;
 use self::settings::{check_time, entity};
-use crate::entities::{ENTITIES, Entity};
 use crate::error::{Error, Result};
+use crate::stripe::entities::{ENTITIES, Entity};
 
 /// A running fake Stripe. It stops when it is dropped.
 #[derive(Debug)]

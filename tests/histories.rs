@@ -8,10 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use stripe_raw_rs::audit::Audit;
 use stripe_raw_rs::checkpoint::{GiveUp, events_of};
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
+use stripe_raw_rs::run::audit::Audit;
 use world::{Engine, Process, World};
 
 fn options(page_size: u32, commit_interval: Duration) -> Options {

@@ -1,8 +1,8 @@
 //! What holds of every page, over generated ones: `page::decode` against the oracle that the fuzz targets use, too.
 
 use proptest::prelude::*;
-use stripe_raw_rs::entities::{Entity, by_name};
 use stripe_raw_rs::page::{Decoder, Fault, decode};
+use stripe_raw_rs::stripe::entities::{Entity, by_name};
 
 #[path = "bench/charges.rs"]
 mod charges;

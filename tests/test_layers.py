@@ -15,9 +15,7 @@ ROOT = Path(__file__).parent.parent
 RUST = ROOT / "src"
 PYTHON = ROOT / "python" / "stripe_raw_rs"
 
-VALUES = {"entities", "error", "exchange", "options"}
-LEAVES = {"columns", "digest", "pace", "page", "ranges", "retry"}
-TABLES = {"audit", "checkpoint", "probe", "raw_batch", "store", "witness"}
+VALUES = {"error", "options", "stripe"}
 
 # Each room and the rooms it may use, from the bottom up.
 RUST_ROOMS: dict[str, set[str]] = {
@@ -25,26 +23,23 @@ RUST_ROOMS: dict[str, set[str]] = {
     "text": {"secrets"},
     # Messages are made of `text`; with the errors comes what makes text from outside fit for them.
     "error": {"text"},
-    "entities": {"error"},
-    "exchange": {"error"},
+    "digest": set(),
     "options": {"error", "secrets"},
     "columns": {"error"},
-    "digest": set(),
-    "ranges": {"error"},
+    "store": {"error"},
+    "stripe": {"error", "options"},
     "page": VALUES | {"digest"},
     "pace": VALUES,
-    "retry": VALUES,
-    "checkpoint": VALUES | {"columns", "ranges"},
-    "raw_batch": VALUES | {"columns", "digest", "page", "ranges"},
-    "store": VALUES,
-    "probe": VALUES | {"page", "retry"},
-    "witness": VALUES | {"page"},
-    "audit": VALUES | {"checkpoint", "columns", "digest", "ranges"},
-    "run": VALUES | LEAVES | TABLES,
+    "checkpoint": VALUES | {"columns"},
+    "raw": VALUES | {"columns", "digest", "page"},
+    "walk": VALUES | {"page"},
+    "run": VALUES | {"checkpoint", "columns", "digest", "page", "raw", "walk"},
     # Whoever reads a key sees to it that no message shows it.
-    "http_client": VALUES | {"pace", "page", "retry", "run", "secrets", "text"},
-    "simulator": {"entities", "error"},
-    "python": VALUES | LEAVES | TABLES | {"http_client", "run", "secrets", "simulator"},
+    "http_client": VALUES | {"pace", "page", "run", "secrets", "text", "walk"},
+    "simulator": {"error", "stripe"},
+    "python": VALUES
+    | {"checkpoint", "columns", "digest", "http_client", "pace", "page", "raw", "run", "secrets", "simulator", "store"}
+    | {"walk"},
 }
 
 # Crates that only some rooms may name: sockets, time and chance outside, Python at the very top.

@@ -9,7 +9,8 @@ use arrow_schema::{DataType, Schema};
 use super::{Event, Kind, PageEvent};
 use crate::columns::{Columns, field, timestamp};
 use crate::error::{Class, Error, Result, foreign};
-use crate::ranges::Range;
+use crate::stripe::facts::PageFacts;
+use crate::stripe::window::Range;
 
 /// The columns of the checkpoint table. Their names and types are API.
 #[must_use]
@@ -77,7 +78,9 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
     let mut at = TimestampMicrosecondBuilder::new().with_timezone("UTC");
     at.extend(events.iter().map(|event| Some(event.at_micros)));
     let mut status = Int32Builder::new();
-    status.extend(events.iter().map(|event| event.kind.page().and_then(|page| i32::try_from(page.http_status).ok())));
+    status.extend(
+        events.iter().map(|event| event.kind.page().and_then(|page| i32::try_from(page.facts.http_status).ok())),
+    );
     let columns: Vec<ArrayRef> = vec![
         text(&|event| Some(event.event_id.clone())),
         text(&|event| Some(event.kind.name().to_owned())),
@@ -91,12 +94,12 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         long(&|event| event.start_created_gte),
         long(&page_number),
         long(&|event| event.kind.page().map(|page| page.row_count)),
-        long(&|event| event.kind.page().and_then(|page| page.range.gte)),
-        long(&|event| event.kind.page().and_then(|page| page.range.lt)),
-        truth(&|page| page.next_cursor.is_none()),
-        text(&|event| event.kind.page().and_then(|page| page.starting_after.clone())),
-        text(&|event| event.kind.page().and_then(|page| page.next_cursor.clone())),
-        truth(&|page| page.has_more),
+        long(&|event| event.kind.page().and_then(|page| page.facts.range.gte)),
+        long(&|event| event.kind.page().and_then(|page| page.facts.range.lt)),
+        truth(&|page| page.facts.next_cursor.is_none()),
+        text(&|event| event.kind.page().and_then(|page| page.facts.starting_after.clone())),
+        text(&|event| event.kind.page().and_then(|page| page.facts.next_cursor.clone())),
+        truth(&|page| page.facts.has_more),
         long(&|event| event.kind.page().and_then(|page| page.min_created)),
         long(&|event| event.kind.page().and_then(|page| page.max_created)),
         long(&|event| event.max_created_seen),
@@ -104,7 +107,7 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         truth(&|page| page.recovered),
         Arc::new(status.finish()),
         text(&request_id),
-        text(&|event| event.kind.page().and_then(|page| page.api_version.clone())),
+        text(&|event| event.kind.page().and_then(|page| page.facts.api_version.clone())),
         text(&|event| failure(event).map(|(class, _)| class.to_owned())),
         text(&|event| failure(event).map(|(_, message)| message.to_owned())),
         text(&|event| started(event).map(|(settings, _)| settings.to_owned())),
@@ -123,7 +126,8 @@ fn page_number(event: &Event) -> Option<i64> {
 
 fn request_id(event: &Event) -> Option<String> {
     match &event.kind {
-        Kind::Page(PageEvent { request_id, .. }) | Kind::Refused { request_id, .. } => request_id.clone(),
+        Kind::Page(page) => page.facts.request_id.clone(),
+        Kind::Refused { request_id, .. } => request_id.clone(),
         _ => None,
     }
 }
@@ -149,10 +153,10 @@ fn started(event: &Event) -> Option<(&str, &str)> {
 /// Columns, event types or numbers that this project does not write.
 pub fn events_of(batch: &RecordBatch) -> Result<Vec<Event>> {
     let columns = Columns(batch);
-    (0..batch.num_rows()).map(|row| event_at(&columns, row)).collect()
+    (0..batch.num_rows()).map(|row| event_at(columns, row)).collect()
 }
 
-fn event_at(columns: &Columns<'_>, row: usize) -> Result<Event> {
+fn event_at(columns: Columns<'_>, row: usize) -> Result<Event> {
     let owned = |name: &str| columns.text(name, row).map(|text| text.map(str::to_owned));
     let required = |name: &str| columns.required_text(name, row).map(str::to_owned);
     let kind = match columns.required_text("event_type", row)? {
@@ -163,17 +167,19 @@ fn event_at(columns: &Columns<'_>, row: usize) -> Result<Event> {
         "PAGE_COMMITTED" => Kind::Page(PageEvent {
             page_number: columns.count("page_number", row)?,
             row_count: columns.count("row_count", row)?,
-            range: Range { gte: columns.long("range_gte", row)?, lt: columns.long("range_lt", row)? },
-            starting_after: owned("starting_after")?,
-            next_cursor: owned("next_cursor")?,
-            has_more: columns.truth("has_more", row)?,
+            facts: PageFacts {
+                range: Range { gte: columns.long("range_gte", row)?, lt: columns.long("range_lt", row)? },
+                starting_after: owned("starting_after")?,
+                next_cursor: owned("next_cursor")?,
+                has_more: columns.truth("has_more", row)?,
+                http_status: columns.long("http_status", row)?.unwrap_or_default(),
+                request_id: owned("request_id")?,
+                api_version: owned("api_version")?,
+            },
             min_created: columns.long("min_created", row)?,
             max_created: columns.long("max_created", row)?,
             rows_digest: required("rows_digest")?,
             recovered: columns.truth("recovered", row)?,
-            http_status: columns.long("http_status", row)?.unwrap_or_default(),
-            request_id: owned("request_id")?,
-            api_version: owned("api_version")?,
         }),
         "OBJECT_REFUSED" => Kind::Refused {
             page_number: columns.count("page_number", row)?,
@@ -230,17 +236,19 @@ mod tests {
         let page = PageEvent {
             page_number: 3,
             row_count: 2,
-            range: Range { gte: Some(1), lt: None },
-            starting_after: Some("ch_1".to_owned()),
-            next_cursor: None,
-            has_more: true,
+            facts: PageFacts {
+                range: Range { gte: Some(1), lt: None },
+                starting_after: Some("ch_1".to_owned()),
+                next_cursor: None,
+                has_more: true,
+                http_status: 200,
+                request_id: Some("req_1".to_owned()),
+                api_version: None,
+            },
             min_created: Some(7),
             max_created: Some(9),
             rows_digest: "ab".to_owned(),
             recovered: true,
-            http_status: 200,
-            request_id: Some("req_1".to_owned()),
-            api_version: None,
         };
         let events = vec![
             event(Kind::Started { settings: "{}".to_owned(), library_version: "1".to_owned() }),

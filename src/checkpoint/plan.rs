@@ -1,10 +1,10 @@
 //! What the next attempt does, from the history alone: a new window, the unfinished run, or giving that run up.
 
 use super::{History, State};
-use crate::entities::Entity;
 use crate::error::{Class, Error, Result, counted};
-use crate::exchange::Now;
 use crate::options::Options;
+use crate::stripe::entities::Entity;
+use crate::stripe::exchange::Now;
 
 /// A run whose newest event is younger than this is presumed to be worked on.
 const LEASE_MICROS: i64 = 10 * 60 * 1_000_000;
@@ -104,7 +104,9 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let run_id = unfinished.map_or_else(|| attempt.new_run_id.clone(), str::to_owned);
     let (start_created_gte, stripe_version) = match first_page {
         // A cursor is good only under the filters it was answered under.
-        Some((event, page)) => (event.start_created_gte, asked_version(history, page.api_version.as_deref(), options)),
+        Some((event, page)) => {
+            (event.start_created_gte, asked_version(history, page.facts.api_version.as_deref(), options))
+        }
         None => (today, options.stripe_version.clone()),
     };
     if purpose == Purpose::Resume {
@@ -258,7 +260,7 @@ mod tests {
     use super::super::samples::{NOW, event, failed, page, started};
     use super::super::{Event, Kind};
     use super::*;
-    use crate::entities::by_name;
+    use crate::stripe::entities::by_name;
     use std::time::Duration;
 
     fn attempt() -> Attempt {

@@ -2,7 +2,7 @@
 
 use super::{Event, Kind, PageEvent};
 use crate::error::Class;
-use crate::ranges::Range;
+use crate::stripe::facts::PageFacts;
 
 /// Microseconds since 1970; the events are an hour old.
 pub(super) const NOW: i64 = 1_800_000_000_000_000;
@@ -31,17 +31,16 @@ pub(super) fn page() -> Kind {
     Kind::Page(PageEvent {
         page_number: 1,
         row_count: 1,
-        range: Range::default(),
-        starting_after: None,
-        next_cursor: Some("ch_1".to_owned()),
-        has_more: true,
+        facts: PageFacts {
+            next_cursor: Some("ch_1".to_owned()),
+            has_more: true,
+            http_status: 200,
+            ..PageFacts::default()
+        },
         min_created: Some(900),
         max_created: Some(1_000),
         rows_digest: String::new(),
         recovered: false,
-        http_status: 200,
-        request_id: None,
-        api_version: None,
     })
 }
 

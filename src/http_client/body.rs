@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use super::arrivals::Arrival;
 use super::cause;
 use crate::error::foreign;
-use crate::exchange::Failure;
 use crate::page::LONG;
+use crate::stripe::exchange::Failure;
 
 /// Largest body, inflated, in bytes: 32 MiB. A page is at most 100 objects, and a hundred large invoices are 10 MiB;
 /// what is longer is not a page, and a few hundred KiB of gzip can become anything.

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use crate::error::foreign;
-use crate::exchange::Failure;
+use crate::stripe::exchange::Failure;
 
 /// What an error of the HTTP library means. Its own text is "error sending request for url (...)": the address is
 /// not for logs, and the reason lies at the end of the chain of sources.

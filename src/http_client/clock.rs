@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::exchange::Now;
+use crate::stripe::exchange::Now;
 
 /// What monotonic time is counted from: the first question.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use super::fetch::fetch;
 use super::{ByteBudget, HttpClient, Quota, Reservation, Slots, now};
 use crate::error::{Class, Error, Result};
-use crate::exchange::{Outcome, Request};
 use crate::page::TextPool;
 use crate::run::{Group, Run};
+use crate::stripe::exchange::{Outcome, Request};
 
 /// What the runs of a process share.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ pub(super) struct State {
     /// What the group handed over last has reserved, until it is committed.
     committing: Vec<Reservation>,
     /// Answers that wait for room. While there is one, nothing more is asked for.
-    pub(super) crowded: usize,
+    pub(super) waiting_for_room: usize,
 }
 
 impl State {
@@ -95,7 +95,7 @@ impl Driver {
     /// A driver of a run that does not fetch yet.
     #[must_use]
     pub fn new(run: Run) -> Self {
-        let state = Mutex::new(State { run, reserved: VecDeque::new(), committing: Vec::new(), crowded: 0 });
+        let state = Mutex::new(State { run, reserved: VecDeque::new(), committing: Vec::new(), waiting_for_room: 0 });
         Self {
             shared: Arc::new(Shared { state, changed: Notify::new(), answered: Notify::new() }),
             task: OnceLock::new(),
@@ -117,7 +117,7 @@ impl Driver {
     pub fn begin(&self, means: &Means) -> Result<()> {
         if self.task.get().is_none() {
             self.with(|run| {
-                run.use_pool(means.texts.clone());
+                run.walk_mut().use_pool(means.texts.clone());
                 run.begin(now())
             })?;
             let fetching = || fetch_all(Arc::clone(&self.shared), means.clone());
@@ -163,7 +163,7 @@ impl Drop for Alarm {
             let mut state = self.0.lock();
             let entity = state.run.entity().name;
             let what = "a fault of stripe-raw, told on stderr; the next run goes on from the last committed page";
-            state.run.fail(Error::new(Class::Internal, format!("{entity}: {what}")));
+            state.run.walk_mut().fail(Error::new(Class::Internal, format!("{entity}: {what}")));
             drop(state);
             self.0.changed.notify_waiters();
             self.0.answered.notify_waiters();
@@ -216,8 +216,8 @@ async fn fetch_all(shared: Arc<Shared>, means: Means) {
         answered.as_mut().enable();
         let (wanted, retry, done) = {
             let state = shared.lock();
-            let wanted = state.run.wants(now()).filter(|_| state.crowded == 0);
-            (wanted, state.run.next_retry(), state.run.has_fetched_all())
+            let wanted = state.run.walk().wants(now()).filter(|_| state.waiting_for_room == 0);
+            (wanted, state.run.walk().next_retry(), state.run.has_read_all())
         };
         if done {
             shared.changed.notify_waiters();
@@ -244,19 +244,19 @@ async fn fetch_all(shared: Arc<Shared>, means: Means) {
             let mut state = shared.lock();
             match means.quota.take() {
                 // An answer has begun to wait for room since the slot was asked for.
-                Ok(()) if state.crowded > 0 => {
+                Ok(()) if state.waiting_for_room > 0 => {
                     means.quota.give_back();
                     None
                 }
                 Ok(()) => {
-                    let request = state.run.poll_request(now());
+                    let request = state.run.walk_mut().poll_request(now());
                     if request.is_none() {
                         means.quota.give_back();
                     }
                     request
                 }
                 Err(used_up) => {
-                    state.run.stop_asking(used_up);
+                    state.run.walk_mut().stop_asking(used_up);
                     None
                 }
             }

@@ -8,8 +8,9 @@ use tokio::time::timeout;
 
 use super::driver::{Alarm, Means, Shared};
 use super::{Arrival, ByteBudget, Reservation, Slot, now, random_unit};
-use crate::exchange::{Outcome, Request};
-use crate::run::{Taken, Ticket, page_bytes};
+use crate::run::page_bytes;
+use crate::stripe::exchange::{Outcome, Request};
+use crate::walk::{Taken, Ticket};
 
 /// Sends a request of the run, and has the run take what came of it.
 pub(super) async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket, request: Request) {
@@ -23,9 +24,9 @@ pub(super) async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, tic
     let reservation = reserve(&shared, &means.buffers, &outcome, &mut slot, &mut arrival).await;
     let mut state = shared.lock();
     if slot.is_none() {
-        state.crowded -= 1;
+        state.waiting_for_room -= 1;
     }
-    match state.run.handle_response(ticket, &outcome, received, random_unit()) {
+    match state.run.walk_mut().handle_response(ticket, &outcome, received, random_unit()) {
         Taken::Page => {
             state.reserved.extend(reservation);
             means.quota.expect(state.run.progress().left);
@@ -36,7 +37,7 @@ pub(super) async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, tic
         Taken::Nothing => {}
     }
     let has_news = state.run.has_news(now());
-    let warnings = state.run.take_warnings();
+    let warnings = state.run.walk_mut().take_warnings();
     drop(state);
     for warning in warnings {
         tracing::warn!(target: "stripe_raw_rs", "{warning}");
@@ -85,8 +86,8 @@ async fn reserve(
         if state.holds_nothing() && bytes <= MAY_PASS {
             return None;
         }
-        state.run.press();
-        state.crowded += 1;
+        state.run.flush();
+        state.waiting_for_room += 1;
     }
     drop(slot.take());
     shared.changed.notify_waiters();

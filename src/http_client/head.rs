@@ -6,7 +6,7 @@ use chrono::DateTime;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use crate::error::foreign;
-use crate::exchange::Response;
+use crate::stripe::exchange::Response;
 
 /// Longest `Retry-After` told, in seconds: a day. Whoever adds it to a moment cannot overflow.
 const LONGEST_WAIT: u64 = 86_400;

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::{HttpClient, now};
-use crate::exchange::Outcome;
 use crate::pace::{Limiter, Limits, Place, Turn};
+use crate::stripe::exchange::Outcome;
 
 /// The slots of one account. Clones share them.
 #[derive(Debug, Clone)]

@@ -255,7 +255,7 @@ mod tests {
     use super::super::pass::{Pass, SLACK};
     use super::super::{Decoder, decode};
     use super::*;
-    use crate::entities::by_name;
+    use crate::stripe::entities::by_name;
 
     fn charge(members: &str) -> String {
         format!("{{\n  \"id\": \"ch_1\",\n  \"object\": \"charge\",\n  \"created\": 7{members}\n}}")

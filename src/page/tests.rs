@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::digest::Hex;
-use crate::entities::by_name;
+use crate::stripe::entities::by_name;
 
 fn decode_as(entity: &str, body: &str) -> Result<Page, PageError> {
     decode(body.as_bytes(), by_name(entity).unwrap())

@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
-use crate::audit;
 use crate::error::{Class, Error};
+use crate::run::audit;
 
 /// One thing an audit found wrong.
 #[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]

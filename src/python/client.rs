@@ -24,9 +24,10 @@ use crate::http_client::{
 use crate::options::{Options, refuse_secret, row};
 use crate::pace::Limits;
 use crate::page::TextPool;
-use crate::run::Setting;
+use crate::run::RunContext;
 use crate::store::{self, Identity};
-use crate::{entities, probe, witness};
+use crate::stripe::scope::Scope;
+use crate::{stripe::entities, walk::probe, walk::witness};
 
 /// The process's runtime, shared with the futures that Python awaits. Refused to a process that was forked off since it
 /// was used first, where it would have no threads.
@@ -202,9 +203,8 @@ impl Client {
         let new_run_id = new_ulid();
         let attempt = Attempt { now, owner: owner.clone(), holder_is_dead, take_over, give_up, start, new_run_id };
         let plan = checkpoint::plan(history.entity, &history.folded, &self.options, &attempt)?;
-        let setting = Setting {
-            entity: history.entity,
-            account,
+        let setting = RunContext {
+            scope: Scope { entity: history.entity, account },
             livemode: self.livemode,
             settings: self.recorded(&plan.stripe_version, settings),
             options: self.options.clone(),

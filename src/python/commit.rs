@@ -10,7 +10,7 @@ use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 
 use crate::run;
-use crate::{checkpoint, raw_batch};
+use crate::{checkpoint, raw};
 
 /// One Delta commit: what to append, and the transaction identifier that fences it.
 #[pyclass(frozen, subclass, module = "stripe_raw_rs._core")]
@@ -32,7 +32,7 @@ pub(super) struct Checkpoint {
 }
 
 pub(super) fn rows(py: Python<'_>, commit: run::Commit) -> PyResult<Py<Rows>> {
-    let base = Commit { commit, schema: raw_batch::schema() };
+    let base = Commit { commit, schema: raw::schema() };
     Py::new(py, PyClassInitializer::from(base).add_subclass(Rows))
 }
 

@@ -10,11 +10,11 @@ use pyo3_arrow::PySchema;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
-use crate::entities::by_name;
 use crate::error::foreign;
 use crate::options::{Kind, OPTIONS, refuse_secret};
-use crate::witness::is_witness;
-use crate::{checkpoint, columns, raw_batch};
+use crate::stripe::entities::by_name;
+use crate::walk::witness::is_witness;
+use crate::{checkpoint, columns, raw};
 
 /// One Stripe list of the registry.
 #[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
@@ -48,7 +48,7 @@ impl Entity {
 #[pyfunction]
 #[pyo3(signature = (selection = "all"))]
 pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
-    let selected = crate::entities::select(selection)?;
+    let selected = crate::stripe::entities::select(selection)?;
     Ok(selected
         .into_iter()
         .map(|entity| Entity {
@@ -165,7 +165,7 @@ impl Schema {
 /// The columns of a raw table.
 #[pyfunction]
 pub(super) fn raw_schema() -> Schema {
-    Schema(Arc::new(raw_batch::schema()))
+    Schema(Arc::new(raw::schema()))
 }
 
 /// The columns of the checkpoint table.

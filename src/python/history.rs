@@ -6,10 +6,10 @@ use pyo3_arrow::PyRecordBatchReader;
 use super::batches;
 use super::run::{PyCondition, condition};
 use crate::checkpoint::{self, State, What, events_of};
-use crate::entities;
 use crate::error::{Error, foreign};
 use crate::http_client::now;
 use crate::run;
+use crate::stripe::entities;
 
 /// What events say that a raw table holds.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]

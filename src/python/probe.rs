@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::error::Error;
-use crate::probe;
+use crate::walk::probe;
 
 /// What one request for one object tells of an entity.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::commit::{app_id, commit_told};
+use super::group::{app_id, commit_told};
 use super::{Condition, Value};
 use crate::checkpoint::{History, Landed, What};
 

@@ -7,33 +7,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow_array::RecordBatch;
 
-use super::reading::Reading;
 use super::{Run, Stage};
 use crate::checkpoint::{Event, Kind, PageEvent, events_of};
-use crate::columns::Columns;
+use crate::columns::counted;
 use crate::digest::rows_digest;
 use crate::error::{Class, Error, Result};
-use crate::ranges::{self, Chain, Range};
-
-/// The columns that [`Run::recover_rows`] reads.
-pub const RECOVERY_COLUMNS: [&str; 16] = [
-    "_stripe_id",
-    "_stripe_created_at",
-    "_ingested_at",
-    "_page_number",
-    "_page_row",
-    "_range_gte",
-    "_range_lt",
-    "_request_cursor",
-    "_next_cursor",
-    "_has_more",
-    "_http_status",
-    "_request_id",
-    "_api_version",
-    "_payload_sha256",
-    "_commit_version",
-    "_ingest_run_id",
-];
+use crate::raw;
+use crate::walk::Left;
+use crate::walk::coverage::{self, Chain, Link};
 
 /// What a condition compares with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +59,7 @@ impl Run {
     /// Events that this protocol does not write; a newer attempt took over.
     pub fn recover_events(&mut self, batches: &[RecordBatch]) -> Result<Vec<Vec<Condition>>> {
         self.step(Stage::Fenced, Stage::EventsRead)?;
-        self.wanted_rows(batches).inspect_err(|error| self.error = Some(error.clone()))
+        self.wanted_rows(batches).inspect_err(|error| self.walk.fail(error.clone()))
     }
 
     fn wanted_rows(&mut self, batches: &[RecordBatch]) -> Result<Vec<Vec<Condition>>> {
@@ -87,7 +68,7 @@ impl Run {
         }
         let events = &self.recovery.events;
         if let Some(newer) = events.iter().find(|event| event.epoch > self.plan.epoch) {
-            let message = format!("{}: {} took run {} over", self.setting.entity.name, newer.owner, newer.run_id);
+            let message = format!("{}: {} took run {} over", self.context.scope.entity.name, newer.owner, newer.run_id);
             return Err(Error::new(Class::Fenced, message));
         }
         if events.iter().any(|event| event.kind == Kind::Completed) {
@@ -101,7 +82,7 @@ impl Run {
         let newest = events.iter().filter(|event| matches!(event.kind, Kind::Page(_))).map(Event::commit_version).max();
         self.recovery.newest_version = newest;
         let run = ("_ingest_run_id", "=", Value::Text(Some(self.plan.run_id.clone())));
-        if !self.setting.entity.has_window() {
+        if !self.context.scope.entity.has_window() {
             return Ok(vec![vec![run]]);
         }
         let mut reads = vec![vec![run.clone(), ("_commit_version", ">", Value::Long(newest.unwrap_or(-1)))]];
@@ -120,7 +101,7 @@ impl Run {
         Ok(reads)
     }
 
-    /// The rows of one of those reads, with the columns [`RECOVERY_COLUMNS`]; reads may overlap.
+    /// The rows of one of those reads, with the columns [`raw::RECOVERY_COLUMNS`]; reads may overlap.
     ///
     /// # Errors
     /// Rows that this protocol does not write.
@@ -128,57 +109,47 @@ impl Run {
         if self.stage != Stage::EventsRead {
             return self.step(Stage::EventsRead, Stage::EventsRead);
         }
-        for batch in batches {
-            let columns = Columns(batch);
-            for row in 0..batch.num_rows() {
-                if columns.required_text("_ingest_run_id", row)? == self.plan.run_id {
-                    self.recover_row(&columns, row)?;
-                }
+        for row in batches.iter().flat_map(raw::rows) {
+            let row = row?;
+            if row.run_id == self.plan.run_id {
+                self.recover_row(&row)?;
             }
         }
         Ok(())
     }
 
-    fn recover_row(&mut self, columns: &Columns<'_>, row: usize) -> Result<()> {
-        let created = columns.micros("_stripe_created_at", row)?.map(|micros| micros.div_euclid(1_000_000));
-        let second = if self.setting.entity.has_window() { created } else { None };
-        let id = columns.required_text("_stripe_id", row)?.to_owned();
-        self.recovery.ids.entry(second).or_default().insert(id);
-        let commit_version = columns.required_long("_commit_version", row)?;
-        if Some(commit_version) <= self.recovery.newest_version {
+    fn recover_row(&mut self, row: &raw::Row<'_>) -> Result<()> {
+        let created = row.created()?;
+        let second = if self.context.scope.entity.has_window() { created } else { None };
+        self.recovery.ids.entry(second).or_default().insert(row.id.to_owned());
+        if Some(row.commit_version) <= self.recovery.newest_version {
             return Ok(());
         }
-        let owned = |name: &str| columns.text(name, row).map(|text| text.map(str::to_owned));
-        let page_number = columns.count("_page_number", row)?;
+        let page_number = counted("_page_number", row.page_number)?;
         let orphan = Orphan {
             created,
-            sha256: columns.required_text("_payload_sha256", row)?.to_owned(),
-            commit_version,
-            ingested_at: columns.micros("_ingested_at", row)?.unwrap_or_default(),
+            sha256: row.sha256.to_owned(),
+            commit_version: row.commit_version,
+            ingested_at: row.ingested_at_micros()?,
             page: PageEvent {
                 page_number,
                 row_count: 0,
-                range: Range { gte: columns.long("_range_gte", row)?, lt: columns.long("_range_lt", row)? },
-                starting_after: owned("_request_cursor")?,
-                next_cursor: owned("_next_cursor")?,
-                has_more: columns.truth("_has_more", row)?,
+                facts: row.facts()?,
                 min_created: None,
                 max_created: None,
                 rows_digest: String::new(),
                 recovered: true,
-                http_status: columns.required_long("_http_status", row)?,
-                request_id: owned("_request_id")?,
-                api_version: owned("_api_version")?,
             },
         };
-        let position = columns.count("_page_row", row)?;
+        let position = counted("_page_row", row.position)?;
         self.recovery.orphans.entry(page_number).or_default().insert(position, orphan);
         Ok(())
     }
 
     /// Turns what was recovered into what is left to do.
-    pub(super) fn open_chains(&mut self) -> Result<()> {
+    pub(super) fn open_walk(&mut self) -> Result<()> {
         if self.complete_already {
+            self.walk.open(Left::default());
             return Ok(());
         }
         let recovery = std::mem::take(&mut self.recovery);
@@ -199,17 +170,11 @@ impl Run {
         self.recovery.events = recovery.events;
         let tops = self.recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);
         // What was seen is no later than any clock; an object may say that it is.
-        self.newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
+        let newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
         let chains = if self.gives_up() { vec![] } else { self.left(&orphans)? };
         self.recovery.events.clear();
-        let windowed = self.setting.entity.has_window();
-        if windowed {
-            self.undated.extend(recovery.ids.get(&None).into_iter().flatten().cloned());
-        }
-        self.chains = chains.into_iter().map(|chain| Reading::of(chain, windowed, &recovery.ids)).collect();
-        for at in 0..self.chains.len() {
-            self.chains[at].ticket = self.next_ticket();
-        }
+        let api_version = self.plan.stripe_version.clone();
+        self.walk.open(Left { chains, held: recovery.ids, newest, api_version });
         self.recovered = (!orphans.is_empty()).then_some(orphans);
         Ok(())
     }
@@ -221,13 +186,13 @@ impl Run {
         let first_orphan = recovery.orphans.values().flat_map(BTreeMap::values).min_by_key(|row| row.commit_version);
         let (start, version) = match (first_event, first_orphan) {
             (Some(event), _) => match &event.kind {
-                Kind::Page(page) => (event.start_created_gte, page.api_version.clone()),
+                Kind::Page(page) => (event.start_created_gte, page.facts.api_version.clone()),
                 _ => return,
             },
             (None, Some(orphan)) => {
                 let epoch = orphan.commit_version >> 32;
                 let Some(started) = recovery.events.iter().find(|event| event.epoch == epoch) else { return };
-                (started.start_created_gte, orphan.page.api_version.clone())
+                (started.start_created_gte, orphan.page.facts.api_version.clone())
             }
             (None, None) => return,
         };
@@ -243,7 +208,7 @@ impl Run {
             let Some(first) = rows.values().next().filter(|_| whole) else {
                 let message = format!(
                     "{}: page {number} of run {} has holes in the raw table: rows were removed by other hands; run verify",
-                    self.setting.entity.name, self.plan.run_id
+                    self.context.scope.entity.name, self.plan.run_id
                 );
                 return Err(Error::new(Class::Table, message));
             };
@@ -266,13 +231,20 @@ impl Run {
         let start = first
             .min_by_key(|event| event.commit_version())
             .map_or(self.plan.start_created_gte, |event| event.start_created_gte);
-        let links = committed.chain(orphans).map(PageEvent::link).collect();
-        ranges::remaining(start, links).map_err(|loose| {
+        let links = committed.chain(orphans).map(Link::from).collect();
+        coverage::remaining(start, links).map_err(|loose| {
             let message = format!(
                 "{}: page {} of run {} {}: events were changed by other hands; run verify, then --restart-run",
-                self.setting.entity.name, loose.page_number, self.plan.run_id, loose.why
+                self.context.scope.entity.name, loose.page_number, self.plan.run_id, loose.why
             );
             Error::new(Class::Table, message)
         })
+    }
+}
+
+/// What a page's event says of the coverage.
+impl<'page> From<&'page PageEvent> for Link<'page> {
+    fn from(page: &'page PageEvent) -> Self {
+        Self { page_number: page.page_number, facts: &page.facts, min_created: page.min_created }
     }
 }

@@ -13,8 +13,8 @@ use super::list::{Asked, From, List, Page, Placed, history};
 use super::query::{Cursor, Query};
 use super::refusal::Refusal;
 use super::shape::{ELEMENT_INDENT, Shape};
-use crate::entities::{ENTITIES, Entity};
 use crate::error::{Error, Result, foreign};
+use crate::stripe::entities::{ENTITIES, Entity};
 
 /// One list and how its objects look.
 #[derive(Debug)]

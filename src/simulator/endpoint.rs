@@ -11,7 +11,7 @@ use super::identifier::{index_of, request_id};
 use super::limits::Limits;
 use super::query::Query;
 use super::refusal::Refusal;
-use crate::entities::{ENTITIES, Entity};
+use crate::stripe::entities::{ENTITIES, Entity};
 
 /// `Stripe-Version` of answers to requests that name none: the account's default.
 pub(super) const DEFAULT_VERSION: &str = "2026-09-30.endive";

@@ -33,8 +33,8 @@ use std::time::Duration;
 use super::chance::{join, unit};
 use super::identifier::index_of;
 use super::refusal::Refusal;
-use crate::entities::{ENTITIES, by_name};
 use crate::error::{Error, Result, foreign};
+use crate::stripe::entities::{ENTITIES, by_name};
 
 /// How a request goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Ids of the objects: Stripe's look, and the serial number inside, so that no map from id to object is needed.
 
 use super::chance::{join, mix, of_name, unmix};
-use crate::entities::{ENTITIES, Entity};
+use crate::stripe::entities::{ENTITIES, Entity};
 
 /// What follows the prefix: as long as in `ch_3MmlLrLkdIwHu7ix0uPVpEm2`.
 const TAIL: usize = 24;

@@ -2,7 +2,7 @@
 
 use super::list::Window;
 use super::refusal::Refusal;
-use crate::entities::Entity;
+use crate::stripe::entities::Entity;
 
 /// Objects of a page where no limit is sent.
 const DEFAULT_LIMIT: usize = 10;
@@ -147,7 +147,7 @@ fn decoded(text: &str) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entities::by_name;
+    use crate::stripe::entities::by_name;
 
     fn read(text: &str) -> Result<Query, Refusal> {
         Query::read(text, by_name("charges").unwrap())

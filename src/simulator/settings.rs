@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::endpoint::ACCOUNT;
 use super::list::TIMES;
-use crate::entities::{ENTITIES, Entity, by_name};
 use crate::error::{Error, Result, foreign};
+use crate::stripe::entities::{ENTITIES, Entity, by_name};
 
 /// Objects of an entity that is no default one, unless its count is set.
 const OTHER_OBJECTS: u64 = 36;

@@ -8,7 +8,7 @@
 use super::chance::{Stream, below, join, mix, of_name};
 use super::identifier::Identifiers;
 use super::template::{alternatives, next_directive, parts, pretty, template};
-use crate::entities::{Entity, by_name};
+use crate::stripe::entities::{Entity, by_name};
 
 /// Spaces before an element of `data`.
 pub(super) const ELEMENT_INDENT: usize = 4;
@@ -208,7 +208,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::entities::ENTITIES;
+    use crate::stripe::entities::ENTITIES;
 
     fn rendered(entity: &'static Entity, serial: u32, created: i64) -> Vec<String> {
         let identifiers = Identifiers::new(1, entity);

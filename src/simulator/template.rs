@@ -5,7 +5,7 @@
 //! (an id of another list), `<token 24>`, `<hex 8>`, `<digits 4>`, `<number 4>` (no leading zero); places of one name
 //! (`<number#amount 4>`) hold the same.
 
-use crate::entities::Entity;
+use crate::stripe::entities::Entity;
 
 /// The template of an entity's objects.
 pub(super) fn template(entity: &Entity) -> &'static str {

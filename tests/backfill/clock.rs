@@ -7,10 +7,12 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use stripe_raw_rs::checkpoint::{Attempt, History, events_of, plan};
-use stripe_raw_rs::exchange::{Now, Outcome, Response};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limiter, Limits, Place, Rates, Turn};
-use stripe_raw_rs::run::{Run, Setting, Taken, Ticket};
+use stripe_raw_rs::run::{Run, RunContext};
+use stripe_raw_rs::stripe::exchange::{Now, Outcome, Response};
+use stripe_raw_rs::stripe::scope::Scope;
+use stripe_raw_rs::walk::{Taken, Ticket};
 
 use crate::list::{Chance, List, PAGE, TODAY};
 
@@ -49,9 +51,8 @@ impl Reader {
             new_run_id: "run".to_owned(),
         };
         let plan = plan(list.entity, &history, &options, &attempt).unwrap();
-        let setting = Setting {
-            entity: list.entity,
-            account: None,
+        let setting = RunContext {
+            scope: Scope { entity: list.entity, account: None },
             livemode: None,
             options,
             store_id: "store".to_owned(),
@@ -151,7 +152,7 @@ impl World {
                 self.limiter.answered(endpoint, &outcome, at.saturating_sub(sent), at);
                 self.limiter.done();
                 let reader = &mut self.readers[which];
-                let taken = reader.run.handle_response(ticket, &outcome, now(at), 0.5);
+                let taken = reader.run.walk_mut().handle_response(ticket, &outcome, now(at), 0.5);
                 assert!(!matches!(taken, Taken::Retry(..)), "{taken:?}");
                 assert_eq!(reader.run.error(), None);
             }
@@ -167,7 +168,7 @@ impl World {
         if let Some(place) = reader.place.take() {
             self.limiter.leave(place);
         }
-        let wanted = reader.run.wants(now(self.at));
+        let wanted = reader.run.walk().wants(now(self.at));
         reader.place = wanted.map(|left| self.limiter.queue(reader.list.entity.path, left));
     }
 
@@ -180,7 +181,7 @@ impl World {
             Turn::Later => None,
             Turn::Now => {
                 reader.place = None;
-                let (ticket, request) = reader.run.poll_request(now(self.at)).expect("it wants to send one");
+                let (ticket, request) = reader.run.walk_mut().poll_request(now(self.at)).expect("it wants to send one");
                 let top = request.query.iter().find(|(name, _)| *name == "created[lt]");
                 reader.ranges.insert(top.map(|(_, text)| text.parse().unwrap()));
                 let response = reader.list.serve(&request);

@@ -5,8 +5,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use stripe_raw_rs::entities::{Entity, by_name};
-use stripe_raw_rs::exchange::{Request, Response};
+use stripe_raw_rs::stripe::entities::{Entity, by_name};
+use stripe_raw_rs::stripe::exchange::{Request, Response};
 
 pub(crate) const PAGE: usize = 100;
 const BORN: i64 = 1_577_836_800;

@@ -6,7 +6,7 @@ mod charges;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use sha2::{Digest, Sha256};
-use stripe_raw_rs::{entities, page};
+use stripe_raw_rs::{page, stripe::entities};
 
 fn main() {
     divan::main();

@@ -15,14 +15,15 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use stripe_raw_rs::checkpoint::{Attempt, History, plan};
-use stripe_raw_rs::entities::{Entity, by_name};
-use stripe_raw_rs::exchange::{Outcome, Request};
 use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, now};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limits, UNLIMITED};
 use stripe_raw_rs::page::{self, Decoder, Page, TextPool};
-use stripe_raw_rs::run::{Run, Setting};
+use stripe_raw_rs::run::{Run, RunContext};
 use stripe_raw_rs::simulator::{Settings, StripeSimulator};
+use stripe_raw_rs::stripe::entities::{Entity, by_name};
+use stripe_raw_rs::stripe::exchange::{Outcome, Request};
+use stripe_raw_rs::stripe::scope::Scope;
 use tokio::runtime::{Builder, Runtime};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -190,9 +191,8 @@ fn ours(bench: &Bench) -> Result<()> {
     let plan = plan(bench.entity, &History::default(), &bench.options, &attempt)?;
     let mut run = Run::new(
         plan,
-        Setting {
-            entity: bench.entity,
-            account: None,
+        RunContext {
+            scope: Scope { entity: bench.entity, account: None },
             livemode: Some(false),
             options: bench.options.clone(),
             store_id: "store".to_owned(),

@@ -10,16 +10,20 @@ use arrow_array::{
     new_null_array,
 };
 use arrow_schema::{Field, Schema};
-use stripe_raw_rs::audit::Audit;
 use stripe_raw_rs::checkpoint::{
     Attempt, Event, GiveUp, History, Kind, PageEvent, Plan, Purpose, events_of, plan, to_batch,
 };
-use stripe_raw_rs::entities::by_name;
 use stripe_raw_rs::error::{Class, Error};
-use stripe_raw_rs::exchange::Now;
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::ranges::{Chain, Link, Range, remaining};
-use stripe_raw_rs::run::{RECOVERY_COLUMNS, Run, Setting};
+use stripe_raw_rs::raw::RECOVERY_COLUMNS;
+use stripe_raw_rs::run::audit::Audit;
+use stripe_raw_rs::run::{Run, RunContext};
+use stripe_raw_rs::stripe::entities::by_name;
+use stripe_raw_rs::stripe::exchange::Now;
+use stripe_raw_rs::stripe::facts::PageFacts;
+use stripe_raw_rs::stripe::scope::Scope;
+use stripe_raw_rs::stripe::window::Range;
+use stripe_raw_rs::walk::coverage::{Chain, Link, remaining};
 
 use super::input::Input;
 
@@ -54,21 +58,21 @@ impl Input<'_> {
     }
 
     fn page(&mut self) -> PageEvent {
-        PageEvent {
-            page_number: self.number(),
-            row_count: self.number(),
+        // What is taken from the bytes is taken in this order, which the corpus goes by.
+        let (page_number, row_count) = (self.number(), self.number());
+        let facts = PageFacts {
             range: Range { gte: self.maybe_number(), lt: self.maybe_number() },
             starting_after: self.maybe_text(),
             next_cursor: self.maybe_text(),
             has_more: self.truth(),
-            min_created: self.maybe_number(),
-            max_created: self.maybe_number(),
-            rows_digest: self.maybe_text().unwrap_or_default(),
-            recovered: self.truth(),
             http_status: 200,
-            request_id: None,
-            api_version: self.maybe_text(),
-        }
+            ..PageFacts::default()
+        };
+        let (min_created, max_created) = (self.maybe_number(), self.maybe_number());
+        let rows_digest = self.maybe_text().unwrap_or_default();
+        let recovered = self.truth();
+        let facts = PageFacts { api_version: self.maybe_text(), ..facts };
+        PageEvent { page_number, row_count, facts, min_created, max_created, rows_digest, recovered }
     }
 
     fn event(&mut self) -> Event {
@@ -218,9 +222,8 @@ pub(crate) fn checkpoint(data: &[u8]) {
 }
 
 fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) -> Result<(), Error> {
-    let setting = Setting {
-        entity: by_name("charges").expect("a list of Stripe's"),
-        account: None,
+    let setting = RunContext {
+        scope: Scope { entity: by_name("charges").expect("a list of Stripe's"), account: None },
         livemode: None,
         options: Options::default(),
         store_id: "store".to_owned(),
@@ -237,8 +240,8 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
     run.begin(NOW)?;
     let _ = run.poll_group(NOW)?;
     for _ in 0..REQUESTS {
-        let _ = (run.wants(NOW), run.progress());
-        let Some((_, request)) = run.poll_request(NOW) else { break };
+        let _ = (run.walk().wants(NOW), run.progress());
+        let Some((_, request)) = run.walk_mut().poll_request(NOW) else { break };
         assert!(!request.query.is_empty());
     }
     let mine: Vec<&Event> = read.iter().filter(|event| event.run_id == plan.run_id).collect();
@@ -247,7 +250,7 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
     }
     let first = mine.iter().filter(|event| event.kind.page().is_some()).min_by_key(|event| event.commit_version());
     let start = first.map_or(plan.start_created_gte, |event| event.start_created_gte);
-    let links: Vec<Link> = mine.iter().filter_map(|event| event.kind.page()).map(PageEvent::link).collect();
+    let links: Vec<Link<'_>> = mine.iter().filter_map(|event| event.kind.page()).map(Link::from).collect();
     if let Ok(gaps) = remaining(start, links.clone()) {
         check(start, &links, &gaps);
     }
@@ -256,7 +259,7 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
 
 /// Gaps lie in falling order inside the window, and apart. Each second of the window is in one of them, or a chain has
 /// read it; none is in one that a finished chain has read.
-fn check(start: Option<i64>, links: &[Link], gaps: &[Chain]) {
+fn check(start: Option<i64>, links: &[Link<'_>], gaps: &[Chain]) {
     for gap in gaps {
         assert!(gap.range.gte >= start, "below {start:?}: {gap:?}");
         assert!(gap.range.lt.is_none_or(|top| gap.range.gte.is_none_or(|bottom| bottom < top)), "empty: {gap:?}");
@@ -265,11 +268,12 @@ fn check(start: Option<i64>, links: &[Link], gaps: &[Chain]) {
         assert!(pair[1].range.lt.is_some() && pair[1].range.lt <= pair[0].range.gte, "not apart: {pair:?}");
     }
     let mut chains: HashMap<Option<i64>, (Range, bool, Option<i64>)> = HashMap::new();
-    let mut ordered: Vec<&Link> = links.iter().collect();
+    let mut ordered: Vec<&Link<'_>> = links.iter().collect();
     ordered.sort_by_key(|link| link.page_number);
     for link in ordered {
-        let before = chains.get(&link.range.lt).filter(|_| link.starting_after.is_some()).and_then(|chain| chain.2);
-        chains.insert(link.range.lt, (link.range, link.closes(), link.min_created.or(before)));
+        let (facts, top) = (link.facts, link.facts.range.lt);
+        let before = chains.get(&top).filter(|_| facts.starting_after.is_some()).and_then(|chain| chain.2);
+        chains.insert(top, (facts.range, facts.closes(), link.min_created.or(before)));
     }
     let ends = chains.values().flat_map(|(range, _, last)| [range.gte, range.lt, *last]);
     let seconds = ends.chain([start, Some(i64::MIN), Some(i64::MAX)]).flatten();

@@ -5,8 +5,8 @@ use arrow_array::StringArray;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use stripe_raw_rs::entities::{Entity, Time};
 use stripe_raw_rs::page::{Fault, Page, Refused};
+use stripe_raw_rs::stripe::entities::{Entity, Time};
 
 /// An object's members in order, duplicates and all. Keys are kept as they are written: serde_json has no text for one
 /// with a lone surrogate, and a page may hold one.

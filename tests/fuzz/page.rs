@@ -1,7 +1,7 @@
 //! Pages: of any bytes, and of generated JSON.
 
-use stripe_raw_rs::entities::{Entity, by_name};
 use stripe_raw_rs::page::{Decoder, Fault, Page, decode};
+use stripe_raw_rs::stripe::entities::{Entity, by_name};
 
 use super::input::Input;
 use super::oracle;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use arrow_array::cast::AsArray as _;
 use stripe_raw_rs::checkpoint::{Attempt, History};
 use stripe_raw_rs::error::Class;
-use stripe_raw_rs::exchange::{Failure, Outcome, Response};
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::run::{Setting, Taken, page_bytes};
+use stripe_raw_rs::run::{RunContext, page_bytes};
+use stripe_raw_rs::stripe::exchange::{Failure, Outcome, Response};
+use stripe_raw_rs::walk::Taken;
 
 use crate::reader::{Reader, TODAY, answer, attempt, page, page_of, setting, unknown_key, vanished};
 
@@ -23,7 +24,7 @@ fn a_failing_request_is_sent_again_after_growing_waits_until_its_retries_are_use
         let mut reader = Reader::new();
         for (wait, at) in [(1, 1), (2, 3), (3, 6)] {
             assert_eq!(waits(&reader.take(&failing()).1), wait);
-            assert_eq!(reader.run.next_retry(), Some(Duration::from_secs(at)));
+            assert_eq!(reader.run.walk().next_retry(), Some(Duration::from_secs(at)));
             assert_eq!(reader.idle_slot(), None, "not before it is due");
         }
         assert_eq!(reader.take(&failing()), ("limit=2".to_owned(), Taken::Nothing));
@@ -116,13 +117,13 @@ fn a_body_that_was_cut_short_is_asked_for_again_and_a_wrong_one_is_not() {
 fn a_full_page_that_says_it_is_the_last_is_asked_behind_once() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], false));
-    assert!(!reader.run.has_fetched_all());
+    assert!(!reader.run.has_read_all());
     let (query, taken) = reader.take(&page(&[], false));
     assert_eq!((query.as_str(), taken), ("limit=2&starting_after=ch_3", Taken::Page));
-    assert!(reader.run.has_fetched_all());
+    assert!(reader.run.has_read_all());
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1)], false));
-    assert!(reader.run.has_fetched_all(), "one with room left is believed");
+    assert!(reader.run.has_read_all(), "one with room left is believed");
 }
 
 #[test]
@@ -211,13 +212,13 @@ fn a_page_takes_no_more_memory_than_it_is_counted_with() {
         let new_run_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned();
         let options = Options { page_size: 100, ..setting("charges").options };
         let attempt = Attempt { new_run_id, ..attempt() };
-        let setting = Setting { options, ..setting("charges") };
+        let setting = RunContext { options, ..setting("charges") };
         let mut reader = Reader::planned(setting, &History::default(), &attempt).opened().0;
         let ids: Vec<String> = (0..=rows).map(|number| format!("ch_3MmlLrLkdIwHu7ix0sn{number:05}")).collect();
         let objects: Vec<(&str, i64)> = ids.iter().zip(1..).map(|(id, age)| (id.as_str(), age)).collect();
         reader.take(&page(&objects[..1], true));
         reader.take(&page(&objects[1..], true));
-        reader.run.press();
+        reader.run.flush();
         let group = reader.group().unwrap();
         let batch = &group.rows.batches[1];
         let payload: usize = batch.column_by_name("_raw_json").unwrap().as_string::<i32>().values().len();

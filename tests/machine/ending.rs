@@ -2,7 +2,7 @@
 
 use stripe_raw_rs::checkpoint::History;
 use stripe_raw_rs::error::{Class, Error};
-use stripe_raw_rs::run::Taken;
+use stripe_raw_rs::walk::Taken;
 
 use crate::reader::{Reader, attempt, page, setting, unknown_key};
 
@@ -18,7 +18,7 @@ fn what_is_in_flight_is_taken_in_before_the_run_fails() {
     let (second, older) = reader.ask();
     assert!(older.contains("created[lt]"), "the list was parted");
     reader.hand(first, &unknown_key());
-    assert!(!reader.run.has_fetched_all());
+    assert!(!reader.run.has_read_all());
     assert_eq!(reader.run.error(), None);
     assert!(reader.idle_slot().is_none(), "nothing more is asked");
     assert_eq!(reader.hand(second, &page(&[], false)), Taken::Page);
@@ -30,11 +30,11 @@ fn what_is_in_flight_is_taken_in_before_the_run_fails() {
 fn the_first_reason_to_stop_is_the_one_that_is_told() {
     let mut reader = Reader::new();
     let (ticket, _) = reader.ask();
-    reader.run.stop_asking(limit("first"));
-    reader.run.stop_asking(limit("second"));
+    reader.run.walk_mut().stop_asking(limit("first"));
+    reader.run.walk_mut().stop_asking(limit("second"));
     reader.hand(ticket, &page(&[("ch_4", 1), ("ch_3", 2)], true));
     assert_eq!(reader.error().message, "first");
-    reader.run.stop_asking(limit("third"));
+    reader.run.walk_mut().stop_asking(limit("third"));
     assert_eq!(reader.error().message, "first");
 }
 
@@ -42,11 +42,11 @@ fn the_first_reason_to_stop_is_the_one_that_is_told() {
 fn a_run_that_stops_with_nothing_in_flight_stops_at_once_and_one_that_has_all_is_complete() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
-    reader.run.stop_asking(limit("enough"));
+    reader.run.walk_mut().stop_asking(limit("enough"));
     assert_eq!(reader.error().message, "enough");
     let mut reader = Reader::new();
     let (ticket, _) = reader.ask();
-    reader.run.stop_asking(limit("enough"));
+    reader.run.walk_mut().stop_asking(limit("enough"));
     reader.hand(ticket, &page(&[("ch_4", 1)], false));
     reader.group().unwrap();
     assert!(reader.run.is_finished());

@@ -6,7 +6,8 @@ use arrow_array::RecordBatch;
 use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, Kind, events_of};
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::run::Setting;
+use stripe_raw_rs::run::RunContext;
+use stripe_raw_rs::stripe::scope::Scope;
 
 use crate::reader::{Reader, TODAY, answer, attempt, page, setting, unknown_key, vanished};
 
@@ -65,7 +66,7 @@ fn a_retry_that_is_due_before_the_group_is_what_to_wait_for() {
 #[test]
 fn without_an_interval_each_page_is_a_group() {
     let options = Options { commit_interval: Duration::ZERO, ..setting("charges").options };
-    let setting = Setting { options, ..setting("charges") };
+    let setting = RunContext { options, ..setting("charges") };
     let mut reader = Reader::planned(setting, &History::default(), &attempt()).opened().0;
     some_page(&mut reader, 1);
     some_page(&mut reader, 2);
@@ -77,7 +78,7 @@ fn without_an_interval_each_page_is_a_group() {
 fn a_group_is_handed_over_at_once_where_the_buffers_are_full_or_nothing_more_comes() {
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
-    reader.run.press();
+    reader.run.flush();
     assert!(reader.group().is_some());
     some_page(&mut reader, 2);
     assert!(reader.group().is_none(), "once");
@@ -104,7 +105,7 @@ fn a_page_that_only_its_event_tells_of_ends_its_group_and_must_be_seen() {
     some_page(&mut reader, 1);
     reader.take(&vanished());
     reader.take(&page(&[("ch_3", 3)], true));
-    reader.run.press();
+    reader.run.flush();
     let group = reader.group().unwrap();
     assert_eq!((group.fetched, group.rows.batches.len(), group.checkpoint.must_be_seen), (2, 1, true));
     let mut reader = Reader::new();
@@ -114,7 +115,7 @@ fn a_page_that_only_its_event_tells_of_ends_its_group_and_must_be_seen() {
     assert!(reader.group().is_none(), "nothing has followed it yet");
     some_page(&mut reader, 2);
     assert_eq!(reader.group().unwrap().fetched, 2);
-    reader.run.press();
+    reader.run.flush();
     let rest = reader.group().unwrap();
     assert_eq!((rest.fetched, rest.checkpoint.must_be_seen), (1, false));
     reader.take(&page(&[], false));
@@ -128,7 +129,7 @@ fn once_a_minute_a_group_must_be_seen() {
         reader.wait(seconds);
         let number = i64::try_from(reader.run.progress().pages).unwrap();
         some_page(&mut reader, number);
-        reader.run.press();
+        reader.run.flush();
         reader.group().unwrap().checkpoint.must_be_seen
     });
     assert_eq!(seen, [false, false, true, false, false, true]);
@@ -136,7 +137,10 @@ fn once_a_minute_a_group_must_be_seen() {
 
 #[test]
 fn each_commit_says_whose_it_is() {
-    let theirs = Setting { account: Some("acct_1".to_owned()), ..setting("charges") };
+    let theirs = RunContext {
+        scope: Scope { account: Some("acct_1".to_owned()), ..setting("charges").scope },
+        ..setting("charges")
+    };
     let mut reader = Reader::planned(theirs, &History::default(), &attempt());
     let now = reader.now();
     let started = reader.run.started(now).unwrap();

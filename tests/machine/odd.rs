@@ -5,16 +5,17 @@ use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array as _, RecordBatch};
 use stripe_raw_rs::checkpoint::{Event, History, Kind, events_of};
 use stripe_raw_rs::error::Class;
-use stripe_raw_rs::exchange::Outcome;
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::run::{Group, Setting, Taken};
+use stripe_raw_rs::run::{Group, RunContext};
+use stripe_raw_rs::stripe::exchange::Outcome;
+use stripe_raw_rs::walk::Taken;
 
 use crate::reader::{Reader, TODAY, answer, attempt, setting, vanished};
 
 /// A run with so many objects to a page.
 pub(crate) fn reader(page_size: u32) -> Reader {
     let options = Options { page_size, ..setting("charges").options };
-    Reader::planned(Setting { options, ..setting("charges") }, &History::default(), &attempt()).opened().0
+    Reader::planned(RunContext { options, ..setting("charges") }, &History::default(), &attempt()).opened().0
 }
 
 pub(crate) fn list(objects: &[String], has_more: bool) -> Outcome {
@@ -48,7 +49,7 @@ fn ids_and_times(batches: &[RecordBatch]) -> Vec<(String, Option<i64>)> {
 }
 
 pub(crate) fn rows(reader: &mut Reader) -> Vec<(String, Option<i64>)> {
-    reader.run.press();
+    reader.run.flush();
     let mut rows = Vec::new();
     while let Some(group) = reader.group() {
         rows.extend(ids_and_times(&group.rows.batches));
@@ -70,7 +71,7 @@ fn an_object_without_a_time_lands_without_one_and_is_warned_of_once() {
     reader.take(&list(&[charge("ch_5", 1), undated("ch_4"), charge("ch_3", 2)], true));
     reader.take(&list(&[undated("ch_2"), charge("ch_1", 5)], false));
     assert_eq!(
-        reader.run.take_warnings(),
+        reader.run.walk_mut().take_warnings(),
         ["charges: the 'created' of object ch_4 cannot be used as a time, so its _stripe_created_at is null; further \
           ones are counted in the report"]
     );
@@ -88,7 +89,7 @@ fn where_a_cursor_without_a_time_vanishes_the_second_before_it_is_read_again_and
     let (query, _) = reader.take(&list(&[charge("ch_4", 2), undated("ch_3"), charge("ch_2", 3)], false));
     assert_eq!(query, format!("limit=3&created[lt]={}", TODAY - 1));
     assert_eq!(reader.run.progress().rows, 4);
-    assert!(reader.run.take_warnings().len() == 1 && reader.run.progress().undated == 1);
+    assert!(reader.run.walk_mut().take_warnings().len() == 1 && reader.run.progress().undated == 1);
 }
 
 #[test]
@@ -208,7 +209,7 @@ fn a_page_of_nothing_but_refused_objects_is_gone_past_where_one_of_them_has_an_i
     assert_eq!(reader.take(&list(&[refund("re_2"), NAMELESS.to_owned()], true)).1, Taken::Page);
     let (query, taken) = reader.take(&list(&[NAMELESS.to_owned()], false));
     assert_eq!((query.as_str(), taken), ("limit=2&starting_after=re_2", Taken::Page));
-    assert!(reader.run.has_fetched_all());
+    assert!(reader.run.has_read_all());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! and not its objects.
 
 use stripe_raw_rs::checkpoint::Attempt;
-use stripe_raw_rs::run::Taken;
+use stripe_raw_rs::walk::Taken;
 
 use crate::odd::{charge, list, reader, rows};
 use crate::reader::{Reader, TODAY, attempt};
@@ -30,7 +30,7 @@ fn an_object_out_of_its_place_at_the_end_of_a_page_is_judged_by_what_follows() {
         reader.take(&list(&page(14), false));
         let rows = rows(&mut reader);
         assert_eq!(rows.iter().find(|row| row.1.is_none()).map(|row| row.0.as_str()), Some("ch_odd"));
-        assert_eq!((rows.len(), reader.run.has_fetched_all()), (22, true));
+        assert_eq!((rows.len(), reader.run.has_read_all()), (22, true));
     }
 }
 
@@ -67,7 +67,7 @@ fn an_object_that_says_it_lies_below_what_was_asked_for_lands_without_a_time() {
         if objects.len() == 2 {
             reader.take(&list(&[], false));
         }
-        assert!(reader.run.has_fetched_all());
+        assert!(reader.run.has_read_all());
     }
 }
 
@@ -80,7 +80,7 @@ fn an_object_out_of_its_place_that_may_have_been_read_before_is_named_and_does_n
     assert_eq!((reader.run.progress().rows, reader.run.progress().refused), (9, 1));
     let said = "object 1 (ch_8) of page 3 cannot be a row and did not land: it is newer than the objects before it";
     reader.take(&list(&[charge("ch_00", 4)], false));
-    assert!(reader.run.has_fetched_all(), "and the list goes on");
+    assert!(reader.run.has_read_all(), "and the list goes on");
     assert_eq!(rows(&mut reader).len(), 10);
     assert!(reader.run.refusal().unwrap().message.contains(said), "{:?}", reader.run.refusal());
 }

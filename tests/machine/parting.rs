@@ -25,7 +25,11 @@ fn below(age: i64) -> String {
 fn a_tail_worth_less_than_three_requests_is_not_parted() {
     let mut reader = read(8, 3);
     let (ticket, _) = reader.ask();
-    assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None), "5 seconds of one object each");
+    assert_eq!(
+        (reader.idle_slot(), reader.run.walk().wants(reader.now())),
+        (None, None),
+        "5 seconds of one object each"
+    );
     reader.hand(ticket, &page(&[("ch_7", 4), ("ch_6", 5)], true));
     assert_eq!(reader.ask().1, format!("limit=2&created[gte]={}&starting_after=ch_6", TODAY - 8));
 }
@@ -33,13 +37,13 @@ fn a_tail_worth_less_than_three_requests_is_not_parted() {
 #[test]
 fn a_tail_worth_three_requests_is_parted_in_its_middle() {
     let mut reader = read(9, 3);
-    assert_eq!(reader.run.wants(reader.now()), Some(3.0));
+    assert_eq!(reader.run.walk().wants(reader.now()), Some(3.0));
     let (_, newer) = reader.ask();
     assert_eq!(newer, format!("limit=2&created[gte]={}&starting_after=ch_8", TODAY - 9));
-    assert_eq!(reader.run.wants(reader.now()), Some(0.8 * 3.0), "who need not part a list goes first");
+    assert_eq!(reader.run.walk().wants(reader.now()), Some(0.8 * 3.0), "who need not part a list goes first");
     let (_, older) = reader.idle_slot().unwrap();
     assert_eq!(older, format!("limit=2&created[gte]={}&{}", TODAY - 9, below(6)));
-    assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None));
+    assert_eq!((reader.idle_slot(), reader.run.walk().wants(reader.now())), (None, None));
 }
 
 #[test]
@@ -48,7 +52,7 @@ fn what_was_read_last_says_most_of_what_is_left() {
     reader.take(&page(&[("ch_7", 4), ("ch_6", 13)], true));
     // Two objects in ten seconds, and seven tenths of the two in two seconds before.
     let density = (2.0 + 1.4) / (10.0 + 1.4);
-    assert_eq!(reader.run.wants(reader.now()), Some(density * 100.0 / 2.0));
+    assert_eq!(reader.run.walk().wants(reader.now()), Some(density * 100.0 / 2.0));
 }
 
 #[test]
@@ -70,7 +74,7 @@ fn the_part_that_is_taken_away_is_read_once() {
     assert!(bottoms.iter().any(|query| query.ends_with("starting_after=ch_5")), "{bottoms:?}");
     let newer = format!("limit=2&created[gte]={}&starting_after=ch_7", TODAY - 6);
     assert!(bottoms.contains(&newer), "what was asked before goes further down: {bottoms:?}");
-    assert!(reader.run.has_fetched_all(), "the newer part ends where the older one begins");
+    assert!(reader.run.has_read_all(), "the newer part ends where the older one begins");
     let rows = reader.group().unwrap().rows.batches;
     let ids: Vec<&str> =
         rows.iter().flat_map(|batch| batch["_stripe_id"].as_string::<i32>().iter().flatten()).collect();
@@ -80,12 +84,12 @@ fn the_part_that_is_taken_away_is_read_once() {
 #[test]
 fn a_list_without_end_in_sight_is_parted_four_times_as_deep_as_it_was_read() {
     let mut reader = Reader::new();
-    assert_eq!(reader.run.wants(reader.now()), Some(f64::INFINITY), "nothing is known before the first page");
+    assert_eq!(reader.run.walk().wants(reader.now()), Some(f64::INFINITY), "nothing is known before the first page");
     let (first, _) = reader.ask();
-    assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None));
+    assert_eq!((reader.idle_slot(), reader.run.walk().wants(reader.now())), (None, None));
     reader.hand(first, &page(&[("ch_9", 1), ("ch_8", 3)], true));
     // One object a second since Stripe began, on 1 January 2011.
-    assert_eq!(reader.run.wants(reader.now()), Some(f64::from(1_735_689_597 - 1_293_840_000) / 2.0));
+    assert_eq!(reader.run.walk().wants(reader.now()), Some(f64::from(1_735_689_597 - 1_293_840_000) / 2.0));
     reader.ask();
     let (oldest, query) = reader.idle_slot().unwrap();
     assert_eq!(query, format!("limit=2&{}", below(3 + 4 * (3 - 1))));
@@ -111,7 +115,7 @@ fn nothing_is_parted_while_a_request_waits_to_be_sent_again() {
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
     reader.hand(older, &answer(500, ""));
-    assert_eq!((reader.idle_slot(), reader.run.wants(reader.now())), (None, None));
+    assert_eq!((reader.idle_slot(), reader.run.walk().wants(reader.now())), (None, None));
     reader.hand(newer, &page(&[("ch_7", 4), ("ch_6", 5)], true));
     assert!(reader.idle_slot().unwrap().1.ends_with("starting_after=ch_6"), "the others go on");
     assert_eq!(reader.idle_slot(), None, "it is not due");
@@ -164,7 +168,7 @@ fn what_is_left_is_told_once_the_end_is_in_sight_and_nothing_once_the_run_has_fa
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
     assert_eq!(reader.run.progress().left, 24 + 1, "48 seconds, and a part of which nothing is known yet");
-    assert_eq!(reader.run.wants(reader.now()), Some(0.8 * (24.0 + 1.0)));
+    assert_eq!(reader.run.walk().wants(reader.now()), Some(0.8 * (24.0 + 1.0)));
     reader.hand(older, &page(&[("ch_5", 60), ("ch_4", 70)], false));
     assert_eq!(reader.run.progress().left, 24 + 1, "a full last page is asked behind once");
     reader.hand(newer, &answer(401, ""));

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use stripe_raw_rs::checkpoint::{Attempt, History, events_of, plan};
-use stripe_raw_rs::entities::by_name;
 use stripe_raw_rs::error::Error;
-use stripe_raw_rs::exchange::{Now, Outcome, Response};
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::run::{Group, Run, Setting, Taken, Ticket};
+use stripe_raw_rs::run::{Group, Run, RunContext};
+use stripe_raw_rs::stripe::entities::by_name;
+use stripe_raw_rs::stripe::exchange::{Now, Outcome, Response};
+use stripe_raw_rs::stripe::scope::Scope;
+use stripe_raw_rs::walk::{Taken, Ticket};
 
 pub(crate) const TODAY: i64 = 1_735_689_600;
 
@@ -31,10 +33,9 @@ fn options() -> Options {
 }
 
 /// What a run of a list is set up with, two objects to a page.
-pub(crate) fn setting(entity: &str) -> Setting {
-    Setting {
-        entity: by_name(entity).unwrap(),
-        account: None,
+pub(crate) fn setting(entity: &str) -> RunContext {
+    RunContext {
+        scope: Scope { entity: by_name(entity).unwrap(), account: None },
         livemode: None,
         options: options(),
         store_id: "store".to_owned(),
@@ -83,8 +84,8 @@ impl Reader {
     }
 
     /// A run that has done nothing yet.
-    pub(crate) fn planned(setting: Setting, history: &History, attempt: &Attempt) -> Self {
-        let plan = plan(setting.entity, history, &setting.options, attempt).unwrap();
+    pub(crate) fn planned(setting: RunContext, history: &History, attempt: &Attempt) -> Self {
+        let plan = plan(setting.scope.entity, history, &setting.options, attempt).unwrap();
         Self { run: Run::new(plan, setting), clock: Duration::ZERO }
     }
 
@@ -114,20 +115,22 @@ impl Reader {
 
     /// The next request, sent as soon as it is due, and its query.
     pub(crate) fn ask(&mut self) -> (Ticket, String) {
-        self.clock = self.clock.max(self.run.next_retry().unwrap_or_default());
+        self.clock = self.clock.max(self.run.walk().next_retry().unwrap_or_default());
         self.idle_slot().expect("it has something to ask")
     }
 
     /// What it asks with one more slot.
     pub(crate) fn idle_slot(&mut self) -> Option<(Ticket, String)> {
-        let (ticket, request) = self.run.poll_request(self.now())?;
+        let now = self.now();
+        let (ticket, request) = self.run.walk_mut().poll_request(now)?;
         let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         Some((ticket, query.join("&")))
     }
 
     /// Hands over what came of a request.
     pub(crate) fn hand(&mut self, ticket: Ticket, outcome: &Outcome) -> Taken {
-        self.run.handle_response(ticket, outcome, self.now(), 1.0)
+        let now = self.now();
+        self.run.walk_mut().handle_response(ticket, outcome, now, 1.0)
     }
 
     /// Asks, and hands over what came of it. Answers the request's query, too.

@@ -18,7 +18,7 @@ struct Killed {
 fn killed(start: Option<i64>) -> Killed {
     let (mut reader, started) = Reader::begun(&Attempt { start, ..attempt() });
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
-    reader.run.press();
+    reader.run.flush();
     let group = reader.group().unwrap();
     Killed { started, rows: group.rows.batches, event: group.checkpoint.batches }
 }
@@ -97,7 +97,7 @@ fn a_page_with_holes_ends_the_run_unless_it_is_given_up() {
     let (reader, begun) = opened(&killed, false, &torn, &attempt());
     let error = begun.unwrap_err();
     assert!(error.class == Class::Table && error.message.contains("page 1 of run run has holes"), "{error:?}");
-    assert!(reader.run.has_fetched_all(), "it asks for nothing");
+    assert!(reader.run.has_read_all(), "it asks for nothing");
     let (reader, begun) = opened(&killed, false, &torn, &Attempt { give_up: Some(GiveUp::Restart), ..attempt() });
     begun.unwrap();
     assert!(reader.run.is_finished());

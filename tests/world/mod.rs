@@ -8,11 +8,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, What, events_of, plan};
-use stripe_raw_rs::entities::{Entity, by_name};
 use stripe_raw_rs::error::{Class, Error};
-use stripe_raw_rs::exchange::{Failure, Now, Outcome, Request, Response};
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::run::{Commit, Condition, Group, Promise, Run, Setting, Ticket, Value};
+use stripe_raw_rs::run::{Commit, Condition, Group, Promise, Run, RunContext, Value};
+use stripe_raw_rs::stripe::entities::{Entity, by_name};
+use stripe_raw_rs::stripe::exchange::{Failure, Now, Outcome, Request, Response};
+use stripe_raw_rs::stripe::scope::Scope;
+use stripe_raw_rs::walk::Ticket;
 
 /// Chance that a seed repeats: xorshift64*.
 pub(crate) struct Chance(u64);
@@ -457,9 +459,8 @@ impl Process {
             new_run_id: format!("run-{}", world.chance.below(1 << 32)),
         };
         let plan = plan(world.entity, &history, &self.options, &attempt)?;
-        let setting = Setting {
-            entity: world.entity,
-            account: None,
+        let setting = RunContext {
+            scope: Scope { entity: world.entity, account: None },
             livemode: None,
             options: self.options.clone(),
             store_id: "store".to_owned(),
@@ -488,14 +489,14 @@ impl Process {
         }
         // Answers come in any order, and between any two requests.
         let sends = self.in_flight.len() < self.width && (self.in_flight.is_empty() || !world.chance.one_in(3));
-        if sends && let Some((ticket, request)) = run.poll_request(now) {
+        if sends && let Some((ticket, request)) = run.walk_mut().poll_request(now) {
             let outcome = world.serve(&request);
             self.in_flight.push((ticket, outcome));
         } else if !self.in_flight.is_empty() {
             let at = usize::try_from(world.chance.below(self.in_flight.len() as u64)).unwrap();
             let (ticket, outcome) = self.in_flight.swap_remove(at);
             let (now, jitter) = (world.now(), f64::from(u32::try_from(world.chance.below(1_000)).unwrap()) / 1_000.0);
-            self.run().handle_response(ticket, &outcome, now, jitter);
+            self.run().walk_mut().handle_response(ticket, &outcome, now, jitter);
         } else {
             let at = run.poll_timeout().expect("a run that waits says until when");
             world.clock = world.clock.max(at);

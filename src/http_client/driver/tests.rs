@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::checkpoint::{Attempt, History, plan};
-use crate::entities::by_name;
 use crate::http_client::{ApiKey, Origin};
 use crate::options::Options;
 use crate::pace::{Limits, UNLIMITED};
-use crate::run::Setting;
+use crate::run::RunContext;
+use crate::stripe::entities::by_name;
+use crate::stripe::scope::Scope;
 
 /// A first run of charges whose opening is done.
 fn opened_run() -> Run {
@@ -21,9 +22,8 @@ fn opened_run() -> Run {
         new_run_id: "run".to_owned(),
     };
     let entity = by_name("charges").unwrap();
-    let setting = Setting {
-        entity,
-        account: None,
+    let setting = RunContext {
+        scope: Scope { entity, account: None },
         livemode: None,
         options: options.clone(),
         store_id: "mine".to_owned(),

@@ -7,9 +7,9 @@
 
 #![expect(clippy::cast_precision_loss, reason = "what is estimated needs no more than 52 bits")]
 
-use super::reading::{Reading, Ticket};
-use super::{Run, Stage};
-use crate::exchange::Now;
+use super::Walk;
+use super::chain::{Reading, Ticket};
+use crate::stripe::exchange::Now;
 
 /// Requests that a tail must be worth to be parted: below, reading on is as fast.
 const WORTH_PARTING: f64 = 3.0;
@@ -19,7 +19,7 @@ const STRIPE_BEGAN: i64 = 1_293_840_000;
 /// depth: nobody says when an account began, and asking by halves since Stripe did costs a small one more than its pages.
 const DEEPER: i64 = 4;
 
-impl Run {
+impl Walk {
     /// The chain to send the next request for: not in flight, and its retry, if any, due. Hot seconds first, which cannot
     /// be parted and would be all that is left in the end; then the heaviest.
     pub(super) fn ready(&self, now: Now) -> Option<usize> {
@@ -35,7 +35,7 @@ impl Run {
     /// The chain whose unread tail is worth the most requests, and the second to part it at. None while a request waits to
     /// be sent again: what went wrong would go wrong for each new part as well.
     pub(super) fn heaviest(&self) -> Option<(usize, i64)> {
-        if !self.setting.entity.has_window() || self.chains.iter().any(|reading| reading.retry.is_some()) {
+        if !self.scope.entity.has_window() || self.chains.iter().any(|reading| reading.retry.is_some()) {
             return None;
         }
         let heavy = self.chains.iter().enumerate().filter_map(|(at, reading)| {
@@ -67,7 +67,7 @@ impl Run {
         let left = |reading: &Reading| {
             let bottom = reading.chain.range.gte.unwrap_or(STRIPE_BEGAN);
             let seconds = reading.read_to()?.saturating_sub(bottom).max(0) as f64;
-            Some(reading.expected_in(seconds)? / f64::from(self.setting.options.page_size))
+            Some(reading.expected_in(seconds)? / f64::from(self.options.page_size))
         };
         self.chains.iter().map(|reading| left(reading).unwrap_or_default().max(1.0)).sum()
     }
@@ -75,7 +75,7 @@ impl Run {
     /// Requests that are left as far as the pages tell; none while nobody knows where the list ends.
     pub(super) fn requests_in_sight(&self) -> f64 {
         let is_open = |reading: &Reading| reading.chain.range.gte.is_none() && !reading.is_at_the_end();
-        if self.stage != Stage::Reading || self.error.is_some() || self.chains.iter().any(is_open) {
+        if !self.is_open || self.error.is_some() || self.chains.iter().any(is_open) {
             return 0.0;
         }
         self.chains.iter().map(|reading| self.requests_for(reading).unwrap_or_default().max(1.0)).sum()
@@ -84,7 +84,7 @@ impl Run {
     /// Requests that a chain's tail is worth, if its objects lie as densely as those read.
     fn requests_for(&self, reading: &Reading) -> Option<f64> {
         let seconds = reading.read_to()?.saturating_sub(self.bottom(reading)?).max(0) as f64;
-        Some(reading.expected_in(seconds)? / f64::from(self.setting.options.page_size))
+        Some(reading.expected_in(seconds)? / f64::from(self.options.page_size))
     }
 
     /// Where a chain's tail ends, or is taken to end where it is open.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::{Class, Error, counted, foreign};
-use crate::exchange::{Failure, Response};
 use crate::options::Options;
+use crate::stripe::exchange::{Failure, Response};
 
 /// Longest `Retry-After` that is honoured.
 pub const RETRY_AFTER_CAP: Duration = Duration::from_secs(300);

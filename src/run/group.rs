@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
-use super::{Fetched, Run, Stage, page_bytes};
+use super::{Run, Stage, page_bytes};
 use crate::checkpoint::{Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
 use crate::digest::rows_digest;
 use crate::error::{Class, Result, foreign, one_line};
-use crate::exchange::Now;
 use crate::page::Refused;
+use crate::stripe::exchange::Now;
+use crate::walk::Fetched;
 
 /// Bytes of payload after which a group is committed without gathering longer.
 const GROUP_BYTES: usize = 32 << 20;
@@ -65,8 +66,8 @@ impl Run {
     pub fn started(&mut self, now: Now) -> Result<Commit> {
         self.step(Stage::Planned, Stage::Started)?;
         let kind = Kind::Started {
-            settings: self.setting.settings.clone(),
-            library_version: self.setting.library_version.clone(),
+            settings: self.context.settings.clone(),
+            library_version: self.context.library_version.clone(),
         };
         Ok(Commit { must_be_seen: true, ..self.events(vec![kind], 0, now)? })
     }
@@ -96,14 +97,13 @@ impl Run {
             return Ok(Some(refusals));
         }
         self.last_commit = now.monotonic;
-        self.pressed = false;
+        self.is_flushing = false;
         self.sequence += 1;
         let version = commit_version(self.plan.epoch, self.sequence);
         let mut batches = Vec::with_capacity(count);
         let mut kinds = Vec::with_capacity(count);
-        let group: Vec<Fetched> = self.pending.drain(..count).collect();
-        let must_be_seen =
-            now.monotonic >= self.last_look + LOOK_EVERY || group.iter().any(Fetched::leaves_only_its_event);
+        let group = self.walk.take_pages(count);
+        let must_be_seen = now.monotonic >= self.last_look + LOOK_EVERY || group.iter().any(leaves_only_its_event);
         if must_be_seen {
             self.last_look = now.monotonic;
         }
@@ -123,10 +123,10 @@ impl Run {
     /// The events of what was refused in the pages of the group that is due, as a group of their own. They come first: once
     /// a page's rows are there, no other attempt reads it again, and nothing in them tells what did not become a row.
     fn refusals(&mut self, count: usize, now: Now) -> Result<Option<Group>> {
-        let entity = self.setting.entity.name;
+        let entity = self.context.scope.entity.name;
         let mut kinds = Vec::new();
-        for (page_number, fetched) in (self.next_page_number..).zip(self.pending.iter_mut().take(count)) {
-            let request_id = fetched.request_id.as_deref();
+        for (page_number, fetched) in (self.next_page_number..).zip(self.walk.first_pages(count)) {
+            let request_id = fetched.facts.request_id.as_deref();
             for refused in std::mem::take(&mut fetched.page.refused) {
                 let message = refused_line(entity, page_number, &refused, request_id);
                 self.first_refused.get_or_insert_with(|| message.clone());
@@ -145,28 +145,28 @@ impl Run {
     /// Whether whoever waits for a group should look again: one is due, or the first page of one has come.
     #[must_use]
     pub fn has_news(&self, now: Now) -> bool {
-        self.pending.len() == 1 || self.due(now).is_some() || self.has_fetched_all()
+        self.walk.pages().len() == 1 || self.due(now).is_some() || self.has_read_all()
     }
 
     /// How many pages the group takes that is due now.
     fn due(&self, now: Now) -> Option<usize> {
-        let interval = self.setting.options.commit_interval;
-        if self.pending.is_empty() {
+        let interval = self.context.options.commit_interval;
+        if self.walk.pages().is_empty() {
             return None;
         }
         if interval.is_zero() {
             return Some(1);
         }
         let mut bytes = 0;
-        for (at, fetched) in self.pending.iter().enumerate() {
+        for (at, fetched) in self.walk.pages().iter().enumerate() {
             bytes += page_bytes(fetched.page.json.value_data().len());
             // Such a page ends its group: were it followed by the next of its chain, a recovered group would hide it.
-            if bytes >= GROUP_BYTES || (fetched.leaves_only_its_event() && at + 1 < self.pending.len()) {
+            if bytes >= GROUP_BYTES || (leaves_only_its_event(fetched) && at + 1 < self.walk.pages().len()) {
                 return Some(at + 1);
             }
         }
         let gathered = now.monotonic >= self.last_commit + interval;
-        (gathered || self.pressed || self.has_fetched_all()).then_some(self.pending.len())
+        (gathered || self.is_flushing || self.has_read_all()).then_some(self.walk.pages().len())
     }
 
     /// The closing event: RUN_COMPLETED, or RUN_FAILED where the attempt gives a run up. No event where the run turned
@@ -175,7 +175,7 @@ impl Run {
     /// # Errors
     /// Something is still to be fetched or handed over, or an error ended the fetching.
     pub fn ended(&mut self, now: Now) -> Result<Commit> {
-        if let Some(error) = &self.error {
+        if let Some(error) = self.walk.error() {
             return Err(error.clone());
         }
         if !self.is_finished() {
@@ -204,27 +204,26 @@ impl Run {
             return Err(crate::error::Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
         }
         self.stage = Stage::Ended;
-        self.chains.clear();
-        self.pending.clear();
+        self.walk.discard();
         self.sequence += 1;
         let kind = Kind::Failed { class: foreign(class), message: one_line(message) };
         self.events(vec![kind], self.sequence, now)
     }
 
     fn commit(&self, batches: Vec<RecordBatch>, sequence: i64) -> Commit {
-        let Self { setting, plan, .. } = self;
+        let Self { context, plan, .. } = self;
         let metadata = serde_json::json!({
-            "stripe_raw_rs": setting.library_version,
-            "entity": setting.entity.name,
+            "stripe_raw_rs": context.library_version,
+            "entity": context.scope.entity.name,
             "run_id": plan.run_id,
             "epoch": plan.epoch,
             "sequence": sequence,
-            "nonce": setting.nonce,
+            "nonce": context.nonce,
         });
         Commit {
-            app_id: app_id(&setting.store_id, setting.entity.name, setting.account.as_deref()),
+            app_id: app_id(&context.store_id, context.scope.entity.name, context.scope.account.as_deref()),
             version: commit_version(plan.epoch, sequence),
-            nonce: setting.nonce.clone(),
+            nonce: context.nonce.clone(),
             metadata: metadata.to_string(),
             batches,
             must_be_seen: false,
@@ -235,7 +234,7 @@ impl Run {
     }
 
     fn events(&self, kinds: Vec<Kind>, sequence: i64, now: Now) -> Result<Commit> {
-        let Self { setting, plan, .. } = self;
+        let Self { context, plan, .. } = self;
         let pages: Vec<&PageEvent> = kinds.iter().filter_map(Kind::page).collect();
         let reached = pages.iter().filter_map(|page| page.min_created).min();
         let (count, rows) = (pages.len(), pages.iter().map(|page| page.row_count).sum());
@@ -246,12 +245,12 @@ impl Run {
                 event_id: format!("{}/{}/{sequence}/{ordinal}", plan.run_id, plan.epoch),
                 kind,
                 at_micros: now.wall_micros,
-                entity: setting.entity.name.to_owned(),
-                account: setting.account.clone(),
+                entity: context.scope.entity.name.to_owned(),
+                account: context.scope.account.clone(),
                 run_id: plan.run_id.clone(),
                 epoch: plan.epoch,
                 sequence,
-                owner: setting.owner.clone(),
+                owner: context.owner.clone(),
                 start_created_gte: plan.start_created_gte,
                 max_created_seen: self.seen,
             })
@@ -259,6 +258,12 @@ impl Run {
         let batches = if events.is_empty() { vec![] } else { vec![to_batch(&events)?] };
         Ok(Commit { pages: count, rows, reached, ..self.commit(batches, sequence) })
     }
+}
+
+/// Whether nothing but its event leads on to the next page of its chain. Without rows and next page, a lost event is a gap
+/// that is read again; without rows, but with one, it is a link that is missing.
+fn leaves_only_its_event(fetched: &Fetched) -> bool {
+    fetched.page.is_empty() && !fetched.facts.closes()
 }
 
 fn refused_line(entity: &str, page_number: i64, refused: &Refused, request_id: Option<&str>) -> String {
@@ -291,16 +296,10 @@ fn page_event(fetched: &Fetched, page_number: i64) -> PageEvent {
     PageEvent {
         page_number,
         row_count: i64::try_from(fetched.page.len()).unwrap_or(i64::MAX),
-        range: fetched.range,
-        starting_after: fetched.request_cursor.clone(),
-        next_cursor: fetched.next_cursor.clone(),
-        has_more: fetched.page.has_more,
+        facts: fetched.facts.clone(),
         min_created: created().min(),
         max_created: created().max(),
         rows_digest: rows_digest(fetched.page.sha256.iter().flatten()),
         recovered: false,
-        http_status: i64::from(fetched.http_status),
-        request_id: fetched.request_id.clone(),
-        api_version: fetched.api_version.clone(),
     }
 }

@@ -12,7 +12,8 @@ use arrow_schema::{ArrowError, DataType, Schema};
 use crate::columns::{field, timestamp};
 use crate::error::{Class, Error, Result};
 use crate::page::Page;
-use crate::ranges::Range;
+use crate::stripe::facts::PageFacts;
+use crate::stripe::scope::Scope;
 
 /// The columns of a raw table. Their names, types and order are API; the payload stands last, so that statistics for
 /// data skipping can leave it out.
@@ -44,31 +45,17 @@ pub fn schema() -> Schema {
 
 /// What is the same for all rows of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageFacts {
-    /// Registry name.
-    pub entity: &'static str,
-    /// Connected account.
-    pub account: Option<String>,
+pub struct RowFacts {
+    /// The list and its account.
+    pub scope: Scope,
     /// The run.
     pub run_id: String,
     /// When the response was received, microseconds since 1970.
     pub ingested_at_micros: i64,
     /// Number of the page in the run.
     pub page_number: i64,
-    /// The logical range it was read for.
-    pub range: Range,
-    /// The cursor sent.
-    pub request_cursor: Option<String>,
-    /// Id of the answer's last object; `None` closes the range.
-    pub next_cursor: Option<String>,
-    /// As answered.
-    pub has_more: bool,
-    /// HTTP status.
-    pub http_status: u16,
-    /// `Request-Id`.
-    pub request_id: Option<String>,
-    /// `Stripe-Version`, as answered.
-    pub api_version: Option<String>,
+    /// Where the page stands in its list.
+    pub page: PageFacts,
     /// Version of the commit that will hold the page.
     pub commit_version: i64,
 }
@@ -86,7 +73,7 @@ pub struct Batches {
     range_gte: Shared<Option<i64>>,
     range_lt: Shared<Option<i64>>,
     has_more: Shared<bool>,
-    http_status: Shared<u16>,
+    http_status: Shared<i64>,
     api_version: Shared<Option<String>>,
     commit_version: Shared<i64>,
 }
@@ -117,13 +104,13 @@ impl Batches {
     ///
     /// # Errors
     /// Texts that are the same in each row and longer than 2 GiB together.
-    pub fn batch(&mut self, page: Page, facts: PageFacts) -> Result<RecordBatch> {
+    pub fn batch(&mut self, page: Page, facts: RowFacts) -> Result<RecordBatch> {
         self.columns(page, facts)
             .and_then(|columns| RecordBatch::try_new(Arc::clone(&SCHEMA), columns))
             .map_err(|error| Error::new(Class::Table, format!("a page does not fit its columns: {error}")))
     }
 
-    fn columns(&mut self, page: Page, facts: PageFacts) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
+    fn columns(&mut self, page: Page, facts: RowFacts) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
         let rows = page.len();
         let created = page.created.iter().map(|created| created.map(|seconds| seconds.saturating_mul(1_000_000)));
         let created: TimestampMicrosecondArray = created.collect();
@@ -132,23 +119,24 @@ impl Batches {
         Ok(vec![
             Arc::new(page.ids),
             Arc::new(created.with_timezone("UTC")),
-            self.entity.column(facts.entity, rows, |entity| repeated(Some(entity), rows))?,
-            self.account.column(facts.account, rows, |account| repeated(account.as_deref(), rows))?,
+            self.entity.column(facts.scope.entity.name, rows, |entity| repeated(Some(entity), rows))?,
+            self.account.column(facts.scope.account, rows, |account| repeated(account.as_deref(), rows))?,
             self.run_id.column(facts.run_id, rows, |run_id| repeated(Some(run_id), rows))?,
             Arc::new(ingested.with_timezone("UTC")),
             Arc::new(Int64Array::from_value(facts.page_number, rows)),
             self.page_row.column((), rows, |()| positions(rows))?,
-            self.range_gte.column(facts.range.gte, rows, seconds)?,
-            self.range_lt.column(facts.range.lt, rows, seconds)?,
-            repeated(facts.request_cursor.as_deref(), rows)?,
-            repeated(facts.next_cursor.as_deref(), rows)?,
-            self.has_more
-                .column(facts.has_more, rows, |has_more| Ok(Arc::new(BooleanArray::from(vec![*has_more; rows]))))?,
-            self.http_status.column(facts.http_status, rows, |status| {
-                Ok(Arc::new(Int32Array::from_value(i32::from(*status), rows)))
+            self.range_gte.column(facts.page.range.gte, rows, seconds)?,
+            self.range_lt.column(facts.page.range.lt, rows, seconds)?,
+            repeated(facts.page.starting_after.as_deref(), rows)?,
+            repeated(facts.page.next_cursor.as_deref(), rows)?,
+            self.has_more.column(facts.page.has_more, rows, |has_more| {
+                Ok(Arc::new(BooleanArray::from(vec![*has_more; rows])))
             })?,
-            repeated(facts.request_id.as_deref(), rows)?,
-            self.api_version.column(facts.api_version, rows, |version| repeated(version.as_deref(), rows))?,
+            self.http_status.column(facts.page.http_status, rows, |status| {
+                Ok(Arc::new(Int32Array::from_value(i32::try_from(*status).unwrap_or_default(), rows)))
+            })?,
+            repeated(facts.page.request_id.as_deref(), rows)?,
+            self.api_version.column(facts.page.api_version, rows, |version| repeated(version.as_deref(), rows))?,
             Arc::new(page.sha256),
             self.commit_version
                 .column(facts.commit_version, rows, |version| Ok(Arc::new(Int64Array::from_value(*version, rows))))?,
@@ -171,8 +159,9 @@ fn repeated(value: Option<&str>, rows: usize) -> Made {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entities::by_name;
     use crate::page::decode;
+    use crate::stripe::entities::by_name;
+    use crate::stripe::window::Range;
 
     fn page(objects: usize) -> Page {
         let object = r#"{"id": "ch_1", "object": "charge", "created": 1}"#;
@@ -180,20 +169,20 @@ mod tests {
         decode(body.as_bytes(), by_name("charges").unwrap()).unwrap()
     }
 
-    fn facts() -> PageFacts {
-        PageFacts {
-            entity: "charges",
-            account: None,
+    fn facts() -> RowFacts {
+        RowFacts {
+            scope: Scope { entity: by_name("charges").unwrap(), account: None },
             run_id: "run".to_owned(),
             ingested_at_micros: 1,
             page_number: 1,
-            range: Range { gte: None, lt: Some(5) },
-            request_cursor: None,
-            next_cursor: Some("ch_1".to_owned()),
-            has_more: true,
-            http_status: 200,
-            request_id: Some("req_1".to_owned()),
-            api_version: None,
+            page: PageFacts {
+                range: Range { gte: None, lt: Some(5) },
+                next_cursor: Some("ch_1".to_owned()),
+                has_more: true,
+                http_status: 200,
+                request_id: Some("req_1".to_owned()),
+                ..PageFacts::default()
+            },
             commit_version: 1,
         }
     }
@@ -206,7 +195,7 @@ mod tests {
     fn pages_of_which_the_same_is_known_share_those_columns() {
         let mut batches = Batches::default();
         let first = batches.batch(page(3), facts()).unwrap();
-        let second = batches.batch(page(3), PageFacts { page_number: 2, ..facts() }).unwrap();
+        let second = batches.batch(page(3), RowFacts { page_number: 2, ..facts() }).unwrap();
         assert_eq!(shared(&first, &second), 10);
         let longer = batches.batch(page(4), facts()).unwrap();
         assert_eq!(shared(&second, &longer), 0);
@@ -214,13 +203,25 @@ mod tests {
 
     #[test]
     fn a_page_after_any_other_is_the_batch_that_it_would_be_alone() {
+        let of = |page: PageFacts| RowFacts { page, ..facts() };
+        let page_facts = || facts().page;
         let others = [
             facts(),
-            PageFacts { entity: "refunds", account: Some("acct_1".to_owned()), ..facts() },
-            PageFacts { run_id: "next".to_owned(), ingested_at_micros: 2, page_number: 2, ..facts() },
-            PageFacts { range: Range { gte: Some(5), lt: None }, request_cursor: Some("ch_0".to_owned()), ..facts() },
-            PageFacts { next_cursor: None, has_more: false, http_status: 206, request_id: None, ..facts() },
-            PageFacts { api_version: Some("2026-09-30.endive".to_owned()), commit_version: 2, ..facts() },
+            RowFacts {
+                scope: Scope { entity: by_name("refunds").unwrap(), account: Some("acct_1".to_owned()) },
+                ..facts()
+            },
+            RowFacts { run_id: "next".to_owned(), ingested_at_micros: 2, page_number: 2, ..facts() },
+            of(PageFacts {
+                range: Range { gte: Some(5), lt: None },
+                starting_after: Some("ch_0".to_owned()),
+                ..page_facts()
+            }),
+            of(PageFacts { next_cursor: None, has_more: false, http_status: 206, request_id: None, ..page_facts() }),
+            RowFacts {
+                commit_version: 2,
+                ..of(PageFacts { api_version: Some("2026-09-30.endive".to_owned()), ..page_facts() })
+            },
         ];
         let mut batches = Batches::default();
         for first in &others {

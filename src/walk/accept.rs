@@ -1,14 +1,15 @@
 //! Where a page belongs: at the end of the chain that asked for it, held to the order of the list.
 
 use super::answer::{Asked, Taken};
-use super::reading::Reading;
-use super::{Fetched, Run, order};
-use crate::entities::Entity;
+use super::chain::Reading;
+use super::{Fetched, Walk, order};
 use crate::error::{Error, foreign};
-use crate::exchange::{Now, Response};
 use crate::page::{Fault, Page, Refused, livemode};
+use crate::stripe::entities::Entity;
+use crate::stripe::exchange::{Now, Response};
+use crate::stripe::facts::PageFacts;
 
-impl Run {
+impl Walk {
     /// Takes a page into its chain.
     pub(super) fn accept_page(
         &mut self,
@@ -17,7 +18,7 @@ impl Run {
         response: &Response,
         now: Now,
     ) -> Result<Taken, Error> {
-        let asked = Asked { entity: self.setting.entity.name, request_id: response.request_id.as_deref() };
+        let asked = Asked { entity: self.scope.entity.name, request_id: response.request_id.as_deref() };
         let latest = self.latest(response, now);
         let reading = &mut self.chains[at];
         if page.elements() == 0 && page.has_more {
@@ -34,16 +35,16 @@ impl Run {
             )));
         }
         let floor = reading.chain.range.gte;
-        if self.setting.entity.has_window() {
+        if self.scope.entity.has_window() {
             order::forget_below(&mut page, reading.asked_down_to);
             order::leave_doubtful_end(&mut page);
         }
-        check_livemode(&page, self.setting.livemode, &asked)?;
-        let page_size = self.setting.options.page_size as usize;
+        check_livemode(&page, self.livemode, &asked)?;
+        let page_size = self.options.page_size as usize;
         let full = page.elements() >= page_size;
         check_thin(&page, reading, page_size, &asked)?;
         let before = reading.edge;
-        let seconds = if self.setting.entity.has_window() {
+        let seconds = if self.scope.entity.has_window() {
             for row in settle_order(&mut page, reading, self.newest, &asked)? {
                 page.refuse(row, Fault::OutOfOrder);
             }
@@ -100,17 +101,16 @@ impl Run {
         self.progress.pages += 1;
         self.progress.rows += page.len() as u64;
         self.progress.reached = [oldest, self.progress.reached].into_iter().flatten().min();
-        self.pending.push_back(Fetched {
-            page,
+        let facts = PageFacts {
             range,
-            request_cursor,
+            starting_after: request_cursor,
             next_cursor: answered_last.filter(|_| !closes),
-            http_status: response.status,
+            has_more: page.has_more,
+            http_status: i64::from(response.status),
             request_id: response.request_id.clone(),
             api_version: response.api_version.clone(),
-            received_at_micros: now.wall_micros,
-            seen,
-        });
+        };
+        self.pages.push_back(Fetched { page, facts, received_at_micros: now.wall_micros, seen });
         Ok(Taken::Page)
     }
 
@@ -118,14 +118,14 @@ impl Run {
     /// says nothing, and an object of the future must not take the next window there.
     fn latest(&self, response: &Response, now: Now) -> i64 {
         let ours = now.wall_micros.div_euclid(1_000_000);
-        let latest = ours.saturating_add(self.setting.options.lookback_seconds);
+        let latest = ours.saturating_add(self.options.lookback_seconds);
         response.date.filter(|theirs| *theirs <= latest).unwrap_or(ours)
     }
 
     /// Counts the rows and elements of a page that are odd, and warns of the first.
     fn note_odd(&mut self, page: &Page) {
-        let Entity { name, time, .. } = self.setting.entity;
-        if self.setting.entity.has_window() {
+        let Entity { name, time, .. } = self.scope.entity;
+        if self.scope.entity.has_window() {
             let undated = page.rows().filter(|row| row.created.is_none()).map(|row| row.id.to_owned());
             self.undated.extend(undated);
         }

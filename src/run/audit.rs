@@ -7,10 +7,10 @@ use arrow_array::RecordBatch;
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{Event, Kind, PageEvent, events_of};
-use crate::columns::Columns;
 use crate::digest::{Hex, rows_digest};
 use crate::error::{Class, Result, counted, foreign};
-use crate::ranges;
+use crate::raw::{self, Row};
+use crate::walk::coverage::{self, Link};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,16 +103,12 @@ impl Audit {
     /// # Errors
     /// Columns that this project does not write.
     pub fn add_rows(&mut self, batch: &RecordBatch) -> Result<()> {
-        let columns = Columns(batch);
-        for row in 0..batch.num_rows() {
+        for row in raw::rows(batch) {
+            let row = row?;
             self.row_count += 1;
-            let run_id = columns.required_text("_ingest_run_id", row)?;
-            let page_number = columns.required_long("_page_number", row)?;
-            let position = columns.required_long("_page_row", row)?;
-            let request_id = columns.text("_request_id", row)?;
-            let id = columns.required_text("_stripe_id", row)?;
-            let stored = columns.required_text("_payload_sha256", row)?;
-            let found: [u8; 32] = Sha256::digest(columns.required_text("_raw_json", row)?).into();
+            let Row { run_id, page_number, position, id, sha256: stored, .. } = row;
+            let request_id = row.request_id()?;
+            let found: [u8; 32] = Sha256::digest(row.payload()?).into();
             let at = At { run_id, page_number, request_id };
             if Hex::new(&found).as_ref() != stored {
                 self.findings.push(at.finding(
@@ -133,8 +129,9 @@ impl Audit {
                 next_cursor: None,
                 starting_after: None,
             });
-            page.next_cursor = columns.text("_next_cursor", row)?.map(str::to_owned);
-            page.starting_after = columns.text("_request_cursor", row)?.map(str::to_owned);
+            let (starting_after, next_cursor) = row.cursors()?;
+            page.next_cursor = next_cursor.map(str::to_owned);
+            page.starting_after = starting_after.map(str::to_owned);
             if page.hashes.insert(position, found).is_some() {
                 self.findings.push(at.finding("twice", &format!("position {position} of the page is there twice")));
             }
@@ -208,7 +205,7 @@ impl Audit {
         let mut seen = HashSet::new();
         for page in events.iter().filter_map(|event| event.kind.page()) {
             if !seen.insert(page.page_number) {
-                let at = At { run_id, page_number: page.page_number, request_id: page.request_id.as_deref() };
+                let at = At { run_id, page_number: page.page_number, request_id: page.facts.request_id.as_deref() };
                 self.findings.push(at.finding("twice", "more than one PAGE_COMMITTED tells of the page"));
                 continue;
             }
@@ -222,7 +219,7 @@ impl Audit {
     }
 
     fn check_page(&mut self, run_id: &str, page: &PageEvent, found: &PageRows) {
-        let at = At { run_id, page_number: page.page_number, request_id: page.request_id.as_deref() };
+        let at = At { run_id, page_number: page.page_number, request_id: page.facts.request_id.as_deref() };
         let rows = i64::try_from(found.hashes.len()).unwrap_or(i64::MAX);
         if rows != page.row_count {
             let message = format!(
@@ -235,7 +232,9 @@ impl Audit {
         } else if rows_digest(found.hashes.values().map(Hex::new)) != page.rows_digest {
             let message = "its rows are others than those the event was made of: rows were changed or moved";
             self.findings.push(at.finding("altered", message));
-        } else if rows > 0 && (&found.next_cursor, &found.starting_after) != (&page.next_cursor, &page.starting_after) {
+        } else if rows > 0
+            && (&found.next_cursor, &found.starting_after) != (&page.facts.next_cursor, &page.facts.starting_after)
+        {
             self.findings.push(at.finding("altered", "its rows and its event name other cursors"));
         }
     }
@@ -262,10 +261,10 @@ impl Audit {
     fn check_coverage(&mut self, run_id: &str, events: &[Event], completed: bool) {
         let pages = events.iter().filter(|event| event.kind.page().is_some());
         let start = pages.min_by_key(|event| event.commit_version()).and_then(|event| event.start_created_gte);
-        let links: Vec<_> = events.iter().filter_map(|event| event.kind.page()).map(PageEvent::link).collect();
+        let links: Vec<_> = events.iter().filter_map(|event| event.kind.page()).map(Link::from).collect();
         let empty = links.is_empty();
         let ended = events.iter().any(|event| ends(&event.kind));
-        match ranges::remaining(start, links) {
+        match coverage::remaining(start, links) {
             Err(loose) => {
                 let at = At { run_id, page_number: loose.page_number, request_id: None };
                 self.findings.push(at.finding("gap", &format!("it {}: an event is missing or altered", loose.why)));

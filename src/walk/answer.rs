@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::Run;
-use super::reading::{Retry, Ticket};
+use super::Walk;
+use super::chain::{Retry, Ticket};
+use super::coverage::Chain;
 use crate::error::Error;
-use crate::exchange::{Failure, Now, Outcome, Response};
-use crate::ranges::{Chain, Range};
-use crate::retry;
+use crate::stripe::exchange::{Failure, Now, Outcome, Response};
+use crate::stripe::retry;
+use crate::stripe::window::Range;
 
 /// What a page is called in messages.
 pub(super) struct Asked<'a> {
@@ -32,7 +33,7 @@ pub enum Taken {
     Nothing,
 }
 
-impl Run {
+impl Walk {
     /// Takes in what came of a request in flight. `jitter` is uniform in `[0, 1)`.
     pub fn handle_response(&mut self, ticket: Ticket, outcome: &Outcome, now: Now, jitter: f64) -> Taken {
         let asked = self.chains.iter().position(|reading| reading.ticket == ticket && reading.in_flight);
@@ -60,7 +61,7 @@ impl Run {
         now: Now,
         jitter: f64,
     ) -> Result<Taken, Error> {
-        let error = retry::silence(self.setting.entity.name, failure, cause, self.chains[at].retries);
+        let error = retry::silence(self.scope.entity.name, failure, cause, self.chains[at].retries);
         if retry::is_passing(failure) { self.retry(at, error, None, now, jitter) } else { Err(error) }
     }
 
@@ -74,11 +75,11 @@ impl Run {
         jitter: f64,
     ) -> Result<Taken, Error> {
         let reading = &mut self.chains[at];
-        if reading.retries >= self.setting.options.max_retries {
+        if reading.retries >= self.options.max_retries {
             return Err(error);
         }
         let retry_after = response.and_then(|response| response.retry_after);
-        let wait = retry::wait(&self.setting.options, reading.retries, retry_after, jitter);
+        let wait = retry::wait(&self.options, reading.retries, retry_after, jitter);
         reading.retries += 1;
         reading.retry = Some(Retry { at: now.monotonic + wait });
         self.progress.retries += 1;
@@ -86,7 +87,7 @@ impl Run {
     }
 
     fn take_refusal(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Taken, Error> {
-        let error = retry::refusal(self.setting.entity.name, response, self.chains[at].retries);
+        let error = retry::refusal(self.scope.entity.name, response, self.chains[at].retries);
         if self.chains[at].chain.cursor.is_some() && retry::is_vanished_cursor(response) {
             self.reopen(at, response.request_id.as_deref(), "the object to start after vanished twice")
         } else if retry::is_worth_retrying(response) {
@@ -97,9 +98,9 @@ impl Run {
     }
 
     fn take_page(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Taken, Error> {
-        let entity = self.setting.entity;
+        let entity = self.scope.entity;
         let asked = Asked { entity: entity.name, request_id: response.request_id.as_deref() };
-        match self.decoder.decode(&response.body, entity, self.setting.options.page_size as usize) {
+        match self.decoder.decode(&response.body, entity, self.options.page_size as usize) {
             Ok(page) => {
                 self.chains[at].retries = 0;
                 self.progress.bytes += response.body.len() as u64;
@@ -120,7 +121,7 @@ impl Run {
     /// The cursor leads nowhere: its object is gone. No guessing with earlier ids: a new chain begins at the end of the
     /// cursor's second, and what the run holds of that second is dropped. `again` is the error where that has been tried.
     pub(super) fn reopen(&mut self, at: usize, request_id: Option<&str>, again: &str) -> Result<Taken, Error> {
-        let asked = Asked { entity: self.setting.entity.name, request_id };
+        let asked = Asked { entity: self.scope.entity.name, request_id };
         let reading = &mut self.chains[at];
         if reading.stalled {
             return Err(asked.error(&format!("{again} without any progress between; run again later")));

@@ -1,11 +1,11 @@
 //! One request for one object, and what its answer tells: whether the key may read a list, and what to do if not.
 
-use crate::entities::Entity;
 use crate::error::{Class, Error};
-use crate::exchange::{Now, Outcome, Request, Response};
 use crate::options::Options;
 use crate::page::Decoder;
-use crate::retry;
+use crate::stripe::entities::Entity;
+use crate::stripe::exchange::{Now, Outcome, Request, Response};
+use crate::stripe::retry;
 
 /// Whether a list can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +108,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::entities::by_name;
-    use crate::exchange::Failure;
+    use crate::stripe::entities::by_name;
+    use crate::stripe::exchange::Failure;
 
     fn probe(name: &str, outcome: &Outcome) -> Probe {
         let now = Now { monotonic: Duration::ZERO, wall_micros: 1_000_000_000 };

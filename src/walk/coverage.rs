@@ -6,37 +6,18 @@
 use std::fmt;
 
 use crate::error::foreign;
+use crate::stripe::facts::PageFacts;
+use crate::stripe::window::Range;
 
-/// Seconds since 1970, half-open: `[gte, lt)`. `None` is an open end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct Range {
-    /// Oldest second inside; `None` reaches down to the oldest object.
-    pub gte: Option<i64>,
-    /// First second no longer inside; `None` reaches up to the newest object.
-    pub lt: Option<i64>,
-}
-
-/// What one committed page says of the coverage.
+/// What one page says of the coverage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Number of the page in the run.
+pub struct Link<'page> {
+    /// Number of the page.
     pub page_number: i64,
-    /// The logical range it was read for.
-    pub range: Range,
-    /// The cursor it was asked with; `None` opens a chain.
-    pub starting_after: Option<String>,
-    /// Id of the answer's last object; `None` closes the chain.
-    pub next_cursor: Option<String>,
+    /// Where it stands.
+    pub facts: &'page PageFacts,
     /// `created` of its oldest kept row.
     pub min_created: Option<i64>,
-}
-
-impl Link {
-    /// Whether the page covers everything down to its range's lower bound.
-    #[must_use]
-    pub const fn closes(&self) -> bool {
-        self.next_cursor.is_none()
-    }
 }
 
 /// A part of the list that is still to be read.
@@ -104,15 +85,15 @@ struct Read {
 /// # Errors
 /// A page whose cursor no earlier page of its chain handed out, or whose range is none that a run comes to. No run
 /// leaves such pages, so what they cover is not to be trusted.
-pub fn remaining(start: Option<i64>, mut links: Vec<Link>) -> Result<Vec<Chain>, Loose> {
+pub fn remaining(start: Option<i64>, mut links: Vec<Link<'_>>) -> Result<Vec<Chain>, Loose> {
     links.sort_by_key(|link| link.page_number);
     let mut chains: Vec<Read> = Vec::new();
     for link in links {
-        let Range { gte, lt } = link.range;
+        let Range { gte, lt } = link.facts.range;
         if gte < start || matches!((gte, lt), (Some(gte), Some(lt)) if gte >= lt) {
             return Err(Loose { page_number: link.page_number, why: Why::Outside });
         }
-        follow(&mut chains, link)?;
+        follow(&mut chains, &link)?;
     }
     // An open top is above every other.
     chains.sort_by_key(|read| std::cmp::Reverse((read.chain.range.lt.is_none(), read.chain.range.lt)));
@@ -124,25 +105,26 @@ pub fn remaining(start: Option<i64>, mut links: Vec<Link>) -> Result<Vec<Chain>,
 }
 
 /// Takes one page into the chain it belongs to.
-fn follow(chains: &mut Vec<Read>, link: Link) -> Result<(), Loose> {
-    let closed = link.closes();
-    let known = chains.iter().position(|read| read.chain.range.lt == link.range.lt);
-    match (known, link.starting_after) {
-        (Some(at), Some(cursor)) if chains[at].chain.cursor.as_ref() == Some(&cursor) => {
+fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), Loose> {
+    let PageFacts { range, starting_after, next_cursor, .. } = link.facts;
+    let closed = link.facts.closes();
+    let known = chains.iter().position(|read| read.chain.range.lt == range.lt);
+    match (known, starting_after) {
+        (Some(at), Some(cursor)) if chains[at].chain.cursor.as_ref() == Some(cursor) => {
             let read = &mut chains[at];
             read.closed = closed;
             read.page_number = link.page_number;
-            read.chain.range = link.range;
-            read.chain.cursor = link.next_cursor;
+            read.chain.range = *range;
+            read.chain.cursor.clone_from(next_cursor);
             read.chain.last_created = link.min_created.or(read.chain.last_created);
         }
         (_, Some(starting_after)) => {
-            return Err(Loose { page_number: link.page_number, why: Why::Unled(starting_after) });
+            return Err(Loose { page_number: link.page_number, why: Why::Unled(starting_after.clone()) });
         }
         // A chain begun again at the same top (its cursor vanished) reads everything below that top anew.
         (known, None) => {
             let read = Read {
-                chain: Chain { range: link.range, cursor: link.next_cursor, last_created: link.min_created },
+                chain: Chain { range: *range, cursor: next_cursor.clone(), last_created: link.min_created },
                 closed,
                 page_number: link.page_number,
             };
@@ -203,19 +185,24 @@ const fn unread(gte: Option<i64>, lt: Option<i64>) -> Chain {
 mod tests {
     use super::*;
 
+    type Page = (i64, PageFacts, i64);
+
     fn page(
         number: i64,
-        range: (Option<i64>, Option<i64>),
+        (gte, lt): (Option<i64>, Option<i64>),
         cursors: (Option<&str>, Option<&str>),
         oldest: i64,
-    ) -> Link {
-        Link {
-            page_number: number,
-            range: Range { gte: range.0, lt: range.1 },
-            starting_after: cursors.0.map(str::to_owned),
-            next_cursor: cursors.1.map(str::to_owned),
-            min_created: Some(oldest),
+    ) -> Page {
+        let (starting_after, next_cursor) = (cursors.0.map(str::to_owned), cursors.1.map(str::to_owned));
+        (number, PageFacts { range: Range { gte, lt }, starting_after, next_cursor, ..PageFacts::default() }, oldest)
+    }
+
+    fn remaining(start: Option<i64>, pages: impl AsRef<[Page]>) -> Result<Vec<Chain>, Loose> {
+        let mut links = Vec::new();
+        for (page_number, facts, oldest) in pages.as_ref() {
+            links.push(Link { page_number: *page_number, facts, min_created: Some(*oldest) });
         }
+        super::remaining(start, links)
     }
 
     fn open(range: (Option<i64>, Option<i64>), cursor: Option<&str>, last: Option<i64>) -> Chain {
@@ -225,67 +212,64 @@ mod tests {
 
     #[test]
     fn without_pages_the_whole_window_is_left() {
-        assert_eq!(remaining(Some(5), vec![]).unwrap(), [open((Some(5), None), None, None)]);
+        assert_eq!(remaining(Some(5), []).unwrap(), [open((Some(5), None), None, None)]);
     }
 
     #[test]
     fn one_chain_goes_on_at_its_last_cursor() {
-        let links =
-            vec![page(2, (None, None), (Some("a"), Some("b")), 90), page(1, (None, None), (None, Some("a")), 95)];
+        let links = [page(2, (None, None), (Some("a"), Some("b")), 90), page(1, (None, None), (None, Some("a")), 95)];
         assert_eq!(remaining(None, links).unwrap(), [open((None, None), Some("b"), Some(90))]);
     }
 
     #[test]
     fn a_closed_chain_leaves_nothing() {
-        let links =
-            vec![page(1, (Some(5), None), (None, Some("a")), 95), page(2, (Some(5), None), (Some("a"), None), 5)];
+        let links = [page(1, (Some(5), None), (None, Some("a")), 95), page(2, (Some(5), None), (Some("a"), None), 5)];
         assert_eq!(remaining(Some(5), links).unwrap(), []);
     }
 
     #[test]
     fn a_page_that_nobody_led_to_is_told() {
-        let links = vec![page(1, (None, None), (None, Some("a")), 95), page(3, (None, None), (Some("b"), None), 5)];
+        let links = [page(1, (None, None), (None, Some("a")), 95), page(3, (None, None), (Some("b"), None), 5)];
         assert_eq!(remaining(None, links).unwrap_err(), Loose { page_number: 3, why: Why::Unled("b".to_owned()) });
     }
 
     #[test]
     fn a_page_outside_of_the_window_is_told() {
         for range in [(None, None), (Some(4), None), (Some(9), Some(9)), (Some(9), Some(7))] {
-            let links = vec![page(1, range, (None, Some("a")), 95)];
+            let links = [page(1, range, (None, Some("a")), 95)];
             assert_eq!(remaining(Some(5), links).unwrap_err(), Loose { page_number: 1, why: Why::Outside });
         }
     }
 
     #[test]
     fn a_finished_chain_that_covers_the_next_ones_top_is_told() {
-        let links = vec![page(1, (Some(20), None), (None, None), 20), page(2, (None, Some(50)), (None, Some("c")), 40)];
+        let links = [page(1, (Some(20), None), (None, None), 20), page(2, (None, Some(50)), (None, Some("c")), 40)];
         assert_eq!(remaining(None, links).unwrap_err(), Loose { page_number: 1, why: Why::Overlaps });
     }
 
     #[test]
     fn an_open_top_is_above_the_last_second_of_all() {
         let links =
-            vec![page(1, (None, Some(i64::MAX)), (None, None), 5), page(2, (Some(i64::MAX), None), (None, None), 9)];
+            [page(1, (None, Some(i64::MAX)), (None, None), 5), page(2, (Some(i64::MAX), None), (None, None), 9)];
         assert_eq!(remaining(None, links).unwrap(), []);
     }
 
     #[test]
     fn a_chain_begun_again_below_a_vanished_cursor_takes_over_the_rest() {
-        let links =
-            vec![page(1, (None, None), (None, Some("a")), 95), page(2, (None, Some(96)), (None, Some("c")), 80)];
+        let links = [page(1, (None, None), (None, Some("a")), 95), page(2, (None, Some(96)), (None, Some("c")), 80)];
         assert_eq!(remaining(None, links).unwrap(), [open((None, Some(96)), Some("c"), Some(80))]);
     }
 
     #[test]
     fn the_gap_below_a_closed_parent_is_a_new_chain() {
-        let links = vec![page(1, (Some(50), None), (None, None), 50)];
+        let links = [page(1, (Some(50), None), (None, None), 50)];
         assert_eq!(remaining(None, links).unwrap(), [open((None, Some(50)), None, None)]);
     }
 
     #[test]
     fn parent_and_child_each_go_on_within_their_bounds() {
         let links =
-            vec![page(1, (None, None), (None, Some("a")), 95), page(2, (Some(20), Some(50)), (None, Some("c")), 40)];
+            [page(1, (None, None), (None, Some("a")), 95), page(2, (Some(20), Some(50)), (None, Some("c")), 40)];
         assert_eq!(
             remaining(None, links).unwrap(),
             [
@@ -298,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_lies_above_and_between_the_chains_is_left() {
-        let links = vec![page(1, (Some(50), Some(90)), (None, None), 50), page(2, (None, Some(30)), (None, None), 1)];
+        let links = [page(1, (Some(50), Some(90)), (None, None), 50), page(2, (None, Some(30)), (None, None), 1)];
         assert_eq!(
             remaining(None, links).unwrap(),
             [open((Some(90), None), None, None), open((Some(30), Some(50)), None, None)]
@@ -307,7 +291,7 @@ mod tests {
 
     #[test]
     fn chains_that_touch_leave_nothing_between_them() {
-        let links = vec![page(1, (Some(50), None), (None, None), 50), page(2, (None, Some(50)), (None, None), 1)];
+        let links = [page(1, (Some(50), None), (None, None), 50), page(2, (None, Some(50)), (None, None), 1)];
         assert_eq!(remaining(None, links).unwrap(), []);
     }
 

@@ -5,8 +5,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use super::coverage::Chain;
 use crate::page::Page;
-use crate::ranges::Chain;
 
 /// Names a request in flight: the chain that asks, of which there is never more than one request at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::entities::Entity;
 use crate::error::{Error, Result, foreign};
-use crate::exchange::{Outcome, Request};
 use crate::options::Options;
 use crate::page::Decoder;
+use crate::stripe::entities::Entity;
+use crate::stripe::exchange::{Outcome, Request};
 
 /// Objects of one second that are asked for.
 const OBJECTS: usize = 100;
@@ -56,9 +56,9 @@ pub fn read(entity: &Entity, outcome: &Outcome, landed: &BTreeSet<String>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entities::by_name;
     use crate::error::Class;
-    use crate::exchange::{Failure, Response};
+    use crate::stripe::entities::by_name;
+    use crate::stripe::exchange::{Failure, Response};
 
     fn answer(status: u16, ids: &[&str], has_more: bool) -> Outcome {
         let objects: Vec<_> =

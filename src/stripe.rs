@@ -1,0 +1,8 @@
+//! What is Stripe's: the lists, requests and answers, windows, and the rules of when to ask again.
+
+pub mod entities;
+pub mod exchange;
+pub mod facts;
+pub mod retry;
+pub mod scope;
+pub mod window;

@@ -1,0 +1,289 @@
+//! Reading one list of one account, without sockets and clock: what to ask next, and pages out.
+//!
+//! Nothing here knows a run, an event or a table. A window is read newest to oldest, in as many parts as there are idle
+//! slots; each part is a [`coverage::Chain`].
+
+mod accept;
+mod answer;
+mod chain;
+pub mod coverage;
+mod order;
+pub mod probe;
+mod split;
+pub mod witness;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+pub use answer::Taken;
+pub use chain::Ticket;
+
+use chain::Reading;
+use coverage::Chain;
+
+use crate::error::{Class, Error};
+use crate::options::Options;
+use crate::page::{Decoder, Page, TextPool};
+use crate::stripe::exchange::{Now, Request};
+use crate::stripe::facts::PageFacts;
+use crate::stripe::scope::Scope;
+
+/// Counters of one attempt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Pages received.
+    pub pages: u64,
+    /// Rows kept.
+    pub rows: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Of them, retries.
+    pub retries: u64,
+    /// Requests that are left, as far as the pages tell; 0 while the list's end is not in sight.
+    pub left: u64,
+    /// Bytes of the bodies received.
+    pub bytes: u64,
+    /// `created` of the oldest row so far.
+    pub reached: Option<i64>,
+    /// Largest `created` seen in the whole run.
+    pub newest: Option<i64>,
+    /// Of the rows, those whose time should be there and cannot be used.
+    pub undated: u64,
+    /// Objects that cannot be rows.
+    pub refused: u64,
+}
+
+/// A page that was read, in the order in which pages came.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Its objects.
+    pub page: Page,
+    /// Where it stands in its list.
+    pub facts: PageFacts,
+    /// When the answer was received, in microseconds since 1970.
+    pub received_at_micros: i64,
+    /// Newest `created`, not later than the server's own clock.
+    pub seen: Option<i64>,
+}
+
+/// What the requests that are left weigh where a list must be parted to send one. Each parting costs about half a page.
+const STEALING: f64 = 0.8;
+
+/// What is left of a window, and what is known of the part that was read.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// What is to be read.
+    pub chains: Vec<Chain>,
+    /// Ids of rows that were read already, by second; all under `None` where the list has no window.
+    pub held: HashMap<Option<i64>, HashSet<String>>,
+    /// The newest second that was read.
+    pub newest: Option<i64>,
+    /// `Stripe-Version` that every request asks for.
+    pub api_version: String,
+}
+
+/// One list of one account, being read.
+#[derive(Debug)]
+pub struct Walk {
+    scope: Scope,
+    /// What `livemode` of its objects must be; `None` where the key does not tell.
+    livemode: Option<bool>,
+    options: Options,
+    api_version: String,
+    is_open: bool,
+    /// What is left to read, each part by itself.
+    chains: Vec<Reading>,
+    tickets: u64,
+    decoder: Decoder,
+    /// Pages that nobody has taken yet.
+    pages: VecDeque<Fetched>,
+    /// Newest `created`, as far as it is known.
+    newest: Option<i64>,
+    /// Ids of the rows without a time, where the others have one: their place in the list is not known to the second.
+    undated: HashSet<String>,
+    /// Hashes of what cannot be a row at the borders of parts: both answer it, and it may have no id to know it by.
+    refused: HashSet<[u8; 32]>,
+    /// Lines for the user that nobody has taken yet.
+    warnings: Vec<String>,
+    error: Option<Error>,
+    /// What will have ended the reading as soon as no answer is outstanding.
+    stopping: Option<Error>,
+    progress: Progress,
+}
+
+impl Walk {
+    /// A walk that has read nothing, and asks for nothing until it is opened.
+    #[must_use]
+    pub fn new(scope: Scope, livemode: Option<bool>, options: Options) -> Self {
+        Self {
+            scope,
+            livemode,
+            options,
+            api_version: String::new(),
+            is_open: false,
+            chains: Vec::new(),
+            tickets: 0,
+            decoder: Decoder::default(),
+            pages: VecDeque::new(),
+            newest: None,
+            undated: HashSet::new(),
+            refused: HashSet::new(),
+            warnings: Vec::new(),
+            error: None,
+            stopping: None,
+            progress: Progress::default(),
+        }
+    }
+
+    /// Opens it: from here on [`Walk::poll_request`] answers.
+    pub fn open(&mut self, left: Left) {
+        let windowed = self.scope.entity.has_window();
+        if windowed {
+            self.undated.extend(left.held.get(&None).into_iter().flatten().cloned());
+        }
+        self.chains = left.chains.into_iter().map(|chain| Reading::of(chain, windowed, &left.held)).collect();
+        for at in 0..self.chains.len() {
+            self.chains[at].ticket = self.next_ticket();
+        }
+        self.newest = left.newest;
+        self.api_version = left.api_version;
+        self.is_open = true;
+    }
+
+    /// Has the texts of its pages in memory of that pool, and not each in its own.
+    pub fn use_pool(&mut self, pool: TextPool) {
+        self.decoder = Decoder::new(pool);
+    }
+
+    /// Counters so far.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number that is not negative")]
+    pub fn progress(&self) -> Progress {
+        Progress { left: self.requests_in_sight().ceil() as u64, ..self.progress }
+    }
+
+    /// Lines for the user on what was odd in the answers, since the last call.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Pages that wait to be taken, in the order in which they came.
+    #[must_use]
+    pub const fn pages(&self) -> &VecDeque<Fetched> {
+        &self.pages
+    }
+
+    /// The first pages that wait, to take what was refused out of them.
+    pub fn first_pages(&mut self, count: usize) -> impl Iterator<Item = &mut Fetched> {
+        self.pages.iter_mut().take(count)
+    }
+
+    /// Takes the first pages that wait.
+    pub fn take_pages(&mut self, count: usize) -> Vec<Fetched> {
+        self.pages.drain(..count).collect()
+    }
+
+    /// How many requests are left as far as the pages tell, if one can be sent now; a number without end before the
+    /// first page. One that would have to part its list for it counts less: who is ready goes before it.
+    #[must_use]
+    pub fn wants(&self, now: Now) -> Option<f64> {
+        if !self.asks() {
+            return None;
+        }
+        if self.ready(now).is_some() {
+            return Some(self.left_to_ask());
+        }
+        self.heaviest().map(|_| self.left_to_ask() * STEALING)
+    }
+
+    /// The next request, if one can be sent now. Called only when it is sent at once: where each part of the list that
+    /// is left is being read already, the heaviest is parted in two, and that is worth it for an idle slot only.
+    pub fn poll_request(&mut self, now: Now) -> Option<(Ticket, Request)> {
+        if !self.asks() {
+            return None;
+        }
+        let at = self.ready(now).or_else(|| self.split())?;
+        let request = self.request(&self.chains[at].chain);
+        let reading = &mut self.chains[at];
+        reading.asked_down_to = reading.chain.range.gte;
+        reading.retry = None;
+        reading.in_flight = true;
+        self.progress.requests += 1;
+        Some((reading.ticket, request))
+    }
+
+    fn asks(&self) -> bool {
+        self.is_open && self.error.is_none() && self.stopping.is_none()
+    }
+
+    /// A chain's top never changes, and its lower bound only rises: so what it read before stays inside of its filters.
+    fn request(&self, chain: &Chain) -> Request {
+        let Scope { entity, account } = &self.scope;
+        let mut query = vec![("limit", self.options.page_size.to_string())];
+        query.extend(entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        query.extend(chain.range.gte.map(|bottom| ("created[gte]", bottom.to_string())));
+        query.extend(chain.range.lt.map(|top| ("created[lt]", top.to_string())));
+        query.extend(chain.cursor.clone().map(|cursor| ("starting_after", cursor)));
+        Request { path: entity.path, query, api_version: self.api_version.clone(), account: account.clone() }
+    }
+
+    /// When the next retry is due, if one waits.
+    #[must_use]
+    pub fn next_retry(&self) -> Option<Duration> {
+        self.chains.iter().filter_map(|reading| reading.retry.as_ref()).map(|retry| retry.at).min()
+    }
+
+    /// Whether nothing more will be read.
+    #[must_use]
+    pub const fn has_read_all(&self) -> bool {
+        self.error.is_some() || (self.is_open && self.chains.is_empty())
+    }
+
+    /// What ended the reading before its time.
+    #[must_use]
+    pub const fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// Stops reading; pages that were read can still be taken.
+    pub fn interrupt(&mut self) {
+        if self.error.is_none() {
+            let message =
+                format!("{}: interrupted; the next run goes on from the last committed page", self.scope.entity.name);
+            self.fail(Error::new(Class::Interrupted, message));
+        }
+    }
+
+    /// Sends nothing more; what is in flight is still taken in, then the fetching has ended with `error`.
+    pub fn stop_asking(&mut self, error: Error) {
+        if self.error.is_none() && self.stopping.is_none() {
+            self.stopping = Some(error);
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.stopping.is_some() && !self.chains.is_empty() && self.chains.iter().all(|reading| !reading.in_flight) {
+            self.error = self.error.take().or_else(|| self.stopping.take());
+        }
+    }
+
+    /// Ends the fetching with an error; what has been received is still handed over.
+    pub fn fail(&mut self, error: Error) {
+        if self.error.is_none() {
+            self.error = Some(error);
+        }
+        // Answers that are still to come are not waited for.
+        for reading in &mut self.chains {
+            reading.in_flight = false;
+            reading.retry = None;
+        }
+    }
+
+    /// Asks for nothing more, and drops what waits.
+    pub fn discard(&mut self) {
+        self.chains.clear();
+        self.pages.clear();
+        self.decoder = Decoder::default();
+    }
+}
