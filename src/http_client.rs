@@ -41,7 +41,7 @@ pub use self::arrivals::Arrival;
 use self::body::{Broken, Deadline};
 pub use self::byte_budget::{ByteBudget, Reservation};
 pub use self::clock::now;
-pub use self::driver::{Driver, Means, within_a_tick};
+pub use self::driver::{Driver, Resources, within_a_tick};
 pub use self::entropy::{new_ulid, random_u128, random_unit};
 pub use self::key::{ApiKey, KEY_VARIABLE, Mode};
 pub use self::origin::Origin;

@@ -70,7 +70,7 @@ struct Waiting {
 
 /// Names one who waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place(u64);
+pub struct Position(u64);
 
 /// What one who waits is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +91,8 @@ pub struct Limiter {
     endpoints: HashMap<&'static str, Bucket>,
     bound: Bound,
     in_flight: usize,
-    waiting: HashMap<Place, Waiting>,
-    places: u64,
+    waiting: HashMap<Position, Waiting>,
+    positions: u64,
     /// Where the last request of each endpoint started, and how far the queue has come, in virtual time.
     starts: HashMap<&'static str, f64>,
     virtual_time: f64,
@@ -109,7 +109,7 @@ impl Limiter {
             bound: Bound::new(limits.at_once),
             in_flight: 0,
             waiting: HashMap::new(),
-            places: 0,
+            positions: 0,
             starts: HashMap::new(),
             virtual_time: 0.0,
         }
@@ -124,28 +124,28 @@ impl Limiter {
     }
 
     /// Queues for a request to that endpoint. `left` is how many requests there are still to send to it: each endpoint
-    /// gets its share of the slots by that, so that all end together. A share, not the first place: what is left is an
+    /// gets its share of the slots by that, so that all end together. A share, not the first position: what is left is an
     /// estimate, and who is taken for nearly done must not wait until it turns out that it was not.
     ///
     /// In virtual time, an endpoint's request starts `1 / left` after the one before, and who starts earliest is next
     /// (start-time fair queueing). `left` is what it is now: who was once taken for nearly done does not pay for it any
     /// more. Who comes new or back starts where the queue has come to.
-    pub fn queue(&mut self, endpoint: &'static str, left: f64) -> Place {
-        self.places += 1;
-        let place = Place(self.places);
+    pub fn queue(&mut self, endpoint: &'static str, left: f64) -> Position {
+        self.positions += 1;
+        let position = Position(self.positions);
         let after_its_last = self.starts.get(endpoint).map_or(0.0, |last| last + 1.0 / left.max(1.0));
-        self.waiting.insert(place, Waiting { endpoint, left, start: after_its_last.max(self.virtual_time) });
-        place
+        self.waiting.insert(position, Waiting { endpoint, left, start: after_its_last.max(self.virtual_time) });
+        position
     }
 
     /// Leaves the queue.
-    pub fn leave(&mut self, place: Place) {
-        self.waiting.remove(&place);
+    pub fn leave(&mut self, position: Position) {
+        self.waiting.remove(&position);
     }
 
     /// Whether it is that one's turn. With [`Turn::Now`] they have left the queue, and the request counts as sent.
-    pub fn poll(&mut self, place: Place, now: Duration) -> Turn {
-        let Some(mine) = self.waiting.get(&place).copied() else { return Turn::Later };
+    pub fn poll(&mut self, position: Position, now: Duration) -> Turn {
+        let Some(mine) = self.waiting.get(&position).copied() else { return Turn::Later };
         if self.in_flight >= self.bound.most() {
             self.bound.reached();
             return Turn::Later;
@@ -158,11 +158,11 @@ impl Limiter {
         if self
             .waiting
             .iter()
-            .any(|(other, theirs)| before((*other, *theirs), (place, mine)) && self.is_free(theirs, now))
+            .any(|(other, theirs)| before((*other, *theirs), (position, mine)) && self.is_free(theirs, now))
         {
             return Turn::Later;
         }
-        self.waiting.remove(&place);
+        self.waiting.remove(&position);
         self.virtual_time = mine.start;
         self.starts.insert(mine.endpoint, mine.start);
         self.overall.take(now);
@@ -216,7 +216,7 @@ impl Limiter {
 }
 
 /// Whether the one stands before the other: who starts earlier does, else who has more left, else who came first.
-fn before(one: (Place, Waiting), other: (Place, Waiting)) -> bool {
+fn before(one: (Position, Waiting), other: (Position, Waiting)) -> bool {
     let by_share = other.1.start.total_cmp(&one.1.start).then(one.1.left.total_cmp(&other.1.left));
     by_share.then(other.0.cmp(&one.0)).is_gt()
 }
@@ -257,8 +257,8 @@ mod tests {
         let little = limiter.queue(CHARGES, 3.0);
         let much = limiter.queue(REFUNDS, 300.0);
         let unknown = limiter.queue("/v1/invoices", f64::INFINITY);
-        for (place, turn) in [(little, Turn::Later), (much, Turn::Later), (unknown, Turn::Now), (much, Turn::Now)] {
-            assert_eq!(limiter.poll(place, Duration::ZERO), turn);
+        for (position, turn) in [(little, Turn::Later), (much, Turn::Later), (unknown, Turn::Now), (much, Turn::Now)] {
+            assert_eq!(limiter.poll(position, Duration::ZERO), turn);
         }
         assert_eq!(limiter.poll(little, Duration::ZERO), Turn::Now);
     }
@@ -267,14 +267,14 @@ mod tests {
     fn each_endpoint_gets_its_share_by_what_is_left() {
         let mut limiter = Limiter::new(rates(Rates { overall: 100.0, endpoint: 1_000.0 }));
         let mut now = Duration::ZERO;
-        let (mut places, mut served) = (HashMap::new(), HashMap::<&str, u32>::new());
+        let (mut positions, mut served) = (HashMap::new(), HashMap::<&str, u32>::new());
         while served.values().sum::<u32>() < 600 {
             for (endpoint, left) in [(CHARGES, 400.0), (REFUNDS, 200.0)] {
-                let place = *places.entry(endpoint).or_insert_with(|| limiter.queue(endpoint, left));
-                if limiter.poll(place, now) == Turn::Now {
+                let position = *positions.entry(endpoint).or_insert_with(|| limiter.queue(endpoint, left));
+                if limiter.poll(position, now) == Turn::Now {
                     limiter.done();
                     *served.entry(endpoint).or_default() += 1;
-                    places.remove(endpoint);
+                    positions.remove(endpoint);
                 }
             }
             now += Duration::from_millis(1);
@@ -286,8 +286,8 @@ mod tests {
     fn who_was_taken_for_nearly_done_does_not_pay_for_it() {
         let mut limiter = Limiter::new(rates(UNLIMITED));
         let mut serve = |endpoint: &'static str, left: f64| {
-            let place = limiter.queue(endpoint, left);
-            let turn = limiter.poll(place, Duration::ZERO);
+            let position = limiter.queue(endpoint, left);
+            let turn = limiter.poll(position, Duration::ZERO);
             limiter.done();
             turn
         };
@@ -313,19 +313,19 @@ mod tests {
     #[test]
     fn a_slot_given_back_unused_can_be_taken_again() {
         let mut limiter = Limiter::new(rates(Rates { overall: 1.0, endpoint: 1.0 }));
-        let place = limiter.queue(CHARGES, 1.0);
-        assert_eq!(limiter.poll(place, Duration::ZERO), Turn::Now);
+        let position = limiter.queue(CHARGES, 1.0);
+        assert_eq!(limiter.poll(position, Duration::ZERO), Turn::Now);
         limiter.give_back(CHARGES);
-        let place = limiter.queue(CHARGES, 1.0);
-        assert_eq!(limiter.poll(place, Duration::ZERO), Turn::Now);
+        let position = limiter.queue(CHARGES, 1.0);
+        assert_eq!(limiter.poll(position, Duration::ZERO), Turn::Now);
     }
 
     #[test]
     fn a_refused_rate_slows_only_what_it_names_and_only_for_a_while() {
         let rate_after = |reason: &str, endpoint: &'static str, wait: f64| {
             let mut limiter = Limiter::new(rates(Rates { overall: 1_000.0, endpoint: 10.0 }));
-            let place = limiter.queue(CHARGES, 1.0);
-            assert_eq!(limiter.poll(place, Duration::ZERO), Turn::Now);
+            let position = limiter.queue(CHARGES, 1.0);
+            assert_eq!(limiter.poll(position, Duration::ZERO), Turn::Now);
             finish(&mut limiter, CHARGES, &refused(reason), seconds(0.1), Duration::ZERO);
             sent_within(&mut limiter, endpoint, seconds(wait), seconds(2.0))
         };
@@ -338,19 +338,19 @@ mod tests {
     /// Sends as often as it may; answers how often.
     fn sent_within(limiter: &mut Limiter, endpoint: &'static str, from: Duration, span: Duration) -> usize {
         let (mut now, mut sent) = (from, 0);
-        let mut place = limiter.queue(endpoint, 1.0);
+        let mut position = limiter.queue(endpoint, 1.0);
         while now < from + span {
-            match limiter.poll(place, now) {
+            match limiter.poll(position, now) {
                 Turn::Now => {
                     sent += 1;
                     finish(limiter, endpoint, &Outcome::Answered(answer(200)), seconds(0.01), now);
-                    place = limiter.queue(endpoint, 1.0);
+                    position = limiter.queue(endpoint, 1.0);
                 }
                 Turn::At(at) => now = at,
                 Turn::Later => panic!("nobody else is there"),
             }
         }
-        limiter.leave(place);
+        limiter.leave(position);
         sent
     }
 
@@ -360,9 +360,9 @@ mod tests {
         let most_at = |limiter: &mut Limiter, now: Duration| {
             let mut sent = 0;
             while sent < 1_000 {
-                let place = limiter.queue(CHARGES, 1.0);
-                if limiter.poll(place, now) != Turn::Now {
-                    limiter.leave(place);
+                let position = limiter.queue(CHARGES, 1.0);
+                if limiter.poll(position, now) != Turn::Now {
+                    limiter.leave(position);
                     break;
                 }
                 sent += 1;
@@ -405,13 +405,13 @@ mod tests {
             let mut sent: Vec<(Duration, usize)> = Vec::new();
             for (wait, which, reason) in steps {
                 now += Duration::from_millis(wait);
-                let place = limiter.queue(names[which], 1.0);
-                if limiter.poll(place, now) == Turn::Now {
+                let position = limiter.queue(names[which], 1.0);
+                if limiter.poll(position, now) == Turn::Now {
                     sent.push((now, which));
                     let outcome = if reason.is_empty() { Outcome::Answered(answer(200)) } else { refused(reason) };
                     finish(&mut limiter, names[which], &outcome, seconds(0.1), now);
                 }
-                limiter.leave(place);
+                limiter.leave(position);
             }
             for (at, (first, _)) in sent.iter().enumerate() {
                 let second: Vec<usize> =
@@ -428,13 +428,13 @@ mod tests {
         fn what_the_rates_allow_is_used(rate in 1u32..200, lateness in 0u64..3) {
             let mut limiter = Limiter::new(rates(Rates { overall: f64::from(rate) * 2.0, endpoint: rate.into() }));
             let (mut now, mut sent) = (Duration::ZERO, 0u32);
-            let mut place = limiter.queue(CHARGES, 1.0);
+            let mut position = limiter.queue(CHARGES, 1.0);
             while now < seconds(20.0) {
-                match limiter.poll(place, now) {
+                match limiter.poll(position, now) {
                     Turn::Now => {
                         sent += 1;
                         finish(&mut limiter, CHARGES, &Outcome::Answered(answer(200)), seconds(0.001), now);
-                        place = limiter.queue(CHARGES, 1.0);
+                        position = limiter.queue(CHARGES, 1.0);
                     }
                     Turn::At(at) => now = at + Duration::from_millis(lateness),
                     Turn::Later => prop_assert!(false, "nobody else is there"),

@@ -4,6 +4,7 @@
 mod error;
 mod joints;
 mod lanes;
+mod nesting;
 mod pass;
 mod rows;
 mod scan;
@@ -222,7 +223,7 @@ fn elements(pass: &mut Pass<'_>, asked: &Asked<'_>, texts: &mut BytesMut, joints
 /// can say.
 const TIMES: RangeInclusive<i64> = 0..=253_402_300_799;
 
-/// Copies one object of `data` and notes its facts, or notes why it cannot be a row.
+/// Copies one object of `data` and notes its spans, or notes why it cannot be a row.
 fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &mut Columns<'_>) -> pass::Result<()> {
     let start_at = pass.at;
     if pass.next() != b'{' {
@@ -231,16 +232,16 @@ fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &
         return refuse(&pass.output[..pass.end], None, Fault::ElementNotAnObject, start_at, columns);
     }
     joints.begin(columns.len() < LOOKED_BACK_ON);
-    let facts = match pass.object(2, &["id", "object", entity.time.field()], joints) {
+    let spans = match pass.object(2, &["id", "object", entity.time.field()], joints) {
         Err(error) if error.fault == Fault::TooDeep => {
             pass.at = start_at;
             pass.skip()?;
             return refuse(&pass.body[start_at..pass.at], None, Fault::TooDeep, start_at, columns);
         }
-        facts => facts?,
+        spans => spans?,
     };
     let json = &pass.output[..pass.end];
-    let [id, object, time] = facts.map(|fact| fact.map(|fact| &json[fact.start..fact.end]));
+    let [id, object, time] = spans.map(|fact| fact.map(|fact| &json[fact.start..fact.end]));
     let id = id.and_then(text_of).filter(|id| !id.is_empty());
     let found = object.and_then(text_of);
     if found.as_deref() != Some(entity.object) {

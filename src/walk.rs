@@ -15,10 +15,10 @@ pub mod witness;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-pub use answer::Taken;
+pub use answer::Effect;
 pub use chain::Ticket;
 
-use chain::Reading;
+use chain::ActiveChain;
 use coverage::Chain;
 
 use crate::error::{Class, Error};
@@ -67,7 +67,7 @@ pub struct Fetched {
 }
 
 /// What the requests that are left weigh where a list must be parted to send one. Each parting costs about half a page.
-const STEALING: f64 = 0.8;
+const SPLIT_DISCOUNT: f64 = 0.8;
 
 /// What is left of a window, and what is known of the part that was read.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ pub struct Walk {
     api_version: String,
     is_open: bool,
     /// What is left to read, each part by itself.
-    chains: Vec<Reading>,
+    chains: Vec<ActiveChain>,
     tickets: u64,
     decoder: Decoder,
     /// Pages that nobody has taken yet.
@@ -141,7 +141,7 @@ impl Walk {
         if windowed {
             self.undated.extend(left.held.get(&None).into_iter().flatten().cloned());
         }
-        self.chains = left.chains.into_iter().map(|chain| Reading::of(chain, windowed, &left.held)).collect();
+        self.chains = left.chains.into_iter().map(|chain| ActiveChain::of(chain, windowed, &left.held)).collect();
         for at in 0..self.chains.len() {
             self.chains[at].ticket = self.next_ticket();
         }
@@ -193,7 +193,7 @@ impl Walk {
         if self.ready(now).is_some() {
             return Some(self.left_to_ask());
         }
-        self.heaviest().map(|_| self.left_to_ask() * STEALING)
+        self.heaviest().map(|_| self.left_to_ask() * SPLIT_DISCOUNT)
     }
 
     /// The next request, if one can be sent now. Called only when it is sent at once: where each part of the list that
@@ -204,12 +204,12 @@ impl Walk {
         }
         let at = self.ready(now).or_else(|| self.split())?;
         let request = self.request(&self.chains[at].chain);
-        let reading = &mut self.chains[at];
-        reading.asked_down_to = reading.chain.range.gte;
-        reading.retry = None;
-        reading.in_flight = true;
+        let active = &mut self.chains[at];
+        active.asked_down_to = active.chain.range.gte;
+        active.retry = None;
+        active.in_flight = true;
         self.progress.requests += 1;
-        Some((reading.ticket, request))
+        Some((active.ticket, request))
     }
 
     fn asks(&self) -> bool {
@@ -230,7 +230,7 @@ impl Walk {
     /// When the next retry is due, if one waits.
     #[must_use]
     pub fn next_retry(&self) -> Option<Duration> {
-        self.chains.iter().filter_map(|reading| reading.retry.as_ref()).map(|retry| retry.at).min()
+        self.chains.iter().filter_map(|active| active.retry.as_ref()).map(|retry| retry.at).min()
     }
 
     /// Whether nothing more will be read.
@@ -263,7 +263,7 @@ impl Walk {
     }
 
     fn settle(&mut self) {
-        if self.stopping.is_some() && !self.chains.is_empty() && self.chains.iter().all(|reading| !reading.in_flight) {
+        if self.stopping.is_some() && !self.chains.is_empty() && self.chains.iter().all(|active| !active.in_flight) {
             self.error = self.error.take().or_else(|| self.stopping.take());
         }
     }
@@ -274,9 +274,9 @@ impl Walk {
             self.error = Some(error);
         }
         // Answers that are still to come are not waited for.
-        for reading in &mut self.chains {
-            reading.in_flight = false;
-            reading.retry = None;
+        for active in &mut self.chains {
+            active.in_flight = false;
+            active.retry = None;
         }
     }
 

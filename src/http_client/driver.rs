@@ -21,7 +21,7 @@ use crate::stripe::exchange::{Outcome, Request};
 
 /// What the runs of a process share.
 #[derive(Debug, Clone)]
-pub struct Means {
+pub struct Resources {
     /// Where requests go, and how.
     pub client: HttpClient,
     /// Room for their answers.
@@ -34,7 +34,7 @@ pub struct Means {
     pub quota: Quota,
 }
 
-impl Means {
+impl Resources {
     /// Sends one request once, within the limits that all share.
     ///
     /// # Errors
@@ -53,13 +53,13 @@ impl Means {
 /// A run and the task that fetches for it. Dropping it ends the task.
 #[derive(Debug)]
 pub struct Driver {
-    shared: Arc<Shared>,
+    shared: Arc<SharedRun>,
     task: OnceLock<AbortHandle>,
 }
 
 #[derive(Debug)]
-pub(super) struct Shared {
-    state: Mutex<State>,
+pub(super) struct SharedRun {
+    state: Mutex<RunState>,
     /// Rung whenever the run may have something new to hand over.
     pub(super) changed: Notify,
     /// Rung whenever the run may have something new to ask.
@@ -67,7 +67,7 @@ pub(super) struct Shared {
 }
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct RunState {
     pub(super) run: Run,
     /// What the pages waiting in the run have reserved, in their order.
     pub(super) reserved: VecDeque<Reservation>,
@@ -77,15 +77,15 @@ pub(super) struct State {
     pub(super) waiting_for_room: usize,
 }
 
-impl State {
+impl RunState {
     /// Whether no page of the run has room in the buffers.
     pub(super) fn holds_nothing(&self) -> bool {
         self.reserved.is_empty() && self.committing.is_empty()
     }
 }
 
-impl Shared {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+impl SharedRun {
+    pub(super) fn lock(&self) -> MutexGuard<'_, RunState> {
         // A panic while the lock was held has already been reported; the state is plain data.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,9 +95,10 @@ impl Driver {
     /// A driver of a run that does not fetch yet.
     #[must_use]
     pub fn new(run: Run) -> Self {
-        let state = Mutex::new(State { run, reserved: VecDeque::new(), committing: Vec::new(), waiting_for_room: 0 });
+        let state =
+            Mutex::new(RunState { run, reserved: VecDeque::new(), committing: Vec::new(), waiting_for_room: 0 });
         Self {
-            shared: Arc::new(Shared { state, changed: Notify::new(), answered: Notify::new() }),
+            shared: Arc::new(SharedRun { state, changed: Notify::new(), answered: Notify::new() }),
             task: OnceLock::new(),
         }
     }
@@ -114,13 +115,13 @@ impl Driver {
     ///
     /// # Errors
     /// The opening's steps were left out.
-    pub fn begin(&self, means: &Means) -> Result<()> {
+    pub fn begin(&self, resources: &Resources) -> Result<()> {
         if self.task.get().is_none() {
             self.with(|run| {
-                run.walk_mut().use_pool(means.texts.clone());
+                run.walk_mut().use_pool(resources.texts.clone());
                 run.begin(now())
             })?;
-            let fetching = || fetch_all(Arc::clone(&self.shared), means.clone());
+            let fetching = || fetch_all(Arc::clone(&self.shared), resources.clone());
             self.task.get_or_init(|| tokio::spawn(fetching()).abort_handle());
         }
         Ok(())
@@ -155,7 +156,7 @@ impl Drop for Driver {
 }
 
 /// Ends the run where the task that holds this panics: whoever waits for that task would wait for ever.
-pub(super) struct Alarm(pub(super) Arc<Shared>);
+pub(super) struct Alarm(pub(super) Arc<SharedRun>);
 
 impl Drop for Alarm {
     fn drop(&mut self) {
@@ -179,7 +180,7 @@ pub async fn within_a_tick<F: Future>(future: F) -> Option<F::Output> {
     timeout(TICK, future).await.ok()
 }
 
-async fn next_group(shared: Arc<Shared>) -> Result<Option<Group>> {
+async fn next_group(shared: Arc<SharedRun>) -> Result<Option<Group>> {
     loop {
         let mut changed = pin!(shared.changed.notified());
         changed.as_mut().enable();
@@ -206,7 +207,7 @@ async fn next_group(shared: Arc<Shared>) -> Result<Option<Group>> {
     }
 }
 
-async fn fetch_all(shared: Arc<Shared>, means: Means) {
+async fn fetch_all(shared: Arc<SharedRun>, resources: Resources) {
     let _alarm = Alarm(Arc::clone(&shared));
     let endpoint = shared.lock().run.entity().path;
     // Dropped with this future, and all that is in flight with it.
@@ -236,22 +237,22 @@ async fn fetch_all(shared: Arc<Shared>, means: Means) {
         };
         let slot = tokio::select! {
             biased;
-            slot = means.slots.take(endpoint, left) => slot,
+            slot = resources.slots.take(endpoint, left) => slot,
             // How much is left has changed, and with it whose turn it is.
             () = answered => continue,
         };
         let request = {
             let mut state = shared.lock();
-            match means.quota.take() {
+            match resources.quota.take() {
                 // An answer has begun to wait for room since the slot was asked for.
                 Ok(()) if state.waiting_for_room > 0 => {
-                    means.quota.give_back();
+                    resources.quota.give_back();
                     None
                 }
                 Ok(()) => {
                     let request = state.run.walk_mut().poll_request(now());
                     if request.is_none() {
-                        means.quota.give_back();
+                        resources.quota.give_back();
                     }
                     request
                 }
@@ -262,7 +263,7 @@ async fn fetch_all(shared: Arc<Shared>, means: Means) {
             }
         };
         if let Some((ticket, request)) = request {
-            requests.spawn(fetch(Arc::clone(&shared), means.clone(), slot, ticket, request));
+            requests.spawn(fetch(Arc::clone(&shared), resources.clone(), slot, ticket, request));
         }
     }
 }

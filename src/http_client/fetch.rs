@@ -6,35 +6,41 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::driver::{Alarm, Means, Shared};
+use super::driver::{Alarm, Resources, SharedRun};
 use super::{Arrival, ByteBudget, Reservation, Slot, now, random_unit};
 use crate::run::page_bytes;
 use crate::stripe::exchange::{Outcome, Request};
-use crate::walk::{Taken, Ticket};
+use crate::walk::{Effect, Ticket};
 
 /// Sends a request of the run, and has the run take what came of it.
-pub(super) async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, ticket: Ticket, request: Request) {
+pub(super) async fn fetch(
+    shared: Arc<SharedRun>,
+    resources: Resources,
+    mut slot: Slot,
+    ticket: Ticket,
+    request: Request,
+) {
     let _alarm = Alarm(Arc::clone(&shared));
     let sent = now();
     slot.sent();
-    let (outcome, arrival) = means.client.send_and_hold(&request).await;
+    let (outcome, arrival) = resources.client.send_and_hold(&request).await;
     let received = now();
     slot.answered(&outcome, received.monotonic.saturating_sub(sent.monotonic));
     let (mut slot, mut arrival) = (Some(slot), Some(arrival));
-    let reservation = reserve(&shared, &means.buffers, &outcome, &mut slot, &mut arrival).await;
+    let reservation = reserve(&shared, &resources.buffers, &outcome, &mut slot, &mut arrival).await;
     let mut state = shared.lock();
     if slot.is_none() {
         state.waiting_for_room -= 1;
     }
     match state.run.walk_mut().handle_response(ticket, &outcome, received, random_unit()) {
-        Taken::Page => {
+        Effect::Page => {
             state.reserved.extend(reservation);
-            means.quota.expect(state.run.progress().left);
+            resources.quota.expect(state.run.progress().left);
         }
-        Taken::Retry(wait, why) => {
+        Effect::Retry(wait, why) => {
             tracing::info!(target: "stripe_raw_rs", "tries again in {:.1} s: {why}", wait.as_secs_f64());
         }
-        Taken::Nothing => {}
+        Effect::Nothing => {}
     }
     let has_news = state.run.has_news(now());
     let warnings = state.run.walk_mut().take_warnings();
@@ -43,7 +49,7 @@ pub(super) async fn fetch(shared: Arc<Shared>, means: Means, mut slot: Slot, tic
         tracing::warn!(target: "stripe_raw_rs", "{warning}");
     }
     if let Outcome::Answered(response) = outcome {
-        means.client.reuse(response.body);
+        resources.client.reuse(response.body);
     }
     drop(arrival);
     if has_news {
@@ -65,7 +71,7 @@ const STALLED: Duration = Duration::from_secs(20);
 /// Room for the answer in the process's buffers. Where there is none, what has gathered is to be committed at once, and
 /// the slot is given back: a run that nobody takes pages from must not hold the slots of others.
 async fn reserve(
-    shared: &Shared,
+    shared: &SharedRun,
     budget: &ByteBudget,
     outcome: &Outcome,
     slot: &mut Option<Slot>,

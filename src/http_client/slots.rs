@@ -8,23 +8,23 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::{HttpClient, now};
-use crate::pace::{Limiter, Limits, Place, Turn};
+use crate::pace::{Limiter, Limits, Position, Turn};
 use crate::stripe::exchange::Outcome;
 
 /// The slots of one account. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Slots {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLimiter>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedLimiter {
     limiter: Mutex<Limiter>,
     /// Rung whenever a slot was taken or came back, and whoever waits should ask again.
     moved: Notify,
 }
 
-impl Shared {
+impl SharedLimiter {
     fn lock(&self) -> MutexGuard<'_, Limiter> {
         // A panic while the lock was held has already been reported; the limiter is plain data.
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
@@ -32,7 +32,7 @@ impl Shared {
 }
 
 /// The slots of each account that somebody in this process reads, by [`HttpClient::fingerprint`].
-static ACCOUNTS: LazyLock<Mutex<HashMap<[u8; 32], Weak<Shared>>>> = LazyLock::new(Mutex::default);
+static ACCOUNTS: LazyLock<Mutex<HashMap<[u8; 32], Weak<SharedLimiter>>>> = LazyLock::new(Mutex::default);
 
 impl Slots {
     /// The slots of the account that the client reads: the same for all clients of the process that have its key and
@@ -54,7 +54,7 @@ impl Slots {
     /// Slots of which none was taken yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { shared: Arc::new(Shared { limiter: Mutex::new(Limiter::new(limits)), moved: Notify::new() }) }
+        Self { shared: Arc::new(SharedLimiter { limiter: Mutex::new(Limiter::new(limits)), moved: Notify::new() }) }
     }
 
     /// Other limits, from now on.
@@ -67,11 +67,11 @@ impl Slots {
     /// queue.
     pub async fn take(&self, endpoint: &'static str, left: f64) -> Slot {
         let shared = &self.shared;
-        let queued = Queued { shared, place: shared.lock().queue(endpoint, left) };
+        let queued = Queued { shared, position: shared.lock().queue(endpoint, left) };
         loop {
             let mut moved = std::pin::pin!(shared.moved.notified());
             moved.as_mut().enable();
-            let turn = shared.lock().poll(queued.place, now().monotonic);
+            let turn = shared.lock().poll(queued.position, now().monotonic);
             match turn {
                 Turn::Now => break,
                 Turn::At(at) => drop(timeout(at.saturating_sub(now().monotonic), moved).await),
@@ -80,25 +80,25 @@ impl Slots {
         }
         // Leaving the queue, which it has left already, rings for those behind.
         drop(queued);
-        Slot { shared: Arc::clone(shared), endpoint, state: State::Unused }
+        Slot { shared: Arc::clone(shared), endpoint, state: SlotState::Unused }
     }
 }
 
-/// A place in the queue. Dropping it leaves the queue.
+/// A position in the queue. Dropping it leaves the queue.
 struct Queued<'slots> {
-    shared: &'slots Shared,
-    place: Place,
+    shared: &'slots SharedLimiter,
+    position: Position,
 }
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        self.shared.lock().leave(self.place);
+        self.shared.lock().leave(self.position);
         self.shared.moved.notify_waiters();
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum SlotState {
     Unused,
     Sent,
     Answered,
@@ -108,20 +108,20 @@ enum State {
 #[derive(Debug)]
 #[must_use = "the slot is given back as soon as this is dropped"]
 pub struct Slot {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLimiter>,
     endpoint: &'static str,
-    state: State,
+    state: SlotState,
 }
 
 impl Slot {
     /// The request is sent: from here on it counts, whatever comes of it.
     pub const fn sent(&mut self) {
-        self.state = State::Sent;
+        self.state = SlotState::Sent;
     }
 
     /// What came of the request, after so long. The slot is not given back yet.
     pub fn answered(&mut self, outcome: &Outcome, took: Duration) {
-        self.state = State::Answered;
+        self.state = SlotState::Answered;
         self.shared.lock().answered(self.endpoint, outcome, took, now().monotonic);
     }
 }
@@ -129,8 +129,8 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         match self.state {
-            State::Unused => self.shared.lock().give_back(self.endpoint),
-            State::Sent | State::Answered => self.shared.lock().done(),
+            SlotState::Unused => self.shared.lock().give_back(self.endpoint),
+            SlotState::Sent | SlotState::Answered => self.shared.lock().done(),
         }
         self.shared.moved.notify_waiters();
     }

@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 use std::mem::take;
 
-use super::scan::Around;
+use super::nesting::Nesting;
 
 /// Longest joint that is remembered, in bytes as they stand in the body.
 const LONGEST: usize = 1024;
@@ -49,7 +49,7 @@ pub(super) struct Joint {
     /// Without whitespace.
     compact: Box<[u8]>,
     /// Where it leads.
-    pub(super) after: Around,
+    pub(super) after: Nesting,
     pub(super) next: Next,
     /// The joints that were last found to come behind it, the latest first; none is [`START`]. Each begins in the objects
     /// and arrays that this one leads to.
@@ -60,7 +60,7 @@ pub(super) struct Joint {
 }
 
 impl Joint {
-    fn new(raw: &[u8], compact: &[u8], after: Around, next: Next) -> Self {
+    fn new(raw: &[u8], compact: &[u8], after: Nesting, next: Next) -> Self {
         let (raw, compact) = (raw.into(), compact.into());
         Self { raw, compact, after, next, followers: [START; 4], scalar: Vec::new(), times: 0 }
     }
@@ -94,7 +94,7 @@ pub(super) const UNKNOWN: usize = 1;
 pub(super) struct Step {
     pub(super) place: usize,
     /// Where it begins.
-    pub(super) before: Around,
+    pub(super) before: Nesting,
     pub(super) at: usize,
     pub(super) start: usize,
     /// Where it ends, in the body and in the output.
@@ -106,7 +106,7 @@ pub(super) struct Step {
 pub(super) struct Joints {
     known: Vec<Joint>,
     /// Where they are, by where they begin and how they stand in the body.
-    places: HashMap<(Around, Vec<u8>), usize>,
+    places: HashMap<(Nesting, Vec<u8>), usize>,
     /// What they take, in bytes.
     size: usize,
     /// Whether the object that is being read will be looked back on.
@@ -117,7 +117,7 @@ pub(super) struct Joints {
 
 impl Default for Joints {
     fn default() -> Self {
-        let reserved = [START, UNKNOWN].map(|_| Joint::new(&[], &[], Around::START, Next::End));
+        let reserved = [START, UNKNOWN].map(|_| Joint::new(&[], &[], Nesting::START, Next::End));
         Self { known: reserved.into(), places: HashMap::new(), size: 0, looks_back: false, trail: Vec::new() }
     }
 }
@@ -151,10 +151,10 @@ impl Joints {
     pub(super) fn remember(
         &mut self,
         previous: usize,
-        before: Around,
+        before: Nesting,
         raw: &[u8],
         compact: &[u8],
-        after: Around,
+        after: Nesting,
         next: Next,
     ) -> usize {
         if raw.len() > LONGEST {

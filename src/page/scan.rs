@@ -9,6 +9,7 @@
 
 use super::error::{Expected, Fault, PageError};
 use super::joints::{Joints, Next, START, Step, UNKNOWN};
+use super::nesting::Nesting;
 use super::pass::{Key, Pass, Result};
 
 /// Most values inside each other: enough for any Stripe object, little enough for every reader of the tables.
@@ -16,46 +17,20 @@ const MAX_DEPTH: u32 = 128;
 
 /// Where a member's value is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fact {
+pub(super) struct Span {
     /// Its begin in the output.
     pub(super) start: usize,
     /// Its end in the output; of an object or array, that of the bracket that opens it.
     pub(super) end: usize,
 }
 
-/// The objects and arrays of a value around a place in it: a bit for each, the innermost lowest, set for arrays, and
-/// another one above them all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Around(u128);
-
-impl Around {
-    /// Before the value.
-    pub(super) const START: Self = Self(1);
-
-    const fn enter(self, is_array: bool) -> Self {
-        Self(self.0 << 1 | is_array as u128)
-    }
-
-    const fn leave(self) -> Self {
-        Self(self.0 >> 1)
-    }
-
-    const fn depth(self) -> u32 {
-        self.0.ilog2()
-    }
-
-    const fn is_in_array(self) -> bool {
-        self.0 & 1 == 1
-    }
-}
-
 impl Pass<'_> {
     /// Copies a value that is inside `depth` others, whatever is in it.
     pub(super) fn value(&mut self, depth: u32) -> Result<()> {
-        let mut around = Around::START;
-        while self.joint(depth, &mut around, &[], &mut [])? != Next::End {
+        let mut nesting = Nesting::START;
+        while self.joint(depth, &mut nesting, &[], &mut [])? != Next::End {
             self.scalar()?;
-            if around == Around::START {
+            if nesting == Nesting::START {
                 break;
             }
         }
@@ -69,7 +44,7 @@ impl Pass<'_> {
         depth: u32,
         names: &[&str; NAMES],
         joints: &mut Joints,
-    ) -> Result<[Option<Fact>; NAMES]> {
+    ) -> Result<[Option<Span>; NAMES]> {
         let mut pass = Pass { body: self.body, output: &mut *self.output, at: self.at, end: self.end };
         let outcome = pass.object_in_registers(depth, names, joints);
         (self.at, self.end) = (pass.at, pass.end);
@@ -82,12 +57,12 @@ impl Pass<'_> {
         depth: u32,
         names: &[&str; NAMES],
         joints: &mut Joints,
-    ) -> Result<[Option<Fact>; NAMES]> {
-        let mut facts = [const { None }; NAMES];
-        let mut around = Around::START;
+    ) -> Result<[Option<Span>; NAMES]> {
+        let mut spans = [const { None }; NAMES];
+        let mut nesting = Nesting::START;
         let mut previous = START;
         loop {
-            let (before, at, start) = (around, self.at, self.end);
+            let (before, at, start) = (nesting, self.at, self.end);
             let next = if let Some(body) = self.body.get(at..)
                 && let Some(output) = self.output.get_mut(start..)
                 && let Some((place, joint)) = joints.copy(previous, body, output)
@@ -95,12 +70,12 @@ impl Pass<'_> {
                 let (raw, compact) = joint.lengths();
                 self.at += raw;
                 self.end += compact;
-                around = joint.after;
+                nesting = joint.after;
                 previous = place;
                 joint.next
             } else {
                 let next;
-                (previous, next) = self.new_joint(depth, previous, &mut around, names, &mut facts, joints)?;
+                (previous, next) = self.new_joint(depth, previous, &mut nesting, names, &mut spans, joints)?;
                 next
             };
             if joints.looks_back {
@@ -108,12 +83,12 @@ impl Pass<'_> {
             }
             let Next::Scalar(name) = next else {
                 joints.look_back(self.body, self.output);
-                return Ok(facts);
+                return Ok(spans);
             };
             let start = self.end;
             self.scalar()?;
             if let Some(name) = name {
-                facts[name] = Some(Fact { start, end: self.end });
+                spans[name] = Some(Span { start, end: self.end });
             }
         }
     }
@@ -124,41 +99,41 @@ impl Pass<'_> {
         &mut self,
         depth: u32,
         previous: usize,
-        around: &mut Around,
+        nesting: &mut Nesting,
         names: &[&str; NAMES],
-        facts: &mut [Option<Fact>; NAMES],
+        spans: &mut [Option<Span>; NAMES],
         joints: &mut Joints,
     ) -> Result<(usize, Next)> {
-        let (at, start, before) = (self.at, self.end, *around);
-        let next = self.joint(depth, around, names, facts)?;
+        let (at, start, before) = (self.at, self.end, *nesting);
+        let next = self.joint(depth, nesting, names, spans)?;
         // A joint that holds such a member's value, an object or array, is not remembered: whoever copies it from memory
         // would not note the fact.
-        let has_facts = facts.iter().flatten().any(|fact| fact.start >= start);
+        let has_facts = spans.iter().flatten().any(|fact| fact.start >= start);
         let place = if has_facts {
             UNKNOWN
         } else {
             let (raw, compact) = (&self.body[at..self.at], &self.output[start..self.end]);
-            joints.remember(previous, before, raw, compact, *around, next)
+            joints.remember(previous, before, raw, compact, *nesting, next)
         };
         Ok((place, next))
     }
 
-    /// Copies what stands before the next scalar, or before the end. Notes the facts of objects and arrays in it.
+    /// Copies what stands before the next scalar, or before the end. Notes the spans of objects and arrays in it.
     fn joint<const NAMES: usize>(
         &mut self,
         depth: u32,
-        around: &mut Around,
+        nesting: &mut Nesting,
         names: &[&str; NAMES],
-        facts: &mut [Option<Fact>; NAMES],
+        spans: &mut [Option<Span>; NAMES],
     ) -> Result<Next> {
-        let mut has_ended = *around != Around::START;
+        let mut has_ended = *nesting != Nesting::START;
         // Which of the names the outermost object's current member has, until its value begins.
         let mut name = None;
         loop {
             if has_ended {
                 // A value has ended, and with it perhaps some of those around it.
                 loop {
-                    if *around == Around::START {
+                    if *nesting == Nesting::START {
                         return Ok(Next::End);
                     }
                     self.blank();
@@ -167,17 +142,17 @@ impl Pass<'_> {
                         self.copy(next);
                         break;
                     }
-                    if next != closing(around.is_in_array()) {
+                    if next != closing(nesting.is_in_array()) {
                         return self.stopped(Expected::CommaOrEnd);
                     }
                     self.copy(next);
-                    *around = around.leave();
+                    *nesting = nesting.leave();
                 }
                 self.blank();
             }
-            if *around != Around::START && !around.is_in_array() {
+            if *nesting != Nesting::START && !nesting.is_in_array() {
                 let key = self.key()?;
-                let is_outermost = around.depth() == 1;
+                let is_outermost = nesting.depth() == 1;
                 name = is_outermost.then(|| self.position(key, names)).filter(|name| *name < NAMES);
             }
             let first = self.next();
@@ -185,9 +160,9 @@ impl Pass<'_> {
                 return Ok(Next::Scalar(name));
             }
             if let Some(name) = name.take() {
-                facts[name] = Some(Fact { start: self.end, end: self.end + 1 });
+                spans[name] = Some(Span { start: self.end, end: self.end + 1 });
             }
-            if depth + around.depth() >= MAX_DEPTH {
+            if depth + nesting.depth() >= MAX_DEPTH {
                 return Err(Box::new(PageError::new(Fault::TooDeep, self.at)));
             }
             self.copy(first);
@@ -197,7 +172,7 @@ impl Pass<'_> {
             if has_ended {
                 self.copy(next);
             } else {
-                *around = around.enter(first == b'[');
+                *nesting = nesting.enter(first == b'[');
             }
         }
     }

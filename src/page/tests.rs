@@ -56,8 +56,8 @@ fn rows_know_their_id_time_and_place() {
             {"id":"a","livemode":false,"object":"charge","created":253402300799}],"object":"list"} "#,
     )
     .unwrap();
-    let facts: Vec<_> = page.rows().map(|row| (row.id, row.created, row.json.len())).collect();
-    assert_eq!(facts, [("b", Some(0), 40), ("a", Some(253_402_300_799), 68)]);
+    let spans: Vec<_> = page.rows().map(|row| (row.id, row.created, row.json.len())).collect();
+    assert_eq!(spans, [("b", Some(0), 40), ("a", Some(253_402_300_799), 68)]);
     assert_eq!((page.elements(), page.last_id.as_deref(), page.has_more), (2, Some("a"), true));
     assert!(page.undated.is_empty() && page.refused.is_empty());
 }

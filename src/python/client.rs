@@ -19,7 +19,7 @@ use crate::checkpoint::{self, Attempt, GiveUp};
 use crate::columns::text_column;
 use crate::error::{Error, Result, foreign};
 use crate::http_client::{
-    ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, new_ulid, now, within_a_tick,
+    ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, new_ulid, now, within_a_tick,
 };
 use crate::options::{Options, refuse_secret, row};
 use crate::pace::Limits;
@@ -42,7 +42,7 @@ static BUDGET: LazyLock<ByteBudget> = LazyLock::new(ByteBudget::default);
 /// A Stripe key, an API address and the options of a run.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Client {
-    means: Means,
+    resources: Resources,
     options: Options,
     mode: Mode,
     livemode: Option<bool>,
@@ -51,7 +51,7 @@ pub struct Client {
 
 impl Client {
     fn identity(&self, account: Option<String>) -> Identity {
-        Identity { origin: self.means.client.origin().as_str().to_owned(), mode: mode_name(self.mode), account }
+        Identity { origin: self.resources.client.origin().as_str().to_owned(), mode: mode_name(self.mode), account }
     }
 }
 
@@ -77,8 +77,8 @@ impl Client {
         let client = HttpClient::new(&key, origin, &options)?;
         let limits = Limits::of(&options, client.origin().usual_rates(mode));
         let (slots, quota) = (Slots::of_account(&client, limits), Quota::new(options.max_requests));
-        let means = Means { client, buffers: BUDGET.clone(), texts: TextPool::shared(), slots, quota };
-        Ok(Self { means, options, mode, livemode, interrupted: Arc::default() })
+        let resources = Resources { client, buffers: BUDGET.clone(), texts: TextPool::shared(), slots, quota };
+        Ok(Self { resources, options, mode, livemode, interrupted: Arc::default() })
     }
 
     #[getter]
@@ -88,29 +88,29 @@ impl Client {
 
     #[getter]
     fn origin(&self) -> &str {
-        self.means.client.origin().as_str()
+        self.resources.client.origin().as_str()
     }
 
     #[getter]
     fn authorities(&self) -> &str {
-        self.means.client.authorities()
+        self.resources.client.authorities()
     }
 
     fn ask_account_id(&self) -> PyResult<()> {
-        let client = self.means.client.clone();
+        let client = self.resources.client.clone();
         runtime()?.spawn(async move { client.account_id().await });
         Ok(())
     }
 
     fn account_id(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        Ok(wait(py, self.means.client.account_id())??)
+        Ok(wait(py, self.resources.client.account_id())??)
     }
 
     fn is_same_account(&self, py: Python<'_>, history: &History, rows: PyRecordBatchReader) -> PyResult<bool> {
         let Some(second) = history.folded.newest_created() else { return Ok(false) };
         let landed = text_column(&batches(py, rows)?, "_stripe_id")?;
         let request = witness::request(history.entity, &self.options, history.account.clone(), second);
-        let outcome = wait(py, self.means.ask(&request))??;
+        let outcome = wait(py, self.resources.ask(&request))??;
         Ok(witness::read(history.entity, &outcome, &landed)?)
     }
 
@@ -120,7 +120,7 @@ impl Client {
             .ok_or_else(|| Error::usage(format!("there is no entity '{}'", foreign(entity))))?;
         account.as_deref().map_or(Ok(()), store::check_account)?;
         let request = probe::request(entity, &self.options, account);
-        let outcome = wait(py, self.means.ask(&request))??;
+        let outcome = wait(py, self.resources.ask(&request))??;
         Ok(probe::read(entity, &outcome, now()).into())
     }
 
@@ -214,7 +214,7 @@ impl Client {
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let driver = Driver::new(crate::run::Run::new(plan, setting));
-        Ok(Run::new(driver, self.means.clone(), Arc::clone(&self.interrupted)))
+        Ok(Run::new(driver, self.resources.clone(), Arc::clone(&self.interrupted)))
     }
 
     fn interrupt(&self) {
@@ -258,7 +258,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         // Its connections belong to the runtime's threads: where there are none, they stay as they are.
         if !RUNTIME.is_here() {
-            std::mem::forget(self.means.clone());
+            std::mem::forget(self.resources.clone());
         }
     }
 }

@@ -14,7 +14,7 @@ use super::commit::{Checkpoint, Rows, checkpoint, rows};
 use super::process::RUNTIME;
 use crate::checkpoint::Purpose;
 use crate::error::Result as CoreResult;
-use crate::http_client::{Driver, Means, now, within_a_tick};
+use crate::http_client::{Driver, Resources, now, within_a_tick};
 use crate::run::{Condition, Group, Value};
 
 /// Counters of one attempt.
@@ -46,15 +46,15 @@ impl Progress {
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Run {
     driver: Arc<Driver>,
-    means: Means,
+    resources: Resources,
     interrupted: Arc<AtomicBool>,
 }
 
 type Next = Pin<Box<dyn Future<Output = CoreResult<Option<Group>>> + Send>>;
 
 impl Run {
-    pub fn new(driver: Driver, means: Means, interrupted: Arc<AtomicBool>) -> Self {
-        Self { driver: Arc::new(driver), means, interrupted }
+    pub fn new(driver: Driver, resources: Resources, interrupted: Arc<AtomicBool>) -> Self {
+        Self { driver: Arc::new(driver), resources, interrupted }
     }
 
     /// The run itself. In a process that was forked off, one of the threads that are not there may have locked it.
@@ -65,7 +65,7 @@ impl Run {
 
     fn next(&self) -> PyResult<Next> {
         let _inside = runtime()?.enter();
-        self.driver.begin(&self.means)?;
+        self.driver.begin(&self.resources)?;
         Ok(Box::pin(self.driver.next_group()))
     }
 
@@ -79,7 +79,7 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         if !RUNTIME.is_here() {
-            std::mem::forget((Arc::clone(&self.driver), self.means.clone()));
+            std::mem::forget((Arc::clone(&self.driver), self.resources.clone()));
         }
     }
 }

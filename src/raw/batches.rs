@@ -66,27 +66,27 @@ static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(schema()));
 /// share it: that is half of the columns.
 #[derive(Debug, Default)]
 pub struct Batches {
-    entity: Shared<&'static str>,
-    account: Shared<Option<String>>,
-    run_id: Shared<String>,
-    page_row: Shared<()>,
-    range_gte: Shared<Option<i64>>,
-    range_lt: Shared<Option<i64>>,
-    has_more: Shared<bool>,
-    http_status: Shared<i64>,
-    api_version: Shared<Option<String>>,
-    commit_version: Shared<i64>,
+    entity: SharedColumn<&'static str>,
+    account: SharedColumn<Option<String>>,
+    run_id: SharedColumn<String>,
+    page_row: SharedColumn<()>,
+    range_gte: SharedColumn<Option<i64>>,
+    range_lt: SharedColumn<Option<i64>>,
+    has_more: SharedColumn<bool>,
+    http_status: SharedColumn<i64>,
+    api_version: SharedColumn<Option<String>>,
+    commit_version: SharedColumn<i64>,
 }
 
 /// The column that was made last, and of what.
 #[derive(Debug, Default)]
-struct Shared<T> {
+struct SharedColumn<T> {
     last: Option<(T, ArrayRef)>,
 }
 
 type Made = std::result::Result<ArrayRef, ArrowError>;
 
-impl<T: PartialEq> Shared<T> {
+impl<T: PartialEq> SharedColumn<T> {
     fn column(&mut self, value: T, rows: usize, make: impl FnOnce(&T) -> Made) -> Made {
         if let Some((last, column)) = &self.last
             && (last, column.len()) == (&value, rows)

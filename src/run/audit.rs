@@ -265,9 +265,9 @@ impl Audit {
         let empty = links.is_empty();
         let ended = events.iter().any(|event| ends(&event.kind));
         match coverage::remaining(start, links) {
-            Err(loose) => {
-                let at = At { run_id, page_number: loose.page_number, request_id: None };
-                self.findings.push(at.finding("gap", &format!("it {}: an event is missing or altered", loose.why)));
+            Err(broken) => {
+                let at = At { run_id, page_number: broken.page_number, request_id: None };
+                self.findings.push(at.finding("gap", &format!("it {}: an event is missing or altered", broken.reason)));
             }
             Ok(left) if completed && (empty || !left.is_empty()) => {
                 self.run_finding(

@@ -232,10 +232,10 @@ impl Run {
             .min_by_key(|event| event.commit_version())
             .map_or(self.plan.start_created_gte, |event| event.start_created_gte);
         let links = committed.chain(orphans).map(Link::from).collect();
-        coverage::remaining(start, links).map_err(|loose| {
+        coverage::remaining(start, links).map_err(|broken| {
             let message = format!(
                 "{}: page {} of run {} {}: events were changed by other hands; run verify, then --restart-run",
-                self.context.scope.entity.name, loose.page_number, self.plan.run_id, loose.why
+                self.context.scope.entity.name, broken.page_number, self.plan.run_id, broken.reason
             );
             Error::new(Class::Table, message)
         })

@@ -1,7 +1,7 @@
 //! Where a page belongs: at the end of the chain that asked for it, held to the order of the list.
 
-use super::answer::{Asked, Taken};
-use super::chain::Reading;
+use super::answer::{Asked, Effect};
+use super::chain::ActiveChain;
 use super::{Fetched, Walk, order};
 use crate::error::{Error, foreign};
 use crate::page::{Fault, Page, Refused, livemode};
@@ -17,41 +17,41 @@ impl Walk {
         mut page: Page,
         response: &Response,
         now: Now,
-    ) -> Result<Taken, Error> {
+    ) -> Result<Effect, Error> {
         let asked = Asked { entity: self.scope.entity.name, request_id: response.request_id.as_deref() };
         let latest = self.latest(response, now);
-        let reading = &mut self.chains[at];
+        let active = &mut self.chains[at];
         if page.elements() == 0 && page.has_more {
-            if reading.chain.cursor.is_none() {
+            if active.chain.cursor.is_none() {
                 return Err(asked.error("Stripe answered an empty first page that says there is more; run again later"));
             }
             let again = "Stripe answered twice a page without objects that says there is more";
             return self.reopen(at, response.request_id.as_deref(), again);
         }
-        if self.progress.rows == 0 && reading.chain.cursor.is_none() && is_of_another_list(&page) {
+        if self.progress.rows == 0 && active.chain.cursor.is_none() && is_of_another_list(&page) {
             return Err(asked.error(&format!(
                 "{}, and so are all others; check the base URL, and what stands between it and here",
                 page.refused[0].fault
             )));
         }
-        let floor = reading.chain.range.gte;
+        let floor = active.chain.range.gte;
         if self.scope.entity.has_window() {
-            order::forget_below(&mut page, reading.asked_down_to);
+            order::forget_below(&mut page, active.asked_down_to);
             order::leave_doubtful_end(&mut page);
         }
         check_livemode(&page, self.livemode, &asked)?;
         let page_size = self.options.page_size as usize;
         let full = page.elements() >= page_size;
-        check_thin(&page, reading, page_size, &asked)?;
-        let before = reading.edge;
+        check_thin(&page, active, page_size, &asked)?;
+        let before = active.edge;
         let seconds = if self.scope.entity.has_window() {
-            for row in settle_order(&mut page, reading, self.newest, &asked)? {
+            for row in settle_order(&mut page, active, self.newest, &asked)? {
                 page.refuse(row, Fault::OutOfOrder);
             }
-            if reading.asked_down_to != floor {
+            if active.asked_down_to != floor {
                 order::leave_below(&mut page, floor);
                 if page.elements() == 0 && page.has_more {
-                    return Ok(Taken::Nothing);
+                    return Ok(Effect::Nothing);
                 }
             }
             order::seconds(&page.created, before)
@@ -60,8 +60,8 @@ impl Walk {
         };
         let top = page.created.iter().flatten().next().copied();
         self.newest = self.newest.max(top.map(|top| top.min(latest)));
-        reading.measure(&page);
-        let absorbed = reading.absorb(&page, &seconds, &self.undated);
+        active.measure(&page);
+        let absorbed = active.absorb(&page, &seconds, &self.undated);
         if page.last_id.is_some() && !absorbed.is_fresh {
             return Err(asked.error(
                 "Stripe answered objects of an earlier page again: the list does not advance; run again later",
@@ -81,13 +81,13 @@ impl Walk {
             let mut known = absorbed.known.iter();
             page.retain(|_| known.next() == Some(&false));
         }
-        let is_at_border = reading.chain.cursor.is_none() || (closes && floor.is_some());
-        let request_cursor = reading.chain.cursor.take();
-        reading.chain.cursor.clone_from(&answered_last);
+        let is_at_border = active.chain.cursor.is_none() || (closes && floor.is_some());
+        let request_cursor = active.chain.cursor.take();
+        active.chain.cursor.clone_from(&answered_last);
         let oldest = page.created.iter().flatten().copied().min();
-        reading.chain.last_created = oldest.or(reading.chain.last_created);
-        reading.stalled &= page.is_empty();
-        let range = reading.chain.range;
+        active.chain.last_created = oldest.or(active.chain.last_created);
+        active.stalled &= page.is_empty();
+        let range = active.chain.range;
         if closes {
             self.chains.swap_remove(at);
         }
@@ -111,7 +111,7 @@ impl Walk {
             api_version: response.api_version.clone(),
         };
         self.pages.push_back(Fetched { page, facts, received_at_micros: now.wall_micros, seen });
-        Ok(Taken::Page)
+        Ok(Effect::Page)
     }
 
     /// The latest second that what an answer holds can have been created in: a server's clock that is far ahead of ours
@@ -169,10 +169,10 @@ const MOST_THIN_PAGES: u32 = 100;
 
 /// Where each answer has a tenth of what was asked for, or less, and says that there is more, no deadline of a request
 /// bounds the run.
-fn check_thin(page: &Page, reading: &mut Reading, page_size: usize, asked: &Asked<'_>) -> Result<(), Error> {
+fn check_thin(page: &Page, active: &mut ActiveChain, page_size: usize, asked: &Asked<'_>) -> Result<(), Error> {
     let is_thin = page.has_more && page.elements() * 10 <= page_size;
-    reading.thin_pages = if is_thin { reading.thin_pages + 1 } else { 0 };
-    if reading.thin_pages < MOST_THIN_PAGES {
+    active.thin_pages = if is_thin { active.thin_pages + 1 } else { 0 };
+    if active.thin_pages < MOST_THIN_PAGES {
         return Ok(());
     }
     Err(asked.error(&format!(
@@ -185,11 +185,11 @@ fn check_thin(page: &Page, reading: &mut Reading, page_size: usize, asked: &Aske
 /// Holds a page to the order of the list, in which single objects may be out of their place.
 fn settle_order(
     page: &mut Page,
-    reading: &Reading,
+    active: &ActiveChain,
     newest: Option<i64>,
     asked: &Asked<'_>,
 ) -> Result<Vec<usize>, Error> {
-    let ceiling = reading.edge.or(reading.chain.range.lt.map(|top| top.saturating_sub(1)));
+    let ceiling = active.edge.or(active.chain.range.lt.map(|top| top.saturating_sub(1)));
     order::settle(page, ceiling, newest).map_err(|row| {
         asked.error(&format!(
             "object {} was created later than the one before it or than its range, and so were others: the list is not \

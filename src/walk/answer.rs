@@ -24,7 +24,7 @@ impl Asked<'_> {
 
 /// What came of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum Effect {
     /// A page more waits to be handed over.
     Page,
     /// The request is sent again, after so long, because of that.
@@ -35,9 +35,9 @@ pub enum Taken {
 
 impl Walk {
     /// Takes in what came of a request in flight. `jitter` is uniform in `[0, 1)`.
-    pub fn handle_response(&mut self, ticket: Ticket, outcome: &Outcome, now: Now, jitter: f64) -> Taken {
-        let asked = self.chains.iter().position(|reading| reading.ticket == ticket && reading.in_flight);
-        let Some(at) = asked else { return Taken::Nothing };
+    pub fn handle_response(&mut self, ticket: Ticket, outcome: &Outcome, now: Now, jitter: f64) -> Effect {
+        let asked = self.chains.iter().position(|active| active.ticket == ticket && active.in_flight);
+        let Some(at) = asked else { return Effect::Nothing };
         self.chains[at].in_flight = false;
         let taken = match outcome {
             Outcome::Failed(failure, cause) => self.take_silence(at, *failure, cause, now, jitter),
@@ -47,7 +47,7 @@ impl Walk {
         // What else is in flight has been paid for: it is taken in before the run fails.
         let taken = taken.unwrap_or_else(|error| {
             self.stop_asking(error);
-            Taken::Nothing
+            Effect::Nothing
         });
         self.settle();
         taken
@@ -60,7 +60,7 @@ impl Walk {
         cause: &str,
         now: Now,
         jitter: f64,
-    ) -> Result<Taken, Error> {
+    ) -> Result<Effect, Error> {
         let error = retry::silence(self.scope.entity.name, failure, cause, self.chains[at].retries);
         if retry::is_passing(failure) { self.retry(at, error, None, now, jitter) } else { Err(error) }
     }
@@ -73,20 +73,20 @@ impl Walk {
         response: Option<&Response>,
         now: Now,
         jitter: f64,
-    ) -> Result<Taken, Error> {
-        let reading = &mut self.chains[at];
-        if reading.retries >= self.options.max_retries {
+    ) -> Result<Effect, Error> {
+        let active = &mut self.chains[at];
+        if active.retries >= self.options.max_retries {
             return Err(error);
         }
         let retry_after = response.and_then(|response| response.retry_after);
-        let wait = retry::wait(&self.options, reading.retries, retry_after, jitter);
-        reading.retries += 1;
-        reading.retry = Some(Retry { at: now.monotonic + wait });
+        let wait = retry::wait(&self.options, active.retries, retry_after, jitter);
+        active.retries += 1;
+        active.retry = Some(Retry { at: now.monotonic + wait });
         self.progress.retries += 1;
-        Ok(Taken::Retry(wait, error.message))
+        Ok(Effect::Retry(wait, error.message))
     }
 
-    fn take_refusal(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Taken, Error> {
+    fn take_refusal(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Effect, Error> {
         let error = retry::refusal(self.scope.entity.name, response, self.chains[at].retries);
         if self.chains[at].chain.cursor.is_some() && retry::is_vanished_cursor(response) {
             self.reopen(at, response.request_id.as_deref(), "the object to start after vanished twice")
@@ -97,7 +97,7 @@ impl Walk {
         }
     }
 
-    fn take_page(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Taken, Error> {
+    fn take_page(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Effect, Error> {
         let entity = self.scope.entity;
         let asked = Asked { entity: entity.name, request_id: response.request_id.as_deref() };
         match self.decoder.decode(&response.body, entity, self.options.page_size as usize) {
@@ -120,20 +120,20 @@ impl Walk {
 
     /// The cursor leads nowhere: its object is gone. No guessing with earlier ids: a new chain begins at the end of the
     /// cursor's second, and what the run holds of that second is dropped. `again` is the error where that has been tried.
-    pub(super) fn reopen(&mut self, at: usize, request_id: Option<&str>, again: &str) -> Result<Taken, Error> {
+    pub(super) fn reopen(&mut self, at: usize, request_id: Option<&str>, again: &str) -> Result<Effect, Error> {
         let asked = Asked { entity: self.scope.entity.name, request_id };
-        let reading = &mut self.chains[at];
-        if reading.stalled {
+        let active = &mut self.chains[at];
+        if active.stalled {
             return Err(asked.error(&format!("{again} without any progress between; run again later")));
         }
-        let edge = reading.edge;
+        let edge = active.edge;
         let range = Range {
-            gte: reading.chain.range.gte,
-            lt: edge.map(|edge| edge.saturating_add(1)).or(reading.chain.range.lt),
+            gte: active.chain.range.gte,
+            lt: edge.map(|edge| edge.saturating_add(1)).or(active.chain.range.lt),
         };
-        reading.chain = Chain { range, cursor: None, last_created: None };
-        reading.answered.clear();
-        reading.stalled = true;
-        Ok(Taken::Nothing)
+        active.chain = Chain { range, cursor: None, last_created: None };
+        active.answered.clear();
+        active.stalled = true;
+        Ok(Effect::Nothing)
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Retry {
 
 /// A chain being read, and what is known of the second its cursor stands in.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
+pub(super) struct ActiveChain {
     pub(super) ticket: Ticket,
     pub(super) chain: Chain,
     /// The lower bound that its last request asked for: the chain's own may have risen since.
@@ -63,7 +63,7 @@ struct Density {
     ended: bool,
 }
 
-impl Reading {
+impl ActiveChain {
     /// A chain to go on with. A list without window has no second to stand in: all its ids are kept under `None`.
     pub(super) fn of(chain: Chain, windowed: bool, ids: &HashMap<Option<i64>, HashSet<String>>) -> Self {
         let edge = chain.edge().filter(|_| windowed);
@@ -71,7 +71,7 @@ impl Reading {
     }
 
     /// The older part of this one, below a second that is its new bound.
-    pub(super) fn part_at(&mut self, second: i64, ticket: Ticket) -> Self {
+    pub(super) fn split_at(&mut self, second: i64, ticket: Ticket) -> Self {
         let mut older = self.chain.range;
         older.lt = Some(second);
         self.chain.range.gte = Some(second);

@@ -41,16 +41,16 @@ impl Chain {
 
 /// A page that fits none of the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loose {
+pub struct BrokenChain {
     /// Number of the page.
     pub page_number: i64,
     /// What is wrong with it.
-    pub why: Why,
+    pub reason: Reason,
 }
 
 /// Why a page fits none of the others. What is told of it goes on behind "page 3".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum Reason {
     /// It hangs in the air: the cursor it was asked with, which nobody handed out.
     Unled(String),
     /// Its range is empty, or reaches below the run's window.
@@ -59,7 +59,7 @@ pub enum Why {
     Overlaps,
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unled(cursor) => {
@@ -85,13 +85,13 @@ struct Read {
 /// # Errors
 /// A page whose cursor no earlier page of its chain handed out, or whose range is none that a run comes to. No run
 /// leaves such pages, so what they cover is not to be trusted.
-pub fn remaining(start: Option<i64>, mut links: Vec<Link<'_>>) -> Result<Vec<Chain>, Loose> {
+pub fn remaining(start: Option<i64>, mut links: Vec<Link<'_>>) -> Result<Vec<Chain>, BrokenChain> {
     links.sort_by_key(|link| link.page_number);
     let mut chains: Vec<Read> = Vec::new();
     for link in links {
         let Range { gte, lt } = link.facts.range;
         if gte < start || matches!((gte, lt), (Some(gte), Some(lt)) if gte >= lt) {
-            return Err(Loose { page_number: link.page_number, why: Why::Outside });
+            return Err(BrokenChain { page_number: link.page_number, reason: Reason::Outside });
         }
         follow(&mut chains, &link)?;
     }
@@ -99,13 +99,13 @@ pub fn remaining(start: Option<i64>, mut links: Vec<Link<'_>>) -> Result<Vec<Cha
     chains.sort_by_key(|read| std::cmp::Reverse((read.chain.range.lt.is_none(), read.chain.range.lt)));
     let overlap = chains.windows(2).find(|pair| pair[0].closed && pair[0].chain.range.gte < pair[1].chain.range.lt);
     if let Some([above, _]) = overlap {
-        return Err(Loose { page_number: above.page_number, why: Why::Overlaps });
+        return Err(BrokenChain { page_number: above.page_number, reason: Reason::Overlaps });
     }
     Ok(gaps(start, chains))
 }
 
 /// Takes one page into the chain it belongs to.
-fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), Loose> {
+fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), BrokenChain> {
     let PageFacts { range, starting_after, next_cursor, .. } = link.facts;
     let closed = link.facts.closes();
     let known = chains.iter().position(|read| read.chain.range.lt == range.lt);
@@ -119,7 +119,7 @@ fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), Loose> {
             read.chain.last_created = link.min_created.or(read.chain.last_created);
         }
         (_, Some(starting_after)) => {
-            return Err(Loose { page_number: link.page_number, why: Why::Unled(starting_after.clone()) });
+            return Err(BrokenChain { page_number: link.page_number, reason: Reason::Unled(starting_after.clone()) });
         }
         // A chain begun again at the same top (its cursor vanished) reads everything below that top anew.
         (known, None) => {
@@ -197,7 +197,7 @@ mod tests {
         (number, PageFacts { range: Range { gte, lt }, starting_after, next_cursor, ..PageFacts::default() }, oldest)
     }
 
-    fn remaining(start: Option<i64>, pages: impl AsRef<[Page]>) -> Result<Vec<Chain>, Loose> {
+    fn remaining(start: Option<i64>, pages: impl AsRef<[Page]>) -> Result<Vec<Chain>, BrokenChain> {
         let mut links = Vec::new();
         for (page_number, facts, oldest) in pages.as_ref() {
             links.push(Link { page_number: *page_number, facts, min_created: Some(*oldest) });
@@ -230,21 +230,24 @@ mod tests {
     #[test]
     fn a_page_that_nobody_led_to_is_told() {
         let links = [page(1, (None, None), (None, Some("a")), 95), page(3, (None, None), (Some("b"), None), 5)];
-        assert_eq!(remaining(None, links).unwrap_err(), Loose { page_number: 3, why: Why::Unled("b".to_owned()) });
+        assert_eq!(
+            remaining(None, links).unwrap_err(),
+            BrokenChain { page_number: 3, reason: Reason::Unled("b".to_owned()) }
+        );
     }
 
     #[test]
     fn a_page_outside_of_the_window_is_told() {
         for range in [(None, None), (Some(4), None), (Some(9), Some(9)), (Some(9), Some(7))] {
             let links = [page(1, range, (None, Some("a")), 95)];
-            assert_eq!(remaining(Some(5), links).unwrap_err(), Loose { page_number: 1, why: Why::Outside });
+            assert_eq!(remaining(Some(5), links).unwrap_err(), BrokenChain { page_number: 1, reason: Reason::Outside });
         }
     }
 
     #[test]
     fn a_finished_chain_that_covers_the_next_ones_top_is_told() {
         let links = [page(1, (Some(20), None), (None, None), 20), page(2, (None, Some(50)), (None, Some("c")), 40)];
-        assert_eq!(remaining(None, links).unwrap_err(), Loose { page_number: 1, why: Why::Overlaps });
+        assert_eq!(remaining(None, links).unwrap_err(), BrokenChain { page_number: 1, reason: Reason::Overlaps });
     }
 
     #[test]
@@ -309,12 +312,12 @@ mod tests {
 
     #[test]
     fn why_a_page_fits_none_of_the_others_is_said() {
-        for (why, words) in [
-            (Why::Unled("ch_1\n".to_owned()), "follows 'ch_1', which"),
-            (Why::Outside, "not in the run's window"),
-            (Why::Overlaps, "another page was read for"),
+        for (reason, words) in [
+            (Reason::Unled("ch_1\n".to_owned()), "follows 'ch_1', which"),
+            (Reason::Outside, "not in the run's window"),
+            (Reason::Overlaps, "another page was read for"),
         ] {
-            assert!(why.to_string().contains(words), "{why}");
+            assert!(reason.to_string().contains(words), "{reason}");
         }
     }
 }

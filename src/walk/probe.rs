@@ -9,7 +9,7 @@ use crate::stripe::retry;
 
 /// Whether a list can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum ProbeState {
     /// It can.
     Readable,
     /// The key may not.
@@ -20,7 +20,7 @@ pub enum State {
     Failed,
 }
 
-impl State {
+impl ProbeState {
     /// In words.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -39,7 +39,7 @@ pub struct Probe {
     /// The list.
     pub entity: &'static Entity,
     /// Whether it can be read.
-    pub state: State,
+    pub state: ProbeState,
     /// Permission to read it: as Stripe names it where it is missing, else as the registry does; empty where neither does.
     pub permission: String,
     /// `Stripe-Version`, as answered.
@@ -70,12 +70,13 @@ pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
         Outcome::Answered(response) => (Some(response), Some(retry::refusal(entity.name, response, 0))),
     };
     let state = match error.as_ref().map(|error| error.class) {
-        None => State::Readable,
-        Some(Class::Permission) => State::PermissionMissing,
-        Some(Class::Request) => State::NotAvailable,
-        Some(_) => State::Failed,
+        None => ProbeState::Readable,
+        Some(Class::Permission) => ProbeState::PermissionMissing,
+        Some(Class::Request) => ProbeState::NotAvailable,
+        Some(_) => ProbeState::Failed,
     };
-    let named = error.as_ref().filter(|_| state == State::PermissionMissing).and_then(|error| named(&error.message));
+    let named =
+        error.as_ref().filter(|_| state == ProbeState::PermissionMissing).and_then(|error| named(&error.message));
     Probe {
         entity,
         state,
@@ -138,7 +139,7 @@ mod tests {
     #[test]
     fn a_page_says_that_the_list_can_be_read_and_what_time_it_is() {
         let found = probe("charges", &answer(200, r#"{"object":"list","data":[],"has_more":false}"#));
-        assert_eq!((found.state, found.error), (State::Readable, None));
+        assert_eq!((found.state, found.error), (ProbeState::Readable, None));
         assert_eq!((found.clock_offset_seconds, found.permission.as_str()), (Some(10), "rak_charge_read"));
     }
 
@@ -146,7 +147,7 @@ mod tests {
     fn a_missing_permission_is_named_as_stripe_names_it() {
         let body = r#"{"error":{"type":"invalid_request_error","message":"The provided key 'rk_test_***' does not have the required permissions. Having the 'rak_new_read' permission would allow this."}}"#;
         let found = probe("charges", &answer(403, body));
-        assert_eq!((found.state, found.permission.as_str()), (State::PermissionMissing, "rak_new_read"));
+        assert_eq!((found.state, found.permission.as_str()), (ProbeState::PermissionMissing, "rak_new_read"));
         let unnamed = r#"{"error":{"type":"invalid_request_error","message":"It lacks a permission"}}"#;
         assert_eq!(probe("charges", &answer(403, unnamed)).permission, "rak_charge_read");
         assert_eq!(probe("topups", &answer(403, unnamed)).permission, "");
@@ -157,18 +158,18 @@ mod tests {
         let refusal = r#"{"error":{"type":"invalid_request_error","message":"No."}}"#;
         let page = r#"{"object":"list","data":[],"has_more":false}"#;
         for (outcome, state) in [
-            (answer(400, refusal), State::NotAvailable),
-            (answer(404, refusal), State::NotAvailable),
-            (answer(401, refusal), State::Failed),
-            (answer(503, refusal), State::Failed),
+            (answer(400, refusal), ProbeState::NotAvailable),
+            (answer(404, refusal), ProbeState::NotAvailable),
+            (answer(401, refusal), ProbeState::Failed),
+            (answer(503, refusal), ProbeState::Failed),
             // Neither of these is Stripe's.
-            (answer(400, "{}"), State::Failed),
-            (answer(403, "<html>"), State::Failed),
-            (answer(404, ""), State::Failed),
-            (answer(200, "<html>"), State::Failed),
-            (answer(203, page), State::Failed),
-            (answer(206, page), State::Failed),
-            (Outcome::Failed(Failure::Connect, "refused".to_owned()), State::Failed),
+            (answer(400, "{}"), ProbeState::Failed),
+            (answer(403, "<html>"), ProbeState::Failed),
+            (answer(404, ""), ProbeState::Failed),
+            (answer(200, "<html>"), ProbeState::Failed),
+            (answer(203, page), ProbeState::Failed),
+            (answer(206, page), ProbeState::Failed),
+            (Outcome::Failed(Failure::Connect, "refused".to_owned()), ProbeState::Failed),
         ] {
             let found = probe("charges", &outcome);
             assert_eq!(found.state, state, "{outcome:?}");

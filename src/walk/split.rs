@@ -8,11 +8,11 @@
 #![expect(clippy::cast_precision_loss, reason = "what is estimated needs no more than 52 bits")]
 
 use super::Walk;
-use super::chain::{Reading, Ticket};
+use super::chain::{ActiveChain, Ticket};
 use crate::stripe::exchange::Now;
 
 /// Requests that a tail must be worth to be parted: below, reading on is as fast.
-const WORTH_PARTING: f64 = 3.0;
+const WORTH_SPLITTING: f64 = 3.0;
 /// 1 January 2011, when Stripe began: as deep as a list may well reach.
 const STRIPE_BEGAN: i64 = 1_293_840_000;
 /// A tail that is open at the bottom is taken to reach so many times as deep as the run has come, and is parted at that
@@ -23,11 +23,11 @@ impl Walk {
     /// The chain to send the next request for: not in flight, and its retry, if any, due. Hot seconds first, which cannot
     /// be parted and would be all that is left in the end; then the heaviest.
     pub(super) fn ready(&self, now: Now) -> Option<usize> {
-        let due = |reading: &Reading| reading.retry.is_none_or(|retry| now.monotonic >= retry.at);
-        let ready = self.chains.iter().enumerate().filter(|(_, reading)| !reading.in_flight && due(reading));
-        let urgency = |reading: &Reading| (reading.is_hot(), self.requests_for(reading).unwrap_or(f64::INFINITY));
+        let due = |active: &ActiveChain| active.retry.is_none_or(|retry| now.monotonic >= retry.at);
+        let ready = self.chains.iter().enumerate().filter(|(_, active)| !active.in_flight && due(active));
+        let urgency = |active: &ActiveChain| (active.is_hot(), self.requests_for(active).unwrap_or(f64::INFINITY));
         ready
-            .map(|(at, reading)| (at, urgency(reading)))
+            .map(|(at, active)| (at, urgency(active)))
             .reduce(|best, other| if exceeds(other.1, best.1) { other } else { best })
             .map(|(at, _)| at)
     }
@@ -35,12 +35,12 @@ impl Walk {
     /// The chain whose unread tail is worth the most requests, and the second to part it at. None while a request waits to
     /// be sent again: what went wrong would go wrong for each new part as well.
     pub(super) fn heaviest(&self) -> Option<(usize, i64)> {
-        if !self.scope.entity.has_window() || self.chains.iter().any(|reading| reading.retry.is_some()) {
+        if !self.scope.entity.has_window() || self.chains.iter().any(|active| active.retry.is_some()) {
             return None;
         }
-        let heavy = self.chains.iter().enumerate().filter_map(|(at, reading)| {
-            let requests = self.requests_for(reading).filter(|requests| *requests >= WORTH_PARTING)?;
-            Some((at, self.middle(reading)?, requests))
+        let heavy = self.chains.iter().enumerate().filter_map(|(at, active)| {
+            let requests = self.requests_for(active).filter(|requests| *requests >= WORTH_SPLITTING)?;
+            Some((at, self.middle(active)?, requests))
         });
         heavy.max_by(|one, other| one.2.total_cmp(&other.2)).map(|(at, second, _)| (at, second))
     }
@@ -49,7 +49,7 @@ impl Walk {
     pub(super) fn split(&mut self) -> Option<usize> {
         let (at, second) = self.heaviest()?;
         let ticket = self.next_ticket();
-        let child = self.chains[at].part_at(second, ticket);
+        let child = self.chains[at].split_at(second, ticket);
         self.chains.push(child);
         Some(self.chains.len() - 1)
     }
@@ -64,41 +64,41 @@ impl Walk {
         if self.progress.pages == 0 {
             return f64::INFINITY;
         }
-        let left = |reading: &Reading| {
-            let bottom = reading.chain.range.gte.unwrap_or(STRIPE_BEGAN);
-            let seconds = reading.read_to()?.saturating_sub(bottom).max(0) as f64;
-            Some(reading.expected_in(seconds)? / f64::from(self.options.page_size))
+        let left = |active: &ActiveChain| {
+            let bottom = active.chain.range.gte.unwrap_or(STRIPE_BEGAN);
+            let seconds = active.read_to()?.saturating_sub(bottom).max(0) as f64;
+            Some(active.expected_in(seconds)? / f64::from(self.options.page_size))
         };
-        self.chains.iter().map(|reading| left(reading).unwrap_or_default().max(1.0)).sum()
+        self.chains.iter().map(|active| left(active).unwrap_or_default().max(1.0)).sum()
     }
 
     /// Requests that are left as far as the pages tell; none while nobody knows where the list ends.
     pub(super) fn requests_in_sight(&self) -> f64 {
-        let is_open = |reading: &Reading| reading.chain.range.gte.is_none() && !reading.is_at_the_end();
+        let is_open = |active: &ActiveChain| active.chain.range.gte.is_none() && !active.is_at_the_end();
         if !self.is_open || self.error.is_some() || self.chains.iter().any(is_open) {
             return 0.0;
         }
-        self.chains.iter().map(|reading| self.requests_for(reading).unwrap_or_default().max(1.0)).sum()
+        self.chains.iter().map(|active| self.requests_for(active).unwrap_or_default().max(1.0)).sum()
     }
 
     /// Requests that a chain's tail is worth, if its objects lie as densely as those read.
-    fn requests_for(&self, reading: &Reading) -> Option<f64> {
-        let seconds = reading.read_to()?.saturating_sub(self.bottom(reading)?).max(0) as f64;
-        Some(reading.expected_in(seconds)? / f64::from(self.options.page_size))
+    fn requests_for(&self, active: &ActiveChain) -> Option<f64> {
+        let seconds = active.read_to()?.saturating_sub(self.bottom(active)?).max(0) as f64;
+        Some(active.expected_in(seconds)? / f64::from(self.options.page_size))
     }
 
     /// Where a chain's tail ends, or is taken to end where it is open.
-    fn bottom(&self, reading: &Reading) -> Option<i64> {
-        let last = reading.read_to()?;
+    fn bottom(&self, active: &ActiveChain) -> Option<i64> {
+        let last = active.read_to()?;
         let read = self.newest?.saturating_sub(last).max(1);
-        reading.chain.range.gte.or_else(|| Some(last.saturating_sub(read.saturating_mul(DEEPER)).max(0)))
+        active.chain.range.gte.or_else(|| Some(last.saturating_sub(read.saturating_mul(DEEPER)).max(0)))
     }
 
     /// The second to part a chain's tail at: its middle, or its end where it is open. One that is worth it lasts for more
     /// than two, since each page counts for one at least: something is left on both sides.
-    fn middle(&self, reading: &Reading) -> Option<i64> {
-        let (last, bottom) = (reading.read_to()?, self.bottom(reading)?);
-        let is_open = reading.chain.range.gte.is_none();
+    fn middle(&self, active: &ActiveChain) -> Option<i64> {
+        let (last, bottom) = (active.read_to()?, self.bottom(active)?);
+        let is_open = active.chain.range.gte.is_none();
         Some(if is_open { bottom } else { last - last.saturating_sub(bottom) / 2 })
     }
 }

@@ -8,11 +8,11 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use stripe_raw_rs::checkpoint::{Attempt, History, events_of, plan};
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::pace::{Limiter, Limits, Place, Rates, Turn};
+use stripe_raw_rs::pace::{Limiter, Limits, Position, Rates, Turn};
 use stripe_raw_rs::run::{Run, RunContext};
 use stripe_raw_rs::stripe::exchange::{Now, Outcome, Response};
 use stripe_raw_rs::stripe::scope::Scope;
-use stripe_raw_rs::walk::{Taken, Ticket};
+use stripe_raw_rs::walk::{Effect, Ticket};
 
 use crate::list::{Chance, List, PAGE, TODAY};
 
@@ -23,7 +23,7 @@ pub(crate) const STRIPE: Rates = Rates { overall: 100.0, endpoint: 25.0 };
 pub(crate) struct Reader {
     pub(crate) list: List,
     pub(crate) run: Run,
-    place: Option<Place>,
+    place: Option<Position>,
     pub(crate) events: Vec<RecordBatch>,
     pub(crate) rows: Vec<RecordBatch>,
     pub(crate) ranges: HashSet<Option<i64>>,
@@ -153,7 +153,7 @@ impl World {
                 self.limiter.done();
                 let reader = &mut self.readers[which];
                 let taken = reader.run.walk_mut().handle_response(ticket, &outcome, now(at), 0.5);
-                assert!(!matches!(taken, Taken::Retry(..)), "{taken:?}");
+                assert!(!matches!(taken, Effect::Retry(..)), "{taken:?}");
                 assert_eq!(reader.run.error(), None);
             }
             for reader in &mut self.readers {

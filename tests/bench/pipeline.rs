@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use stripe_raw_rs::checkpoint::{Attempt, History, plan};
-use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Means, Mode, Origin, Quota, Slots, now};
+use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, now};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limits, UNLIMITED};
 use stripe_raw_rs::page::{self, Decoder, Page, TextPool};
@@ -207,7 +207,7 @@ fn ours(bench: &Bench) -> Result<()> {
     run.recover_events(&[])?;
     let driver = Driver::new(run);
     let slots = Slots::new(Limits::of(&bench.options, UNLIMITED));
-    let means = Means {
+    let resources = Resources {
         client: bench.client.clone(),
         buffers: ByteBudget::default(),
         texts: bench.texts.clone(),
@@ -215,7 +215,7 @@ fn ours(bench: &Bench) -> Result<()> {
         quota: Quota::new(0),
     };
     let _inside = bench.runtime.enter();
-    driver.begin(&means)?;
+    driver.begin(&resources)?;
     let mut rows = 0;
     while let Some(group) = bench.runtime.block_on(driver.next_group())? {
         rows += group.rows.batches.iter().map(|batch| black_box(batch).num_rows()).sum::<usize>();

@@ -8,12 +8,12 @@ use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::{RunContext, page_bytes};
 use stripe_raw_rs::stripe::exchange::{Failure, Outcome, Response};
-use stripe_raw_rs::walk::Taken;
+use stripe_raw_rs::walk::Effect;
 
 use crate::reader::{Reader, TODAY, answer, attempt, page, page_of, setting, unknown_key, vanished};
 
-fn waits(taken: &Taken) -> u64 {
-    let Taken::Retry(wait, _) = taken else { panic!("{taken:?}") };
+fn waits(taken: &Effect) -> u64 {
+    let Effect::Retry(wait, _) = taken else { panic!("{taken:?}") };
     wait.as_secs()
 }
 
@@ -27,7 +27,7 @@ fn a_failing_request_is_sent_again_after_growing_waits_until_its_retries_are_use
             assert_eq!(reader.run.walk().next_retry(), Some(Duration::from_secs(at)));
             assert_eq!(reader.idle_slot(), None, "not before it is due");
         }
-        assert_eq!(reader.take(&failing()), ("limit=2".to_owned(), Taken::Nothing));
+        assert_eq!(reader.take(&failing()), ("limit=2".to_owned(), Effect::Nothing));
         assert!(reader.error().message.contains("after 3 retries"), "{:?}", reader.error());
         assert_eq!((reader.run.progress().requests, reader.run.progress().retries), (4, 3));
     }
@@ -38,7 +38,7 @@ fn the_retries_of_a_request_are_its_own() {
     let mut reader = Reader::new();
     assert_eq!(waits(&reader.take(&answer(500, "")).1), 1);
     assert_eq!(waits(&reader.take(&answer(500, "")).1), 2);
-    assert_eq!(reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true)).1, Taken::Page);
+    assert_eq!(reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true)).1, Effect::Page);
     assert_eq!(waits(&reader.take(&answer(500, "")).1), 1);
 }
 
@@ -49,20 +49,20 @@ fn a_refusal_behind_a_cursor_is_sent_again_as_it_was() {
     let (first, taken) = reader.take(&answer(503, ""));
     assert_eq!((first.as_str(), waits(&taken)), ("limit=2&starting_after=ch_3", 1));
     let (second, taken) = reader.take(&page(&[("ch_2", 3)], false));
-    assert_eq!((second, taken), (first, Taken::Page));
+    assert_eq!((second, taken), (first, Effect::Page));
 }
 
 #[test]
 fn a_refusal_that_no_retry_mends_ends_the_run_at_once() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
-    assert_eq!(reader.take(&unknown_key()).1, Taken::Nothing);
+    assert_eq!(reader.take(&unknown_key()).1, Effect::Nothing);
     assert_eq!(reader.error().class, Class::Authentication);
     // A page that did not come whole, or not from Stripe, is not a page.
     for status in [201, 203, 204, 206, 304] {
         let Outcome::Answered(ok) = page(&[("ch_2", 3)], false) else { unreachable!() };
         let mut reader = Reader::new();
-        assert_eq!(reader.take(&Outcome::Answered(Response { status, ..ok })).1, Taken::Nothing);
+        assert_eq!(reader.take(&Outcome::Answered(Response { status, ..ok })).1, Effect::Nothing);
         let error = reader.error();
         assert!(error.class == Class::Answer && error.message.contains(&format!("answered {status}:")), "{error:?}");
         assert!(!error.message.contains("ch_2"), "nothing of the payload is told: {error:?}");
@@ -73,9 +73,9 @@ fn a_refusal_that_no_retry_mends_ends_the_run_at_once() {
 fn a_cursor_that_has_vanished_is_gone_around_from_the_end_of_its_second() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
-    assert_eq!(reader.take(&vanished()).1, Taken::Nothing);
+    assert_eq!(reader.take(&vanished()).1, Effect::Nothing);
     let (query, taken) = reader.take(&page(&[("ch_3b", 2), ("ch_2", 3)], true));
-    assert_eq!((query, taken), (format!("limit=2&created[lt]={}", TODAY - 1), Taken::Page));
+    assert_eq!((query, taken), (format!("limit=2&created[lt]={}", TODAY - 1), Effect::Page));
     assert_eq!(reader.run.progress().rows, 4);
 }
 
@@ -86,14 +86,14 @@ fn a_cursor_that_vanishes_again_without_progress_ends_the_run() {
     reader.take(&vanished());
     // Only what the run has already: nothing was gained.
     reader.take(&page(&[("ch_3", 2)], true));
-    assert_eq!(reader.take(&vanished()).1, Taken::Nothing);
+    assert_eq!(reader.take(&vanished()).1, Effect::Nothing);
     assert!(reader.error().message.contains("vanished twice"), "{:?}", reader.error());
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.take(&vanished());
     reader.take(&page(&[("ch_3b", 2), ("ch_3", 2)], true));
-    assert_eq!(reader.take(&vanished()).1, Taken::Nothing);
-    assert_eq!(reader.take(&page(&[("ch_2", 3)], false)).1, Taken::Page, "a row was gained between them");
+    assert_eq!(reader.take(&vanished()).1, Effect::Nothing);
+    assert_eq!(reader.take(&page(&[("ch_2", 3)], false)).1, Effect::Page, "a row was gained between them");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_body_that_was_cut_short_is_asked_for_again_and_a_wrong_one_is_not() {
         ("<html>", false),
     ] {
         let mut reader = Reader::new();
-        assert_eq!(reader.take(&answer(200, body)).1, Taken::Nothing);
+        assert_eq!(reader.take(&answer(200, body)).1, Effect::Nothing);
         let error = reader.error();
         assert!(error.message.contains("[request req_1]") && error.class == Class::Answer, "{error:?}");
         assert_eq!(error.message.contains("check the base URL"), !is_list, "{error:?}");
@@ -119,7 +119,7 @@ fn a_full_page_that_says_it_is_the_last_is_asked_behind_once() {
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], false));
     assert!(!reader.run.has_read_all());
     let (query, taken) = reader.take(&page(&[], false));
-    assert_eq!((query.as_str(), taken), ("limit=2&starting_after=ch_3", Taken::Page));
+    assert_eq!((query.as_str(), taken), ("limit=2&starting_after=ch_3", Effect::Page));
     assert!(reader.run.has_read_all());
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1)], false));
@@ -129,11 +129,11 @@ fn a_full_page_that_says_it_is_the_last_is_asked_behind_once() {
 #[test]
 fn an_empty_page_that_says_there_is_more_is_believed_nowhere() {
     let mut reader = Reader::new();
-    assert_eq!(reader.take(&page(&[], true)).1, Taken::Nothing);
+    assert_eq!(reader.take(&page(&[], true)).1, Effect::Nothing);
     assert!(reader.error().message.contains("an empty first page"), "{:?}", reader.error());
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
-    assert_eq!(reader.take(&page(&[], true)).1, Taken::Nothing);
+    assert_eq!(reader.take(&page(&[], true)).1, Effect::Nothing);
     let (query, _) = reader.take(&page(&[("ch_2", 3)], false));
     assert_eq!(query, format!("limit=2&created[lt]={}", TODAY - 1));
 }
@@ -160,7 +160,7 @@ fn a_page_that_repeats_an_earlier_one_ends_the_run() {
         let mut reader = Reader::new();
         reader.take(&page(&[("ch_4", 2), ("ch_3", 2)], true));
         for object in between {
-            assert_eq!(reader.take(&page(&[*object], true)).1, Taken::Page);
+            assert_eq!(reader.take(&page(&[*object], true)).1, Effect::Page);
         }
         reader.take(&page(&[("ch_3", 2), ("ch_4", 2)], true));
         assert!(reader.error().message.contains("the list does not advance"), "{:?}", reader.error());

@@ -2,7 +2,7 @@
 
 use stripe_raw_rs::checkpoint::History;
 use stripe_raw_rs::error::{Class, Error};
-use stripe_raw_rs::walk::Taken;
+use stripe_raw_rs::walk::Effect;
 
 use crate::reader::{Reader, attempt, page, setting, unknown_key};
 
@@ -21,8 +21,8 @@ fn what_is_in_flight_is_taken_in_before_the_run_fails() {
     assert!(!reader.run.has_read_all());
     assert_eq!(reader.run.error(), None);
     assert!(reader.idle_slot().is_none(), "nothing more is asked");
-    assert_eq!(reader.hand(second, &page(&[], false)), Taken::Page);
-    assert_eq!(reader.hand(second, &page(&[], false)), Taken::Nothing, "once");
+    assert_eq!(reader.hand(second, &page(&[], false)), Effect::Page);
+    assert_eq!(reader.hand(second, &page(&[], false)), Effect::Nothing, "once");
     assert_eq!(reader.error().class, Class::Authentication);
 }
 
@@ -63,7 +63,7 @@ fn an_interrupt_waits_for_no_answer_and_loses_no_page() {
     assert_eq!(reader.group().unwrap().fetched, 1);
     let error = reader.error();
     assert!(error.class == Class::Interrupted && error.message.contains("charges: interrupted"), "{error:?}");
-    assert_eq!(reader.hand(late, &page(&[("ch_2", 3)], false)), Taken::Nothing);
+    assert_eq!(reader.hand(late, &page(&[("ch_2", 3)], false)), Effect::Nothing);
 }
 
 #[test]

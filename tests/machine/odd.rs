@@ -8,7 +8,7 @@ use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::{Group, RunContext};
 use stripe_raw_rs::stripe::exchange::Outcome;
-use stripe_raw_rs::walk::Taken;
+use stripe_raw_rs::walk::Effect;
 
 use crate::reader::{Reader, TODAY, answer, attempt, setting, vanished};
 
@@ -127,7 +127,7 @@ fn an_object_without_a_time_at_the_border_of_two_parts_lands_once() {
 fn what_cannot_be_a_row_is_named_before_its_page_and_the_list_goes_on() {
     let mut reader = reader(4);
     let page = [charge("ch_5", 1), NAMELESS.to_owned(), charge("ch_4", 2), refund("re_1")];
-    assert_eq!(reader.take(&list(&page, true)).1, Taken::Page);
+    assert_eq!(reader.take(&list(&page, true)).1, Effect::Page);
     let (query, _) = reader.take(&list(&[charge("ch_3", 3), "7".to_owned()], false));
     assert_eq!(query, "limit=4&starting_after=re_1", "an object that is refused leads on as well");
     assert_eq!(reader.run.progress().refused, 3);
@@ -206,9 +206,9 @@ fn what_both_parts_refuse_at_their_border_is_named_once() {
 fn a_page_of_nothing_but_refused_objects_is_gone_past_where_one_of_them_has_an_id() {
     let mut reader = reader(2);
     reader.take(&list(&[charge("ch_5", 1), charge("ch_4", 2)], true));
-    assert_eq!(reader.take(&list(&[refund("re_2"), NAMELESS.to_owned()], true)).1, Taken::Page);
+    assert_eq!(reader.take(&list(&[refund("re_2"), NAMELESS.to_owned()], true)).1, Effect::Page);
     let (query, taken) = reader.take(&list(&[NAMELESS.to_owned()], false));
-    assert_eq!((query.as_str(), taken), ("limit=2&starting_after=re_2", Taken::Page));
+    assert_eq!((query.as_str(), taken), ("limit=2&starting_after=re_2", Effect::Page));
     assert!(reader.run.has_read_all());
 }
 
@@ -244,9 +244,9 @@ fn a_run_that_begins_with_objects_of_another_list_ends_at_once() {
 fn a_list_that_comes_in_crumbs_ends_the_run_with_what_to_do() {
     let mut reader = reader(100);
     for number in 0..99 {
-        assert_eq!(reader.take(&list(&[charge(&format!("ch_{number}"), number)], true)).1, Taken::Page);
+        assert_eq!(reader.take(&list(&[charge(&format!("ch_{number}"), number)], true)).1, Effect::Page);
     }
-    assert_eq!(reader.take(&list(&[charge("ch_last", 99)], true)).1, Taken::Nothing);
+    assert_eq!(reader.take(&list(&[charge("ch_last", 99)], true)).1, Effect::Nothing);
     let message = reader.error().message;
     assert!(message.contains("100 pages in a row with 10 or fewer of the 100 objects asked for"), "{message}");
     // Where it is one page in two, the list is slow and not endless.
@@ -255,6 +255,6 @@ fn a_list_that_comes_in_crumbs_ends_the_run_with_what_to_do() {
         let (few, many) = (number % 2 == 0, 3);
         let objects: Vec<String> =
             (0..if few { 1 } else { many }).map(|at| charge(&format!("ch_{number}_{at}"), number)).collect();
-        assert_eq!(reader.take(&list(&objects, true)).1, Taken::Page, "{number}");
+        assert_eq!(reader.take(&list(&objects, true)).1, Effect::Page, "{number}");
     }
 }

@@ -2,7 +2,7 @@
 //! and not its objects.
 
 use stripe_raw_rs::checkpoint::Attempt;
-use stripe_raw_rs::walk::Taken;
+use stripe_raw_rs::walk::Effect;
 
 use crate::odd::{charge, list, reader, rows};
 use crate::reader::{Reader, TODAY, attempt};
@@ -12,7 +12,7 @@ fn a_single_object_out_of_its_place_lands_without_its_time() {
     for odd in [-999, 900] {
         let mut reader = reader(6);
         let page = [charge("ch_6", 1), charge("ch_5", 2), charge("ch_odd", odd), charge("ch_4", 3), charge("ch_3", 4)];
-        assert_eq!(reader.take(&list(&page, false)).1, Taken::Page);
+        assert_eq!(reader.take(&list(&page, false)).1, Effect::Page);
         let rows = rows(&mut reader);
         assert_eq!((rows[2].clone(), rows.len()), (("ch_odd".to_owned(), None), 5));
         assert_eq!(reader.run.progress().newest, Some(TODAY - 1));
@@ -52,7 +52,7 @@ fn a_part_ends_where_stripe_says_so_and_not_where_an_object_says_that_it_lies_be
         let (query, taken) = reader.take(&list(&rest, false));
         let bottom = TODAY - border;
         assert_eq!(query, format!("limit=8&created[gte]={bottom}&starting_after=ch_{}", 16 - below));
-        assert_eq!(taken, Taken::Page);
+        assert_eq!(taken, Effect::Page);
         assert_eq!((reader.run.progress().rows, reader.run.progress().undated), (17 - below.unsigned_abs(), 1));
         assert!(reader.idle_slot().is_none_or(|(_, query)| query.contains("created[lt]")), "and the newer one is read");
     }

@@ -10,7 +10,7 @@ use stripe_raw_rs::run::{Group, Run, RunContext};
 use stripe_raw_rs::stripe::entities::by_name;
 use stripe_raw_rs::stripe::exchange::{Now, Outcome, Response};
 use stripe_raw_rs::stripe::scope::Scope;
-use stripe_raw_rs::walk::{Taken, Ticket};
+use stripe_raw_rs::walk::{Effect, Ticket};
 
 pub(crate) const TODAY: i64 = 1_735_689_600;
 
@@ -128,13 +128,13 @@ impl Reader {
     }
 
     /// Hands over what came of a request.
-    pub(crate) fn hand(&mut self, ticket: Ticket, outcome: &Outcome) -> Taken {
+    pub(crate) fn hand(&mut self, ticket: Ticket, outcome: &Outcome) -> Effect {
         let now = self.now();
         self.run.walk_mut().handle_response(ticket, outcome, now, 1.0)
     }
 
     /// Asks, and hands over what came of it. Answers the request's query, too.
-    pub(crate) fn take(&mut self, outcome: &Outcome) -> (String, Taken) {
+    pub(crate) fn take(&mut self, outcome: &Outcome) -> (String, Effect) {
         let (ticket, query) = self.ask();
         (query, self.hand(ticket, outcome))
     }

@@ -46,7 +46,7 @@ fn a_task_that_panics_ends_the_run_and_nobody_waits_for_it() {
     let options = Options::default();
     let key = ApiKey::parse("rk_test_any").unwrap();
     let origin = Origin::parse("http://127.0.0.1:9", key.mode()).unwrap();
-    let means = Means {
+    let resources = Resources {
         client: HttpClient::new(&key, origin, &options).unwrap(),
         buffers: ByteBudget::default(),
         texts: TextPool::default(),
@@ -55,7 +55,7 @@ fn a_task_that_panics_ends_the_run_and_nobody_waits_for_it() {
     };
     let driver = Driver::new(opened_run());
     let _inside = runtime.enter();
-    driver.begin(&means).unwrap();
+    driver.begin(&resources).unwrap();
     let error = runtime.block_on(driver.next_group()).unwrap_err();
     assert_eq!(error.class, Class::Internal);
     assert!(error.message.starts_with("charges: "), "{error}");
