@@ -1,6 +1,7 @@
 //! The options of a run, one row each: name, kind, default, unit, bounds, help. Command line, environment,
 //! library and README take them from here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::{Error, Result, foreign};
@@ -257,6 +258,34 @@ fn out_of_bounds(row: &Row, value: &str, minimum: &str, maximum: &str, what: &st
         row.unit,
         foreign(value)
     ))
+}
+
+impl Options {
+    /// What RUN_STARTED records of an attempt with these options, as JSON; `more` is what the caller adds.
+    #[must_use]
+    pub fn recorded(&self, stripe_version: &str, api_base_url: &str, more: BTreeMap<String, String>) -> String {
+        let mut settings = serde_json::json!({
+            "stripe_version": stripe_version,
+            "api_base_url": api_base_url,
+            "page_size": self.page_size,
+            "lookback_seconds": self.lookback_seconds,
+            "max_requests_per_second": self.max_requests_per_second,
+            "max_requests_per_second_per_endpoint": self.max_requests_per_second_per_endpoint,
+            "max_concurrent_requests": self.max_concurrent_requests,
+            "max_requests": self.max_requests,
+            "ca_file": self.ca_file,
+            "max_retries": self.max_retries,
+            "request_timeout_seconds": self.request_timeout.as_secs_f64(),
+            "backoff_base_seconds": self.backoff_base.as_secs_f64(),
+            "backoff_max_seconds": self.backoff_max.as_secs_f64(),
+            "backoff_jitter": self.backoff_jitter,
+            "commit_interval_seconds": self.commit_interval.as_secs_f64(),
+        });
+        for (name, value) in more {
+            settings[name] = value.into();
+        }
+        settings.to_string()
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 use bytes::BytesMut;
 use serde::Deserialize;
 
-use crate::stripe::entities::{Entity, Time};
+use crate::stripe::entities::Entity;
 pub use error::{Expected, Fault, PageError};
 use joints::Joints;
 use pass::{Pass, SLACK, unescaped};
@@ -61,9 +61,9 @@ impl Decoder {
             let length = body.len() + SLACK;
             self.room = vec![0; if length > KEPT_ROOM { length.max(LONG) } else { length }];
         }
-        if self.field != entity.time.field() {
+        if self.field != entity.dated_by() {
             self.joints = Joints::default();
-            self.field = entity.time.field();
+            self.field = entity.dated_by();
         }
         let mut own = BytesMut::new();
         let texts = self.texts.room(body.len(), &mut own);
@@ -232,7 +232,7 @@ fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &
         return refuse(&pass.output[..pass.end], None, Fault::ElementNotAnObject, start_at, columns);
     }
     joints.begin(columns.len() < LOOKED_BACK_ON);
-    let spans = match pass.object(2, &["id", "object", entity.time.field()], joints) {
+    let spans = match pass.object(2, &["id", "object", entity.dated_by()], joints) {
         Err(error) if error.fault == Fault::TooDeep => {
             pass.at = start_at;
             pass.skip()?;
@@ -251,7 +251,7 @@ fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &
     let Some(id) = id else { return refuse(json, None, Fault::NoId, start_at, columns) };
     let time = time.filter(|time| *time != b"null");
     let created = time.and_then(|time| std::str::from_utf8(time).ok()?.parse().ok()).filter(|at| TIMES.contains(at));
-    let may_lack_it = time.is_none() && matches!(entity.time, Time::Optional(_));
+    let may_lack_it = time.is_none() && !entity.has_window;
     if created.is_none() && !may_lack_it {
         columns.undated(&id);
     }

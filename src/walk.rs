@@ -137,7 +137,7 @@ impl Walk {
 
     /// Opens it: from here on [`Walk::poll_request`] answers.
     pub fn open(&mut self, left: Left) {
-        let windowed = self.scope.entity.has_window();
+        let windowed = self.scope.entity.has_window;
         if windowed {
             self.undated.extend(left.held.get(&None).into_iter().flatten().cloned());
         }

@@ -1,7 +1,7 @@
 //! What the next attempt does, from the history alone: a new window, the unfinished run, or giving that run up.
 
 use super::{History, State};
-use crate::error::{Class, Error, Result, counted};
+use crate::error::{Class, Error, Result, counted, foreign};
 use crate::options::Options;
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Now;
@@ -21,6 +21,18 @@ pub enum GiveUp {
 }
 
 impl GiveUp {
+    /// The way of that name: `restart` or `scratch`.
+    ///
+    /// # Errors
+    /// Another name.
+    pub fn by_name(name: &str) -> Result<Self> {
+        match name {
+            "restart" => Ok(Self::Restart),
+            "scratch" => Ok(Self::Scratch),
+            other => Err(Error::usage(format!("give_up is 'restart' or 'scratch', not '{}'", foreign(other)))),
+        }
+    }
+
     /// Class of the RUN_FAILED that ends the run.
     #[must_use]
     pub const fn class(self) -> Class {
@@ -87,8 +99,11 @@ pub struct Plan {
 /// Plans the next attempt.
 ///
 /// # Errors
-/// [`Class::Held`] where another process is presumed to work on the run.
+/// [`Class::Held`] where another process is presumed to work on the run, [`Class::Usage`] for a start in the future.
 pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Attempt) -> Result<Plan> {
+    if attempt.start.is_some_and(|start| start > attempt.now.wall_micros / 1_000_000) {
+        return Err(Error::usage("--start lies in the future: there is nothing to read yet"));
+    }
     refuse_if_held(entity, history, attempt)?;
     let mut warnings = Vec::new();
     let mut notices = Vec::new();
@@ -183,7 +198,7 @@ fn window(
     attempt: &Attempt,
     warnings: &mut Vec<String>,
 ) -> Option<i64> {
-    if !entity.has_window() {
+    if !entity.has_window {
         if attempt.start.is_some() {
             warnings
                 .push("some of its objects have no created, so it is read whole: --start changes nothing".to_owned());
@@ -244,7 +259,7 @@ impl History {
         match self.state() {
             State::NeverRan => "reads the whole list, newest first".to_owned(),
             State::Unfinished | State::Failed => format!("goes on with run {run_id}"),
-            State::Complete | State::GivenUp if !entity.has_window() => "reads the whole list again".to_owned(),
+            State::Complete | State::GivenUp if !entity.has_window => "reads the whole list again".to_owned(),
             State::Complete | State::GivenUp => {
                 match next_start(self, lookback_seconds, now.wall_micros.div_euclid(1_000_000)) {
                     Some(start) => format!("reads what was created since {}", moment(start.saturating_mul(1_000_000))),

@@ -188,25 +188,14 @@ impl Client {
         for (name, value) in told.chain([("owner", owner.as_str()), ("store_id", store_id.as_str())]) {
             refuse_secret(name, value)?;
         }
-        let give_up = match give_up {
-            None => None,
-            Some("restart") => Some(GiveUp::Restart),
-            Some("scratch") => Some(GiveUp::Scratch),
-            Some(other) => {
-                return Err(Error::usage(format!("give_up is 'restart' or 'scratch', not '{}'", foreign(other))).into());
-            }
-        };
-        let now = now();
-        if start.is_some_and(|start| start > now.wall_micros / 1_000_000) {
-            return Err(Error::usage("--start lies in the future: there is nothing to read yet").into());
-        }
-        let new_run_id = new_ulid();
+        let give_up = give_up.map(GiveUp::by_name).transpose()?;
+        let (now, new_run_id) = (now(), new_ulid());
         let attempt = Attempt { now, owner: owner.clone(), holder_is_dead, take_over, give_up, start, new_run_id };
         let plan = checkpoint::plan(history.entity, &history.folded, &self.options, &attempt)?;
         let setting = RunContext {
             scope: Scope { entity: history.entity, account },
             livemode: self.livemode,
-            settings: self.recorded(&plan.stripe_version, settings),
+            settings: self.options.recorded(&plan.stripe_version, self.origin(), settings),
             options: self.options.clone(),
             store_id,
             owner,
@@ -223,34 +212,6 @@ impl Client {
 
     fn __repr__(&self) -> String {
         format!("Client({}, {} mode)", self.origin(), self.mode())
-    }
-}
-
-impl Client {
-    /// What RUN_STARTED records.
-    fn recorded(&self, stripe_version: &str, extra: BTreeMap<String, String>) -> String {
-        let options = &self.options;
-        let mut settings = serde_json::json!({
-            "stripe_version": stripe_version,
-            "api_base_url": self.origin(),
-            "page_size": options.page_size,
-            "lookback_seconds": options.lookback_seconds,
-            "max_requests_per_second": options.max_requests_per_second,
-            "max_requests_per_second_per_endpoint": options.max_requests_per_second_per_endpoint,
-            "max_concurrent_requests": options.max_concurrent_requests,
-            "max_requests": options.max_requests,
-            "ca_file": options.ca_file,
-            "max_retries": options.max_retries,
-            "request_timeout_seconds": options.request_timeout.as_secs_f64(),
-            "backoff_base_seconds": options.backoff_base.as_secs_f64(),
-            "backoff_max_seconds": options.backoff_max.as_secs_f64(),
-            "backoff_jitter": options.backoff_jitter,
-            "commit_interval_seconds": options.commit_interval.as_secs_f64(),
-        });
-        for (name, value) in extra {
-            settings[name] = value.into();
-        }
-        settings.to_string()
     }
 }
 

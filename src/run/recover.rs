@@ -82,7 +82,7 @@ impl Run {
         let newest = events.iter().filter(|event| matches!(event.kind, Kind::Page(_))).map(Event::commit_version).max();
         self.recovery.newest_version = newest;
         let run = ("_ingest_run_id", "=", Value::Text(Some(self.plan.run_id.clone())));
-        if !self.context.scope.entity.has_window() {
+        if !self.context.scope.entity.has_window {
             return Ok(vec![vec![run]]);
         }
         let mut reads = vec![vec![run.clone(), ("_commit_version", ">", Value::Long(newest.unwrap_or(-1)))]];
@@ -120,7 +120,7 @@ impl Run {
 
     fn recover_row(&mut self, row: &raw::Row<'_>) -> Result<()> {
         let created = row.created()?;
-        let second = if self.context.scope.entity.has_window() { created } else { None };
+        let second = if self.context.scope.entity.has_window { created } else { None };
         self.recovery.ids.entry(second).or_default().insert(row.id.to_owned());
         if Some(row.commit_version) <= self.recovery.newest_version {
             return Ok(());

@@ -92,7 +92,7 @@ impl Account {
         let placed =
             row.find(id).ok_or_else(|| Error::usage(format!("{} has no object '{}'", entity.name, foreign(id))))?;
         if let Some(replaced) = row.replaced().get(&placed.serial) {
-            return Ok(says(replaced, entity.time.field()));
+            return Ok(says(replaced, entity.dated_by()));
         }
         Ok(row.shape(self.seed, placed.serial).dated.then_some(placed.created))
     }
@@ -155,7 +155,7 @@ impl Account {
             let start = out.len();
             row.render(self.seed, *placed, out);
             if chosen && wrong(Member::Created) {
-                quote_number(out, start, row.entity.time.field());
+                quote_number(out, start, row.entity.dated_by());
             }
         }
         let quote = if wrong(Member::HasMore) { "\"" } else { "" };

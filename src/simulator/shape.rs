@@ -71,7 +71,7 @@ impl Shape {
             let line = format!("\n{}{text}", " ".repeat(ELEMENT_INDENT + 2));
             directives.contains(&line)
         };
-        shape.dated = member(&format!("\"{}\": <created>", entity.time.field()));
+        shape.dated = member(&format!("\"{}\": <created>", entity.dated_by()));
         shape.hidden = !entity.fixed_query.is_empty() && member("\"status\": \"canceled\"");
         shape
     }
@@ -134,7 +134,7 @@ impl Maker {
                     resolved.push_str(&items.join(","));
                 }
                 ("object", ..) => resolved.push_str(self.entity.object),
-                ("time", ..) => resolved.push_str(self.entity.time.field()),
+                ("time", ..) => resolved.push_str(self.entity.dated_by()),
                 ("path", ..) => resolved.push_str(self.entity.path),
                 _ => {
                     resolved.push('<');
@@ -227,8 +227,8 @@ mod tests {
                 let object: serde_json::Value = serde_json::from_str(&text).expect(&text);
                 assert_eq!(object["id"], Identifiers::new(1, entity).id(12), "{text}");
                 assert_eq!(object["object"], entity.object);
-                let time = object.get(entity.time.field()).and_then(serde_json::Value::as_i64);
-                assert!(time == Some(1_700_000_000) || !entity.has_window(), "{text}");
+                let time = object.get(entity.dated_by()).and_then(serde_json::Value::as_i64);
+                assert!(time == Some(1_700_000_000) || !entity.has_window, "{text}");
                 assert!(!text.contains(['<', '>']) && !text.contains("  \n"), "{text}");
             }
         }

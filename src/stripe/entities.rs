@@ -5,25 +5,6 @@
 
 use crate::error::{Error, Result};
 
-/// Where an object says when it was created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Time {
-    /// Every object carries this field, in whole seconds since 1970.
-    Always(&'static str),
-    /// Some objects lack the field, so no time window can cut the list: it is walked whole each run.
-    Optional(&'static str),
-}
-
-impl Time {
-    /// Name of the field.
-    #[must_use]
-    pub const fn field(self) -> &'static str {
-        match self {
-            Self::Always(field) | Self::Optional(field) => field,
-        }
-    }
-}
-
 /// One Stripe list.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entity {
@@ -35,8 +16,11 @@ pub struct Entity {
     pub object: &'static str,
     /// Name of the raw table, e.g. `stripe_charges_raw`.
     pub table: &'static str,
-    /// The field that dates an object.
-    pub time: Time,
+    /// The field that dates an object, in whole seconds since 1970; `None` where objects have none.
+    pub time_field: Option<&'static str>,
+    /// Whether Stripe filters the list by `created` without leaving objects out. Where it does not, no time window can cut
+    /// the list, and each run reads it whole; objects may lack the field there.
+    pub has_window: bool,
     /// Query parameters that every request carries, so that Stripe leaves nothing out.
     pub fixed_query: &'static [(&'static str, &'static str)],
     /// Whether listed objects can be deleted or age out.
@@ -51,75 +35,90 @@ pub struct Entity {
 }
 
 impl Entity {
-    /// Whether runs may cut the list by `created`.
+    /// Name of the field that dates an object; empty where objects have none.
     #[must_use]
-    pub const fn has_window(&self) -> bool {
-        matches!(self.time, Time::Always(_))
+    pub const fn dated_by(&self) -> &'static str {
+        match self.time_field {
+            Some(field) => field,
+            None => "",
+        }
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a row of the table below, in its column order")]
-const fn row(
-    name: &'static str,
-    path: &'static str,
-    object: &'static str,
-    table: &'static str,
-    time: Time,
-    fixed_query: &'static [(&'static str, &'static str)],
-    can_vanish: bool,
-    default: bool,
-    permission: &'static str,
-    note: &'static str,
-) -> Entity {
-    Entity { name, path, object, table, time, fixed_query, can_vanish, default, permission, note }
+/// A row of the table below: name, path, object, and what differs from most lists.
+macro_rules! list {
+    ($name:literal, $path:literal, $object:literal $(, $field:ident: $value:expr)* $(,)?) => {
+        Entity {
+            name: $name,
+            path: $path,
+            object: $object,
+            table: concat!("stripe_", $name, "_raw"),
+            $($field: $value,)*
+            ..MOST
+        }
+    };
 }
 
-/// All lists, by name. Columns: name, path, object, table, time field, fixed query, can vanish, default, permission,
-/// note.
+/// What holds for most lists.
+const MOST: Entity = Entity {
+    name: "",
+    path: "",
+    object: "",
+    table: "",
+    time_field: Some("created"),
+    has_window: true,
+    fixed_query: &[],
+    can_vanish: false,
+    default: false,
+    permission: "",
+    note: "",
+};
+
+/// All lists, by name.
 #[rustfmt::skip]
 pub static ENTITIES: [Entity; 42] = [
-    row("accounts", "/v1/accounts", "account", "stripe_accounts_raw", Time::Optional("created"), &[], true, false, "rak_connected_account_read", "connected accounts of a platform; old ones may have no created, so the list is walked whole each run"),
-    row("application_fees", "/v1/application_fees", "application_fee", "stripe_application_fees_raw", Time::Always("created"), &[], false, false, "rak_application_fee_read", ""),
-    row("balance_transactions", "/v1/balance_transactions", "balance_transaction", "stripe_balance_transactions_raw", Time::Always("created"), &[], false, true, "rak_balance_transaction_source_read", "status goes from pending to available after created"),
-    row("charges", "/v1/charges", "charge", "stripe_charges_raw", Time::Always("created"), &[], false, true, "rak_charge_read", ""),
-    row("checkout_sessions", "/v1/checkout/sessions", "checkout.session", "stripe_checkout_sessions_raw", Time::Always("created"), &[], false, false, "rak_checkout_session_read", ""),
-    row("coupons", "/v1/coupons", "coupon", "stripe_coupons_raw", Time::Always("created"), &[], true, false, "rak_coupon_read", ""),
-    row("credit_notes", "/v1/credit_notes", "credit_note", "stripe_credit_notes_raw", Time::Always("created"), &[], false, false, "rak_credit_note_read", ""),
-    row("customers", "/v1/customers", "customer", "stripe_customers_raw", Time::Always("created"), &[], true, false, "rak_customer_read", "deleted customers leave the list"),
-    row("disputes", "/v1/disputes", "dispute", "stripe_disputes_raw", Time::Always("created"), &[], false, false, "rak_dispute_read", ""),
-    row("events", "/v1/events", "event", "stripe_events_raw", Time::Always("created"), &[], true, false, "rak_event_read", "Stripe keeps events for 30 days; a body has the API version of its time"),
-    row("file_links", "/v1/file_links", "file_link", "stripe_file_links_raw", Time::Always("created"), &[], false, false, "", ""),
-    row("files", "/v1/files", "file", "stripe_files_raw", Time::Always("created"), &[], false, false, "rak_file_read", ""),
-    row("forwarding_requests", "/v1/forwarding/requests", "forwarding.request", "stripe_forwarding_requests_raw", Time::Always("created"), &[], false, false, "", "needs Forwarding"),
-    row("identity_verification_reports", "/v1/identity/verification_reports", "identity.verification_report", "stripe_identity_verification_reports_raw", Time::Always("created"), &[], false, false, "", "needs Identity"),
-    row("identity_verification_sessions", "/v1/identity/verification_sessions", "identity.verification_session", "stripe_identity_verification_sessions_raw", Time::Always("created"), &[], false, false, "", "needs Identity"),
-    row("invoice_payments", "/v1/invoice_payments", "invoice_payment", "stripe_invoice_payments_raw", Time::Always("created"), &[], false, false, "", ""),
-    row("invoiceitems", "/v1/invoiceitems", "invoiceitem", "stripe_invoiceitems_raw", Time::Always("date"), &[], true, false, "", "the time field is date, the filter is created"),
-    row("invoices", "/v1/invoices", "invoice", "stripe_invoices_raw", Time::Always("created"), &[], true, true, "rak_invoice_read", "deleted drafts leave the list"),
-    row("issuing_authorizations", "/v1/issuing/authorizations", "issuing.authorization", "stripe_issuing_authorizations_raw", Time::Always("created"), &[], false, false, "", "needs Issuing"),
-    row("issuing_cardholders", "/v1/issuing/cardholders", "issuing.cardholder", "stripe_issuing_cardholders_raw", Time::Always("created"), &[], false, false, "", "needs Issuing"),
-    row("issuing_cards", "/v1/issuing/cards", "issuing.card", "stripe_issuing_cards_raw", Time::Always("created"), &[], false, false, "", "needs Issuing"),
-    row("issuing_disputes", "/v1/issuing/disputes", "issuing.dispute", "stripe_issuing_disputes_raw", Time::Always("created"), &[], false, false, "", "needs Issuing"),
-    row("issuing_transactions", "/v1/issuing/transactions", "issuing.transaction", "stripe_issuing_transactions_raw", Time::Always("created"), &[], false, false, "", "needs Issuing"),
-    row("payment_intents", "/v1/payment_intents", "payment_intent", "stripe_payment_intents_raw", Time::Always("created"), &[], false, true, "rak_payment_intent_read", ""),
-    row("payouts", "/v1/payouts", "payout", "stripe_payouts_raw", Time::Always("created"), &[], false, false, "rak_payout_read", ""),
-    row("plans", "/v1/plans", "plan", "stripe_plans_raw", Time::Always("created"), &[], true, false, "rak_plan_read", ""),
-    row("prices", "/v1/prices", "price", "stripe_prices_raw", Time::Always("created"), &[], false, false, "rak_plan_read", "Stripe may list active prices only"),
-    row("products", "/v1/products", "product", "stripe_products_raw", Time::Always("created"), &[], true, false, "rak_product_read", ""),
-    row("promotion_codes", "/v1/promotion_codes", "promotion_code", "stripe_promotion_codes_raw", Time::Always("created"), &[], false, false, "", ""),
-    row("radar_early_fraud_warnings", "/v1/radar/early_fraud_warnings", "radar.early_fraud_warning", "stripe_radar_early_fraud_warnings_raw", Time::Always("created"), &[], false, false, "", ""),
-    row("radar_value_lists", "/v1/radar/value_lists", "radar.value_list", "stripe_radar_value_lists_raw", Time::Always("created"), &[], true, false, "", ""),
-    row("refunds", "/v1/refunds", "refund", "stripe_refunds_raw", Time::Always("created"), &[], false, true, "rak_charge_read", ""),
-    row("reporting_report_runs", "/v1/reporting/report_runs", "reporting.report_run", "stripe_reporting_report_runs_raw", Time::Always("created"), &[], false, false, "", ""),
-    row("reviews", "/v1/reviews", "review", "stripe_reviews_raw", Time::Always("created"), &[], false, false, "", "Stripe lists open reviews only"),
-    row("setup_intents", "/v1/setup_intents", "setup_intent", "stripe_setup_intents_raw", Time::Always("created"), &[], false, false, "rak_setup_intent_read", ""),
-    row("shipping_rates", "/v1/shipping_rates", "shipping_rate", "stripe_shipping_rates_raw", Time::Always("created"), &[], false, false, "", ""),
-    row("subscription_schedules", "/v1/subscription_schedules", "subscription_schedule", "stripe_subscription_schedules_raw", Time::Always("created"), &[], false, false, "", ""),
-    row("subscriptions", "/v1/subscriptions", "subscription", "stripe_subscriptions_raw", Time::Always("created"), &[("status", "all")], false, false, "rak_subscription_read", "listed with status=all, else canceled ones are left out"),
-    row("tax_rates", "/v1/tax_rates", "tax_rate", "stripe_tax_rates_raw", Time::Always("created"), &[], false, false, "", ""),
-    row("topups", "/v1/topups", "topup", "stripe_topups_raw", Time::Always("created"), &[], false, false, "", ""),
-    row("transfers", "/v1/transfers", "transfer", "stripe_transfers_raw", Time::Always("created"), &[], false, false, "rak_transfer_read", ""),
-    row("treasury_financial_accounts", "/v1/treasury/financial_accounts", "treasury.financial_account", "stripe_treasury_financial_accounts_raw", Time::Always("created"), &[], false, false, "", "needs Treasury"),
+    list!("accounts", "/v1/accounts", "account", has_window: false, can_vanish: true, permission: "rak_connected_account_read", note: "connected accounts of a platform; old ones may have no created, so the list is walked whole each run"),
+    list!("application_fees", "/v1/application_fees", "application_fee", permission: "rak_application_fee_read"),
+    list!("balance_transactions", "/v1/balance_transactions", "balance_transaction", default: true, permission: "rak_balance_transaction_source_read", note: "status goes from pending to available after created"),
+    list!("charges", "/v1/charges", "charge", default: true, permission: "rak_charge_read"),
+    list!("checkout_sessions", "/v1/checkout/sessions", "checkout.session", permission: "rak_checkout_session_read"),
+    list!("coupons", "/v1/coupons", "coupon", can_vanish: true, permission: "rak_coupon_read"),
+    list!("credit_notes", "/v1/credit_notes", "credit_note", permission: "rak_credit_note_read"),
+    list!("customers", "/v1/customers", "customer", can_vanish: true, permission: "rak_customer_read", note: "deleted customers leave the list"),
+    list!("disputes", "/v1/disputes", "dispute", permission: "rak_dispute_read"),
+    list!("events", "/v1/events", "event", can_vanish: true, permission: "rak_event_read", note: "Stripe keeps events for 30 days; a body has the API version of its time"),
+    list!("file_links", "/v1/file_links", "file_link"),
+    list!("files", "/v1/files", "file", permission: "rak_file_read"),
+    list!("forwarding_requests", "/v1/forwarding/requests", "forwarding.request", note: "needs Forwarding"),
+    list!("identity_verification_reports", "/v1/identity/verification_reports", "identity.verification_report", note: "needs Identity"),
+    list!("identity_verification_sessions", "/v1/identity/verification_sessions", "identity.verification_session", note: "needs Identity"),
+    list!("invoice_payments", "/v1/invoice_payments", "invoice_payment"),
+    list!("invoiceitems", "/v1/invoiceitems", "invoiceitem", time_field: Some("date"), can_vanish: true, note: "the time field is date, the filter is created"),
+    list!("invoices", "/v1/invoices", "invoice", can_vanish: true, default: true, permission: "rak_invoice_read", note: "deleted drafts leave the list"),
+    list!("issuing_authorizations", "/v1/issuing/authorizations", "issuing.authorization", note: "needs Issuing"),
+    list!("issuing_cardholders", "/v1/issuing/cardholders", "issuing.cardholder", note: "needs Issuing"),
+    list!("issuing_cards", "/v1/issuing/cards", "issuing.card", note: "needs Issuing"),
+    list!("issuing_disputes", "/v1/issuing/disputes", "issuing.dispute", note: "needs Issuing"),
+    list!("issuing_transactions", "/v1/issuing/transactions", "issuing.transaction", note: "needs Issuing"),
+    list!("payment_intents", "/v1/payment_intents", "payment_intent", default: true, permission: "rak_payment_intent_read"),
+    list!("payouts", "/v1/payouts", "payout", permission: "rak_payout_read"),
+    list!("plans", "/v1/plans", "plan", can_vanish: true, permission: "rak_plan_read"),
+    list!("prices", "/v1/prices", "price", permission: "rak_plan_read", note: "Stripe may list active prices only"),
+    list!("products", "/v1/products", "product", can_vanish: true, permission: "rak_product_read"),
+    list!("promotion_codes", "/v1/promotion_codes", "promotion_code"),
+    list!("radar_early_fraud_warnings", "/v1/radar/early_fraud_warnings", "radar.early_fraud_warning"),
+    list!("radar_value_lists", "/v1/radar/value_lists", "radar.value_list", can_vanish: true),
+    list!("refunds", "/v1/refunds", "refund", default: true, permission: "rak_charge_read"),
+    list!("reporting_report_runs", "/v1/reporting/report_runs", "reporting.report_run"),
+    list!("reviews", "/v1/reviews", "review", note: "Stripe lists open reviews only"),
+    list!("setup_intents", "/v1/setup_intents", "setup_intent", permission: "rak_setup_intent_read"),
+    list!("shipping_rates", "/v1/shipping_rates", "shipping_rate"),
+    list!("subscription_schedules", "/v1/subscription_schedules", "subscription_schedule"),
+    list!("subscriptions", "/v1/subscriptions", "subscription", fixed_query: &[("status", "all")], permission: "rak_subscription_read", note: "listed with status=all, else canceled ones are left out"),
+    list!("tax_rates", "/v1/tax_rates", "tax_rate"),
+    list!("topups", "/v1/topups", "topup"),
+    list!("transfers", "/v1/transfers", "transfer", permission: "rak_transfer_read"),
+    list!("treasury_financial_accounts", "/v1/treasury/financial_accounts", "treasury.financial_account", note: "needs Treasury"),
 ];
 
 /// The entity of that name.

@@ -5,7 +5,7 @@ use super::chain::ActiveChain;
 use super::{Fetched, Walk, order};
 use crate::error::{Error, foreign};
 use crate::page::{Fault, Page, Refused, livemode};
-use crate::stripe::entities::Entity;
+
 use crate::stripe::exchange::{Now, Response};
 use crate::stripe::facts::PageFacts;
 
@@ -35,7 +35,7 @@ impl Walk {
             )));
         }
         let floor = active.chain.range.gte;
-        if self.scope.entity.has_window() {
+        if self.scope.entity.has_window {
             order::forget_below(&mut page, active.asked_down_to);
             order::leave_doubtful_end(&mut page);
         }
@@ -44,7 +44,7 @@ impl Walk {
         let full = page.elements() >= page_size;
         check_thin(&page, active, page_size, &asked)?;
         let before = active.edge;
-        let seconds = if self.scope.entity.has_window() {
+        let seconds = if self.scope.entity.has_window {
             for row in settle_order(&mut page, active, self.newest, &asked)? {
                 page.refuse(row, Fault::OutOfOrder);
             }
@@ -124,8 +124,8 @@ impl Walk {
 
     /// Counts the rows and elements of a page that are odd, and warns of the first.
     fn note_odd(&mut self, page: &Page) {
-        let Entity { name, time, .. } = self.scope.entity;
-        if self.scope.entity.has_window() {
+        let entity = self.scope.entity;
+        if entity.has_window {
             let undated = page.rows().filter(|row| row.created.is_none()).map(|row| row.id.to_owned());
             self.undated.extend(undated);
         }
@@ -133,7 +133,7 @@ impl Walk {
         if self.progress.undated == 0
             && let Some(id) = kept.clone().next()
         {
-            let (field, id) = (time.field(), foreign(id));
+            let (name, field, id) = (entity.name, entity.dated_by(), foreign(id));
             self.warnings.push(format!(
                 "{name}: the '{field}' of object {id} cannot be used as a time, so its _stripe_created_at is null; \
                  further ones are counted in the report"

@@ -17,7 +17,7 @@ const OBJECTS: usize = 100;
 /// Whether the objects of a list can tell whose it is.
 #[must_use]
 pub const fn is_witness(entity: &Entity) -> bool {
-    entity.has_window() && !entity.can_vanish
+    entity.has_window && !entity.can_vanish
 }
 
 /// The request for the objects of one second.

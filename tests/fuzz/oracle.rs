@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use stripe_raw_rs::page::{Fault, Page, Refused};
-use stripe_raw_rs::stripe::entities::{Entity, Time};
+use stripe_raw_rs::stripe::entities::Entity;
 
 /// An object's members in order, duplicates and all. Keys are kept as they are written: serde_json has no text for one
 /// with a lone surrogate, and a page may hold one.
@@ -85,10 +85,10 @@ fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
             refuse(None, Fault::NoId);
             continue;
         };
-        let time = object.last(entity.time.field()).map(RawValue::get).filter(|time| *time != "null");
+        let time = object.last(entity.dated_by()).map(RawValue::get).filter(|time| *time != "null");
         // Not by serde_json, to which -0 is not a whole number.
         let created = time.and_then(|time| time.parse().ok()).filter(|time| (0..253_402_300_800).contains(time));
-        if created.is_none() && (time.is_some() || matches!(entity.time, Time::Always(_))) {
+        if created.is_none() && (time.is_some() || entity.has_window) {
             undated.push(id.clone());
         }
         let text = minified(element.get().as_bytes());

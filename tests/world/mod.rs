@@ -196,7 +196,7 @@ impl World {
         let inside =
             |object: &&Object| gte.is_none_or(|gte| object.created >= gte) && lt.is_none_or(|lt| object.created < lt);
         let rest: Vec<&Object> = self.list[from..].iter().filter(inside).collect();
-        assert!(self.entity.has_window() || (gte, lt) == (None, None), "a list without window is asked for one");
+        assert!(self.entity.has_window || (gte, lt) == (None, None), "a list without window is asked for one");
         let data: Vec<String> = rest.iter().take(limit).map(|object| text(self.entity, object)).collect();
         let body = format!(
             "{{\n \"object\": \"list\",\n \"data\": [{}],\n \"has_more\": {}, \"url\": \"/v1/charges\"\n}}",
@@ -232,7 +232,7 @@ impl World {
 fn text(entity: &Entity, object: &Object) -> String {
     let Object { id, created, .. } = object;
     // Where the time is optional, every third object has none.
-    let is_without_time = !entity.has_window() && id.ends_with(['0', '3', '6', '9']);
+    let is_without_time = !entity.has_window && id.ends_with(['0', '3', '6', '9']);
     let time = match created % 4 {
         _ if !object.is_undated && !is_without_time => format!("\"created\": {created}, "),
         1 if object.is_undated => format!("\"created\": \"{created}\", "),
