@@ -124,9 +124,9 @@ deny:
 soak objects="5000000":
     {{ uv }} run python -m tests.soak {{ objects }}
 
-# The benchmarks: one page, the compiled half, and the whole beside a stripe-python loop and dlt (Linux)
+# The benchmarks: one page, a slot, the compiled half, and the whole beside a stripe-python loop and dlt (Linux)
 bench:
-    cargo bench --locked --no-default-features --features http,simulator --bench page --bench pipeline
+    cargo bench --locked --no-default-features --features http,simulator --bench page --bench slots --bench pipeline
     {{ uv }} run --group bench python tests/bench/end_to_end.py
 
 # 10,000 charges appended on a lane of Spark, over what Spark alone takes for them (Linux)

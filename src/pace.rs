@@ -8,7 +8,8 @@
 mod bound;
 mod bucket;
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bound::Bound;
@@ -59,14 +60,35 @@ impl Limits {
 /// days (docs.stripe.com/rate-limits, "API read request allocations", 2026-04).
 pub const SMALLEST_ALLOCATION: u64 = 10_000;
 
-/// Someone who waits for a slot.
+/// Where one who waits stands in the queue: who starts earlier stands before, else who has more left, else who came first.
 #[derive(Debug, Clone, Copy)]
-struct Waiting {
-    endpoint: &'static str,
-    left: f64,
+struct Rank {
     /// In virtual time, see [`Limiter::queue`].
     start: f64,
+    left: f64,
+    position: Position,
 }
+
+impl Ord for Rank {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_share = self.start.total_cmp(&other.start).then(other.left.total_cmp(&self.left));
+        by_share.then(self.position.cmp(&other.position))
+    }
+}
+
+impl PartialOrd for Rank {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Rank {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Rank {}
 
 /// Names one who waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,7 +113,9 @@ pub struct Limiter {
     endpoints: HashMap<&'static str, Bucket>,
     bound: Bound,
     in_flight: usize,
-    waiting: HashMap<Position, Waiting>,
+    /// Those who wait for each endpoint, the first one first: who is next is one of the first.
+    queues: HashMap<&'static str, BTreeSet<Rank>>,
+    waiting: HashMap<Position, (&'static str, Rank)>,
     positions: u64,
     /// Where the last request of each endpoint started, and how far the queue has come, in virtual time.
     starts: HashMap<&'static str, f64>,
@@ -108,6 +132,7 @@ impl Limiter {
             endpoints: HashMap::new(),
             bound: Bound::new(limits.at_once),
             in_flight: 0,
+            queues: HashMap::new(),
             waiting: HashMap::new(),
             positions: 0,
             starts: HashMap::new(),
@@ -134,39 +159,56 @@ impl Limiter {
         self.positions += 1;
         let position = Position(self.positions);
         let after_its_last = self.starts.get(endpoint).map_or(0.0, |last| last + 1.0 / left.max(1.0));
-        self.waiting.insert(position, Waiting { endpoint, left, start: after_its_last.max(self.virtual_time) });
+        let rank = Rank { start: after_its_last.max(self.virtual_time), left, position };
+        self.waiting.insert(position, (endpoint, rank));
+        self.queues.entry(endpoint).or_default().insert(rank);
         position
     }
 
     /// Leaves the queue.
     pub fn leave(&mut self, position: Position) {
-        self.waiting.remove(&position);
+        let Some((endpoint, rank)) = self.waiting.remove(&position) else { return };
+        if let Some(queue) = self.queues.get_mut(endpoint) {
+            queue.remove(&rank);
+        }
+    }
+
+    /// Who is to be woken to poll: the first one whom nothing keeps from being served, or else who can be served first. None
+    /// where somebody has to come back before.
+    #[must_use]
+    pub fn next(&self, now: Duration) -> Option<Position> {
+        if self.in_flight >= self.bound.most() {
+            return None;
+        }
+        let overall = self.overall.free_at(now);
+        let first = |(endpoint, queue): (&&'static str, &BTreeSet<Rank>)| {
+            let free_at = self.endpoints.get(endpoint).map_or(now, |bucket| bucket.free_at(now));
+            Some((free_at.max(overall).max(now), *queue.first()?))
+        };
+        self.queues.iter().filter_map(first).min().map(|(_, rank)| rank.position)
     }
 
     /// Whether it is that one's turn. With [`Turn::Now`] they have left the queue, and the request counts as sent.
     pub fn poll(&mut self, position: Position, now: Duration) -> Turn {
-        let Some(mine) = self.waiting.get(&position).copied() else { return Turn::Later };
+        let Some((endpoint, mine)) = self.waiting.get(&position).copied() else { return Turn::Later };
         if self.in_flight >= self.bound.most() {
             self.bound.reached();
             return Turn::Later;
         }
         let overall = self.overall.free_at(now);
-        let free_at = overall.max(self.bucket(mine.endpoint).free_at(now));
+        let free_at = overall.max(self.bucket(endpoint).free_at(now));
         if free_at > now {
             return Turn::At(free_at);
         }
-        if self
-            .waiting
-            .iter()
-            .any(|(other, theirs)| before((*other, *theirs), (position, mine)) && self.is_free(theirs, now))
-        {
+        let is_before = |queue: &BTreeSet<Rank>| queue.first().is_some_and(|first| *first < mine);
+        if self.queues.iter().any(|(endpoint, queue)| is_before(queue) && self.is_free(endpoint, now)) {
             return Turn::Later;
         }
-        self.waiting.remove(&position);
+        self.leave(position);
         self.virtual_time = mine.start;
-        self.starts.insert(mine.endpoint, mine.start);
+        self.starts.insert(endpoint, mine.start);
         self.overall.take(now);
-        self.bucket(mine.endpoint).take(now);
+        self.bucket(endpoint).take(now);
         self.in_flight += 1;
         Turn::Now
     }
@@ -176,8 +218,8 @@ impl Limiter {
         self.endpoints.entry(endpoint).or_insert_with(|| Bucket::new(rate))
     }
 
-    fn is_free(&self, waiting: &Waiting, now: Duration) -> bool {
-        self.endpoints.get(waiting.endpoint).is_none_or(|bucket| bucket.free_at(now) <= now)
+    fn is_free(&self, endpoint: &'static str, now: Duration) -> bool {
+        self.endpoints.get(endpoint).is_none_or(|bucket| bucket.free_at(now) <= now)
     }
 
     /// A slot comes back unused: nothing was sent.
@@ -213,12 +255,6 @@ impl Limiter {
     pub const fn in_flight(&self) -> usize {
         self.in_flight
     }
-}
-
-/// Whether the one stands before the other: who starts earlier does, else who has more left, else who came first.
-fn before(one: (Position, Waiting), other: (Position, Waiting)) -> bool {
-    let by_share = other.1.start.total_cmp(&one.1.start).then(one.1.left.total_cmp(&other.1.left));
-    by_share.then(other.0.cmp(&one.0)).is_gt()
 }
 
 #[cfg(test)]
@@ -419,6 +455,32 @@ mod tests {
                 prop_assert!(second.len() <= overall as usize, "{} in a second", second.len());
                 for which in 0..names.len() {
                     prop_assert!(second.iter().filter(|one| **one == which).count() <= endpoint as usize);
+                }
+            }
+        }
+
+        /// Who is woken is the one whose turn it is, or who can be served first: nobody else gets a slot before.
+        #[test]
+        fn nobody_is_served_before_the_one_who_is_next(
+            steps in prop::collection::vec((0u64..40, 0usize..3, 1u32..100, 0usize..4), 1..200),
+        ) {
+            let mut limiter = Limiter::new(rates(Rates { overall: 60.0, endpoint: 25.0 }));
+            let names = [CHARGES, REFUNDS, "/v1/invoices"];
+            let (mut now, mut waiting) = (Duration::ZERO, Vec::new());
+            for (wait, which, left, done) in steps {
+                now += Duration::from_millis(wait);
+                (0..done).for_each(|_| limiter.done());
+                waiting.push(limiter.queue(names[which], left.into()));
+                let next = limiter.next(now);
+                let others = waiting.iter().filter(|position| Some(**position) != next);
+                for other in others.copied().collect::<Vec<_>>() {
+                    prop_assert_ne!(limiter.poll(other, now), Turn::Now);
+                }
+                let Some(next) = next else { continue };
+                match limiter.poll(next, now) {
+                    Turn::Now => waiting.retain(|position| *position != next),
+                    Turn::At(at) => prop_assert!(at > now),
+                    Turn::Later => prop_assert!(false, "who is next waits for nobody"),
                 }
             }
         }

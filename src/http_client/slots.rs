@@ -19,15 +19,30 @@ pub struct Slots {
 
 #[derive(Debug)]
 struct SharedLimiter {
-    limiter: Mutex<Limiter>,
-    /// Rung whenever a slot was taken or came back, and whoever waits should ask again.
-    moved: Notify,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    limiter: Limiter,
+    /// The bell of each one who waits.
+    bells: HashMap<Position, Arc<Notify>>,
 }
 
 impl SharedLimiter {
-    fn lock(&self) -> MutexGuard<'_, Limiter> {
-        // A panic while the lock was held has already been reported; the limiter is plain data.
-        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // A panic while the lock was held has already been reported; the queue is plain data.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// Wakes whoever is next, and nobody else: of thousands who wait, all others would only find that it is not their turn.
+    fn wake_next(&self) {
+        let next = self.limiter.next(now().monotonic);
+        if let Some(bell) = next.and_then(|position| self.bells.get(&position)) {
+            bell.notify_one();
+        }
     }
 }
 
@@ -54,31 +69,39 @@ impl Slots {
     /// Slots of which none was taken yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { shared: Arc::new(SharedLimiter { limiter: Mutex::new(Limiter::new(limits)), moved: Notify::new() }) }
+        let queue = Queue { limiter: Limiter::new(limits), bells: HashMap::new() };
+        Self { shared: Arc::new(SharedLimiter { queue: Mutex::new(queue) }) }
     }
 
     /// Other limits, from now on.
     pub fn set(&self, limits: Limits) {
-        self.shared.lock().set(limits);
-        self.shared.moved.notify_waiters();
+        let mut queue = self.shared.lock();
+        queue.limiter.set(limits);
+        queue.wake_next();
     }
 
     /// Waits for a slot for a request to that endpoint, of which `left` are left to send. Dropping the future leaves the
     /// queue.
     pub async fn take(&self, endpoint: &'static str, left: f64) -> Slot {
         let shared = &self.shared;
-        let queued = Queued { shared, position: shared.lock().queue(endpoint, left) };
+        let queued = Queued::new(shared, endpoint, left);
         loop {
-            let mut moved = std::pin::pin!(shared.moved.notified());
-            moved.as_mut().enable();
-            let turn = shared.lock().poll(queued.position, now().monotonic);
+            let turn = {
+                let mut queue = shared.lock();
+                let turn = queue.limiter.poll(queued.position, now().monotonic);
+                if turn == Turn::Later {
+                    // Somebody stands before, who may have been asleep until now.
+                    queue.wake_next();
+                }
+                turn
+            };
             match turn {
                 Turn::Now => break,
-                Turn::At(at) => drop(timeout(at.saturating_sub(now().monotonic), moved).await),
-                Turn::Later => moved.await,
+                Turn::At(at) => drop(timeout(at.saturating_sub(now().monotonic), queued.bell.notified()).await),
+                Turn::Later => queued.bell.notified().await,
             }
         }
-        // Leaving the queue, which it has left already, rings for those behind.
+        // Leaving the queue, which it has left already, wakes who is next.
         drop(queued);
         Slot { shared: Arc::clone(shared), endpoint, state: SlotState::Unused }
     }
@@ -88,12 +111,24 @@ impl Slots {
 struct Queued<'slots> {
     shared: &'slots SharedLimiter,
     position: Position,
+    bell: Arc<Notify>,
+}
+
+impl<'slots> Queued<'slots> {
+    fn new(shared: &'slots SharedLimiter, endpoint: &'static str, left: f64) -> Self {
+        let mut queue = shared.lock();
+        let (position, bell) = (queue.limiter.queue(endpoint, left), Arc::new(Notify::new()));
+        queue.bells.insert(position, Arc::clone(&bell));
+        Self { shared, position, bell }
+    }
 }
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        self.shared.lock().leave(self.position);
-        self.shared.moved.notify_waiters();
+        let mut queue = self.shared.lock();
+        queue.limiter.leave(self.position);
+        queue.bells.remove(&self.position);
+        queue.wake_next();
     }
 }
 
@@ -122,16 +157,17 @@ impl Slot {
     /// What came of the request, after so long. The slot is not given back yet.
     pub fn answered(&mut self, outcome: &Outcome, took: Duration) {
         self.state = SlotState::Answered;
-        self.shared.lock().answered(self.endpoint, outcome, took, now().monotonic);
+        self.shared.lock().limiter.answered(self.endpoint, outcome, took, now().monotonic);
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        let mut queue = self.shared.lock();
         match self.state {
-            SlotState::Unused => self.shared.lock().give_back(self.endpoint),
-            SlotState::Sent | SlotState::Answered => self.shared.lock().done(),
+            SlotState::Unused => queue.limiter.give_back(self.endpoint),
+            SlotState::Sent | SlotState::Answered => queue.limiter.done(),
         }
-        self.shared.moved.notify_waiters();
+        queue.wake_next();
     }
 }
