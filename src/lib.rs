@@ -1,8 +1,6 @@
 //! Lands everything a Stripe account holds as raw, immutable rows in Delta tables.
 //!
-//! Rooms, top-down; each may use those below it: `python` (the binding) → `http_client` (sockets, clock, randomness) →
-//! `run` (an attempt; pure from here down) → `walk` (reading one list), `raw` (the raw tables) → `checkpoint`, `page`,
-//! `pace` → `stripe` (lists, requests, answers) → `options`, `columns`, `store`, `digest` → `error` → `text` → `secrets`.
+//! README's "Work on it" tells the rooms; `tests/test_layers.py` holds who may use whom.
 //! `simulator` stands beside them: a fake Stripe that nothing in the product uses.
 
 pub mod checkpoint;

@@ -9,7 +9,7 @@ from stripe_raw_rs.tables import open_tables
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stripe_raw_rs.tables import Place, Tables
+    from stripe_raw_rs.tables import TableOptions, Tables
 
 # Spark keeps the tables of schema `name` in `name.db` of its warehouse.
 _SCHEMA = ".db"
@@ -20,7 +20,7 @@ def schema_folder(warehouse: Path, schema: str) -> Path:
     return warehouse / f"{schema}{_SCHEMA}"
 
 
-def place_of(lake: Path) -> Place:
+def place_of(lake: Path) -> TableOptions:
     """What `ingest` is told, so that the tables are in this folder."""
     if lake.suffix == _SCHEMA:
         return {"catalog": "spark_catalog", "schema": lake.stem}

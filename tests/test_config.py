@@ -15,7 +15,7 @@ from stripe_raw_rs.keywords import with_environment
 from stripe_raw_rs.options import COMMANDS, OPTIONS
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.start import start_seconds
-from stripe_raw_rs.tables import Place, open_tables
+from stripe_raw_rs.tables import TableOptions, open_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ def test_keywords_are_those_of_the_command_line() -> None:
         names = inspect.signature(call).parameters
         assert COMMANDS[command].options != ()
         assert set(COMMANDS[command].options) - set(names) <= {"restart_run", "from_scratch", "log_format", "verbose"}
-    declared = {*Place.__annotations__, *(option.name for option in _core.options())}
+    declared = {*TableOptions.__annotations__, *(option.name for option in _core.options())}
     assert declared <= set(inspect.signature(ingest).parameters)
 
 

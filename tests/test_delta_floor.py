@@ -12,7 +12,7 @@ import pytest
 
 from stripe_raw_rs import UsageError, ingest
 from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.tables.place import OLDEST_DELTALAKE
+from stripe_raw_rs.tables.opening import OLDEST_DELTALAKE
 from tests.conftest import KEY
 
 if TYPE_CHECKING:

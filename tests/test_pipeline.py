@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stripe_raw_rs import Report
-    from stripe_raw_rs.tables import Place, Tables
+    from stripe_raw_rs.tables import TableOptions, Tables
 
 
 contract = pytest.mark.contract
@@ -143,7 +143,7 @@ def test_a_column_that_the_owner_added_to_a_table_disturbs_nobody(lake: Path, st
 def test_stripe_is_asked_for_the_account_while_the_tables_are_opened(
     lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(place: Place) -> Tables:
+    def slowly(place: TableOptions) -> Tables:
         wait_for(lambda: stripe.requests == 1)
         return open_tables(place)
 

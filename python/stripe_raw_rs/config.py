@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import OPTIONS, OptionRow
-from stripe_raw_rs.tables import Place
+from stripe_raw_rs.tables import TableOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,9 +77,12 @@ class Config:
         give_up = self.give_up()
         return typed if give_up is None else {**typed, "give_up": give_up}
 
-    def place(self) -> Place:
+    def table_options(self) -> TableOptions:
         """Give the place where the tables are."""
-        return cast("Place", {name: value for name, value in self.keywords().items() if name in Place.__annotations__})
+        return cast(
+            "TableOptions",
+            {name: value for name, value in self.keywords().items() if name in TableOptions.__annotations__},
+        )
 
     def give_up(self) -> Literal["restart", "scratch"] | None:
         """Tell which way an unfinished run is given up, if any."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs._core import ApiKey, _Options
     from stripe_raw_rs.progress import Display
-    from stripe_raw_rs.tables import Place, Tables
+    from stripe_raw_rs.tables import TableOptions, Tables
 
     class CheckKeywords(_Options, total=False):
         """Keywords of `check`."""
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         stripe_secret_scope: str | None
         stripe_secret_key: str | None
 
-    class IngestKeywords(CheckKeywords, Place, total=False):
+    class IngestKeywords(CheckKeywords, TableOptions, total=False):
         """Keywords of `ingest`."""
 
         tables: Tables | None

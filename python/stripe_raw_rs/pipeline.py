@@ -19,7 +19,7 @@ from stripe_raw_rs.progress import LogLines, drain_log
 from stripe_raw_rs.report import EntityResult, IngestInterrupted, Report
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.tables import Place, check_schema, open_tables
+from stripe_raw_rs.tables import TableOptions, check_schema, open_tables
 from stripe_raw_rs.text import counted
 from stripe_raw_rs.threads import each_in_a_thread
 
@@ -38,7 +38,7 @@ logger = logging.getLogger("stripe_raw_rs")
 def ingest(**given: Unpack[IngestKeywords]) -> Report:
     """Land what is new in the entities' lists, and report on each.
 
-    The tables are in the folder `lake`, or in the schema `schema` of `catalog`, see `Place`; `tables` is any other
+    The tables are in the folder `lake`, or in the schema `schema` of `catalog`, see `TableOptions`; `tables` is any other
     place. The key is `api_key`, or the Databricks secret that is named, or what the file has, or `STRIPE_API_KEY`, in
     this order; it is kept nowhere. An entity that fails does not stop the others: the report says so, and its
     `raise_for_status()` raises. `give_up` ends an unfinished run first: "restart" begins again where the last
@@ -93,20 +93,20 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     client = _core.Client(key, **_of(options, {option.name for option in _core.options()}))
     # Stripe answers while the tables are opened.
     client.ask_account_id()
-    place = options.get("tables") or open_tables(cast("Place", _of(options, Place.__annotations__)))
+    tables = options.get("tables") or open_tables(cast("TableOptions", _of(options, TableOptions.__annotations__)))
     # What concerns all lists is looked at before anything is written; a raw table's columns concern its own list.
-    check_schema(place.table(checkpoint_table), _core.checkpoint_schema())
+    check_schema(tables.table(checkpoint_table), _core.checkpoint_schema())
     for entity in selection:
-        place.table(entity.table)
-    state = StateStore(place, client, checkpoint_table)
+        tables.table(entity.table)
+    state = StateStore(tables, client, checkpoint_table)
     if give_up != "scratch":
-        check_account_of_lake(client, place, state, selection, account)
+        check_account_of_lake(client, tables, state, selection, account)
     # A cluster may have kept an older wheel, and an environment may name other authorities: both are said.
-    what = (_core.__version__, counted(len(selection), "list"), place.location, client.authorities)
+    what = (_core.__version__, counted(len(selection), "list"), tables.location, client.authorities)
     logger.info("stripe-raw %s lands %s in %s; certificate authorities: %s", *what)
     return Job(
         client=client,
-        tables=place,
+        tables=tables,
         state=state,
         display=options.get("display") or LogLines(),
         account=account,
@@ -115,7 +115,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         give_up=give_up,
         start=since,
         settings={
-            "tables": place.location,
+            "tables": tables.location,
             "entities": ",".join(entity.name for entity in selection),
             **_of(options, {"bundle_target"}),
         },

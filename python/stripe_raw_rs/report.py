@@ -103,7 +103,7 @@ class EntityResult:
 class Report:
     """What `ingest` did. Printing it shows a table; in a notebook it is one."""
 
-    place: str
+    location: str
     entities: tuple[EntityResult, ...]
     seconds: float
 
@@ -138,7 +138,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
         return {
-            "tables": self.place,
+            "tables": self.location,
             "exit_code": self.exit_code,
             "seconds": round(self.seconds, 3),
             "entities": [result.to_dict() for result in self.entities],
@@ -159,7 +159,7 @@ class Report:
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
         said = (line for result in self.entities for line in (result.notice, result.message) if line is not None)
         lines = "".join(f"<p>{html.escape(line)}</p>" for line in said)
-        return f"<p>{html.escape(self.place)}</p><table>{body}</table>{lines}"
+        return f"<p>{html.escape(self.location)}</p><table>{body}</table>{lines}"
 
 
 class IngestInterrupted(KeyboardInterrupt):

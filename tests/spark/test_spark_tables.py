@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from stripe_raw_rs.simulator import StripeSimulator
-    from stripe_raw_rs.tables import Place, Table
+    from stripe_raw_rs.tables import Table, TableOptions
 
 pytestmark = pytest.mark.spark
 
@@ -70,9 +70,9 @@ def test_words_of_sql_are_names_like_any_other(spark: SparkSession) -> None:
     assert detail["description"] == 'it\'s \\ a "test"; --'
 
 
-def real_table(lake: Path, options: Place | None = None) -> Table:
+def real_table(lake: Path, options: TableOptions | None = None) -> Table:
     """A raw table as the main job makes it."""
-    place: Place = {**place_of(lake), **(options or {})}
+    place: TableOptions = {**place_of(lake), **(options or {})}
     table = open_tables(place).table("stripe_charges_raw")
     table.create(_core.raw_schema(), PROPERTIES, "Charges")
     return table
@@ -165,7 +165,7 @@ def raw_rows(count: int, size: int = 0) -> pa.Table:
 
 
 @pytest.fixture(params=["arrow", "parquet", "pandas", "pandas without arrow"])
-def way(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Iterator[Place]:
+def way(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Iterator[TableOptions]:
     """Each way into this Spark, whichever it would choose by itself."""
     name: str = request.param
     if name == "arrow" and not spark_frames._takes_arrow(spark):  # noqa: SLF001 - the very question
@@ -183,7 +183,7 @@ def way(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> 
         assert list((tmp_path / "volume").iterdir()) == []
 
 
-def test_every_value_arrives_as_it_was(lake: Path, way: Place) -> None:
+def test_every_value_arrives_as_it_was(lake: Path, way: TableOptions) -> None:
     table = real_table(lake, way)
     rows = raw_rows(12)
     commit(table, HandMade(rows, 1))
@@ -192,7 +192,7 @@ def test_every_value_arrives_as_it_was(lake: Path, way: Place) -> None:
     assert pa.table(by_delta_rs.read(rows.schema.names, [])).sort_by("_page_row").equals(rows), "read by delta-rs"
 
 
-def test_a_large_group_is_one_commit_and_one_file(lake: Path, way: Place) -> None:
+def test_a_large_group_is_one_commit_and_one_file(lake: Path, way: TableOptions) -> None:
     # The largest that the core hands over: a full group, and a page of the largest size on top.
     table = real_table(lake, way)
     rows = raw_rows(66, size=6_000_000)
@@ -268,7 +268,7 @@ def test_tables_go_from_one_writer_to_the_other_and_back(
     spark: SparkSession, lake: Path, stripe: StripeSimulator
 ) -> None:
     options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "entities": "refunds"}
-    places: list[Place] = [place_of(lake), {"lake": lake}, place_of(lake)]
+    places: list[TableOptions] = [place_of(lake), {"lake": lake}, place_of(lake)]
     for round_, place in enumerate(places):
         stripe.add("refunds", 5)
         ingest(**place, **options).raise_for_status()

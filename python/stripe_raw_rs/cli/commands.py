@@ -91,7 +91,7 @@ def _demo(config: Config) -> None:
 def _status(config: Config) -> None:
     _configure_log(config)
     found = status.status(
-        open_tables(config.place()),
+        open_tables(config.table_options()),
         lookback_seconds=config.whole_number("lookback_seconds"),
         checkpoint_table=config.required("checkpoint_table"),
     )
@@ -110,7 +110,7 @@ def _status(config: Config) -> None:
 
 def _verify(config: Config) -> None:
     _configure_log(config)
-    tables, checkpoint_table = open_tables(config.place()), config.required("checkpoint_table")
+    tables, checkpoint_table = open_tables(config.table_options()), config.required("checkpoint_table")
     if not _is_json(config):
         verify.verify(tables, checkpoint_table=checkpoint_table, say=_print)
         return

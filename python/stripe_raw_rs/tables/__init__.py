@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, Type
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
-from stripe_raw_rs.tables.place import Place as Place
-from stripe_raw_rs.tables.place import open_tables as open_tables
+from stripe_raw_rs.tables.opening import TableOptions as TableOptions
+from stripe_raw_rs.tables.opening import open_tables as open_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -42,10 +42,10 @@ class LakeFolder:
     def table(self, name: str) -> Path:
         """Name the folder of one table. A link would lead what is written out of the lake, or to another table."""
         folder = self.path / name
-        for place in (folder, folder / "_delta_log"):
-            if place.is_symlink():
+        for part in (folder, folder / "_delta_log"):
+            if part.is_symlink():
                 message = (
-                    f"table '{folder}' is not in the lake: '{place}' is a symbolic link; put the folder itself there"
+                    f"table '{folder}' is not in the lake: '{part}' is a symbolic link; put the folder itself there"
                 )
                 raise UsageError(message)
         return folder

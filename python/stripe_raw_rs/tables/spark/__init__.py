@@ -17,21 +17,21 @@ from stripe_raw_rs.tables.spark.sql import check_name, quoted
 from stripe_raw_rs.tables.spark.table import SparkTable
 
 if TYPE_CHECKING:
-    from stripe_raw_rs.tables import Place
+    from stripe_raw_rs.tables import TableOptions
 
 
 class SparkTables:
     """The tables of one schema of a catalog."""
 
-    def __init__(self, catalog: str, schema: str, place: Place) -> None:
-        """Find the Spark session and the catalog; nothing is written yet. Of `place` the rest is read."""
+    def __init__(self, catalog: str, schema: str, options: TableOptions) -> None:
+        """Find the Spark session and the catalog; nothing is written yet. Of `options` the rest is read."""
         check_name("catalog", catalog)
         check_name("schema", schema)
         self.location = f"{catalog}.{schema}"
         self.session = session.find_session()
-        self.frames = Frames(self.session, place.get("staging_volume"))
-        self.clustered = session.clustered(place.get("liquid_clustering", "auto"))
-        self.check_payloads = place.get("check_payloads", False)
+        self.frames = Frames(self.session, options.get("staging_volume"))
+        self.clustered = session.clustered(options.get("liquid_clustering", "auto"))
+        self.check_payloads = options.get("check_payloads", False)
         self._catalog = catalog
         self._schema = schema
         self._tables: dict[str, SparkTable] = {}

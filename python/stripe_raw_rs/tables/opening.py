@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OLDEST_DELTALAKE = (1, 6, 6)
 
 
-class Place(TypedDict, total=False):
+class TableOptions(TypedDict, total=False):
     """Where the tables are, and how they are made there.
 
     Either `lake`, a folder of this machine, written by delta-rs; or `catalog` and `schema`, written by Spark. The rest
@@ -37,14 +37,14 @@ class Place(TypedDict, total=False):
     check_payloads: bool
 
 
-def open_tables(place: Place) -> Tables:
+def open_tables(options: TableOptions) -> Tables:
     """Open the place where the tables are. Writes nothing yet."""
-    lake, catalog, schema = place.get("lake"), place.get("catalog"), place.get("schema")
+    lake, catalog, schema = options.get("lake"), options.get("catalog"), options.get("schema")
     if lake is not None and (catalog is not None or schema is not None):
         message = "a lake and a catalog exclude each other: give --lake DIR, or --catalog NAME and --schema NAME"
         raise UsageError(message)
     if catalog is not None and schema is not None:
-        return _open_catalog(catalog, schema, place)
+        return _open_catalog(catalog, schema, options)
     if catalog is not None or schema is not None:
         message = "--catalog NAME and --schema NAME belong together: together they say where Spark keeps the tables"
         raise UsageError(message)
@@ -79,7 +79,7 @@ def _require_deltalake() -> None:
         raise UsageError(message)
 
 
-def _open_catalog(catalog: str, schema: str, place: Place) -> Tables:
+def _open_catalog(catalog: str, schema: str, options: TableOptions) -> Tables:
     try:
         from stripe_raw_rs.tables.spark import SparkTables  # noqa: PLC0415 - only here is the library needed
     except ModuleNotFoundError as error:
@@ -89,4 +89,4 @@ def _open_catalog(catalog: str, schema: str, place: Place) -> Tables:
             f"a catalog is written by Spark, and there is no {error.name} here: run it on Databricks or beside Spark"
         )
         raise UsageError(message) from None
-    return SparkTables(catalog, schema, place)
+    return SparkTables(catalog, schema, options)
