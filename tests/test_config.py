@@ -85,7 +85,7 @@ def test_the_library_reads_the_variables_that_the_command_line_reads(
         assert [probe.entity for probe in check().entities] == ["charges", "refunds"]
         report = ingest(entities=["charges"])
         assert [(result.entity, result.pages > 2, result.rows) for result in report.entities] == [("charges", True, 30)]
-        assert report.place == str(tmp_path / "lake")
+        assert report.location == str(tmp_path / "lake")
         monkeypatch.setenv("STRIPE_RAW_PAGE_SIZE", "many")
         with pytest.raises(UsageError, match="page_size must be a whole number, not 'many'"):
             ingest()
@@ -333,4 +333,4 @@ def test_tables_are_in_a_lake_or_in_a_catalog() -> None:
         (("--catalog", "main", "--schema", "raw"), "a catalog is written by Spark, and there is no pyspark here"),
     ]:
         with pytest.raises(UsageError, match=message):
-            open_tables(read("run", *arguments).place())
+            open_tables(read("run", *arguments).table_options())

@@ -78,11 +78,9 @@ class Config:
         return typed if give_up is None else {**typed, "give_up": give_up}
 
     def table_options(self) -> TableOptions:
-        """Give the place where the tables are."""
-        return cast(
-            "TableOptions",
-            {name: value for name, value in self.keywords().items() if name in TableOptions.__annotations__},
-        )
+        """Give what says where the tables are, and how they are made."""
+        given = self.keywords().items()
+        return cast("TableOptions", {name: value for name, value in given if name in TableOptions.__annotations__})
 
     def give_up(self) -> Literal["restart", "scratch"] | None:
         """Tell which way an unfinished run is given up, if any."""

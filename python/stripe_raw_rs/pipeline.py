@@ -38,8 +38,8 @@ logger = logging.getLogger("stripe_raw_rs")
 def ingest(**given: Unpack[IngestKeywords]) -> Report:
     """Land what is new in the entities' lists, and report on each.
 
-    The tables are in the folder `lake`, or in the schema `schema` of `catalog`, see `TableOptions`; `tables` is any other
-    place. The key is `api_key`, or the Databricks secret that is named, or what the file has, or `STRIPE_API_KEY`, in
+    The tables are in the folder `lake`, or in the schema `schema` of `catalog`, see `TableOptions`; `tables` are any
+    others. The key is `api_key`, or the Databricks secret that is named, or what the file has, or `STRIPE_API_KEY`, in
     this order; it is kept nowhere. An entity that fails does not stop the others: the report says so, and its
     `raise_for_status()` raises. `give_up` ends an unfinished run first: "restart" begins again where the last
     complete run left off, "scratch" at the beginning of the account.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, fenced
 from stripe_raw_rs.tables.delta_rs.commit import outcome_of, write
+from stripe_raw_rs.tables.delta_rs.errors import reason
 from stripe_raw_rs.tables.delta_rs.features import beyond_delta_rs
 from stripe_raw_rs.tables.delta_rs.folder import as_text
 from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
 
 # So many versions a table object is taken along before it is loaded anew. Measured, it is the same from 10 to 40.
 _STEPS = 16
-# Some errors of delta-rs are made for a terminal.
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-# How the calls begin that others end with.
-_CALLS = "\n   0: "
 
 
 class DeltaRsTable:
@@ -82,7 +77,7 @@ class DeltaRsTable:
         except (DeltaError, OSError) as error:
             # Two processes may create it at the same moment; the loser uses what the winner made.
             if not self.exists():
-                message = f"table '{self.location}' cannot be created: {self._said(error)}"
+                message = f"table '{self.location}' cannot be created: {reason(error, self.location)}"
                 raise TableError(message) from error
 
     def damage(self) -> Damage | None:
@@ -106,7 +101,7 @@ class DeltaRsTable:
             # stripe_raw.* are no keys of Delta's.
             self._load().alter.set_table_properties(dict(properties), raise_if_not_exists=False)
         except (DeltaError, OSError) as error:
-            message = f"table '{self.location}' cannot be given its properties: {self._said(error)}"
+            message = f"table '{self.location}' cannot be given its properties: {reason(error, self.location)}"
             raise TableError(message) from error
 
     def schema(self) -> ArrowSchema:
@@ -127,7 +122,7 @@ class DeltaRsTable:
                     write(table, commit)
                 self._written = table, loaded_at
             except Exception as error:
-                message = f"table '{self.location}': {self._said(error)}"
+                message = f"table '{self.location}': {reason(error, self.location)}"
                 raise CommitUnknownError(message) from error
         if outcome == "superseded":
             raise fenced(self)
@@ -211,17 +206,9 @@ class DeltaRsTable:
             raise TableError(message) from None
         except Exception as error:
             damage = self._blocking()
-            why = self._said(error) if damage is None else f"{damage.what}; {damage.remedy}"
+            why = reason(error, self.location) if damage is None else f"{damage.what}; {damage.remedy}"
             message = f"table '{self.location}' cannot be read: {why}"
             raise TableError(message) from error
-
-    def _said(self, error: Exception) -> str:
-        """What delta-rs says, without its colours, its calls and the table's folder, which our messages begin with.
-
-        A line has an end: a long folder told twice would push out what is to be done.
-        """
-        said = _COLOUR.sub("", str(error)).partition(_CALLS)[0]
-        return plain(said.replace(f"{self.location}/", ""))
 
     def _require_appendable(self) -> None:
         what = beyond_delta_rs(self._load())
