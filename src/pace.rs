@@ -200,8 +200,7 @@ impl Limiter {
         if free_at > now {
             return Turn::At(free_at);
         }
-        let is_before = |queue: &BTreeSet<Rank>| queue.first().is_some_and(|first| *first < mine);
-        if self.queues.iter().any(|(endpoint, queue)| is_before(queue) && self.is_free(endpoint, now)) {
+        if self.next(now) != Some(position) {
             return Turn::Later;
         }
         self.leave(position);
@@ -216,10 +215,6 @@ impl Limiter {
     fn bucket(&mut self, endpoint: &'static str) -> &mut Bucket {
         let rate = self.endpoint_rate;
         self.endpoints.entry(endpoint).or_insert_with(|| Bucket::new(rate))
-    }
-
-    fn is_free(&self, endpoint: &'static str, now: Duration) -> bool {
-        self.endpoints.get(endpoint).is_none_or(|bucket| bucket.free_at(now) <= now)
     }
 
     /// A slot comes back unused: nothing was sent.

@@ -93,30 +93,33 @@ impl Page {
             row += 1;
             row <= rows
         });
-        let rows_before = |(index, refused): (usize, &Refused)| refused.position - index;
-        let kept = self.refused.iter().enumerate().take_while(|refused| rows_before(*refused) <= rows).count();
-        self.refused.truncate(kept);
-        let behind_rows = self.refused.iter().enumerate().skip_while(|refused| rows_before(*refused) < rows);
-        let last_refused = behind_rows.filter_map(|(_, refused)| refused.id.clone()).last();
-        let last_row = || rows.checked_sub(1).map(|last| self.ids.value(last).to_owned());
-        self.last_id = last_refused.or_else(last_row);
+        self.refused.truncate(self.refused_before(rows + 1));
+        let behind_rows = &self.refused[self.refused_before(rows)..];
+        let last_refused = behind_rows.iter().filter_map(|refused| refused.id.clone()).next_back();
+        self.last_id = last_refused.or_else(|| self.last_row_id());
         self.has_more = true;
     }
 
     /// Leaves what was refused behind the last object to the next page.
     pub fn leave_refused_end(&mut self) {
-        let rows = self.len();
-        let before =
-            self.refused.iter().enumerate().take_while(|(index, refused)| refused.position - index < rows).count();
-        self.refused.truncate(before);
-        self.last_id = rows.checked_sub(1).map(|last| self.ids.value(last).to_owned());
+        self.refused.truncate(self.refused_before(self.len()));
+        self.last_id = self.last_row_id();
+    }
+
+    /// How many of the refused elements have fewer than `rows` objects before them.
+    fn refused_before(&self, rows: usize) -> usize {
+        self.refused.iter().enumerate().take_while(|(index, refused)| refused.position - index < rows).count()
+    }
+
+    fn last_row_id(&self) -> Option<String> {
+        self.len().checked_sub(1).map(|last| self.ids.value(last).to_owned())
     }
 
     /// Takes an object out of the rows, as one that cannot be a row.
     pub fn refuse(&mut self, row: usize, fault: Fault) {
         let Some(refused) = self.rows().nth(row) else { return };
         let (id, sha256) = (Some(refused.id.to_owned()), Sha256::digest(refused.json).into());
-        let at = self.refused.iter().enumerate().take_while(|(index, refused)| refused.position - index <= row).count();
+        let at = self.refused_before(row + 1);
         self.refused.insert(at, Refused { position: row + at, id, fault, sha256 });
         let mut number = 0;
         self.retain(|_| {
