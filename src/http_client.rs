@@ -178,7 +178,7 @@ impl HttpClient {
     async fn ask_account_id(&self) -> Result<Option<String>> {
         let options = &self.shared.options;
         let api_version = options.stripe_version.clone();
-        let request = Request { path: "/v1/account", query: Vec::new(), api_version, account: None };
+        let request = Request::to("/v1/account", Vec::new(), api_version, None);
         let (deadline, began) = (options.request_timeout.min(ACCOUNT_TIMEOUT), now().monotonic);
         for retries in 0.. {
             let (failure, cause) = match self.send_within(&request, deadline).await.0 {
@@ -235,7 +235,7 @@ impl Shared {
     }
 
     fn message(&self, request: &Request) -> std::result::Result<reqwest::Request, Broken> {
-        let mut message = reqwest::Request::new(Method::GET, self.origin.address(request.path, &request.query));
+        let mut message = reqwest::Request::new(Method::GET, self.origin.address(&request.path, &request.query));
         let headers = message.headers_mut();
         headers.insert(AUTHORIZATION, self.authorization.clone());
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));

@@ -10,13 +10,14 @@ mod bucket;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bound::Bound;
 use bucket::Bucket;
 
 use crate::options::Options;
-use crate::stripe::exchange::{Outcome, Response};
+use crate::stripe::exchange::{Endpoint, Outcome, Response};
 
 /// Highest rates, in requests a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -110,15 +111,15 @@ pub enum Turn {
 pub struct Limiter {
     overall: Bucket,
     endpoint_rate: f64,
-    endpoints: HashMap<&'static str, Bucket>,
+    endpoints: HashMap<Endpoint, Bucket>,
     bound: Bound,
     in_flight: usize,
     /// Those who wait for each endpoint, the first one first: who is next is one of the first.
-    queues: HashMap<&'static str, BTreeSet<Rank>>,
-    waiting: HashMap<Position, (&'static str, Rank)>,
+    queues: HashMap<Endpoint, BTreeSet<Rank>>,
+    waiting: HashMap<Position, (Endpoint, Rank)>,
     positions: u64,
     /// Where the last request of each endpoint started, and how far the queue has come, in virtual time.
-    starts: HashMap<&'static str, f64>,
+    starts: HashMap<Endpoint, f64>,
     virtual_time: f64,
 }
 
@@ -155,20 +156,20 @@ impl Limiter {
     /// In virtual time, an endpoint's request starts `1 / left` after the one before, and who starts earliest is next
     /// (start-time fair queueing). `left` is what it is now: who was once taken for nearly done does not pay for it any
     /// more. Who comes new or back starts where the queue has come to.
-    pub fn queue(&mut self, endpoint: &'static str, left: f64) -> Position {
+    pub fn queue(&mut self, endpoint: &Endpoint, left: f64) -> Position {
         self.positions += 1;
         let position = Position(self.positions);
         let after_its_last = self.starts.get(endpoint).map_or(0.0, |last| last + 1.0 / left.max(1.0));
         let rank = Rank { start: after_its_last.max(self.virtual_time), left, position };
-        self.waiting.insert(position, (endpoint, rank));
-        self.queues.entry(endpoint).or_default().insert(rank);
+        self.waiting.insert(position, (Arc::clone(endpoint), rank));
+        self.queues.entry(Arc::clone(endpoint)).or_default().insert(rank);
         position
     }
 
     /// Leaves the queue.
     pub fn leave(&mut self, position: Position) {
         let Some((endpoint, rank)) = self.waiting.remove(&position) else { return };
-        if let Some(queue) = self.queues.get_mut(endpoint) {
+        if let Some(queue) = self.queues.get_mut(&endpoint) {
             queue.remove(&rank);
         }
     }
@@ -181,7 +182,7 @@ impl Limiter {
             return None;
         }
         let overall = self.overall.free_at(now);
-        let first = |(endpoint, queue): (&&'static str, &BTreeSet<Rank>)| {
+        let first = |(endpoint, queue): (&Endpoint, &BTreeSet<Rank>)| {
             let free_at = self.endpoints.get(endpoint).map_or(now, |bucket| bucket.free_at(now));
             Some((free_at.max(overall).max(now), *queue.first()?))
         };
@@ -190,13 +191,13 @@ impl Limiter {
 
     /// Whether it is that one's turn. With [`Turn::Now`] they have left the queue, and the request counts as sent.
     pub fn poll(&mut self, position: Position, now: Duration) -> Turn {
-        let Some((endpoint, mine)) = self.waiting.get(&position).copied() else { return Turn::Later };
+        let Some((endpoint, mine)) = self.waiting.get(&position).cloned() else { return Turn::Later };
         if self.in_flight >= self.bound.most() {
             self.bound.reached();
             return Turn::Later;
         }
         let overall = self.overall.free_at(now);
-        let free_at = overall.max(self.bucket(endpoint).free_at(now));
+        let free_at = overall.max(self.bucket(&endpoint).free_at(now));
         if free_at > now {
             return Turn::At(free_at);
         }
@@ -205,27 +206,27 @@ impl Limiter {
         }
         self.leave(position);
         self.virtual_time = mine.start;
-        self.starts.insert(endpoint, mine.start);
         self.overall.take(now);
-        self.bucket(endpoint).take(now);
+        self.bucket(&endpoint).take(now);
+        self.starts.insert(endpoint, mine.start);
         self.in_flight += 1;
         Turn::Now
     }
 
-    fn bucket(&mut self, endpoint: &'static str) -> &mut Bucket {
+    fn bucket(&mut self, endpoint: &Endpoint) -> &mut Bucket {
         let rate = self.endpoint_rate;
-        self.endpoints.entry(endpoint).or_insert_with(|| Bucket::new(rate))
+        self.endpoints.entry(Arc::clone(endpoint)).or_insert_with(|| Bucket::new(rate))
     }
 
     /// A slot comes back unused: nothing was sent.
-    pub fn give_back(&mut self, endpoint: &'static str) {
+    pub fn give_back(&mut self, endpoint: &Endpoint) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.overall.give_back();
         self.bucket(endpoint).give_back();
     }
 
     /// What came of a request, after that long. Its slot is still taken.
-    pub fn answered(&mut self, endpoint: &'static str, outcome: &Outcome, took: Duration, now: Duration) {
+    pub fn answered(&mut self, endpoint: &Endpoint, outcome: &Outcome, took: Duration, now: Duration) {
         match outcome {
             Outcome::Answered(Response { status: 429, rate_limited_reason: Some(reason), .. }) => match reason.as_str()
             {
@@ -257,9 +258,10 @@ mod tests {
     use super::*;
     use crate::stripe::exchange::Failure;
     use proptest::prelude::*;
+    use std::sync::LazyLock;
 
-    const CHARGES: &str = "/v1/charges";
-    const REFUNDS: &str = "/v1/refunds";
+    static CHARGES: LazyLock<Endpoint> = LazyLock::new(|| "/v1/charges".into());
+    static REFUNDS: LazyLock<Endpoint> = LazyLock::new(|| "/v1/refunds".into());
 
     fn refused(reason: &str) -> Outcome {
         Outcome::Answered(Response { rate_limited_reason: Some(reason.to_owned()), ..answer(429) })
@@ -269,7 +271,7 @@ mod tests {
         Response { status, ..Response::default() }
     }
 
-    fn finish(limiter: &mut Limiter, endpoint: &'static str, outcome: &Outcome, took: Duration, now: Duration) {
+    fn finish(limiter: &mut Limiter, endpoint: &Endpoint, outcome: &Outcome, took: Duration, now: Duration) {
         limiter.answered(endpoint, outcome, took, now);
         limiter.done();
     }
@@ -285,9 +287,9 @@ mod tests {
     #[test]
     fn who_has_the_most_left_begins() {
         let mut limiter = Limiter::new(rates(LIVE));
-        let little = limiter.queue(CHARGES, 3.0);
-        let much = limiter.queue(REFUNDS, 300.0);
-        let unknown = limiter.queue("/v1/invoices", f64::INFINITY);
+        let little = limiter.queue(&CHARGES, 3.0);
+        let much = limiter.queue(&REFUNDS, 300.0);
+        let unknown = limiter.queue(&"/v1/invoices".into(), f64::INFINITY);
         for (position, turn) in [(little, Turn::Later), (much, Turn::Later), (unknown, Turn::Now), (much, Turn::Now)] {
             assert_eq!(limiter.poll(position, Duration::ZERO), turn);
         }
@@ -298,33 +300,33 @@ mod tests {
     fn each_endpoint_gets_its_share_by_what_is_left() {
         let mut limiter = Limiter::new(rates(Rates { overall: 100.0, endpoint: 1_000.0 }));
         let mut now = Duration::ZERO;
-        let (mut positions, mut served) = (HashMap::new(), HashMap::<&str, u32>::new());
+        let (mut positions, mut served) = (HashMap::new(), HashMap::<Endpoint, u32>::new());
         while served.values().sum::<u32>() < 600 {
-            for (endpoint, left) in [(CHARGES, 400.0), (REFUNDS, 200.0)] {
+            for (endpoint, left) in [(&*CHARGES, 400.0), (&*REFUNDS, 200.0)] {
                 let position = *positions.entry(endpoint).or_insert_with(|| limiter.queue(endpoint, left));
                 if limiter.poll(position, now) == Turn::Now {
                     limiter.done();
-                    *served.entry(endpoint).or_default() += 1;
+                    *served.entry(Arc::clone(endpoint)).or_default() += 1;
                     positions.remove(endpoint);
                 }
             }
             now += Duration::from_millis(1);
         }
-        assert!((390..=410).contains(&served[CHARGES]), "{served:?}");
+        assert!((390..=410).contains(&served[&*CHARGES]), "{served:?}");
     }
 
     #[test]
     fn who_was_taken_for_nearly_done_does_not_pay_for_it() {
         let mut limiter = Limiter::new(rates(UNLIMITED));
-        let mut serve = |endpoint: &'static str, left: f64| {
+        let mut serve = |endpoint: &Endpoint, left: f64| {
             let position = limiter.queue(endpoint, left);
             let turn = limiter.poll(position, Duration::ZERO);
             limiter.done();
             turn
         };
-        assert_eq!(serve(CHARGES, 1.0), Turn::Now);
-        assert_eq!(serve(REFUNDS, 300.0), Turn::Now);
-        let (more, other) = (limiter.queue(CHARGES, 300.0), limiter.queue(REFUNDS, 300.0));
+        assert_eq!(serve(&CHARGES, 1.0), Turn::Now);
+        assert_eq!(serve(&REFUNDS, 300.0), Turn::Now);
+        let (more, other) = (limiter.queue(&CHARGES, 300.0), limiter.queue(&REFUNDS, 300.0));
         assert_eq!(limiter.poll(other, Duration::ZERO), Turn::Later);
         assert_eq!(limiter.poll(more, Duration::ZERO), Turn::Now);
     }
@@ -332,10 +334,10 @@ mod tests {
     #[test]
     fn who_cannot_be_served_yet_holds_nobody_up() {
         let mut limiter = Limiter::new(rates(Rates { overall: 100.0, endpoint: 1.0 }));
-        let first = limiter.queue(CHARGES, 300.0);
+        let first = limiter.queue(&CHARGES, 300.0);
         assert_eq!(limiter.poll(first, Duration::ZERO), Turn::Now);
-        let second = limiter.queue(CHARGES, 299.0);
-        let other = limiter.queue(REFUNDS, 1.0);
+        let second = limiter.queue(&CHARGES, 299.0);
+        let other = limiter.queue(&REFUNDS, 1.0);
         let Turn::At(at) = limiter.poll(second, Duration::ZERO) else { panic!("one a second") };
         assert!(at >= seconds(0.89) && at <= seconds(1.0), "{at:?}");
         assert_eq!(limiter.poll(other, Duration::ZERO), Turn::Now);
@@ -344,30 +346,30 @@ mod tests {
     #[test]
     fn a_slot_given_back_unused_can_be_taken_again() {
         let mut limiter = Limiter::new(rates(Rates { overall: 1.0, endpoint: 1.0 }));
-        let position = limiter.queue(CHARGES, 1.0);
+        let position = limiter.queue(&CHARGES, 1.0);
         assert_eq!(limiter.poll(position, Duration::ZERO), Turn::Now);
-        limiter.give_back(CHARGES);
-        let position = limiter.queue(CHARGES, 1.0);
+        limiter.give_back(&CHARGES);
+        let position = limiter.queue(&CHARGES, 1.0);
         assert_eq!(limiter.poll(position, Duration::ZERO), Turn::Now);
     }
 
     #[test]
     fn a_refused_rate_slows_only_what_it_names_and_only_for_a_while() {
-        let rate_after = |reason: &str, endpoint: &'static str, wait: f64| {
+        let rate_after = |reason: &str, endpoint: &Endpoint, wait: f64| {
             let mut limiter = Limiter::new(rates(Rates { overall: 1_000.0, endpoint: 10.0 }));
-            let position = limiter.queue(CHARGES, 1.0);
+            let position = limiter.queue(&CHARGES, 1.0);
             assert_eq!(limiter.poll(position, Duration::ZERO), Turn::Now);
-            finish(&mut limiter, CHARGES, &refused(reason), seconds(0.1), Duration::ZERO);
+            finish(&mut limiter, &CHARGES, &refused(reason), seconds(0.1), Duration::ZERO);
             sent_within(&mut limiter, endpoint, seconds(wait), seconds(2.0))
         };
-        assert!(rate_after("endpoint-rate", CHARGES, 0.0) < 14);
-        assert!(rate_after("endpoint-rate", REFUNDS, 0.0) >= 19);
-        assert!(rate_after("endpoint-rate", CHARGES, 20.0) >= 20);
-        assert!(rate_after("lock_timeout", CHARGES, 0.0) >= 19);
+        assert!(rate_after("endpoint-rate", &CHARGES, 0.0) < 14);
+        assert!(rate_after("endpoint-rate", &REFUNDS, 0.0) >= 19);
+        assert!(rate_after("endpoint-rate", &CHARGES, 20.0) >= 20);
+        assert!(rate_after("lock_timeout", &CHARGES, 0.0) >= 19);
     }
 
     /// Sends as often as it may; answers how often.
-    fn sent_within(limiter: &mut Limiter, endpoint: &'static str, from: Duration, span: Duration) -> usize {
+    fn sent_within(limiter: &mut Limiter, endpoint: &Endpoint, from: Duration, span: Duration) -> usize {
         let (mut now, mut sent) = (from, 0);
         let mut position = limiter.queue(endpoint, 1.0);
         while now < from + span {
@@ -391,7 +393,7 @@ mod tests {
         let most_at = |limiter: &mut Limiter, now: Duration| {
             let mut sent = 0;
             while sent < 1_000 {
-                let position = limiter.queue(CHARGES, 1.0);
+                let position = limiter.queue(&CHARGES, 1.0);
                 if limiter.poll(position, now) != Turn::Now {
                     limiter.leave(position);
                     break;
@@ -401,14 +403,14 @@ mod tests {
             sent
         };
         let first = most_at(&mut limiter, Duration::ZERO);
-        finish(&mut limiter, CHARGES, &refused("endpoint-concurrency"), seconds(0.1), seconds(0.1));
+        finish(&mut limiter, &CHARGES, &refused("endpoint-concurrency"), seconds(0.1), seconds(0.1));
         (1..first).for_each(|_| limiter.done());
         let second = most_at(&mut limiter, seconds(0.2));
         assert_eq!(second, first / 2);
         for second_number in 1..=3 {
             finish(
                 &mut limiter,
-                CHARGES,
+                &CHARGES,
                 &Outcome::Answered(answer(200)),
                 seconds(0.1),
                 seconds(f64::from(second_number) * 1.5),
@@ -416,7 +418,7 @@ mod tests {
             most_at(&mut limiter, seconds(f64::from(second_number) * 1.5));
         }
         assert!(limiter.in_flight() > second, "{}", limiter.in_flight());
-        finish(&mut limiter, CHARGES, &Outcome::Failed(Failure::Read, String::new()), seconds(0.1), seconds(9.0));
+        finish(&mut limiter, &CHARGES, &Outcome::Failed(Failure::Read, String::new()), seconds(0.1), seconds(9.0));
     }
 
     proptest! {
@@ -431,16 +433,16 @@ mod tests {
             steps in prop::collection::vec((0u64..60, 0usize..3, prop::sample::select(vec!["", "global-rate", "endpoint-rate"])), 1..600),
         ) {
             let mut limiter = Limiter::new(rates(Rates { overall: overall.into(), endpoint: endpoint.into() }));
-            let names = [CHARGES, REFUNDS, "/v1/invoices"];
+            let names = [CHARGES.clone(), REFUNDS.clone(), "/v1/invoices".into()];
             let mut now = Duration::ZERO;
             let mut sent: Vec<(Duration, usize)> = Vec::new();
             for (wait, which, reason) in steps {
                 now += Duration::from_millis(wait);
-                let position = limiter.queue(names[which], 1.0);
+                let position = limiter.queue(&names[which], 1.0);
                 if limiter.poll(position, now) == Turn::Now {
                     sent.push((now, which));
                     let outcome = if reason.is_empty() { Outcome::Answered(answer(200)) } else { refused(reason) };
-                    finish(&mut limiter, names[which], &outcome, seconds(0.1), now);
+                    finish(&mut limiter, &names[which], &outcome, seconds(0.1), now);
                 }
                 limiter.leave(position);
             }
@@ -460,12 +462,12 @@ mod tests {
             steps in prop::collection::vec((0u64..40, 0usize..3, 1u32..100, 0usize..4), 1..200),
         ) {
             let mut limiter = Limiter::new(rates(Rates { overall: 60.0, endpoint: 25.0 }));
-            let names = [CHARGES, REFUNDS, "/v1/invoices"];
+            let names = [CHARGES.clone(), REFUNDS.clone(), "/v1/invoices".into()];
             let (mut now, mut waiting) = (Duration::ZERO, Vec::new());
             for (wait, which, left, done) in steps {
                 now += Duration::from_millis(wait);
                 (0..done).for_each(|_| limiter.done());
-                waiting.push(limiter.queue(names[which], left.into()));
+                waiting.push(limiter.queue(&names[which], left.into()));
                 let next = limiter.next(now);
                 let others = waiting.iter().filter(|position| Some(**position) != next);
                 for other in others.copied().collect::<Vec<_>>() {
@@ -485,13 +487,13 @@ mod tests {
         fn what_the_rates_allow_is_used(rate in 1u32..200, lateness in 0u64..3) {
             let mut limiter = Limiter::new(rates(Rates { overall: f64::from(rate) * 2.0, endpoint: rate.into() }));
             let (mut now, mut sent) = (Duration::ZERO, 0u32);
-            let mut position = limiter.queue(CHARGES, 1.0);
+            let mut position = limiter.queue(&CHARGES, 1.0);
             while now < seconds(20.0) {
                 match limiter.poll(position, now) {
                     Turn::Now => {
                         sent += 1;
-                        finish(&mut limiter, CHARGES, &Outcome::Answered(answer(200)), seconds(0.001), now);
-                        position = limiter.queue(CHARGES, 1.0);
+                        finish(&mut limiter, &CHARGES, &Outcome::Answered(answer(200)), seconds(0.001), now);
+                        position = limiter.queue(&CHARGES, 1.0);
                     }
                     Turn::At(at) => now = at + Duration::from_millis(lateness),
                     Turn::Later => prop_assert!(false, "nobody else is there"),

@@ -1,6 +1,7 @@
 //! The body of a list answer, sliced into rows: each object's text as it was sent, without the whitespace between
 //! its tokens, and the few facts about it that the protocol needs.
 
+mod decoders;
 mod error;
 mod joints;
 mod lanes;
@@ -13,12 +14,14 @@ mod tests;
 mod text_pool;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use bytes::BytesMut;
 use serde::Deserialize;
 
 use crate::stripe::entities::Entity;
+pub use decoders::Decoders;
 pub use error::{Expected, Fault, PageError};
 use joints::Joints;
 use pass::{Pass, SLACK, unescaped};
@@ -37,9 +40,8 @@ use text_pool::Texts;
 pub struct Decoder {
     room: Vec<u8>,
     texts: Texts,
-    joints: Joints,
-    /// The time field that the joints were seen with.
-    field: &'static str,
+    /// By list, whose objects are much alike.
+    joints: HashMap<&'static str, Joints>,
 }
 
 impl Decoder {
@@ -56,18 +58,15 @@ impl Decoder {
     ///
     /// # Errors
     /// Anything that is not a whole, valid list, or one with more than `most` elements.
-    pub fn decode(&mut self, body: &[u8], entity: &Entity, most: usize) -> Result<Page, PageError> {
+    pub fn decode(&mut self, body: &[u8], entity: &'static Entity, most: usize) -> Result<Page, PageError> {
         if self.room.len() < body.len() + SLACK {
             let length = body.len() + SLACK;
             self.room = vec![0; if length > KEPT_ROOM { length.max(LONG) } else { length }];
         }
-        if self.field != entity.dated_by() {
-            self.joints = Joints::default();
-            self.field = entity.dated_by();
-        }
         let mut own = BytesMut::new();
         let texts = self.texts.room(body.len(), &mut own);
-        let page = slice(body, &Asked { entity, most }, &mut self.room, texts, &mut self.joints);
+        let joints = self.joints.entry(entity.name).or_default();
+        let page = slice(body, &Asked { entity, most }, &mut self.room, texts, joints);
         if self.room.len() > KEPT_ROOM {
             self.room = Vec::new();
         }
@@ -79,7 +78,7 @@ impl Decoder {
 ///
 /// # Errors
 /// The same.
-pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
+pub fn decode(body: &[u8], entity: &'static Entity) -> Result<Page, PageError> {
     Decoder::default().decode(body, entity, usize::MAX)
 }
 
@@ -88,8 +87,7 @@ pub fn decode(body: &[u8], entity: &Entity) -> Result<Page, PageError> {
 /// for itself: with dozens of lists, hundreds of megabytes. One that is longer goes back at once.
 pub const LONG: usize = 33 << 20;
 
-/// Longest room that a decoder keeps for the next body, in bytes. There is a decoder for each list, and a longer body is
-/// rare: its room is made again.
+/// Longest room that a decoder keeps for the next body, in bytes. A longer body is rare: its room is made again.
 const KEPT_ROOM: usize = 2 << 20;
 
 /// What a body is an answer to.

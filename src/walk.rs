@@ -9,22 +9,25 @@ mod chain;
 pub mod coverage;
 mod order;
 pub mod probe;
+mod received;
 mod split;
 pub mod witness;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use answer::Effect;
 pub use chain::Ticket;
+pub use received::{Reader, Received, Unreadable};
 
 use chain::ActiveChain;
 use coverage::Chain;
 
 use crate::error::{Class, Error};
 use crate::options::Options;
-use crate::page::{Decoder, Page, TextPool};
-use crate::stripe::exchange::{Now, Request};
+use crate::page::Page;
+use crate::stripe::exchange::{Endpoint, Now, Request};
 use crate::stripe::facts::PageFacts;
 use crate::stripe::scope::Scope;
 
@@ -86,6 +89,7 @@ pub struct Left {
 #[derive(Debug)]
 pub struct Walk {
     scope: Scope,
+    endpoint: Endpoint,
     /// What `livemode` of its objects must be; `None` where the key does not tell.
     livemode: Option<bool>,
     options: Options,
@@ -94,7 +98,6 @@ pub struct Walk {
     /// What is left to read, each part by itself.
     chains: Vec<ActiveChain>,
     tickets: u64,
-    decoder: Decoder,
     /// Pages that nobody has taken yet.
     pages: VecDeque<Fetched>,
     /// Newest `created`, as far as it is known.
@@ -116,6 +119,7 @@ impl Walk {
     #[must_use]
     pub fn new(scope: Scope, livemode: Option<bool>, options: Options) -> Self {
         Self {
+            endpoint: scope.entity.path.into(),
             scope,
             livemode,
             options,
@@ -123,7 +127,6 @@ impl Walk {
             is_open: false,
             chains: Vec::new(),
             tickets: 0,
-            decoder: Decoder::default(),
             pages: VecDeque::new(),
             newest: None,
             undated: HashSet::new(),
@@ -133,6 +136,12 @@ impl Walk {
             stopping: None,
             progress: Progress::default(),
         }
+    }
+
+    /// The endpoint that its requests count for.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Opens it: from here on [`Walk::poll_request`] answers.
@@ -150,9 +159,10 @@ impl Walk {
         self.is_open = true;
     }
 
-    /// Has the texts of its pages in memory of that pool, and not each in its own.
-    pub fn use_pool(&mut self, pool: TextPool) {
-        self.decoder = Decoder::new(pool);
+    /// What reads the answers to its requests.
+    #[must_use]
+    pub const fn reader(&self) -> Reader {
+        Reader { entity: self.scope.entity, page_size: self.options.page_size as usize }
     }
 
     /// Counters so far.
@@ -224,7 +234,13 @@ impl Walk {
         query.extend(chain.range.gte.map(|bottom| ("created[gte]", bottom.to_string())));
         query.extend(chain.range.lt.map(|top| ("created[lt]", top.to_string())));
         query.extend(chain.cursor.clone().map(|cursor| ("starting_after", cursor)));
-        Request { path: entity.path, query, api_version: self.api_version.clone(), account: account.clone() }
+        Request {
+            endpoint: Arc::clone(&self.endpoint),
+            path: entity.path.to_owned(),
+            query,
+            api_version: self.api_version.clone(),
+            account: account.clone(),
+        }
     }
 
     /// When the next retry is due, if one waits.
@@ -284,6 +300,5 @@ impl Walk {
     pub fn discard(&mut self) {
         self.chains.clear();
         self.pages.clear();
-        self.decoder = Decoder::default();
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::fetch::fetch;
 use super::{ByteBudget, HttpClient, Quota, Reservation, Slots, now};
 use crate::error::{Class, Error, Result};
-use crate::page::TextPool;
+use crate::page::Decoders;
 use crate::run::{Group, Run};
 use crate::stripe::exchange::{Outcome, Request};
 
@@ -26,8 +26,8 @@ pub struct Resources {
     pub client: HttpClient,
     /// Room for their answers.
     pub buffers: ByteBudget,
-    /// Memory for the texts of pages.
-    pub texts: TextPool,
+    /// What reads them.
+    pub decoders: Decoders,
     /// How many may be sent.
     pub slots: Slots,
     /// How many may be sent in all.
@@ -40,7 +40,7 @@ impl Resources {
     /// # Errors
     /// `Class::Budget` where no request is left.
     pub async fn ask(&self, request: &Request) -> Result<Outcome> {
-        let mut slot = self.slots.take(request.path, 1.0).await;
+        let mut slot = self.slots.take(&request.endpoint, 1.0).await;
         self.quota.take()?;
         let sent = now();
         slot.sent();
@@ -117,10 +117,7 @@ impl Driver {
     /// The opening's steps were left out.
     pub fn begin(&self, resources: &Resources) -> Result<()> {
         if self.task.get().is_none() {
-            self.with(|run| {
-                run.walk_mut().use_pool(resources.texts.clone());
-                run.begin(now())
-            })?;
+            self.with(|run| run.begin(now()))?;
             let fetching = || fetch_all(Arc::clone(&self.shared), resources.clone());
             self.task.get_or_init(|| tokio::spawn(fetching()).abort_handle());
         }
@@ -209,7 +206,7 @@ async fn next_group(shared: Arc<SharedRun>) -> Result<Option<Group>> {
 
 async fn fetch_all(shared: Arc<SharedRun>, resources: Resources) {
     let _alarm = Alarm(Arc::clone(&shared));
-    let endpoint = shared.lock().run.entity().path;
+    let endpoint = Arc::clone(shared.lock().run.walk().endpoint());
     // Dropped with this future, and all that is in flight with it.
     let mut requests = JoinSet::new();
     loop {
@@ -237,7 +234,7 @@ async fn fetch_all(shared: Arc<SharedRun>, resources: Resources) {
         };
         let slot = tokio::select! {
             biased;
-            slot = resources.slots.take(endpoint, left) => slot,
+            slot = resources.slots.take(&endpoint, left) => slot,
             // How much is left has changed, and with it whose turn it is.
             () = answered => continue,
         };

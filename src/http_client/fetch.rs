@@ -24,15 +24,18 @@ pub(super) async fn fetch(
     let sent = now();
     slot.sent();
     let (outcome, arrival) = resources.client.send_and_hold(&request).await;
-    let received = now();
-    slot.answered(&outcome, received.monotonic.saturating_sub(sent.monotonic));
+    let received_at = now();
+    slot.answered(&outcome, received_at.monotonic.saturating_sub(sent.monotonic));
     let (mut slot, mut arrival) = (Some(slot), Some(arrival));
     let reservation = reserve(&shared, &resources.buffers, &outcome, &mut slot, &mut arrival).await;
+    let reader = shared.lock().run.walk().reader();
+    let (received, body) = resources.decoders.with(|decoder| reader.read(outcome, decoder));
+    body.into_iter().for_each(|body| resources.client.reuse(body));
     let mut state = shared.lock();
     if slot.is_none() {
         state.waiting_for_room -= 1;
     }
-    match state.run.walk_mut().handle_response(ticket, &outcome, received, random_unit()) {
+    match state.run.walk_mut().handle_response(ticket, received, received_at, random_unit()) {
         Effect::Page => {
             state.reserved.extend(reservation);
             resources.quota.expect(state.run.progress().left);
@@ -47,9 +50,6 @@ pub(super) async fn fetch(
     drop(state);
     for warning in warnings {
         tracing::warn!(target: "stripe_raw_rs", "{warning}");
-    }
-    if let Outcome::Answered(response) = outcome {
-        resources.client.reuse(response.body);
     }
     drop(arrival);
     if has_news {

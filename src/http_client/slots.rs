@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{HttpClient, now};
 use crate::pace::{Limiter, Limits, Position, Turn};
-use crate::stripe::exchange::Outcome;
+use crate::stripe::exchange::{Endpoint, Outcome};
 
 /// The slots of one account. Clones share them.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl Slots {
 
     /// Waits for a slot for a request to that endpoint, of which `left` are left to send. Dropping the future leaves the
     /// queue.
-    pub async fn take(&self, endpoint: &'static str, left: f64) -> Slot {
+    pub async fn take(&self, endpoint: &Endpoint, left: f64) -> Slot {
         let shared = &self.shared;
         let queued = Queued::new(shared, endpoint, left);
         loop {
@@ -103,7 +103,7 @@ impl Slots {
         }
         // Leaving the queue, which it has left already, wakes who is next.
         drop(queued);
-        Slot { shared: Arc::clone(shared), endpoint, state: SlotState::Unused }
+        Slot { shared: Arc::clone(shared), endpoint: Arc::clone(endpoint), state: SlotState::Unused }
     }
 }
 
@@ -115,7 +115,7 @@ struct Queued<'slots> {
 }
 
 impl<'slots> Queued<'slots> {
-    fn new(shared: &'slots SharedLimiter, endpoint: &'static str, left: f64) -> Self {
+    fn new(shared: &'slots SharedLimiter, endpoint: &Endpoint, left: f64) -> Self {
         let mut queue = shared.lock();
         let (position, bell) = (queue.limiter.queue(endpoint, left), Arc::new(Notify::new()));
         queue.bells.insert(position, Arc::clone(&bell));
@@ -144,7 +144,7 @@ enum SlotState {
 #[must_use = "the slot is given back as soon as this is dropped"]
 pub struct Slot {
     shared: Arc<SharedLimiter>,
-    endpoint: &'static str,
+    endpoint: Endpoint,
     state: SlotState,
 }
 
@@ -157,7 +157,7 @@ impl Slot {
     /// What came of the request, after so long. The slot is not given back yet.
     pub fn answered(&mut self, outcome: &Outcome, took: Duration) {
         self.state = SlotState::Answered;
-        self.shared.lock().limiter.answered(self.endpoint, outcome, took, now().monotonic);
+        self.shared.lock().limiter.answered(&self.endpoint, outcome, took, now().monotonic);
     }
 }
 
@@ -165,7 +165,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut queue = self.shared.lock();
         match self.state {
-            SlotState::Unused => queue.limiter.give_back(self.endpoint),
+            SlotState::Unused => queue.limiter.give_back(&self.endpoint),
             SlotState::Sent | SlotState::Answered => queue.limiter.done(),
         }
         queue.wake_next();

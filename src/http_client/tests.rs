@@ -101,7 +101,7 @@ fn client_with(origin: &str, options: &Options) -> HttpClient {
 }
 
 fn request() -> Request {
-    Request { path: "/v1/charges", query: Vec::new(), api_version: "2026-09-30.endive".to_owned(), account: None }
+    Request::to("/v1/charges", Vec::new(), "2026-09-30.endive".to_owned(), None)
 }
 
 fn ok(body: &str) -> Vec<u8> {

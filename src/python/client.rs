@@ -23,7 +23,7 @@ use crate::http_client::{
 };
 use crate::options::{Options, refuse_secret, row};
 use crate::pace::Limits;
-use crate::page::TextPool;
+use crate::page::{Decoders, TextPool};
 use crate::run::RunContext;
 use crate::store::{self, Identity};
 use crate::stripe::scope::Scope;
@@ -77,7 +77,8 @@ impl Client {
         let client = HttpClient::new(&key, origin, &options)?;
         let limits = Limits::of(&options, client.origin().usual_rates(mode));
         let (slots, quota) = (Slots::of_account(&client, limits), Quota::new(options.max_requests));
-        let resources = Resources { client, buffers: BUDGET.clone(), texts: TextPool::shared(), slots, quota };
+        let resources =
+            Resources { client, buffers: BUDGET.clone(), decoders: Decoders::new(TextPool::shared()), slots, quota };
         Ok(Self { resources, options, mode, livemode, interrupted: Arc::default() })
     }
 

@@ -1,5 +1,6 @@
 //! One request to Stripe and what came of it: the values that `run` and `http_client` exchange.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A moment, told twice: for pacing (monotonic) and for the tables (wall clock).
@@ -11,17 +12,31 @@ pub struct Now {
     pub wall_micros: i64,
 }
 
+/// Name of an endpoint: its path, with a placeholder for each id in it, e.g. `/v1/invoices/{invoice}/lines`. Stripe's
+/// limits count by it.
+pub type Endpoint = Arc<str>;
+
 /// A GET to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
+    /// The endpoint that it counts for.
+    pub endpoint: Endpoint,
     /// Path of the list, e.g. `/v1/charges`.
-    pub path: &'static str,
+    pub path: String,
     /// Query parameters, in order, not yet percent-encoded.
     pub query: Vec<(&'static str, String)>,
     /// Value of `Stripe-Version`.
     pub api_version: String,
     /// Value of `Stripe-Account`, where a connected account is read.
     pub account: Option<String>,
+}
+
+impl Request {
+    /// A request to an endpoint whose path has no id in it.
+    #[must_use]
+    pub fn to(path: &str, query: Vec<(&'static str, String)>, api_version: String, account: Option<String>) -> Self {
+        Self { endpoint: path.into(), path: path.to_owned(), query, api_version, account }
+    }
 }
 
 /// A complete HTTP answer, whatever its status.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::Walk;
 use super::chain::{Retry, Ticket};
 use super::coverage::Chain;
+use super::received::{Received, Unreadable};
 use crate::error::Error;
-use crate::stripe::exchange::{Failure, Now, Outcome, Response};
+use crate::stripe::exchange::{Failure, Now, Response};
 use crate::stripe::retry;
 use crate::stripe::window::Range;
 
@@ -35,14 +36,21 @@ pub enum Effect {
 
 impl Walk {
     /// Takes in what came of a request in flight. `jitter` is uniform in `[0, 1)`.
-    pub fn handle_response(&mut self, ticket: Ticket, outcome: &Outcome, now: Now, jitter: f64) -> Effect {
+    pub fn handle_response(&mut self, ticket: Ticket, received: Received, now: Now, jitter: f64) -> Effect {
         let asked = self.chains.iter().position(|active| active.ticket == ticket && active.in_flight);
         let Some(at) = asked else { return Effect::Nothing };
         self.chains[at].in_flight = false;
-        let taken = match outcome {
-            Outcome::Failed(failure, cause) => self.take_silence(at, *failure, cause, now, jitter),
-            Outcome::Answered(response) if response.is_success() => self.take_page(at, response, now, jitter),
-            Outcome::Answered(response) => self.take_refusal(at, response, now, jitter),
+        let taken = match received {
+            Received::Page(response, bytes, Ok(page)) => {
+                self.chains[at].retries = 0;
+                self.progress.bytes += bytes as u64;
+                self.accept_page(at, page, &response, now)
+            }
+            Received::Page(response, _, Err(unreadable)) => {
+                self.take_unreadable(at, &unreadable, &response, now, jitter)
+            }
+            Received::Refused(response) => self.take_refusal(at, &response, now, jitter),
+            Received::Failed(failure, cause) => self.take_silence(at, failure, &cause, now, jitter),
         };
         // What else is in flight has been paid for: it is taken in before the run fails.
         let taken = taken.unwrap_or_else(|error| {
@@ -97,25 +105,26 @@ impl Walk {
         }
     }
 
-    fn take_page(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Effect, Error> {
-        let entity = self.scope.entity;
-        let asked = Asked { entity: entity.name, request_id: response.request_id.as_deref() };
-        match self.decoder.decode(&response.body, entity, self.options.page_size as usize) {
-            Ok(page) => {
-                self.chains[at].retries = 0;
-                self.progress.bytes += response.body.len() as u64;
-                self.accept_page(at, page, response, now)
-            }
-            Err(error) if error.is_truncated() => {
-                let error = asked.error(&format!("{error}{}; run again", retry::tries(self.chains[at].retries)));
-                self.retry(at, error, Some(response), now, jitter)
-            }
-            Err(error) if error.is_no_list() => {
-                let said = retry::complaint(response).map(|said| format!(": {said}")).unwrap_or_default();
-                Err(asked.error(&format!("{error}{said}; check the base URL, and what stands between it and here")))
-            }
-            Err(error) => Err(asked.error(&error.to_string())),
+    /// A body that is not a page is asked for again where it was cut off; else it ends the list.
+    fn take_unreadable(
+        &mut self,
+        at: usize,
+        unreadable: &Unreadable,
+        response: &Response,
+        now: Now,
+        jitter: f64,
+    ) -> Result<Effect, Error> {
+        let Unreadable { error, complaint } = unreadable;
+        let asked = Asked { entity: self.scope.entity.name, request_id: response.request_id.as_deref() };
+        if error.is_truncated() {
+            let error = asked.error(&format!("{error}{}; run again", retry::tries(self.chains[at].retries)));
+            return self.retry(at, error, Some(response), now, jitter);
         }
+        if error.is_no_list() {
+            let said = complaint.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
+            return Err(asked.error(&format!("{error}{said}; check the base URL, and what stands between it and here")));
+        }
+        Err(asked.error(&error.to_string()))
     }
 
     /// The cursor leads nowhere: its object is gone. No guessing with earlier ids: a new chain begins at the end of the

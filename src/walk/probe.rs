@@ -58,7 +58,7 @@ const OBJECTS: usize = 1;
 pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> Request {
     let mut query: Vec<_> = entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     query.push(("limit", OBJECTS.to_string()));
-    Request { path: entity.path, query, api_version: options.stripe_version.clone(), account }
+    Request::to(entity.path, query, options.stripe_version.clone(), account)
 }
 
 /// What came of [`request`].
@@ -89,7 +89,7 @@ pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
     }
 }
 
-fn undecodable(entity: &Entity, response: &Response) -> Option<Error> {
+fn undecodable(entity: &'static Entity, response: &Response) -> Option<Error> {
     let wrong = match Decoder::default().decode(&response.body, entity, OBJECTS) {
         Ok(page) => page.refused.first()?.fault.to_string(),
         Err(error) => error.to_string(),
@@ -133,7 +133,7 @@ mod tests {
         let options = Options::default();
         let asked = request(by_name("subscriptions").unwrap(), &options, Some("acct_1".to_owned()));
         assert_eq!(asked.query, [("status", "all".to_owned()), ("limit", "1".to_owned())]);
-        assert_eq!((asked.path, asked.account.as_deref()), ("/v1/subscriptions", Some("acct_1")));
+        assert_eq!((asked.path.as_str(), asked.account.as_deref()), ("/v1/subscriptions", Some("acct_1")));
     }
 
     #[test]

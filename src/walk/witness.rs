@@ -27,7 +27,7 @@ pub fn request(entity: &Entity, options: &Options, account: Option<String>, seco
     query.push(("limit", OBJECTS.to_string()));
     query.push(("created[gte]", second.to_string()));
     query.push(("created[lt]", second.saturating_add(1).to_string()));
-    Request { path: entity.path, query, api_version: options.stripe_version.clone(), account }
+    Request::to(entity.path, query, options.stripe_version.clone(), account)
 }
 
 /// What came of [`request`]: whether any of the landed objects is there still. False where the answer does not tell, since
@@ -35,7 +35,7 @@ pub fn request(entity: &Entity, options: &Options, account: Option<String>, seco
 ///
 /// # Errors
 /// `Class::Usage`: none of them is there.
-pub fn read(entity: &Entity, outcome: &Outcome, landed: &BTreeSet<String>) -> Result<bool> {
+pub fn read(entity: &'static Entity, outcome: &Outcome, landed: &BTreeSet<String>) -> Result<bool> {
     let Outcome::Answered(response) = outcome else { return Ok(false) };
     if !response.is_success() {
         return Ok(false);
@@ -77,7 +77,7 @@ mod tests {
         let asked = request(by_name("subscriptions").unwrap(), &Options::default(), Some("acct_1".to_owned()), 7);
         let query: Vec<_> = asked.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(query.join("&"), "status=all&limit=100&created[gte]=7&created[lt]=8");
-        assert_eq!((asked.path, asked.account.as_deref()), ("/v1/subscriptions", Some("acct_1")));
+        assert_eq!((asked.path.as_str(), asked.account.as_deref()), ("/v1/subscriptions", Some("acct_1")));
     }
 
     #[test]

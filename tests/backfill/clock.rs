@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
@@ -9,6 +10,7 @@ use arrow_array::cast::AsArray;
 use stripe_raw_rs::checkpoint::{Attempt, History, events_of, plan};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limiter, Limits, Position, Rates, Turn};
+use stripe_raw_rs::page::Decoder;
 use stripe_raw_rs::run::{Run, RunContext};
 use stripe_raw_rs::stripe::exchange::{Now, Outcome, Response};
 use stripe_raw_rs::stripe::scope::Scope;
@@ -148,11 +150,13 @@ impl World {
             {
                 self.in_flight.pop();
                 let (ticket, response, sent) = self.answers.remove(&number).unwrap();
-                let (endpoint, outcome) = (self.readers[which].list.entity.path, Outcome::Answered(response));
-                self.limiter.answered(endpoint, &outcome, at.saturating_sub(sent), at);
+                let (endpoint, outcome) =
+                    (Arc::clone(self.readers[which].run.walk().endpoint()), Outcome::Answered(response));
+                self.limiter.answered(&endpoint, &outcome, at.saturating_sub(sent), at);
                 self.limiter.done();
                 let reader = &mut self.readers[which];
-                let taken = reader.run.walk_mut().handle_response(ticket, &outcome, now(at), 0.5);
+                let (received, _) = reader.run.walk().reader().read(outcome, &mut Decoder::default());
+                let taken = reader.run.walk_mut().handle_response(ticket, received, now(at), 0.5);
                 assert!(!matches!(taken, Effect::Retry(..)), "{taken:?}");
                 assert_eq!(reader.run.error(), None);
             }
@@ -169,7 +173,7 @@ impl World {
             self.limiter.leave(place);
         }
         let wanted = reader.run.walk().wants(now(self.at));
-        reader.place = wanted.map(|left| self.limiter.queue(reader.list.entity.path, left));
+        reader.place = wanted.map(|left| self.limiter.queue(reader.run.walk().endpoint(), left));
     }
 
     /// Sends a request of that reader, if it may: then answers now, else when to ask again.

@@ -18,7 +18,7 @@ use stripe_raw_rs::checkpoint::{Attempt, History, plan};
 use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, now};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limits, UNLIMITED};
-use stripe_raw_rs::page::{self, Decoder, Page, TextPool};
+use stripe_raw_rs::page::{self, Decoder, Decoders, Page, TextPool};
 use stripe_raw_rs::run::{Run, RunContext};
 use stripe_raw_rs::simulator::{Settings, StripeSimulator};
 use stripe_raw_rs::stripe::entities::{Entity, by_name};
@@ -129,7 +129,7 @@ impl Bench {
         let mut query = vec![("limit", "100".to_owned())];
         let last = after.and_then(|page| page.rows().next_back());
         query.extend(last.map(|row| ("starting_after", row.id.to_owned())));
-        Request { path: self.entity.path, query, api_version: self.options.stripe_version.clone(), account: None }
+        Request::to(self.entity.path, query, self.options.stripe_version.clone(), None)
     }
 
     /// Receives the list, one page after the other, in a task as the driver does.
@@ -210,7 +210,7 @@ fn ours(bench: &Bench) -> Result<()> {
     let resources = Resources {
         client: bench.client.clone(),
         buffers: ByteBudget::default(),
-        texts: bench.texts.clone(),
+        decoders: Decoders::new(bench.texts.clone()),
         slots,
         quota: Quota::new(0),
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stripe_raw_rs::http_client::{Slots, now};
 use stripe_raw_rs::pace::{Limits, Rates};
+use stripe_raw_rs::stripe::exchange::Endpoint;
 use tokio::task::JoinSet;
 
 const LISTS: [&str; 8] = [
@@ -38,9 +39,10 @@ async fn slots(waiting: usize) -> Duration {
     let began = now().monotonic;
     for number in 0..waiting {
         let slots = slots.clone();
+        let endpoint = Endpoint::from(LISTS[number % LISTS.len()]);
         tasks.spawn(async move {
             for _ in 0..SLOTS.div_ceil(waiting) {
-                let mut slot = slots.take(LISTS[number % LISTS.len()], 100.0).await;
+                let mut slot = slots.take(&endpoint, 100.0).await;
                 slot.sent();
                 drop(black_box(slot));
             }

@@ -48,7 +48,7 @@ pub(crate) fn page(data: &[u8]) {
 
 /// What holds of every page: its rows part its text, each is compact JSON with its hash, and sliced again as a list of
 /// its own they are the same rows.
-fn check(page: &Page, entity: &Entity) {
+fn check(page: &Page, entity: &'static Entity) {
     let texts: Vec<&str> = page.rows().map(|row| row.json).collect();
     assert_eq!(texts.concat().as_bytes(), page.json.value_data());
     for (row, text) in page.rows().zip(&texts) {

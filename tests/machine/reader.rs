@@ -6,6 +6,7 @@ use arrow_array::RecordBatch;
 use stripe_raw_rs::checkpoint::{Attempt, History, events_of, plan};
 use stripe_raw_rs::error::Error;
 use stripe_raw_rs::options::Options;
+use stripe_raw_rs::page::Decoder;
 use stripe_raw_rs::run::{Group, Run, RunContext};
 use stripe_raw_rs::stripe::entities::by_name;
 use stripe_raw_rs::stripe::exchange::{Now, Outcome, Response};
@@ -130,7 +131,8 @@ impl Reader {
     /// Hands over what came of a request.
     pub(crate) fn hand(&mut self, ticket: Ticket, outcome: &Outcome) -> Effect {
         let now = self.now();
-        self.run.walk_mut().handle_response(ticket, outcome, now, 1.0)
+        let (received, _) = self.run.walk().reader().read(outcome.clone(), &mut Decoder::default());
+        self.run.walk_mut().handle_response(ticket, received, now, 1.0)
     }
 
     /// Asks, and hands over what came of it. Answers the request's query, too.

@@ -10,6 +10,7 @@ use arrow_array::{Array, RecordBatch};
 use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, What, events_of, plan};
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
+use stripe_raw_rs::page::Decoder;
 use stripe_raw_rs::run::{Commit, Condition, Group, Promise, Run, RunContext, Value};
 use stripe_raw_rs::stripe::entities::{Entity, by_name};
 use stripe_raw_rs::stripe::exchange::{Failure, Now, Outcome, Request, Response};
@@ -496,7 +497,8 @@ impl Process {
             let at = usize::try_from(world.chance.below(self.in_flight.len() as u64)).unwrap();
             let (ticket, outcome) = self.in_flight.swap_remove(at);
             let (now, jitter) = (world.now(), f64::from(u32::try_from(world.chance.below(1_000)).unwrap()) / 1_000.0);
-            self.run().walk_mut().handle_response(ticket, &outcome, now, jitter);
+            let (received, _) = self.run().walk().reader().read(outcome, &mut Decoder::default());
+            self.run().walk_mut().handle_response(ticket, received, now, jitter);
         } else {
             let at = run.poll_timeout().expect("a run that waits says until when");
             world.clock = world.clock.max(at);

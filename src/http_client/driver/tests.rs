@@ -5,6 +5,7 @@ use crate::checkpoint::{Attempt, History, plan};
 use crate::http_client::{ApiKey, Origin};
 use crate::options::Options;
 use crate::pace::{Limits, UNLIMITED};
+use crate::page::Decoders;
 use crate::run::RunContext;
 use crate::stripe::entities::by_name;
 use crate::stripe::scope::Scope;
@@ -49,7 +50,7 @@ fn a_task_that_panics_ends_the_run_and_nobody_waits_for_it() {
     let resources = Resources {
         client: HttpClient::new(&key, origin, &options).unwrap(),
         buffers: ByteBudget::default(),
-        texts: TextPool::default(),
+        decoders: Decoders::default(),
         slots: Slots::new(Limits::of(&options, UNLIMITED)),
         quota: Quota::new(0),
     };
