@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub use crate::remedy::Remedy;
 pub use crate::text::{foreign, one_line};
 
 /// `Result` of this crate.
@@ -32,15 +33,15 @@ pub enum Class {
     Held,
     /// Another process took the run over; nothing of ours after that point is visible. Exit code 75.
     Fenced,
-    /// `--max-requests` is used up. Exit code 1.
+    /// `max_requests` is used up. Exit code 1.
     Budget,
     /// A fault of this program. Exit code 1.
     Internal,
     /// The run was asked to stop. Exit code 130.
     Interrupted,
-    /// The run was given up by `--restart-run`.
+    /// The run was given up: the next one reads its window again.
     Abandoned,
-    /// The run was given up by `--from-scratch`.
+    /// The run was given up: the next one begins at the beginning of the account.
     Reset,
 }
 
@@ -82,12 +83,20 @@ pub struct Error {
     pub code: Option<String>,
     /// Stripe's `Request-Id`.
     pub request_id: Option<String>,
+    /// The option that helps, where one does. It is the message's last clause, which the surface writes.
+    pub remedy: Option<Remedy>,
 }
 
 impl Error {
     /// An error of that class without an HTTP answer behind it.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), status: None, code: None, request_id: None }
+        Self { class, message: message.into(), status: None, code: None, request_id: None, remedy: None }
+    }
+
+    /// The same, with the option that helps.
+    #[must_use]
+    pub fn with(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 
     /// Bad input.
@@ -104,7 +113,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
+        formatter.write_str(&self.message)?;
+        self.remedy.map_or(Ok(()), |remedy| write!(formatter, "; {}", remedy.text().replace(['{', '}'], "")))
     }
 }
 

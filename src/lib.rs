@@ -13,6 +13,7 @@ pub mod options;
 pub mod pace;
 pub mod page;
 pub mod raw;
+pub mod remedy;
 pub mod run;
 pub mod secrets;
 #[cfg(feature = "simulator")]

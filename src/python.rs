@@ -11,6 +11,7 @@ mod log;
 mod probe;
 mod process;
 mod run;
+mod runtime;
 mod simulator;
 
 use pyo3::prelude::*;

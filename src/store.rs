@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{Error, Result, foreign};
+use crate::error::{Error, Remedy, Result, foreign};
 
 /// Version of the tables' layout: a lake of another one is refused.
 pub const LAYOUT_VERSION: &str = "1";
@@ -125,12 +125,12 @@ pub fn check_raw_table(properties: &BTreeMap<String, String>, store_id: &str, pl
         return Err(Error::new(
             crate::error::Class::Table,
             format!(
-                "the raw table at {place} belongs to store {}, its checkpoint table to store {}: one of them was replaced; \
-                 move the raw table away and run with --from-scratch",
+                "the raw table at {place} belongs to store {}, its checkpoint table to store {}: one of them was replaced",
                 foreign(theirs),
                 foreign(store_id)
             ),
-        ));
+        )
+        .with(Remedy::NewRawTable));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use stripe_raw_rs::checkpoint::{GiveUp, events_of};
-use stripe_raw_rs::error::Class;
+use stripe_raw_rs::error::{Class, Remedy};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::audit::Audit;
 use world::{Engine, Process, World};
@@ -166,7 +166,10 @@ fn a_sign_of_life_from_the_future_holds_a_run_until_it_is_taken_over() {
     world.wrong_by = 0;
     let error = Process::new("second", &options).patient().finish(&mut world).0.unwrap_err();
     assert_eq!(error.class, Class::Held);
-    assert!(error.message.contains("last sign of life 2023-12-14") && error.message.contains("--take-over"), "{error}");
+    assert!(
+        error.message.contains("last sign of life 2023-12-14") && error.remedy == Some(Remedy::TakeOver),
+        "{error}"
+    );
     assert_eq!(Process::new("third", &options).finish(&mut world).0, Ok(()));
     check(&world);
 }

@@ -108,8 +108,8 @@ def test_what_is_not_a_file_is_not_waited_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (None, "no key: set STRIPE_API_KEY to a restricted key"),
-        (" ", "no key: set STRIPE_API_KEY to a restricted key"),
+        (None, "there is no key; set STRIPE_API_KEY to a restricted key"),
+        (" ", "there is no key; set STRIPE_API_KEY to a restricted key"),
         (f"'{KEY}'", "STRIPE_API_KEY: the key stands in quotes: write it without them"),
         (f"{KEY}\udcff", "STRIPE_API_KEY: the key has characters no Stripe key has"),
         ("pk_test_1", "STRIPE_API_KEY: a publishable key"),
@@ -136,7 +136,7 @@ def test_an_argument_that_is_empty_is_not_replaced_by_a_key_that_happens_to_be_s
 def test_a_secret_has_a_scope_and_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", KEY)
     for half in ({"secret_scope": "stripe"}, {"secret_key": "api_key"}):
-        with pytest.raises(UsageError, match="--stripe-secret-scope and --stripe-secret-key belong together"):
+        with pytest.raises(UsageError, match="stripe_secret_scope and stripe_secret_key belong together"):
             read_api_key(**half)
 
 

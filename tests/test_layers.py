@@ -22,7 +22,8 @@ RUST_ROOMS: dict[str, set[str]] = {
     "secrets": set(),
     "text": {"secrets"},
     # Messages are made of `text`; with the errors comes what makes text from outside fit for them.
-    "error": {"text"},
+    "error": {"remedy", "text"},
+    "remedy": set(),
     "digest": set(),
     "options": {"error", "secrets"},
     "columns": {"error"},
@@ -58,18 +59,19 @@ RUST_CRATES: dict[str, set[str]] = {
     "flate2": {"http_client", "simulator"},
 }
 
-BASE = {"_core", "exceptions"}
+BASE = {"_core", "exceptions", "surface"}
 WRITERS = {"raw_writer", "state_store"}
 
 PYTHON_ROOMS: dict[str, set[str]] = {
     # At the bottom: the extension, words, and facts about this process.
     "_core": set(),
-    "exceptions": set(),
+    "options": {"_core"},
+    "surface": {"options"},
+    "exceptions": {"surface"},
     "owner": set(),
     "threads": set(),
     "environment": {"_core"},
     "panics": BASE,
-    "options": BASE,
     "text": BASE,
     "report": BASE | {"text"},
     "start": BASE,

@@ -99,7 +99,7 @@ def test_a_budget_ends_a_run_at_a_page_and_the_next_one_goes_on(lake: Path) -> N
         assert report.exit_code == 1
         assert stripe.entity_requests("charges") + stripe.entity_requests("refunds") == 50
         assert sum(result.pages for result in report.entities) == 50, "what was asked for is kept"
-        with pytest.raises(BudgetError, match="--max-requests 50 is used up"):
+        with pytest.raises(BudgetError, match="max_requests 50 is used up"):
             report.raise_for_status()
         assert {event["error_class"] for event in events(lake, "event_type = 'RUN_FAILED'")} == {"Budget"}
         land(lake, stripe, **options).raise_for_status()
@@ -139,4 +139,4 @@ def test_the_requests_to_go_are_told_and_warned_of(lake: Path, caplog: pytest.Lo
     lines = [record.getMessage() for record in caplog.records]
     assert any("requests to go" in line for line in lines)
     (warning,) = [line for line in lines if "Stripe allots an account 10000 reads" in line]
-    assert "--max-requests" in warning
+    assert "max_requests" in warning

@@ -83,7 +83,7 @@ def test_lost_commits_of_an_unfinished_run_are_noticed_and_read_again_on_request
     for _ in range(2):
         line = refused(lake, stripe)
         assert line.endswith(
-            f"; restore it from a backup, or give run {run_id} up with --restart-run, which reads its window again"
+            f'; restore it from a backup, or give run {run_id} up with give_up="restart", which reads its window again'
         )
     land(lake, stripe, give_up="restart")
     assert_whole(lake, stripe, "charges")
@@ -98,7 +98,7 @@ def test_lost_commits_of_a_complete_run_are_noticed_and_land_again_on_request(
     lose(commits(lake)[-1])
     for options in ({}, {"give_up": "restart"}):
         line = refused(lake, stripe, **options)
-        assert line.endswith("; restore it from a backup, or land everything again with --from-scratch")
+        assert line.endswith('; restore it from a backup, or land everything again with give_up="scratch"')
     land(lake, stripe, give_up="scratch")
     assert_whole(lake, stripe, "charges")
     land(lake, stripe)
@@ -128,7 +128,7 @@ def test_a_table_that_was_put_back_from_an_older_backup_is_noticed(
     land(lake, stripe)
     shutil.rmtree(lake / RAW)
     (tmp_path / "backup").rename(lake / RAW)
-    assert "--from-scratch" in refused(lake, stripe)
+    assert 'give_up="scratch"' in refused(lake, stripe)
 
 
 @LOSSES
@@ -161,7 +161,7 @@ def test_lost_rows_of_an_earlier_run_are_not_to_be_had_by_giving_up_the_latest(
         land(lake, stripe, max_requests=1)
     for file in commits(lake)[rows:]:
         lose(file)
-    assert refused(lake, stripe).endswith("or land everything again with --from-scratch")
+    assert refused(lake, stripe).endswith('or land everything again with give_up="scratch"')
     land(lake, stripe, give_up="scratch")
     assert_whole(lake, stripe, "charges")
 

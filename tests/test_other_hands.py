@@ -109,7 +109,7 @@ def test_a_checkpoint_table_that_was_dropped_leaves_the_rows_to_nobody(landed: P
     for _again in range(2):
         line = refusal(call(landed, stripe), landed / RAW)
         assert "one of them was replaced" in line
-        assert "move the raw table away and run with --from-scratch" in line
+        assert "move the raw table away and use --from-scratch" in line
         assert DeltaTable(landed / RAW).version() == rows
     (landed / RAW).rename(landed.with_name("away"))
     assert call(landed, stripe, "--from-scratch").returncode == 0

@@ -88,7 +88,7 @@ def test_one_entity_that_fails_does_not_stop_the_others(lake: Path, stripe: Stri
     assert report.exit_code == 1
     assert {result.entity: result.state for result in report.entities if result.error} == {"refunds": "failed"}
     assert "refunds: the rows in table" in str(report)
-    with pytest.raises(TableError, match=r"are gone.*--from-scratch"):
+    with pytest.raises(TableError, match=r"are gone.*give_up=.scratch."):
         report.raise_for_status()
     assert_whole(lake, stripe, "charges")
     land(lake, stripe, entities="refunds", give_up="scratch").raise_for_status()
@@ -117,7 +117,7 @@ def test_a_raw_table_with_other_columns_stops_its_own_list(lake: Path, stripe: S
     assert_whole(lake, stripe, "charges")
     line = str(report.entities[1].message)
     assert f"{name}' has another schema: column '_entity' is missing; " in line
-    assert line.endswith("mend the column, or move the table away and land everything again with --from-scratch")
+    assert line.endswith('mend the column, or move the table away and land everything again with give_up="scratch"')
     assert version(lake, name) == 0, "nothing is written to it"
     assert events(lake, "entity = 'refunds'") == []
 

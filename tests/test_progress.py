@@ -89,7 +89,7 @@ def test_what_the_plan_warns_of_is_a_warning(
 ) -> None:
     land(lake, stripe, entities="charges", give_up="restart").raise_for_status()
     (warning,) = of(caplog, logging.WARNING)
-    assert warning.getMessage() == "charges: no unfinished run to give up: --restart-run changes nothing"
+    assert warning.getMessage() == "charges: there is no unfinished run, so none is given up"
 
 
 def test_what_the_compiled_half_logs_comes_out_before_the_end(

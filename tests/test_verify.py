@@ -191,10 +191,10 @@ def test_what_to_do_is_said_once_and_is_true(whole: Path, stripe: StripeSimulato
     said: list[str] = []
     with pytest.raises(TableError) as raised:
         verify(tables_of(whole), say=said.append)
-    assert not [line for line in said if "--from-scratch" in line]
+    assert not [line for line in said if "scratch" in line]
     assert str(raised.value) == (
         f"5 findings in '{whole}': your log of erasures explains what was erased on purpose; for the rest restore the "
-        "tables from a backup, or move the raw table away and land everything again with --from-scratch"
+        'tables from a backup, or move the raw table away and land everything again with give_up="scratch"'
     )
     (whole / RAW).rename(tmp_path / "away")
     options: dict[str, Any] = {"entities": "charges", "give_up": "scratch"}
@@ -211,7 +211,9 @@ def with_rows_twice(rows: pa.Table) -> pa.Table:
     return pa.concat_tables([rows, rows.slice(7, 1)])
 
 
-RAW_AGAIN = "restore the tables from a backup, or move the raw table away and land everything again with --from-scratch"
+RAW_AGAIN = (
+    'restore the tables from a backup, or move the raw table away and land everything again with give_up="scratch"'
+)
 EVENTS_AGAIN = "restore the checkpoint table from a backup, or land everything again into another lake"
 
 

@@ -160,7 +160,7 @@ def test_lost_rows_are_noticed_even_where_the_table_was_made_anew(lake: Path, st
     shutil.rmtree(lake / "stripe_charges_raw")
     # Another account's first run makes the table anew.
     land(lake, stripe, stripe_account="acct_1other")
-    with pytest.raises(TableError, match=r"are gone.*--from-scratch"):
+    with pytest.raises(TableError, match=r"are gone.*give_up=.scratch."):
         land(lake, stripe)
     land(lake, stripe, give_up="scratch")
     rows = landed(lake, "charges", "_stripe_account, _stripe_id").to_pylist()
@@ -188,7 +188,7 @@ def test_a_run_whose_events_are_broken_can_be_given_up(lake: Path, stripe: Strip
         "stripe_ingestion_checkpoints",
         lambda found: found.filter(pc.invert(pc.fill_null(pc.equal(found["page_number"], 2), fill_value=False))),
     )
-    with pytest.raises(TableError, match=r"--restart-run"):
+    with pytest.raises(TableError, match=r"give_up=.restart."):
         land(lake, stripe)
     land(lake, stripe, give_up="restart")
     complete = events(lake, "event_type = 'RUN_COMPLETED'")

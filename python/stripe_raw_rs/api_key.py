@@ -11,6 +11,7 @@ from pathlib import Path
 from stripe_raw_rs._core import ApiKey, plain
 from stripe_raw_rs.environment import key_of_environment, without_key
 from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.surface import option
 
 
 def read_api_key(
@@ -24,7 +25,8 @@ def read_api_key(
         return _databricks_secret(secret_scope, secret_key)
     if secret_scope is not None or secret_key is not None:
         message = (
-            "--stripe-secret-scope and --stripe-secret-key belong together: together they name a Databricks secret"
+            f"{option('stripe_secret_scope')} and {option('stripe_secret_key')} belong together: "
+            "together they name a Databricks secret"
         )
         raise UsageError(message)
     return key_of_environment() if file is None else _key_of_file(Path(file))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import OPTIONS, OptionRow
+from stripe_raw_rs.surface import option
 from stripe_raw_rs.tables import TableOptions
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Config:
         value = self.text(name)
         if value is None:
             row = OPTIONS[name]
-            message = f"{self.command} needs {row.flag} {row.metavar} (or {row.variable}): {row.help}"
+            message = f"{self.command} needs {option(name)} (or {row.variable}): {row.help}"
             raise UsageError(message)
         return value
 
@@ -86,7 +87,8 @@ class Config:
         """Tell which way an unfinished run is given up, if any."""
         restart, scratch = self.flag("restart_run"), self.flag("from_scratch")
         if restart and scratch:
-            message = "--restart-run and --from-scratch exclude each other: one goes on from the last complete run"
+            ways = f"{option('restart_run')} and {option('from_scratch')}"
+            message = f"{ways} exclude each other: the first one goes on from the last complete run"
             raise UsageError(message)
         return "restart" if restart else "scratch" if scratch else None
 
@@ -94,11 +96,10 @@ class Config:
         """Give the format of the log."""
         return self._chosen("log_format")
 
-    def _typed(self, row: OptionRow) -> str | float | bool:
+    def _typed(self, row: OptionRow) -> str | bool:
+        # Numbers stay as they were written: the compiled half reads them, once.
         if row.kind == "flag":
             return self.flag(row.name)
-        if row.kind in ("integer", "decimal"):
-            return _number(row, self.written[row.name])
         return self._chosen(row.name) if row.choices else self.written[row.name]
 
     def _chosen(self, name: str) -> str:

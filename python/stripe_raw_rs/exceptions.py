@@ -5,6 +5,8 @@ Every message is one plain line: what is wrong, where, what to do. The API key i
 
 from __future__ import annotations
 
+from stripe_raw_rs.surface import with_options
+
 
 class StripeRawError(Exception):
     """Base of all errors of this package.
@@ -30,9 +32,10 @@ class StripeRawError(Exception):
         code: str | None = None,
         request_id: str | None = None,
         summary: str | None = None,
+        remedy: str | None = None,
     ) -> None:
-        """Keep the line and the fields of the answer behind it."""
-        super().__init__(message)
+        """Keep the line and the fields of the answer behind it; what helps is its last clause."""
+        super().__init__(message if remedy is None else f"{message}; {with_options(remedy)}")
         self.status = status
         self.code = code
         self.request_id = request_id

@@ -14,6 +14,7 @@ from stripe_raw_rs._core import holds_secret, masked, plain
 from stripe_raw_rs.config import COMMAND_LINE_ONLY, PATHS, Config
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import COMMANDS, OPTIONS, in_environment, nearest, without_secrets
+from stripe_raw_rs.surface import OTHER_KEYWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +59,6 @@ _MORE_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "entities": ((str,), "a text or a list of texts"),
     "start": ((str, date, int), "a text, a date, a datetime or whole seconds since 1970"),
 }
-# How the library says what is another option on the command line.
-_OTHERWISE = {"restart_run": 'give_up="restart"', "from_scratch": 'give_up="scratch"'}
 
 
 def keyword_names(command: str) -> list[str]:
@@ -98,7 +97,7 @@ def with_environment(
     names = keyword_names(command)
     for name in given:
         if name not in names:
-            meant = f", write {_OTHERWISE[name]}" if name in _OTHERWISE else nearest(name, names)
+            meant = f", write {OTHER_KEYWORDS[name]}" if name in OTHER_KEYWORDS else nearest(name, names)
             message = f"unknown option '{plain(name)}'{meant}"
             raise UsageError(message)
     said = {name: value for name, value in given.items() if value is not None}

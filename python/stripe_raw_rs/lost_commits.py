@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs.exceptions import TableError
+from stripe_raw_rs.surface import option
 
 if TYPE_CHECKING:
     from stripe_raw_rs._core import History
@@ -25,7 +26,7 @@ def require_kept(raw: RawWriter, state: StateStore, history: History, account: s
     if kept == "none":
         message = (
             f"the rows in table '{raw.location}' are gone, but the checkpoint table says that there are some; "
-            "restore it, or land everything again into a new one with --from-scratch"
+            f"restore it, or land everything again into a new one with {option('from_scratch')}"
         )
         raise TableError(message)
     history = state.whole_history(raw.entity.name, account)
@@ -35,9 +36,9 @@ def require_kept(raw: RawWriter, state: StateStore, history: History, account: s
     earlier = history.promise(state.store_id, "earlier rows")
     is_open = history.state in ("unfinished", "failed")
     if is_open and (earlier is None or raw.kept(earlier) == "all"):
-        remedy = f"give run {history.run_id} up with --restart-run, which reads its window again"
+        remedy = f"give run {history.run_id} up with {option('restart_run')}, which reads its window again"
     else:
-        remedy = "land everything again with --from-scratch"
+        remedy = f"land everything again with {option('from_scratch')}"
     damage = raw.damage()
     cause = "" if damage is None else f" ({damage.what})"
     message = (

@@ -13,6 +13,7 @@ from stripe_raw_rs.cli.commands import execute
 from stripe_raw_rs.cli.log import last_line
 from stripe_raw_rs.cli.memory import return_freed_memory
 from stripe_raw_rs.exceptions import StripeRawError
+from stripe_raw_rs.surface import command_line
 from stripe_raw_rs.text import error_line
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     finally:
         # Where a key stands that does not belong there, no traceback is to show it.
         del argv
-    execute(config)
+    with command_line():
+        execute(config)
 
 
 def console() -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs import _core
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import TableError
+from stripe_raw_rs.surface import option
 from stripe_raw_rs.tables import asked
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class RawWriter:
             if difference is not None:
                 message = (
                     f"table '{self.location}' has another schema: {difference}; mend the column, or move the table "
-                    "away and land everything again with --from-scratch"
+                    f"away and land everything again with {option('from_scratch')}"
                 )
                 raise TableError(message)
             _core.check_raw_table(self._table.properties(), self._store_id, self.location)

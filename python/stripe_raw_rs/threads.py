@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def each_in_a_thread(
                     done.set()
 
     for item in items:
-        threading.Thread(target=work_on, args=(item,), daemon=True).start()
+        # What the caller has set for this call holds for its threads, too.
+        threading.Thread(target=copy_context().run, args=(work_on, item), daemon=True).start()
     stopping = False
     while not done.is_set():
         try:

@@ -11,6 +11,7 @@ from stripe_raw_rs.exceptions import StripeRawError, TableError
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.state_store import StateStore
+from stripe_raw_rs.surface import with_options
 from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _REMEDIES = (
     ({"rows missing", "altered"}, "your log of erasures explains what was erased on purpose"),
     (
         {"rows missing", "altered", "twice", "table gone"},
-        "restore the tables from a backup, or move the raw table away and land everything again with --from-scratch",
+        "restore the tables from a backup, or move the raw table away and land everything again with {from_scratch}",
     ),
     (
         {"event missing", "unknown run", "gap", "completed twice", "attempt", "watermark"},
@@ -104,7 +105,7 @@ def raise_for_findings(found: Iterable[EntityAudit], tables: Tables) -> None:
     """Raise TableError where anything was found, with what to do."""
     kinds = [kind for audit in found for kind, _ in audit.findings]
     if kinds:
-        remedies = [remedy for helped, remedy in _REMEDIES if helped & {*kinds}]
+        remedies = [with_options(remedy) for helped, remedy in _REMEDIES if helped & {*kinds}]
         message = f"{counted(len(kinds), 'finding')} in '{tables.location}'{': ' if remedies else ''}"
         raise TableError(message + "; for the rest ".join(remedies))
 

@@ -117,7 +117,7 @@ impl History {
         })
     }
 
-    /// What is said of objects that cannot be rows, since the last `--from-scratch`, in no order.
+    /// What is said of objects that cannot be rows, since the last reset, in no order.
     pub fn refused(&self) -> impl Iterator<Item = &str> {
         self.since_reset().filter_map(|event| event.kind.refused())
     }
@@ -127,20 +127,20 @@ impl History {
         self.latest().filter_map(|event| Some((event, event.kind.page()?)))
     }
 
-    /// Events since the last `--from-scratch`: what came before says nothing about windows.
+    /// Events since the last reset: what came before says nothing about windows.
     fn since_reset(&self) -> impl Iterator<Item = &Event> {
         let reset =
             self.events.iter().filter(|event| event.kind.is_failure_of(Class::Reset)).map(|event| event.epoch).max();
         self.events.iter().filter(move |event| Some(event.epoch) > reset)
     }
 
-    /// Whether any run began since the last `--from-scratch`.
+    /// Whether any run began since the last reset.
     #[must_use]
     pub fn has_run(&self) -> bool {
         self.since_reset().next().is_some()
     }
 
-    /// What the events at hand say that the raw table holds, since the last `--from-scratch`; `None` for no row.
+    /// What the events at hand say that the raw table holds, since the last reset; `None` for no row.
     ///
     /// A run that was given up counts no longer: whatever became of its rows, a later window reads them again.
     #[must_use]
@@ -212,7 +212,7 @@ impl History {
             .and_then(|event| event.start_created_gte)
     }
 
-    /// Whether the latest run is the first since the last `--from-scratch`.
+    /// Whether the latest run is the first since the last reset.
     #[must_use]
     pub fn is_first_run(&self) -> bool {
         let run_id = self.run_id();
@@ -300,7 +300,7 @@ mod tests {
         ] {
             assert_eq!(history(events.clone()).landed(What::Everything), expected, "{events:?}");
             let reset = [events, vec![event("RESET", 9, failed(Class::Reset), None, None)]].concat();
-            assert_eq!(history(reset.clone()).landed(What::Everything), None, "before --from-scratch: {reset:?}");
+            assert_eq!(history(reset.clone()).landed(What::Everything), None, "before a reset: {reset:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the next attempt does, from the history alone: a new window, the unfinished run, or giving that run up.
 
 use super::{History, State};
-use crate::error::{Class, Error, Result, counted, foreign};
+use crate::error::{Class, Error, Remedy, Result, counted, foreign};
 use crate::options::Options;
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Now;
@@ -39,6 +39,15 @@ impl GiveUp {
         match self {
             Self::Restart => Class::Abandoned,
             Self::Scratch => Class::Reset,
+        }
+    }
+
+    /// What the next run does, for the message of that RUN_FAILED.
+    #[must_use]
+    pub const fn next_run(self) -> &'static str {
+        match self {
+            Self::Restart => "the next run reads its window again",
+            Self::Scratch => "the next run begins at the beginning of the account",
         }
     }
 }
@@ -102,7 +111,7 @@ pub struct Plan {
 /// [`Class::Held`] where another process is presumed to work on the run, [`Class::Usage`] for a start in the future.
 pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Attempt) -> Result<Plan> {
     if attempt.start.is_some_and(|start| start > attempt.now.wall_micros / 1_000_000) {
-        return Err(Error::usage("--start lies in the future: there is nothing to read yet"));
+        return Err(Error::usage("start lies in the future: there is nothing to read yet"));
     }
     refuse_if_held(entity, history, attempt)?;
     let mut warnings = Vec::new();
@@ -162,12 +171,13 @@ fn refuse_if_held(entity: &Entity, history: &History, attempt: &Attempt) -> Resu
     Err(Error::new(
         Class::Held,
         format!(
-            "{}: {owner} holds run {} (last sign of life {}); wait until it ends, or use --take-over if it is gone",
+            "{}: {owner} holds run {} (last sign of life {})",
             entity.name,
             history.run_id().unwrap_or_default(),
             moment(at_micros),
         ),
-    ))
+    )
+    .with(Remedy::TakeOver))
 }
 
 /// A moment as people write it, to the second, UTC.
@@ -182,7 +192,7 @@ fn purpose(history: &History, attempt: &Attempt, warnings: &mut Vec<String>) -> 
         Some(GiveUp::Scratch) if history.has_run() => Purpose::GiveUp(GiveUp::Scratch),
         Some(GiveUp::Restart) if history.is_open() => Purpose::GiveUp(GiveUp::Restart),
         Some(GiveUp::Restart) => {
-            warnings.push("no unfinished run to give up: --restart-run changes nothing".to_owned());
+            warnings.push("there is no unfinished run, so none is given up".to_owned());
             Purpose::New
         }
         _ if history.is_open() => Purpose::Resume,
@@ -200,8 +210,7 @@ fn window(
 ) -> Option<i64> {
     if !entity.has_window {
         if attempt.start.is_some() {
-            warnings
-                .push("some of its objects have no created, so it is read whole: --start changes nothing".to_owned());
+            warnings.push("some of its objects have no created, so it is read whole: start changes nothing".to_owned());
         }
         return None;
     }
@@ -216,7 +225,7 @@ fn window(
         return attempt.start;
     }
     if attempt.start.is_some_and(|start| history.first_start() != Some(start)) {
-        warnings.push("--start counts for the first run only: it is ignored now".to_owned());
+        warnings.push("start counts for the first run only: it is ignored now".to_owned());
     }
     let now = attempt.now.wall_micros.div_euclid(1_000_000);
     let start = next_start(history, options.lookback_seconds, now);
@@ -224,7 +233,7 @@ fn window(
     if let Some((wished, start)) = wished.zip(start).filter(|(wished, start)| wished > start) {
         warnings.push(format!(
             "the window would begin in the future, at {}, so it begins at {}: a server's clock was wrong, or this \
-             machine's is; objects of the time before may be missing, run with --from-scratch to be sure",
+             machine's is; objects of the time before may be missing; a run from scratch lands them",
             moment(wished.saturating_mul(1_000_000)),
             moment(start.saturating_mul(1_000_000)),
         ));
@@ -348,7 +357,7 @@ mod tests {
         let done = vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
         let plan = planned(done, &Attempt { start: Some(5), ..attempt() }).unwrap();
         assert_eq!(plan.start_created_gte, Some(6_400));
-        assert!(plan.warnings.iter().any(|warning| warning.contains("--start")), "{:?}", plan.warnings);
+        assert!(plan.warnings.iter().any(|warning| warning.starts_with("start ")), "{:?}", plan.warnings);
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub(super) async fn fetch(
     let reservation = reserve(&shared, &resources.buffers, &outcome, &mut slot, &mut arrival).await;
     let reader = shared.lock().run.walk().reader();
     let (received, body) = resources.decoders.with(|decoder| reader.read(outcome, decoder));
-    body.into_iter().for_each(|body| resources.client.reuse(body));
+    if let Some(body) = body {
+        resources.client.reuse(body);
+    }
     let mut state = shared.lock();
     if slot.is_none() {
         state.waiting_for_room -= 1;

@@ -8,7 +8,7 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::small_file;
-use crate::error::{Class, Error, Result, foreign};
+use crate::error::{Class, Error, Remedy, Result, foreign};
 use crate::secrets::remember;
 use crate::text::is_unseen;
 
@@ -71,10 +71,7 @@ impl ApiKey {
     pub fn from_environment() -> Result<Self> {
         let text = Zeroizing::new(std::env::var_os(KEY_VARIABLE).unwrap_or_default().into_encoded_bytes());
         if text.trim_ascii().is_empty() {
-            return Err(Error::usage(format!(
-                "no key: set {KEY_VARIABLE} to a restricted key (rk_...), name a file with --api-key-file, or a \
-                 Databricks secret with --stripe-secret-scope and --stripe-secret-key"
-            )));
+            return Err(Error::usage("there is no key").with(Remedy::Key));
         }
         // What is no text has characters that no key has.
         let parsed = Self::parse(std::str::from_utf8(&text).unwrap_or("rk_?"));

@@ -42,7 +42,7 @@ impl Quota {
             && left.fetch_sub(1, Ordering::Relaxed) <= 0
         {
             left.fetch_add(1, Ordering::Relaxed);
-            let message = format!("--max-requests {most} is used up; the next run goes on where this one stops");
+            let message = format!("max_requests {most} is used up; the next run goes on where this one stops");
             return Err(Error::new(Class::Budget, message));
         }
         sent.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +60,7 @@ impl Quota {
             tracing::warn!(
                 target: "stripe_raw_rs",
                 "about {expected} requests are needed, or more. Stripe allots an account {SMALLEST_ALLOCATION} reads in 30 \
-                 days, and 500 for each of its transactions where that is more: --max-requests stops before"
+                 days, and 500 for each of its transactions where that is more: the option max_requests stops before"
             );
         }
     }

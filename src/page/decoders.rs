@@ -26,9 +26,9 @@ impl Decoders {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let last = idle().pop();
         let mut decoder = last.unwrap_or_else(|| Decoder::new(self.texts.clone()));
-        let decoded = decode(&mut decoder);
+        let result = decode(&mut decoder);
         idle().push(decoder);
-        decoded
+        result
     }
 }
 

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
 use pyo3_arrow::PyRecordBatchReader;
-use tokio::runtime::Runtime;
 
 use super::batches;
 use super::history::History;
@@ -15,26 +14,18 @@ use super::key::Given;
 use super::probe::Probe;
 use super::process::RUNTIME;
 use super::run::Run;
+use super::runtime::{runtime, wait};
 use crate::checkpoint::{self, Attempt, GiveUp};
 use crate::columns::text_column;
-use crate::error::{Error, Result, foreign};
-use crate::http_client::{
-    ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, new_ulid, now, within_a_tick,
-};
-use crate::options::{Options, refuse_secret, row};
+use crate::error::{Error, foreign};
+use crate::http_client::{ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, new_ulid, now};
+use crate::options::{Options, Written, refuse_secret, row};
 use crate::pace::Limits;
 use crate::page::{Decoders, TextPool};
 use crate::run::RunContext;
 use crate::store::{self, Identity};
 use crate::stripe::scope::Scope;
 use crate::{stripe::entities, walk::probe, walk::witness};
-
-/// The process's runtime, shared with the futures that Python awaits. Refused to a process that was forked off since it
-/// was used first, where it would have no threads.
-pub(super) fn runtime() -> Result<&'static Runtime> {
-    RUNTIME.enter()?;
-    Ok(pyo3_async_runtimes::tokio::get_runtime())
-}
 
 /// Buffers of all clients of the process together.
 static BUDGET: LazyLock<ByteBudget> = LazyLock::new(ByteBudget::default);
@@ -225,29 +216,29 @@ impl Drop for Client {
     }
 }
 
-/// Waits for what a future answers, with an ear open for Ctrl-C.
-fn wait<F: Future<Output: Send> + Send>(py: Python<'_>, future: F) -> PyResult<F::Output> {
-    let runtime = runtime()?;
-    let mut asking = Box::pin(future);
-    loop {
-        if let Some(answer) = py.detach(|| runtime.block_on(within_a_tick(asking.as_mut()))) {
-            return Ok(answer);
-        }
-        py.check_signals()?;
-    }
-}
-
-/// Options as a user wrote them in Python, as text: one reader checks them all, whatever way they came.
-fn written(options: Option<&Bound<'_, PyDict>>) -> PyResult<BTreeMap<String, String>> {
+/// Options as a user wrote them in Python, each under the name of a row.
+fn written(options: Option<&Bound<'_, PyDict>>) -> PyResult<BTreeMap<String, Written>> {
     let mut written = BTreeMap::new();
     for (name, value) in options.into_iter().flatten() {
         let name: String = name.extract()?;
         row(&name)?;
         if !value.is_none() {
-            written.insert(name, value.str()?.to_string());
+            written.insert(name, written_value(&value)?);
         }
     }
     Ok(written)
+}
+
+/// A number as a number; whatever else as text, as which a truth value and a number beyond 64 bits are refused.
+fn written_value(value: &Bound<'_, PyAny>) -> PyResult<Written> {
+    if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
+        if let Ok(number) = value.extract() {
+            return Ok(Written::Integer(number));
+        }
+    } else if value.is_instance_of::<PyFloat>() {
+        return Ok(Written::Decimal(value.extract()?));
+    }
+    Ok(Written::Text(value.str()?.to_string_lossy().into_owned()))
 }
 
 /// Checks the id of a connected account.

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::error::{Class, Error};
+use crate::error::{Class, Error, Remedy};
 
 const fn class_name(class: Class) -> &'static str {
     match class {
@@ -37,5 +37,6 @@ fn raised(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     fields.set_item("status", error.status)?;
     fields.set_item("code", error.code.as_deref())?;
     fields.set_item("request_id", error.request_id.as_deref())?;
+    fields.set_item("remedy", error.remedy.map(Remedy::text))?;
     Ok(PyErr::from_value(class.call((error.message.as_str(),), Some(&fields))?))
 }

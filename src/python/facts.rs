@@ -133,7 +133,7 @@ pub(super) fn options() -> Vec<Option_> {
                 Kind::Integer { .. } => "integer",
                 Kind::Decimal { .. } => "decimal",
                 Kind::AutoDecimal { .. } => "auto or decimal",
-                Kind::Text => "text",
+                Kind::Text | Kind::Header => "text",
             },
             default: row.default,
             unit: row.unit,

@@ -9,9 +9,9 @@ use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
 use super::batches;
-use super::client::runtime;
 use super::commit::{Checkpoint, Rows, checkpoint, rows};
 use super::process::RUNTIME;
+use super::runtime::runtime;
 use crate::checkpoint::Purpose;
 use crate::error::Result as CoreResult;
 use crate::http_client::{Driver, Resources, now, within_a_tick};

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use super::{Run, Stage, page_bytes};
 use crate::checkpoint::{Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
 use crate::digest::rows_digest;
-use crate::error::{Class, Result, foreign, one_line};
+use crate::error::{Result, foreign, one_line};
 use crate::page::Refused;
 use crate::stripe::exchange::Now;
 use crate::walk::Fetched;
@@ -187,8 +187,8 @@ impl Run {
             // A reset counts after a completion as well; to complete or to abandon it once more would be untrue.
             Purpose::New | Purpose::Resume | Purpose::GiveUp(GiveUp::Restart) if self.complete_already => vec![],
             Purpose::GiveUp(how) => {
-                let option = if how.class() == Class::Reset { "--from-scratch" } else { "--restart-run" };
-                vec![Kind::Failed { class: how.class().name().to_owned(), message: format!("given up by {option}") }]
+                let message = format!("given up: {}", how.next_run());
+                vec![Kind::Failed { class: how.class().name().to_owned(), message }]
             }
             Purpose::New | Purpose::Resume => vec![Kind::Completed],
         };

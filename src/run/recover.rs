@@ -11,7 +11,7 @@ use super::{Run, Stage};
 use crate::checkpoint::{Event, Kind, PageEvent, events_of};
 use crate::columns::counted;
 use crate::digest::rows_digest;
-use crate::error::{Class, Error, Result};
+use crate::error::{Class, Error, Remedy, Result};
 use crate::raw;
 use crate::walk::Left;
 use crate::walk::coverage::{self, Chain, Link};
@@ -234,10 +234,10 @@ impl Run {
         let links = committed.chain(orphans).map(Link::from).collect();
         coverage::remaining(start, links).map_err(|broken| {
             let message = format!(
-                "{}: page {} of run {} {}: events were changed by other hands; run verify, then --restart-run",
+                "{}: page {} of run {} {}: events were changed by other hands",
                 self.context.scope.entity.name, broken.page_number, self.plan.run_id, broken.reason
             );
-            Error::new(Class::Table, message)
+            Error::new(Class::Table, message).with(Remedy::Restart)
         })
     }
 }

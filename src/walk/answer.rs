@@ -41,14 +41,14 @@ impl Walk {
         let Some(at) = asked else { return Effect::Nothing };
         self.chains[at].in_flight = false;
         let taken = match received {
-            Received::Page(response, bytes, Ok(page)) => {
-                self.chains[at].retries = 0;
-                self.progress.bytes += bytes as u64;
-                self.accept_page(at, page, &response, now)
-            }
-            Received::Page(response, _, Err(unreadable)) => {
-                self.take_unreadable(at, &unreadable, &response, now, jitter)
-            }
+            Received::Page(response, bytes, page) => match *page {
+                Ok(page) => {
+                    self.chains[at].retries = 0;
+                    self.progress.bytes += bytes as u64;
+                    self.accept_page(at, page, &response, now)
+                }
+                Err(unreadable) => self.take_unreadable(at, &unreadable, &response, now, jitter),
+            },
             Received::Refused(response) => self.take_refusal(at, &response, now, jitter),
             Received::Failed(failure, cause) => self.take_silence(at, failure, &cause, now, jitter),
         };

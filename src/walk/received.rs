@@ -17,7 +17,7 @@ pub struct Reader {
 #[derive(Debug)]
 pub enum Received {
     /// A success (its body is no longer there) of that many bytes, and the page that it holds.
-    Page(Response, usize, Result<Page, Unreadable>),
+    Page(Response, usize, Box<Result<Page, Unreadable>>),
     /// Any other answer.
     Refused(Response),
     /// No complete answer, and a line on why.
@@ -43,7 +43,7 @@ impl Reader {
                     Unreadable { error, complaint }
                 });
                 let body = std::mem::take(&mut response.body);
-                (Received::Page(response, body.len(), page), Some(body))
+                (Received::Page(response, body.len(), Box::new(page)), Some(body))
             }
             Outcome::Answered(response) => (Received::Refused(response), None),
             Outcome::Failed(failure, cause) => (Received::Failed(failure, cause), None),

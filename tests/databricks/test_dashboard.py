@@ -185,12 +185,12 @@ def story() -> Story:
 
     # Failed, given up on request, and a new run complete.
     Attempt(told, "R1", 1, "refunds").started(20).page(20, 1, 100, 21).failed(19, "Connection", "time-out")
-    Attempt(told, "R1", 2, "refunds").started(6).failed(6, "Abandoned", "given up by --restart-run")
+    Attempt(told, "R1", 2, "refunds").started(6).failed(6, "Abandoned", "given up: the next run reads its window again")
     Attempt(told, "R2", 3, "refunds").started(5.9).page(5.9, 1, 8, 40).completed(5, 40)
 
     # Complete, reset, and running from the beginning: what was seen before the reset counts no more.
     Attempt(told, "I1", 1, "invoices").started(73).page(73, 1, 9, 74).completed(72, 74)
-    Attempt(told, "I2", 2, "invoices").started(4).failed(4, "Reset", "given up by --from-scratch")
+    Attempt(told, "I2", 2, "invoices").started(4).failed(4, "Reset", "given up: the next run begins at the beginning of the account")
     Attempt(told, "I3", 3, "invoices").started(0.1).page(0.05, 1, 100, 1)
 
     # Killed four hours ago, without a word.
@@ -199,7 +199,7 @@ def story() -> Story:
 
     # Given up, and not run since.
     Attempt(told, "S1", 1, "disputes").started(10).failed(9, "Permission", "may not read disputes")
-    Attempt(told, "S1", 2, "disputes").started(8).failed(8, "Abandoned", "given up by --restart-run")
+    Attempt(told, "S1", 2, "disputes").started(8).failed(8, "Abandoned", "given up: the next run reads its window again")
 
     # Failed, and gone on with: not failing any more, not complete yet.
     Attempt(told, "E1", 1, "events").started(3).page(3, 1, 100, 4).failed(2.9, "RateLimit", "too many")
@@ -331,9 +331,9 @@ def test_a_failure_says_what_came_of_it(checkpoints: SparkSession) -> None:
     ] == [
         ("charges/acct_1A", "D2", 2, "Authentication", "no such key", "failed"),
         ("events", "E1", 1, "RateLimit", "too many", "resumed since"),
-        ("invoices", "I2", 2, "Reset", "given up by --from-scratch", "given up"),
-        ("refunds", "R1", 2, "Abandoned", "given up by --restart-run", "given up"),
-        ("disputes", "S1", 2, "Abandoned", "given up by --restart-run", "given up"),
+        ("invoices", "I2", 2, "Reset", "given up: the next run begins at the beginning of the account", "given up"),
+        ("refunds", "R1", 2, "Abandoned", "given up: the next run reads its window again", "given up"),
+        ("disputes", "S1", 2, "Abandoned", "given up: the next run reads its window again", "given up"),
         ("disputes", "S1", 1, "Permission", "may not read disputes", "given up"),
         ("refunds", "R1", 1, "Connection", "time-out", "given up"),
         ("charges", "C2", 2, "Server", "500 from Stripe", "complete since"),

@@ -200,8 +200,8 @@ fn a_failure_is_told_after_the_start_and_its_text_is_made_harmless() {
 fn a_run_that_is_given_up_says_by_which_option() {
     let (_, started) = Reader::begun(&attempt());
     for (how, class, message) in [
-        (GiveUp::Restart, Class::Abandoned, "given up by --restart-run"),
-        (GiveUp::Scratch, Class::Reset, "given up by --from-scratch"),
+        (GiveUp::Restart, Class::Abandoned, "given up: the next run reads its window again"),
+        (GiveUp::Scratch, Class::Reset, "given up: the next run begins at the beginning of the account"),
     ] {
         let mut reader = next(&started, Some(how));
         assert_eq!(kinds(&reader.run.ended(reader.now()).unwrap().batches), failed(class, message));
@@ -217,7 +217,7 @@ fn a_run_that_turns_out_to_be_complete_is_not_completed_or_abandoned_again() {
     for (give_up, said) in [
         (None, vec![]),
         (Some(GiveUp::Restart), vec![]),
-        (Some(GiveUp::Scratch), failed(Class::Reset, "given up by --from-scratch")),
+        (Some(GiveUp::Scratch), failed(Class::Reset, "given up: the next run begins at the beginning of the account")),
     ] {
         let mut reader = next(&events, give_up);
         assert!(reader.run.is_finished());

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.surface import option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,21 +42,25 @@ def open_tables(options: TableOptions) -> Tables:
     """Open the place where the tables are. Writes nothing yet."""
     lake, catalog, schema = options.get("lake"), options.get("catalog"), options.get("schema")
     if lake is not None and (catalog is not None or schema is not None):
-        message = "a lake and a catalog exclude each other: give --lake DIR, or --catalog NAME and --schema NAME"
+        message = f"a lake and a catalog exclude each other: give {option('lake')}, or {_catalog_options()}"
         raise UsageError(message)
     if catalog is not None and schema is not None:
         return _open_catalog(catalog, schema, options)
     if catalog is not None or schema is not None:
-        message = "--catalog NAME and --schema NAME belong together: together they say where Spark keeps the tables"
+        message = f"{_catalog_options()} belong together: together they say where Spark keeps the tables"
         raise UsageError(message)
     return _open_lake(lake)
+
+
+def _catalog_options() -> str:
+    return f"{option('catalog')} and {option('schema')}"
 
 
 def _open_lake(lake: str | Path | None) -> Tables:
     if lake is None:
         message = (
-            "it must be said where the tables are: --lake DIR for a folder of this machine, "
-            "or --catalog NAME and --schema NAME for Spark's"
+            f"it must be said where the tables are: {option('lake')} for a folder of this machine, "
+            f"or {_catalog_options()} for Spark's"
         )
         raise UsageError(message)
     _require_deltalake()

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.surface import option
 
 # What delta-rs 1.6 cannot have in a table's path, whether it is told as a path or as a URL. It panics at some of these,
 # takes others for the end of a URL and finds no history then, and decodes `%41` on one of the ways to a file.
@@ -99,7 +100,7 @@ class LakeFolder:
             if error.filename2 is not None and error.errno in _NO_LINKS:
                 message = (
                     f"lake '{plain(self.path)}' is on a disk without hard links, by which delta-rs commits: "
-                    "choose another disk; on Databricks give --catalog NAME and --schema NAME in place of a lake"
+                    f"choose another disk; on Databricks give {option('catalog')} and {option('schema')} in place of a lake"
                 )
                 raise UsageError(message) from None
             # Whatever else is wrong with the disk, what is really written will say.

@@ -10,6 +10,7 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from stripe_raw_rs.exceptions import TableError, UsageError
+from stripe_raw_rs.surface import option
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, fenced
 from stripe_raw_rs.tables.delta_rs.commit import outcome_of, write
 from stripe_raw_rs.tables.delta_rs.errors import reason
@@ -215,6 +216,6 @@ class DeltaRsTable:
         if what is not None:
             message = (
                 f"table '{self.location}' has {what}, to which delta-rs cannot append: "
-                "write it with Spark (--catalog NAME --schema NAME)"
+                f"write it with Spark ({option('catalog')} and {option('schema')})"
             )
             raise UsageError(message)

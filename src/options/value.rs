@@ -1,0 +1,230 @@
+//! How an option is written, and how its text or number becomes a value of its type.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::refuse_secret;
+use crate::error::{Error, Result, foreign};
+
+/// How an option's value is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// A whole number within bounds (inclusive).
+    Integer {
+        /// Smallest value allowed.
+        minimum: i64,
+        /// Largest value allowed.
+        maximum: i64,
+    },
+    /// A decimal number within bounds (inclusive).
+    Decimal {
+        /// Smallest value allowed.
+        minimum: f64,
+        /// Largest value allowed.
+        maximum: f64,
+    },
+    /// A decimal number within bounds (inclusive), or `auto`.
+    AutoDecimal {
+        /// Smallest value allowed.
+        minimum: f64,
+        /// Largest value allowed.
+        maximum: f64,
+    },
+    /// Free text, checked where it is used.
+    Text,
+    /// Text that becomes an HTTP header.
+    Header,
+}
+
+/// One option.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Its name, in snake case; the table of options gives it.
+    pub name: &'static str,
+    /// How its value is written.
+    pub kind: Kind,
+    /// Default, as a user would write it.
+    pub default: &'static str,
+    /// Unit of a number; empty for text.
+    pub unit: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+/// What a user wrote for an option: text on a command line and in the environment, in Python a number as well.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    /// Text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Decimal(f64),
+}
+
+impl Written {
+    /// As a message repeats it.
+    fn quoted(&self) -> String {
+        match self {
+            Self::Text(text) => foreign(text),
+            Self::Integer(number) => number.to_string(),
+            Self::Decimal(number) => number.to_string(),
+        }
+    }
+
+    fn is_auto(&self) -> bool {
+        matches!(self, Self::Text(text) if text.trim() == "auto")
+    }
+}
+
+/// A type that options have.
+pub(super) trait Value: Sized {
+    /// The value that was written for the option of that row.
+    fn read(row: &Row, written: &Written) -> Result<Self>;
+
+    /// As RUN_STARTED records it.
+    fn recorded(&self) -> Json;
+}
+
+/// The value of the option of that row: the one that was written, or its default.
+pub(super) fn read<V: Value>(row: &Row, written: Option<Written>) -> Result<V> {
+    let written = written.unwrap_or_else(|| Written::Text(row.default.to_owned()));
+    if let Written::Text(text) = &written {
+        refuse_secret(row.name, text)?;
+    }
+    V::read(row, &written)
+}
+
+impl Value for i64 {
+    fn read(row: &Row, written: &Written) -> Result<Self> {
+        let Kind::Integer { minimum, maximum } = row.kind else { return Err(row.has_another_type()) };
+        let number = match written {
+            Written::Text(text) => text.trim().parse().ok(),
+            Written::Integer(number) => Some(*number),
+            Written::Decimal(_) => None,
+        };
+        number
+            .filter(|number| (minimum..=maximum).contains(number))
+            .ok_or_else(|| row.out_of_bounds(written, minimum, maximum, "a whole number"))
+    }
+
+    fn recorded(&self) -> Json {
+        (*self).into()
+    }
+}
+
+impl Value for u64 {
+    fn read(row: &Row, written: &Written) -> Result<Self> {
+        Self::try_from(i64::read(row, written)?).map_err(|_| row.has_another_type())
+    }
+
+    fn recorded(&self) -> Json {
+        (*self).into()
+    }
+}
+
+impl Value for u32 {
+    fn read(row: &Row, written: &Written) -> Result<Self> {
+        Self::try_from(i64::read(row, written)?).map_err(|_| row.has_another_type())
+    }
+
+    fn recorded(&self) -> Json {
+        (*self).into()
+    }
+}
+
+impl Value for f64 {
+    fn read(row: &Row, written: &Written) -> Result<Self> {
+        let (minimum, maximum, what) = match row.kind {
+            Kind::Decimal { minimum, maximum } => (minimum, maximum, "a number"),
+            Kind::AutoDecimal { minimum, maximum } => (minimum, maximum, "auto or a number"),
+            Kind::Integer { .. } | Kind::Text | Kind::Header => return Err(row.has_another_type()),
+        };
+        let number = match written {
+            Written::Text(text) => text.trim().parse().ok(),
+            #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53")]
+            Written::Integer(number) => Some(*number as Self),
+            Written::Decimal(number) => Some(*number),
+        };
+        number
+            .filter(|number| (minimum..=maximum).contains(number))
+            .ok_or_else(|| row.out_of_bounds(written, minimum, maximum, what))
+    }
+
+    fn recorded(&self) -> Json {
+        (*self).into()
+    }
+}
+
+/// Written in seconds.
+impl Value for Duration {
+    fn read(row: &Row, written: &Written) -> Result<Self> {
+        f64::read(row, written).map(Self::from_secs_f64)
+    }
+
+    fn recorded(&self) -> Json {
+        self.as_secs_f64().into()
+    }
+}
+
+/// `None` is `auto`.
+impl Value for Option<f64> {
+    fn read(row: &Row, written: &Written) -> Result<Self> {
+        if written.is_auto() { Ok(None) } else { f64::read(row, written).map(Some) }
+    }
+
+    fn recorded(&self) -> Json {
+        (*self).into()
+    }
+}
+
+impl Value for String {
+    fn read(row: &Row, written: &Written) -> Result<Self> {
+        let Written::Text(text) = written else {
+            return Err(Error::usage(format!("{} must be text, not {}", row.name, written.quoted())));
+        };
+        let is_header = || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if row.kind == Kind::Header && !is_header() {
+            return Err(Error::usage(format!(
+                "{} '{}' cannot be a version: letters, digits, dots and hyphens only",
+                row.name,
+                foreign(text)
+            )));
+        }
+        Ok(text.clone())
+    }
+
+    fn recorded(&self) -> Json {
+        self.clone().into()
+    }
+}
+
+/// `None` is the empty text.
+impl Value for Option<String> {
+    fn read(row: &Row, written: &Written) -> Result<Self> {
+        String::read(row, written).map(|text| Some(text).filter(|text| !text.is_empty()))
+    }
+
+    fn recorded(&self) -> Json {
+        self.clone().into()
+    }
+}
+
+impl Row {
+    fn out_of_bounds(
+        &self,
+        written: &Written,
+        minimum: impl std::fmt::Display,
+        maximum: impl std::fmt::Display,
+        what: &str,
+    ) -> Error {
+        let (name, unit, written) = (self.name, self.unit, written.quoted());
+        Error::usage(format!("{name} must be {what} from {minimum} to {maximum} ({unit}), not '{written}'"))
+    }
+
+    /// The table gives the field of this row a type that its kind does not fit.
+    fn has_another_type(&self) -> Error {
+        Error::usage(format!("{} has another type", self.name))
+    }
+}
