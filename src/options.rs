@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::error::{Error, Result, foreign};
 use crate::secrets::holds_secret;
 
-/// API version that every request asks for unless told otherwise: what a payload looks like depends on it.
+/// API version that every request asks for if the user sets no other: the form of a payload depends on it.
 pub const STRIPE_VERSION: &str = "2026-09-30.endive";
-/// Where Stripe's API is.
+/// Address of Stripe's API.
 pub const API_BASE_URL: &str = "https://api.stripe.com";
 
 /// How an option's value is written.
@@ -78,7 +78,7 @@ const fn decimal(
 }
 
 const fn rate(name: &'static str, help: &'static str) -> Row {
-    // The most that any account was ever granted is far below; the least is a request in a quarter of an hour.
+    // No account was ever granted nearly as much as the maximum; the minimum is one request in a quarter of an hour.
     let kind = Kind::AutoDecimal { minimum: 0.001, maximum: 100_000.0 };
     Row { name, kind, default: "auto", unit: "requests/s", help }
 }
@@ -87,10 +87,10 @@ const fn text(name: &'static str, default: &'static str, help: &'static str) -> 
     Row { name, kind: Kind::Text, default, unit: "", help }
 }
 
-/// A day, in seconds: no option that waits takes longer.
+/// A day, in seconds: no option sets a longer wait.
 const DAY: i64 = 86_400;
 
-/// All options that the compiled half reads.
+/// All options that the compiled half of this library reads.
 #[rustfmt::skip]
 pub static OPTIONS: [Row; 15] = [
     integer("page_size", "100", 1, 100, "objects", "objects per request, 1 to 100"),
@@ -110,7 +110,7 @@ pub static OPTIONS: [Row; 15] = [
     text("stripe_version", STRIPE_VERSION, "Stripe-Version that every request asks for"),
 ];
 
-/// The row of that name.
+/// The row with that name.
 ///
 /// # Errors
 /// An unknown name.
@@ -121,10 +121,11 @@ pub fn row(name: &str) -> Result<&'static Row> {
         .ok_or_else(|| Error::usage(format!("unknown option '{}'", foreign(name))))
 }
 
-/// Refuses a value that holds a secret of Stripe's: others see what options say. The value is not repeated.
+/// Refuses a value that holds a Stripe secret: other people see the values of options. The message does not repeat the
+/// value.
 ///
 /// # Errors
-/// One that names the option.
+/// The value holds a secret; the error names the option.
 pub fn refuse_secret(name: &str, value: &str) -> Result<()> {
     if !holds_secret(value) {
         return Ok(());
@@ -149,7 +150,7 @@ pub struct Options {
     pub max_requests_per_second_per_endpoint: Option<f64>,
     /// Requests in flight over all lists.
     pub max_concurrent_requests: u32,
-    /// Requests over all lists; 0 is no end.
+    /// Requests over all lists; 0 means no limit.
     pub max_requests: u64,
     /// Retries of one request.
     pub max_retries: u32,
@@ -163,7 +164,7 @@ pub struct Options {
     pub backoff_jitter: f64,
     /// How long pages gather.
     pub commit_interval: Duration,
-    /// Where the API is.
+    /// Address of the API.
     pub api_base_url: String,
     /// File of certificate authorities to trust besides the machine's own.
     pub ca_file: Option<String>,
@@ -175,7 +176,7 @@ impl Options {
     /// Options from what a user wrote; an option that `value` answers `None` for has its default.
     ///
     /// # Errors
-    /// A value that is no number or out of bounds.
+    /// A value that is not a number or is out of bounds.
     pub fn read(value: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let written = |name: &str| -> Result<(&'static Row, String)> {
             let row = row(name)?;
@@ -261,7 +262,8 @@ fn out_of_bounds(row: &Row, value: &str, minimum: &str, maximum: &str, what: &st
 }
 
 impl Options {
-    /// What RUN_STARTED records of an attempt with these options, as JSON; `more` is what the caller adds.
+    /// The settings of an attempt with these options as RUN_STARTED records them, as JSON; `more` holds the caller's
+    /// own.
     #[must_use]
     pub fn recorded(&self, stripe_version: &str, api_base_url: &str, more: BTreeMap<String, String>) -> String {
         let mut settings = serde_json::json!({
