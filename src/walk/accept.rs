@@ -196,7 +196,7 @@ fn settle_order(
     order::settle(page, ceiling, newest).map_err(|row| {
         asked.error(&format!(
             "object {} was created later than the one before it or than its range, and so were others: the list is not \
-             newest first; run again later, or ask Stripe's support about this request",
+             newest first; run again later, or ask Stripe's support about that request",
             foreign(page.ids.value(row))
         ))
     })
