@@ -29,8 +29,8 @@ use crate::store::{self, Identity};
 use crate::stripe::scope::Scope;
 use crate::{stripe::entities, walk::probe, walk::witness};
 
-/// The process's runtime, shared with the futures that Python awaits. Refused to a process that was forked off since it
-/// was used first, where it would have no threads.
+/// The process's runtime, shared with the futures that Python awaits. It is refused to a process that was forked off
+/// after its first use: there it would have no threads.
 pub(super) fn runtime() -> Result<&'static Runtime> {
     RUNTIME.enter()?;
     Ok(pyo3_async_runtimes::tokio::get_runtime())
@@ -162,7 +162,7 @@ impl Client {
 
     #[pyo3(signature = (entity, history, *, store_id, owner, account = None, holder_is_dead = false, take_over = false,
                         give_up = None, start = None, settings = None))]
-    #[expect(clippy::too_many_arguments, reason = "named in Python, where each is said by its name")]
+    #[expect(clippy::too_many_arguments, reason = "in Python, each argument is given by its name")]
     fn run(
         &self,
         entity: &str,
@@ -177,10 +177,10 @@ impl Client {
         settings: Option<BTreeMap<String, String>>,
     ) -> PyResult<Run> {
         if entity != history.entity.name {
-            return Err(Error::usage(format!("the history is that of {}", history.entity.name)).into());
+            return Err(Error::usage(format!("the history belongs to {}", history.entity.name)).into());
         }
         if account != history.account {
-            return Err(Error::usage("the history is that of another account: give History the same one").into());
+            return Err(Error::usage("the history belongs to another account: give History the same account").into());
         }
         account.as_deref().map_or(Ok(()), store::check_account)?;
         let settings = settings.unwrap_or_default();
@@ -217,14 +217,14 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // Its connections belong to the runtime's threads: where there are none, they stay as they are.
+        // Its connections belong to the runtime's threads: if there are none, the connections stay as they are.
         if !RUNTIME.is_here() {
             std::mem::forget(self.resources.clone());
         }
     }
 }
 
-/// Waits for what a future answers, with an ear open for Ctrl-C.
+/// Waits for a future's result, and watches for Ctrl-C.
 fn wait<F: Future<Output: Send> + Send>(py: Python<'_>, future: F) -> PyResult<F::Output> {
     let runtime = runtime()?;
     let mut asking = Box::pin(future);
@@ -236,7 +236,7 @@ fn wait<F: Future<Output: Send> + Send>(py: Python<'_>, future: F) -> PyResult<F
     }
 }
 
-/// Options as a user wrote them in Python, as text: one reader checks them all, whatever way they came.
+/// Options as a user wrote them in Python, as text: one reader checks them all, however they were given.
 fn written(options: Option<&Bound<'_, PyDict>>) -> PyResult<BTreeMap<String, String>> {
     let mut written = BTreeMap::new();
     for (name, value) in options.into_iter().flatten() {
