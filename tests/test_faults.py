@@ -226,7 +226,7 @@ NOT_ADVANCING = Fails(AnswerError, "earlier page again|not newest first")
 EARLIER = Fails(AnswerError, "earlier page again")
 EMPTY_FIRST = Fails(AnswerError, "empty first page")
 STANDING = Fails(AnswerError, "vanished twice without any progress")
-ENDLESS = Fails(AnswerError, "twice a page without objects")
+ENDLESS = Fails(AnswerError, "twice with a page without objects")
 
 
 def refusal(status: int, error: type[StripeRawError], reason: str = "") -> Fails:

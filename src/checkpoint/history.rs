@@ -159,8 +159,8 @@ impl History {
         if !told.iter().any(|event| has_rows(event)) {
             return None;
         }
-        // Rows of a recovered page are an older attempt's; a page without rows and an end have no commit of their own in
-        // the raw table. But each of these events follows its own attempt's fence of that table.
+        // Rows of a recovered page are an older attempt's; a page without rows and an end do not have a commit in the
+        // raw table. But each of these events follows its own attempt's fence of that table.
         let has_commit = |event: &Event| event.kind.page().is_some_and(|page| page.row_count > 0 && !page.recovered);
         let versions = told.iter().filter_map(|event| match event.kind {
             Kind::Page(_) | Kind::Completed if has_commit(event) => Some(event.commit_version()),
@@ -174,7 +174,7 @@ impl History {
         })
     }
 
-    /// The newest RUN_COMPLETED: the next window begins where its run ended.
+    /// The newest RUN_COMPLETED: the next window starts from it.
     #[must_use]
     pub fn completed(&self) -> Option<&Event> {
         self.since_reset().filter(|event| event.kind == Kind::Completed).max_by_key(|event| event.epoch)

@@ -5,7 +5,7 @@
 /// A number from 0 (inclusive) to 1 (exclusive), in steps of 2⁻³²: this is fine enough to spread waits.
 ///
 /// # Panics
-/// Where the operating system has no randomness.
+/// If the operating system has no randomness.
 #[must_use]
 pub fn random_unit() -> f64 {
     const STEPS: f64 = 4_294_967_296.0;
@@ -15,7 +15,7 @@ pub fn random_unit() -> f64 {
 /// 128 random bits, for identifiers that were never used before.
 ///
 /// # Panics
-/// Where the operating system has no randomness.
+/// If the operating system has no randomness.
 #[must_use]
 pub fn random_u128() -> u128 {
     let mut bytes = [0; 16];
@@ -26,7 +26,7 @@ pub fn random_u128() -> u128 {
 /// A new ULID: 26 characters that sort by time and were never used before.
 ///
 /// # Panics
-/// Where the operating system has no randomness.
+/// If the operating system has no randomness.
 #[must_use]
 pub fn new_ulid() -> String {
     let milliseconds = u64::try_from(super::now().wall_micros / 1_000).unwrap_or(0);

@@ -37,7 +37,7 @@ pub struct Refused {
     pub position: usize,
     /// Its id, if it has one.
     pub id: Option<String>,
-    /// Why.
+    /// The reason.
     pub fault: Fault,
     /// SHA-256 over its text, to recognise it.
     pub sha256: [u8; 32],

@@ -93,7 +93,7 @@ fn keys_inside_an_object_are_not_its_own() {
 }
 
 #[test]
-fn an_object_lands_whatever_its_time_says() {
+fn an_object_lands_with_any_time() {
     for (time, created) in [
         (r#","created":3"#, Some(3)),
         (r#","created":-0"#, Some(0)),

@@ -171,9 +171,11 @@ impl History {
             "rows" => What::Rows,
             "earlier rows" => What::EarlierRows,
             other => {
-                return Err(
-                    Error::usage(format!("'{}' is not 'everything', 'rows' or 'earlier rows'", foreign(other))).into()
-                );
+                return Err(Error::usage(format!(
+                    "'{}' is not 'everything', 'rows' or 'earlier rows'",
+                    foreign(other)
+                ))
+                .into());
             }
         };
         let account = self.account.as_deref();

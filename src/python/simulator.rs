@@ -40,7 +40,8 @@ impl Simulator {
             return Ok(&self.served);
         }
         Err(value_error(Error::usage(
-            "the simulator runs in the process that this one was forked from: call it there; its address can be used here",
+            "the simulator runs in the process that this one was forked from: call it there; its address can be used \
+                 here",
         )))
     }
 

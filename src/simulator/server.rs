@@ -30,7 +30,7 @@ const DRIPS: u32 = 20;
 /// unread.
 const BEFORE_RESET: Duration = Duration::from_millis(20);
 
-/// How the connections behave.
+/// The behaviour of the connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manners {
     /// Wait before each answer.

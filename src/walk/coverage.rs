@@ -45,7 +45,7 @@ impl Chain {
 pub struct BrokenChain {
     /// Number of the page.
     pub page_number: i64,
-    /// What is wrong with it.
+    /// The fault.
     pub reason: Reason,
 }
 

@@ -47,7 +47,7 @@ pub struct Probe {
     pub api_version: Option<String>,
     /// How far this machine's clock is ahead of Stripe's, in seconds, roughly; `None` if the answer has no date.
     pub clock_offset_seconds: Option<i64>,
-    /// Why it cannot be read.
+    /// The reason why it cannot be read.
     pub error: Option<Error>,
 }
 
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_says_that_the_list_can_be_read_and_what_time_it_is() {
+    fn a_page_shows_that_the_list_can_be_read_and_the_time() {
         let found = probe("charges", &answer(200, r#"{"object":"list","data":[],"has_more":false}"#));
         assert_eq!((found.state, found.error), (ProbeState::Readable, None));
         assert_eq!((found.clock_offset_seconds, found.permission.as_str()), (Some(10), "rak_charge_read"));
