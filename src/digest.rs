@@ -1,4 +1,4 @@
-//! Hashes as they stand in the tables.
+//! Hashes in the form that the tables hold.
 
 use sha2::{Digest, Sha256};
 

@@ -41,7 +41,7 @@ impl Simulator {
         }
         Err(value_error(Error::usage(
             "the simulator runs in the process that this one was forked from: call it there; its address can be used \
-                 here",
+             here",
         )))
     }
 
