@@ -1,4 +1,4 @@
-//! The checkpoint table: its events, and what they say together.
+//! The checkpoint table: its events, and their meaning as a whole.
 
 mod arrow;
 mod history;
@@ -13,7 +13,7 @@ pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
 use crate::error::Class;
 use crate::stripe::facts::PageFacts;
 
-/// Name of the checkpoint table, unless told otherwise.
+/// Name of the checkpoint table, if the user sets no other.
 pub const CHECKPOINT_TABLE: &str = "stripe_ingestion_checkpoints";
 
 /// Version of a Delta commit: `epoch << 32 | sequence`, strictly increasing for one entity and account.
@@ -22,12 +22,12 @@ pub const fn commit_version(epoch: i64, sequence: i64) -> i64 {
     epoch << 32 | sequence
 }
 
-/// What an event says.
+/// The content of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// RUN_STARTED: an attempt begins.
     Started {
-        /// What it runs with, as JSON, without secrets.
+        /// The settings it runs with, as JSON, without secrets.
         settings: String,
         /// Version of this library.
         library_version: String,
@@ -36,7 +36,7 @@ pub enum Kind {
     Page(PageEvent),
     /// OBJECT_REFUSED: an object of a page cannot be a row. It comes before the page's own event.
     Refused {
-        /// Number that the page is to have in the run.
+        /// Number that the page will have in the run.
         page_number: i64,
         /// `Request-Id` of the page.
         request_id: Option<String>,
@@ -67,7 +67,7 @@ impl Kind {
         }
     }
 
-    /// The page it tells of, where it is a PAGE_COMMITTED.
+    /// The page it describes, if it is a PAGE_COMMITTED.
     #[must_use]
     pub const fn page(&self) -> Option<&PageEvent> {
         match self {
@@ -76,7 +76,7 @@ impl Kind {
         }
     }
 
-    /// What it says of an object that cannot be a row, where it is an OBJECT_REFUSED.
+    /// Its message on an object that cannot be a row, if it is an OBJECT_REFUSED.
     #[must_use]
     pub fn refused(&self) -> Option<&str> {
         match self {
@@ -85,7 +85,7 @@ impl Kind {
         }
     }
 
-    /// Whether its run was given up: no later attempt goes on with it.
+    /// Whether its run was given up: no later attempt continues it.
     #[must_use]
     pub fn gives_up(&self) -> bool {
         self.is_failure_of(Class::Abandoned) || self.is_failure_of(Class::Reset)
@@ -98,14 +98,14 @@ impl Kind {
     }
 }
 
-/// The page that a PAGE_COMMITTED tells of.
+/// The page that a PAGE_COMMITTED describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageEvent {
     /// Number of the page in the run, from 1.
     pub page_number: i64,
     /// Rows of it in the raw table.
     pub row_count: i64,
-    /// Where it stands in its list.
+    /// Its place in its list.
     pub facts: PageFacts,
     /// `created` of its oldest kept row.
     pub min_created: Option<i64>,
@@ -122,7 +122,7 @@ pub struct PageEvent {
 pub struct Event {
     /// `run_id/epoch/sequence/ordinal`.
     pub event_id: String,
-    /// What it says.
+    /// Its content.
     pub kind: Kind,
     /// When, in microseconds since 1970.
     pub at_micros: i64,
@@ -136,11 +136,11 @@ pub struct Event {
     pub epoch: i64,
     /// Commit in the attempt.
     pub sequence: i64,
-    /// Who runs it.
+    /// The process that runs it.
     pub owner: String,
     /// Lower end of the run's window.
     pub start_created_gte: Option<i64>,
-    /// Largest `created` seen in the run so far, never below the run before.
+    /// Largest `created` seen in the run so far, never below that of the run before.
     pub max_created_seen: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! Reading Arrow columns by name, whatever of the equivalent types the engine that read the table chose.
+//! Reads Arrow columns by name, in any of the equivalent types that an engine may choose when it reads a table.
 
 use std::collections::BTreeSet;
 
@@ -24,10 +24,10 @@ pub fn field(name: &str, kind: DataType, nullable: bool, comment: &str) -> Field
     Field::new(name, kind, nullable).with_metadata([("comment".to_owned(), comment.to_owned())].into())
 }
 
-/// Where two tables' columns differ, in one line; `None` where a writer of `expected` fits `actual`.
+/// The difference between two tables' columns, in one line; `None` if a writer of `expected` fits `actual`.
 ///
-/// Columns are appended by name, and those that are left out become null: so their order says nothing, and others than
-/// ours, which the table's owner added, need only allow that.
+/// Columns are appended by name, and a column without a value becomes null. So their order does not matter, and a
+/// column that the table's owner added to ours only has to allow null.
 #[must_use]
 pub fn difference(expected: &Schema, actual: &Schema) -> Option<String> {
     for field in expected.fields() {
@@ -47,7 +47,7 @@ pub fn difference(expected: &Schema, actual: &Schema) -> Option<String> {
         .map(|found| format!("column '{}' is not ours and must allow null", foreign(found.name())))
 }
 
-/// A column's type. One that an engine cannot say in Arrow's words stands as null, with its name beside it.
+/// A column's type. A type that an engine cannot express in Arrow is null here, with its name beside it.
 fn told(field: &Field) -> String {
     let other = field.metadata().get("type").filter(|_| *field.data_type() == DataType::Null);
     other.map_or_else(|| field.data_type().to_string(), |name| foreign(name))
@@ -74,7 +74,7 @@ impl<'batch> Columns<'batch> {
     /// Text.
     ///
     /// # Errors
-    /// No such column, or no text in it.
+    /// There is no such column, or it does not hold text.
     pub fn text(self, name: &str, row: usize) -> Result<Option<&'batch str>> {
         let column = self.column(name)?;
         if column.is_null(row) {
@@ -99,7 +99,7 @@ impl<'batch> Columns<'batch> {
     /// A whole number.
     ///
     /// # Errors
-    /// No such column, or no whole number in it.
+    /// There is no such column, or it does not hold whole numbers.
     pub fn long(self, name: &str, row: usize) -> Result<Option<i64>> {
         let column = self.column(name)?;
         if column.is_null(row) {
@@ -120,11 +120,11 @@ impl<'batch> Columns<'batch> {
         self.long(name, row)?.ok_or_else(|| unreadable(name, "is null"))
     }
 
-    /// Where something stands in a row of such things, or how many they are: an attempt, a commit, a page, its rows.
-    /// Bounded so that what follows from it (the next one, a commit's version) is a number, too.
+    /// The number of an attempt, a commit or a page, or a count of rows. It is bounded so that any number computed from
+    /// it (the next one, a commit's version) fits its type, too.
     ///
     /// # Errors
-    /// As [`Columns::required_long`], or a number that no count comes to.
+    /// As [`Columns::required_long`], or a number that no count can reach.
     pub fn count(self, name: &str, row: usize) -> Result<i64> {
         counted(name, self.required_long(name, row)?)
     }
@@ -132,7 +132,7 @@ impl<'batch> Columns<'batch> {
     /// A yes or no; null is no.
     ///
     /// # Errors
-    /// No such column, or another type in it.
+    /// There is no such column, or it has another type.
     pub fn truth(self, name: &str, row: usize) -> Result<bool> {
         let column = self.column(name)?;
         let values = column.as_boolean_opt().ok_or_else(|| unreadable(name, "is not boolean"))?;
@@ -142,7 +142,7 @@ impl<'batch> Columns<'batch> {
     /// A moment, in microseconds since 1970.
     ///
     /// # Errors
-    /// No such column, no timestamp in it, or one that no microseconds can tell.
+    /// There is no such column, it does not hold timestamps, or a timestamp cannot be written in microseconds.
     pub fn micros(self, name: &str, row: usize) -> Result<Option<i64>> {
         let column = self.column(name)?;
         if column.is_null(row) {
@@ -172,7 +172,7 @@ impl<'batch> Columns<'batch> {
 /// A number as a count.
 ///
 /// # Errors
-/// A number that no count comes to.
+/// A number that no count can reach.
 pub fn counted(name: &str, number: i64) -> Result<i64> {
     let fits = (0..i64::from(i32::MAX)).contains(&number);
     if fits { Ok(number) } else { Err(unreadable(name, &format!("is {number}"))) }
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_fits_that_has_our_columns_in_whatever_order_and_others_that_allow_null() {
+    fn a_table_with_our_columns_in_any_order_and_others_that_allow_null_fits() {
         let text = |name: &str| Field::new(name, DataType::Utf8, true);
         let long = |name: &str| Field::new(name, DataType::Int64, false);
         let nothing = |name: &str, kind: &str| {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_that_no_microseconds_can_tell_is_refused() {
+    fn a_moment_that_microseconds_cannot_express_is_refused() {
         for column in [
             Arc::new(TimestampSecondArray::from(vec![i64::MAX])) as ArrayRef,
             Arc::new(TimestampMillisecondArray::from(vec![i64::MIN])),

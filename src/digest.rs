@@ -1,4 +1,4 @@
-//! Hashes as they stand in the tables.
+//! Hashes in the form that the tables hold.
 
 use sha2::{Digest, Sha256};
 
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 pub struct Hex([u8; 64]);
 
 impl Hex {
-    /// The hex of that hash.
+    /// The hex of this hash.
     #[must_use]
     pub fn new(hash: &[u8; 32]) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -1,4 +1,4 @@
-//! What can go wrong, as values with fields: nothing is ever chosen by a message's text.
+//! Errors, as values with fields: no code ever decides by a message's text.
 
 use std::fmt;
 
@@ -8,34 +8,34 @@ pub use crate::text::{foreign, one_line};
 /// `Result` of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The class of an error: what callers branch on, and what `error_class` of a RUN_FAILED event says.
+/// The class of an error: callers branch on it, and `error_class` of a RUN_FAILED event holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// An option, a key, a lake or a name that cannot be used as given. Exit code 2, nothing was written.
+    /// An option, a key, a lake or a name that cannot be used as given. Exit code 2; nothing was written.
     Usage,
     /// 401: Stripe does not know the key.
     Authentication,
     /// 403: the key lacks a permission.
     Permission,
-    /// 429 until the retries were used up.
+    /// 429, and the retries are used up.
     RateLimit,
     /// Any other refusal: 400, 404 and the like.
     Request,
-    /// 5xx, or another answer worth retrying, until the retries were used up.
+    /// 5xx, or another answer worth a retry, and the retries are used up.
     Server,
     /// No complete answer arrived: connect, read, TLS, time-out.
     Connection,
-    /// An answer that breaks the list contract: no list, another object, time running backwards.
+    /// An answer that breaks the list contract: not a list, another object, time that runs backwards.
     Answer,
     /// Events or rows in a table that the protocol cannot have written.
     Table,
-    /// Another process works on the same entity and is presumed alive. Exit code 75.
+    /// Another process works on the same entity and is probably alive. Exit code 75.
     Held,
-    /// Another process took the run over; nothing of ours after that point is visible. Exit code 75.
+    /// Another process took over the run; nothing that we wrote after that point is visible. Exit code 75.
     Fenced,
     /// `max_requests` is used up. Exit code 1.
     Budget,
-    /// A fault of this program. Exit code 1.
+    /// A bug in this program. Exit code 1.
     Internal,
     /// The run was asked to stop. Exit code 130.
     Interrupted,
@@ -73,11 +73,11 @@ impl Class {
 /// One error: one plain line (what, where, what to do) and the fields a program may want.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// What callers branch on.
+    /// The value that callers branch on.
     pub class: Class,
-    /// One line for a person. Text that came from outside is escaped and cut, and never holds the key.
+    /// One line for a person. Text from outside is escaped and cut, and never holds the key.
     pub message: String,
-    /// HTTP status, where there was an answer.
+    /// HTTP status, if there was an answer.
     pub status: Option<u16>,
     /// Stripe's `error.code`.
     pub code: Option<String>,
@@ -88,7 +88,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of that class without an HTTP answer behind it.
+    /// An error of that class that no HTTP answer caused.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
         Self { class, message: message.into(), status: None, code: None, request_id: None, remedy: None }
     }
@@ -104,7 +104,7 @@ impl Error {
         Self::new(Class::Usage, message)
     }
 
-    /// An answer that breaks the contract of an entity's list: what is wrong with it, and which one it was.
+    /// An answer that breaks the contract of an entity's list: says what is wrong with it, and which answer it was.
     pub fn answer(entity: &str, what: impl fmt::Display, request_id: Option<&str>) -> Self {
         let message = format!("{entity}: {what} [request {}]", request_id.unwrap_or("without id"));
         Self { request_id: request_id.map(str::to_owned), ..Self::new(Class::Answer, message) }
@@ -120,7 +120,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A number of things, as a message tells it: `1 page`, `2 pages`.
+/// A number of things, as a message writes it: `1 page`, `2 pages`.
 #[must_use]
 pub fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })

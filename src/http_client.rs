@@ -1,7 +1,7 @@
-//! Sockets, clock and randomness: the only room that has them.
+//! Sockets, clock and randomness: no other room has them.
 //!
-//! It sends one request and says what came of it. When to send, whether to try again and what an answer means is
-//! for the pure rooms; nothing here waits but for the network.
+//! It sends one request and returns its outcome. The pure rooms decide when to send, whether to try again and what an
+//! answer means; nothing here waits, except for the network.
 
 #![expect(
     clippy::disallowed_methods,
@@ -52,14 +52,15 @@ use crate::options::Options;
 use crate::stripe::exchange::{Failure, Outcome, Request, Response};
 use crate::stripe::retry;
 
-/// Buffers that are kept for the next bodies. Those of the requests in flight are not among them, so that few are enough.
+/// Number of buffers that are kept for the next bodies. Those of the requests in flight are not among them, so few are
+/// enough.
 const MOST_BUFFERS: usize = 4;
 /// Largest buffer that is kept, in bytes: twice the length of a page of most lists.
 const LARGEST_BUFFER: usize = 1 << 20;
 
-/// Longest wait for the account's identifier, which is nice to have and not worth a whole request's deadline.
+/// Longest wait for the account's identifier, which is useful but not worth a whole request's deadline.
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Within this time from the first request a connection must have been made once, or there is no network.
+/// One connection must have been made within this time from the first request, or there is no network.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(8);
 
 const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
@@ -75,26 +76,26 @@ pub struct HttpClient {
 struct Shared {
     connections: reqwest::Client,
     origin: Origin,
-    /// Whose certificates are trusted.
+    /// The certificate authorities that are trusted.
     authorities: String,
     authorization: HeaderValue,
     options: Options,
-    /// Empty buffers for bodies, as large as those before.
+    /// Empty buffers for bodies, as large as the bodies before.
     buffers: Mutex<Vec<Vec<u8>>>,
-    /// The account's identifier, once it was asked for.
+    /// The account's identifier, after it was asked for.
     account_id: OnceCell<Result<Option<String>>>,
 }
 
 impl HttpClient {
-    /// A client for that key and origin, with `request_timeout` and `stripe_version` of the options. Opens no
-    /// connection and needs no runtime yet; reads the machine's root certificates, and those of `ca_file`.
+    /// A client for that key and origin, with `request_timeout` and `stripe_version` of the options. It opens no
+    /// connection and needs no runtime yet; it reads the machine's root certificates, and those of `ca_file`.
     ///
     /// Proxies of the environment are not used, redirects are not followed, and nothing is sent twice behind the
     /// caller's back.
     ///
     /// # Errors
-    /// `Class::Usage` where the key may not go to that origin, or where `ca_file` has no certificates. `Class::Connection` where the machine has no root
-    /// certificates.
+    /// `Class::Usage` if the key may not go to that origin, or if `ca_file` has no certificates. `Class::Connection` if
+    /// the machine has no root certificates.
     pub fn new(key: &ApiKey, origin: Origin, options: &Options) -> Result<Self> {
         origin.check(key.mode())?;
         let authorization = key.authorization()?;
@@ -111,20 +112,20 @@ impl HttpClient {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Where its requests go.
+    /// The origin that its requests go to.
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.shared.origin
     }
 
-    /// Whose certificate authorities it trusts, in words for people: the machine's, those that the environment names in
-    /// their place, those of `ca_file`.
+    /// The certificate authorities that it trusts, in words for people: the machine's, those that the environment names
+    /// instead, those of `ca_file`.
     #[must_use]
     pub fn authorities(&self) -> &str {
         &self.shared.authorities
     }
 
-    /// Tells origin and key from others, without having either.
+    /// Distinguishes origin and key from others, without holding either.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         let digest = Sha256::new().chain_update(self.shared.origin.as_str()).chain_update("\n");
@@ -133,8 +134,8 @@ impl HttpClient {
 
     /// Sends a request once and reads the whole answer, within `request_timeout` from connecting to the last byte.
     ///
-    /// Any status but 3xx is an answer. There are no errors: [`Outcome::Failed`] says why there is no answer.
-    /// Dropping the future gives the request up. An `api_version` or `account` that cannot be a header's value is
+    /// Any status except 3xx is an answer. There are no errors: [`Outcome::Failed`] says why there is no answer.
+    /// Dropping the future gives up the request. An `api_version` or `account` that cannot be a header's value is
     /// `Failure::Connect`, as nothing is sent.
     ///
     /// # Panics
@@ -144,7 +145,7 @@ impl HttpClient {
     }
 
     /// Sends a request as [`HttpClient::send`] does. While the [`Arrival`] is held, others wait to receive answers that
-    /// are as long: it is for whoever has found room for this one to drop.
+    /// are as long: the caller drops it after it has found room for this answer.
     ///
     /// # Panics
     /// Outside a tokio runtime with time and network.
@@ -152,8 +153,8 @@ impl HttpClient {
         self.send_within(request, self.shared.options.request_timeout).await
     }
 
-    /// Takes back the body of an answer that has been read, so that the next one need not grow a buffer of its own. (What
-    /// is compressed does not tell how long it will be.)
+    /// Takes back the body of an answer that has been read, so that the next one need not grow a buffer of its own. (A
+    /// compressed body does not show how long it will be.)
     pub fn reuse(&self, mut body: Vec<u8>) {
         let mut buffers = self.shared.buffers();
         if buffers.len() < MOST_BUFFERS && body.capacity() <= LARGEST_BUFFER {
@@ -162,12 +163,13 @@ impl HttpClient {
         }
     }
 
-    /// The identifier of the key's own account (`acct_...`), if an answer tells it: a restricted key often may not ask,
-    /// and is refused with the account's name. Answers `None` after any other failure and after 10 seconds (or
-    /// `request_timeout`, where that is less). Asked once, whoever wants to know it and however often.
+    /// The identifier of the key's own account (`acct_...`), if an answer names it: a restricted key often may not ask,
+    /// but the refusal names the account. It is `None` after any other failure and after 10 seconds (or
+    /// `request_timeout`, if that is less). Stripe is asked once, however often and from wherever this is called.
     ///
     /// # Errors
-    /// `Class::Connection` where no connection can be made for 8 seconds, or `max_retries` times: there is no network.
+    /// `Class::Connection` if no connection can be made for 8 seconds, or after `max_retries` retries: there is no
+    /// network.
     ///
     /// # Panics
     /// Outside a tokio runtime with time and network.
@@ -218,7 +220,7 @@ impl HttpClient {
         let answer = deadline.wait(self.shared.connections.execute(message)).await?.map_err(cause::explain)?;
         let status = answer.status();
         if status.is_redirection() {
-            return Err((Failure::Redirect, format!("HTTP {}: a redirect, which is never followed", status.as_u16())));
+            return Err((Failure::Redirect, format!("HTTP {}", status.as_u16())));
         }
         let wall_seconds = now().wall_micros.div_euclid(1_000_000);
         let response = head::read(status.as_u16(), answer.headers(), wall_seconds);
@@ -262,7 +264,7 @@ fn value(name: &HeaderName, text: &str) -> std::result::Result<HeaderValue, Brok
         .map_err(|_| (Failure::Connect, format!("nothing was sent: the value for {name} has control characters")))
 }
 
-/// The account that an answer tells of: as asked for, or in refusing the key.
+/// The account that an answer names: as the object asked for, or in the refusal of the key.
 fn account_of(response: &Response) -> Option<String> {
     #[derive(Deserialize)]
     struct Account {

@@ -1,7 +1,7 @@
-//! Lands everything a Stripe account holds as raw, immutable rows in Delta tables.
+//! Lands everything in a Stripe account as raw, immutable rows in Delta tables.
 //!
-//! README's "Work on it" tells the rooms; `tests/test_layers.py` holds who may use whom.
-//! `simulator` stands beside them: a fake Stripe that nothing in the product uses.
+//! README's "Work on it" describes the rooms; `tests/test_layers.py` checks which room may use which. `simulator` is
+//! separate from them: a fake Stripe that nothing in the product uses.
 
 pub mod checkpoint;
 pub mod columns;

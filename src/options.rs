@@ -13,9 +13,9 @@ use value::Value;
 use crate::error::{Error, Remedy, Result, foreign};
 use crate::secrets::holds_secret;
 
-/// API version that every request asks for unless told otherwise: what a payload looks like depends on it.
+/// API version that every request asks for if the user sets no other: the form of a payload depends on it.
 pub const STRIPE_VERSION: &str = "2026-09-30.endive";
-/// Where Stripe's API is.
+/// Address of Stripe's API.
 pub const API_BASE_URL: &str = "https://api.stripe.com";
 
 /// A day, in seconds: no option that waits takes longer.
@@ -114,7 +114,7 @@ impl Options {
     }
 }
 
-/// The row of that name.
+/// The row with that name.
 ///
 /// # Errors
 /// An unknown name.
@@ -125,10 +125,11 @@ pub fn row(name: &str) -> Result<&'static Row> {
         .ok_or_else(|| Error::usage(format!("unknown option '{}'", foreign(name))))
 }
 
-/// Refuses a value that holds a secret of Stripe's: others see what options say. The value is not repeated.
+/// Refuses a value that holds a Stripe secret: other people see the values of options. The message does not repeat the
+/// value.
 ///
 /// # Errors
-/// One that names the option.
+/// The value holds a secret; the error names the option.
 pub fn refuse_secret(name: &str, value: &str) -> Result<()> {
     if !holds_secret(value) {
         return Ok(());

@@ -1,9 +1,10 @@
-//! One limiter for all requests of a process: how many a second, overall and to each endpoint, how many at once, and who
-//! is next. Pure: the time is an argument.
+//! One limiter for all requests of a process: how many a second, overall and to each endpoint, how many at once, and
+//! which is next. Pure: the time is an argument.
 //!
 //! Stripe allows an account 100 requests a second in live mode and 25 in a sandbox, and each endpoint 25
-//! (docs.stripe.com/rate-limits, 2026-04); how many at once it does not say. So the rates are kept by counting, and the
-//! number in flight is felt out: it grows while answers come clean and fast, and shrinks when Stripe says it is too many.
+//! (docs.stripe.com/rate-limits, 2026-04); it does not say how many at once. So the limiter counts to keep the rates,
+//! and finds the number in flight by trial: the number grows while answers come fast and without errors, and shrinks
+//! when Stripe says that it is too high.
 
 mod bound;
 mod bucket;
@@ -28,7 +29,7 @@ pub struct Rates {
     pub endpoint: f64,
 }
 
-/// What is never exceeded.
+/// Limits that are never exceeded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
     /// Requests a second.
@@ -37,16 +38,16 @@ pub struct Limits {
     pub at_once: u32,
 }
 
-/// What is taken of a live account unless told otherwise: three quarters of its 100 a second, four fifths of an
-/// endpoint's 25. The account's own traffic keeps room.
+/// Rates for a live account if no option sets others: three quarters of its 100 a second, four fifths of an endpoint's
+/// 25. The rest is for the account's own traffic.
 pub const LIVE: Rates = Rates { overall: 75.0, endpoint: 20.0 };
-/// What is taken of a sandbox, whose limit over all endpoints is 25 a second.
+/// Rates for a sandbox, whose limit over all endpoints is 25 a second.
 pub const SANDBOX: Rates = Rates { overall: 20.0, endpoint: 20.0 };
-/// What is taken of a server on this machine: all it gives.
+/// Rates for a server on this machine: as much as it can give.
 pub const UNLIMITED: Rates = Rates { overall: 1e6, endpoint: 1e6 };
 
 impl Limits {
-    /// What the options say, and `usual` where they say nothing.
+    /// The limits that the options set, and `usual` for those that they do not set.
     #[must_use]
     pub fn of(options: &Options, usual: Rates) -> Self {
         let rates = Rates {
@@ -57,11 +58,12 @@ impl Limits {
     }
 }
 
-/// Reads a month that Stripe allots an account however small it is; others have 500 for each transaction of the last 30
+/// Reads a month that Stripe allots to even the smallest account; others have 500 for each transaction of the last 30
 /// days (docs.stripe.com/rate-limits, "API read request allocations", 2026-04).
 pub const SMALLEST_ALLOCATION: u64 = 10_000;
 
-/// Where one who waits stands in the queue: who starts earlier stands before, else who has more left, else who came first.
+/// The rank of a waiter in the queue. The waiter that starts earlier comes first; of equals, the one with more requests
+/// remaining; of equals again, the one that came first.
 #[derive(Debug, Clone, Copy)]
 struct Rank {
     /// In virtual time, see [`Limiter::queue`].
@@ -91,18 +93,18 @@ impl PartialEq for Rank {
 
 impl Eq for Rank {}
 
-/// Names one who waits.
+/// Names a waiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position(u64);
 
-/// What one who waits is told.
+/// The answer to a waiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// The slot is theirs.
+    /// The slot is the waiter's.
     Now,
     /// Not before then.
     At(Duration),
-    /// When somebody else has been served, or has an answer.
+    /// When another waiter has been served, or a request has its answer.
     Later,
 }
 
@@ -114,7 +116,7 @@ pub struct Limiter {
     endpoints: HashMap<Endpoint, Bucket>,
     bound: Bound,
     in_flight: usize,
-    /// Those who wait for each endpoint, the first one first: who is next is one of the first.
+    /// The waiters for each endpoint, in order: the next one is the first of one of these queues.
     queues: HashMap<Endpoint, BTreeSet<Rank>>,
     waiting: HashMap<Position, (Endpoint, Rank)>,
     positions: u64,
@@ -124,7 +126,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// A limiter under which nothing was sent yet.
+    /// A limiter for a process that has not sent anything yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -149,13 +151,14 @@ impl Limiter {
         self.bound.set_top(limits.at_once);
     }
 
-    /// Queues for a request to that endpoint. `left` is how many requests there are still to send to it: each endpoint
-    /// gets its share of the slots by that, so that all end together. A share, not the first position: what is left is an
-    /// estimate, and who is taken for nearly done must not wait until it turns out that it was not.
+    /// Queues for a request to that endpoint. `left` is the number of requests that remain for it: the endpoint's share
+    /// of the slots follows from that number, so that all endpoints end together. It gets a share, not the first
+    /// position, because the number is an estimate: an endpoint that seems nearly done must not wait until that proves
+    /// wrong.
     ///
-    /// In virtual time, an endpoint's request starts `1 / left` after the one before, and who starts earliest is next
-    /// (start-time fair queueing). `left` is what it is now: who was once taken for nearly done does not pay for it any
-    /// more. Who comes new or back starts where the queue has come to.
+    /// In virtual time, an endpoint's request starts `1 / left` after the one before, and the earliest start is next
+    /// (start-time fair queueing). `left` is the present number: an endpoint that once seemed nearly done no longer
+    /// pays for it. An endpoint that is new or comes back starts at the queue's present virtual time.
     pub fn queue(&mut self, endpoint: &Endpoint, left: f64) -> Position {
         self.positions += 1;
         let position = Position(self.positions);
@@ -174,8 +177,8 @@ impl Limiter {
         }
     }
 
-    /// Who is to be woken to poll: the first one whom nothing keeps from being served, or else who can be served first. None
-    /// where somebody has to come back before.
+    /// The waiter to wake, so that it polls: the first one that can be served now, or else the one that can be served
+    /// soonest. `None` if a request has to come back before that.
     #[must_use]
     pub fn next(&self, now: Duration) -> Option<Position> {
         if self.in_flight >= self.bound.most() {
@@ -189,7 +192,7 @@ impl Limiter {
         self.queues.iter().filter_map(first).min().map(|(_, rank)| rank.position)
     }
 
-    /// Whether it is that one's turn. With [`Turn::Now`] they have left the queue, and the request counts as sent.
+    /// Whether it is that waiter's turn. With [`Turn::Now`] it has left the queue, and its request counts as sent.
     pub fn poll(&mut self, position: Position, now: Duration) -> Turn {
         let Some((endpoint, mine)) = self.waiting.get(&position).cloned() else { return Turn::Later };
         if self.in_flight >= self.bound.most() {
@@ -218,14 +221,14 @@ impl Limiter {
         self.endpoints.entry(Arc::clone(endpoint)).or_insert_with(|| Bucket::new(rate))
     }
 
-    /// A slot comes back unused: nothing was sent.
+    /// Takes back an unused slot: nothing was sent.
     pub fn give_back(&mut self, endpoint: &Endpoint) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.overall.give_back();
         self.bucket(endpoint).give_back();
     }
 
-    /// What came of a request, after that long. Its slot is still taken.
+    /// Takes in the outcome of a request, which took that long. Its slot is still taken.
     pub fn answered(&mut self, endpoint: &Endpoint, outcome: &Outcome, took: Duration, now: Duration) {
         match outcome {
             Outcome::Answered(Response { status: 429, rate_limited_reason: Some(reason), .. }) => match reason.as_str()
@@ -236,12 +239,12 @@ impl Limiter {
                 _ => {}
             },
             Outcome::Answered(Response { status: 200..300, .. }) => self.bound.clean(took, now),
-            // A lock's time-out, a refusal or a broken line says nothing of how much is too much.
+            // A lock's time-out, a refusal or a broken line does not say how much is too much.
             Outcome::Answered(_) | Outcome::Failed(..) => {}
         }
     }
 
-    /// A slot comes back after its request was sent, whatever came of it.
+    /// Takes back a slot after its request was sent, whatever the outcome.
     pub const fn done(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
@@ -285,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_most_left_begins() {
+    fn the_endpoint_with_the_most_left_begins() {
         let mut limiter = Limiter::new(rates(LIVE));
         let little = limiter.queue(&CHARGES, 3.0);
         let much = limiter.queue(&REFUNDS, 300.0);
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn each_endpoint_gets_its_share_by_what_is_left() {
+    fn each_endpoint_gets_its_share_by_its_requests_left() {
         let mut limiter = Limiter::new(rates(Rates { overall: 100.0, endpoint: 1_000.0 }));
         let mut now = Duration::ZERO;
         let (mut positions, mut served) = (HashMap::new(), HashMap::<Endpoint, u32>::new());
@@ -316,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_taken_for_nearly_done_does_not_pay_for_it() {
+    fn an_endpoint_that_seemed_nearly_done_does_not_pay_for_it() {
         let mut limiter = Limiter::new(rates(UNLIMITED));
         let mut serve = |endpoint: &Endpoint, left: f64| {
             let position = limiter.queue(endpoint, left);
@@ -332,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_served_yet_holds_nobody_up() {
+    fn a_waiter_that_cannot_be_served_yet_holds_up_no_other() {
         let mut limiter = Limiter::new(rates(Rates { overall: 100.0, endpoint: 1.0 }));
         let first = limiter.queue(&CHARGES, 300.0);
         assert_eq!(limiter.poll(first, Duration::ZERO), Turn::Now);
@@ -368,7 +371,7 @@ mod tests {
         assert!(rate_after("lock_timeout", &CHARGES, 0.0) >= 19);
     }
 
-    /// Sends as often as it may; answers how often.
+    /// Sends as often as it may, and returns how often that was.
     fn sent_within(limiter: &mut Limiter, endpoint: &Endpoint, from: Duration, span: Duration) -> usize {
         let (mut now, mut sent) = (from, 0);
         let mut position = limiter.queue(endpoint, 1.0);
@@ -424,8 +427,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// However late or early it is asked, and whatever the answers: in no second, anywhere, are more requests sent
-        /// than the rates allow.
+        /// However late or early the limiter is asked, and whatever the answers: no second, wherever it begins, has
+        /// more requests than the rates allow.
         #[test]
         fn no_second_has_more_requests_than_the_rates(
             overall in 1u32..120,
@@ -456,7 +459,8 @@ mod tests {
             }
         }
 
-        /// Who is woken is the one whose turn it is, or who can be served first: nobody else gets a slot before.
+        /// The woken waiter is the one whose turn it is, or the one that can be served soonest: no other gets a slot
+        /// before it.
         #[test]
         fn nobody_is_served_before_the_one_who_is_next(
             steps in prop::collection::vec((0u64..40, 0usize..3, 1u32..100, 0usize..4), 1..200),
@@ -477,14 +481,14 @@ mod tests {
                 match limiter.poll(next, now) {
                     Turn::Now => waiting.retain(|position| *position != next),
                     Turn::At(at) => prop_assert!(at > now),
-                    Turn::Later => prop_assert!(false, "who is next waits for nobody"),
+                    Turn::Later => prop_assert!(false, "the next waiter waits for nobody"),
                 }
             }
         }
 
-        /// What the rates allow is also used: who asks whenever it is their turn gets all but a few per cent.
+        /// The rates are also used: a caller that asks whenever it is its turn gets all but a few per cent of them.
         #[test]
-        fn what_the_rates_allow_is_used(rate in 1u32..200, lateness in 0u64..3) {
+        fn the_rates_are_used(rate in 1u32..200, lateness in 0u64..3) {
             let mut limiter = Limiter::new(rates(Rates { overall: f64::from(rate) * 2.0, endpoint: rate.into() }));
             let (mut now, mut sent) = (Duration::ZERO, 0u32);
             let mut position = limiter.queue(&CHARGES, 1.0);

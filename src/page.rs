@@ -33,9 +33,10 @@ use text_pool::Texts;
 
 /// Slices the bodies of list answers, one after the other.
 ///
-/// It has room for the longest body so far. Each object is written at its beginning, which the processor's nearest cache
-/// has, and copied from there behind the one before: to memory of a [`TextPool`], or without one to the page's own.
-/// And it remembers what the objects so far looked like between their scalars: those that look the same cost little.
+/// It has room for the longest body so far. It writes each object at the beginning of that room, which is in the
+/// processor's nearest cache, and copies it from there behind the object before: to memory of a [`TextPool`], or to the
+/// page's own if there is no pool. It also remembers the text between the scalars of the objects so far: objects with
+/// the same text cost little.
 #[derive(Debug, Default)]
 pub struct Decoder {
     room: Vec<u8>,
@@ -53,11 +54,11 @@ impl Decoder {
 
     /// Slices the body of an answer to a request for `most` objects.
     ///
-    /// An element of `data` that cannot be a row is refused, and the others stay. Whatever else is in the body has been
-    /// checked when this returns, also what is not kept. Where a key comes twice, the last one counts.
+    /// An element of `data` that cannot be a row is refused, and the others stay. When this returns, the rest of the
+    /// body has been checked, also the parts that are not kept. If a key comes twice, the last one counts.
     ///
     /// # Errors
-    /// Anything that is not a whole, valid list, or one with more than `most` elements.
+    /// The body is not a whole, valid list, or has more than `most` elements.
     pub fn decode(&mut self, body: &[u8], entity: &'static Entity, most: usize) -> Result<Page, PageError> {
         if self.room.len() < body.len() + SLACK {
             let length = body.len() + SLACK;
@@ -82,15 +83,15 @@ pub fn decode(body: &[u8], entity: &'static Entity) -> Result<Page, PageError> {
     Decoder::default().decode(body, entity, usize::MAX)
 }
 
-/// Capacity of a buffer for what is long, in bytes; of it only what is written to takes memory. Where a buffer of at most
-/// 32 MiB is freed, glibc takes it for a length that comes again, and from then on keeps what it frees up to that length
-/// for itself: with dozens of lists, hundreds of megabytes. One that is longer goes back at once.
+/// Capacity of a buffer for long contents, in bytes; only the part that is written to takes memory. When a buffer of at
+/// most 32 MiB is freed, glibc expects more buffers of that length, and from then on keeps all freed memory up to that
+/// length for itself: with dozens of lists, hundreds of megabytes. A longer buffer goes back to the system at once.
 pub const LONG: usize = 33 << 20;
 
-/// Longest room that a decoder keeps for the next body, in bytes. A longer body is rare: its room is made again.
+/// Longest room that a decoder keeps for the next body, in bytes. A longer body is rare: its room is allocated again.
 const KEPT_ROOM: usize = 2 << 20;
 
-/// What a body is an answer to.
+/// The request that a body answers.
 struct Asked<'a> {
     entity: &'a Entity,
     /// The number of objects asked for.
@@ -107,17 +108,17 @@ fn slice(
     let mut pass = Pass::new(body, room);
     pass.blank();
     check_start(body, pass.at)?;
-    // Where there are bytes that are no characters, that is what is wrong, whatever else they led to.
+    // If there are bytes that are not characters, they are the fault, whatever else they led to.
     envelope(pass, asked, texts, joints).or_else(|error| check_utf8(body).and(Err(error)))
 }
 
-/// Slices the list that is next. Bytes that are no characters are an error here as well, but not at their place.
+/// Slices the list that is next. Bytes that are not characters are an error here as well, but not with their place.
 fn envelope(mut pass: Pass<'_>, asked: &Asked<'_>, texts: &mut BytesMut, joints: &mut Joints) -> pass::Result<Page> {
     let start = pass.at;
     let (mut object, mut data, mut has_more) = (None, None, None);
     let mut members = Members::enter(&mut pass);
     loop {
-        // Of the envelope's own text nothing is kept.
+        // Nothing of the envelope's own text is kept.
         pass.end = 0;
         let Some(key) = members.next(&mut pass)? else { break };
         let member = pass.position(key, &["object", "data", "has_more"]);
@@ -213,19 +214,18 @@ fn elements(pass: &mut Pass<'_>, asked: &Asked<'_>, texts: &mut BytesMut, joints
             pass.blank();
         }
     }
-    // Only strings can hold bytes that are no characters, and all of them are in here.
+    // Only strings can hold bytes that are not characters, and all strings are in here.
     columns.page().map_or_else(|| fault(Fault::NotUtf8, start), Ok)
 }
 
-/// Seconds since 1970 that an object's time can be: none of them is beyond what calendars, and so the tables' readers,
-/// can say.
+/// Seconds since 1970 that an object's time can be: calendars, and so the tables' readers, can express each of them.
 const TIMES: RangeInclusive<i64> = 0..=253_402_300_799;
 
 /// Copies one object of `data` and notes its spans, or notes why it cannot be a row.
 fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &mut Columns<'_>) -> pass::Result<()> {
     let start_at = pass.at;
     if pass.next() != b'{' {
-        // Broken JSON is told as such: only a whole value can be of the wrong kind.
+        // Broken JSON is reported as such: only a whole value can be of the wrong kind.
         pass.value(2)?;
         return refuse(&pass.output[..pass.end], None, Fault::ElementNotAnObject, start_at, columns);
     }
@@ -256,7 +256,7 @@ fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &
     columns.push(&id, created, json).map_or_else(|| fault(Fault::TooLong, start_at), Ok)
 }
 
-/// Notes an element that cannot be a row. Nothing of it is kept, so that nobody else looks at its characters.
+/// Notes an element that cannot be a row. Nothing of it is kept, so no other code looks at its characters.
 #[cold]
 fn refuse(
     text: &[u8],
@@ -272,7 +272,7 @@ fn refuse(
     Ok(())
 }
 
-/// What an object says of its `livemode`, where it does.
+/// The `livemode` of an object, if it has one.
 #[must_use]
 pub fn livemode(json: &str) -> Option<bool> {
     #[derive(Deserialize)]
@@ -282,7 +282,7 @@ pub fn livemode(json: &str) -> Option<bool> {
     serde_json::from_str(json).ok().map(|object: Object| object.livemode)
 }
 
-/// What a JSON string says; `None` where the value is none, or one that no text can hold (lone surrogates).
+/// The text of a JSON string; `None` if the value is not a string, or one that no text can hold (lone surrogates).
 fn text_of(value: &[u8]) -> Option<Cow<'_, str>> {
     let quoted = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if quoted.contains(&b'\\') {

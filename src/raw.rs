@@ -1,4 +1,4 @@
-//! The raw tables: a page as rows of one, and rows of one as a page again.
+//! The raw tables: turns a page into rows of one, and rows of one into a page again.
 
 pub mod batches;
 pub mod rows;

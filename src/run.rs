@@ -1,9 +1,9 @@
 //! The machine: one attempt at one run of one entity, without sockets, clock or tables.
 //!
-//! Its caller asks what to send ([`Walk::poll_request`]), tells what came of it ([`Walk::handle_response`]), takes what is
-//! to be committed ([`Run::poll_group`]) and asks when to come back ([`Run::poll_timeout`]). Before the first request
-//! the caller walks the write protocol's opening: [`Run::started`], [`Run::fence`], [`Run::recover_events`],
-//! [`Run::recover_rows`], [`Run::begin`].
+//! Its caller asks what to send ([`Walk::poll_request`]), reports the outcome ([`Walk::handle_response`]), takes what
+//! is to be committed ([`Run::poll_group`]) and asks when to come back ([`Run::poll_timeout`]). Before the first
+//! request the caller goes through the write protocol's opening: [`Run::started`], [`Run::fence`],
+//! [`Run::recover_events`], [`Run::recover_rows`], [`Run::begin`].
 
 pub mod audit;
 mod group;
@@ -27,22 +27,22 @@ use crate::stripe::exchange::Now;
 use crate::stripe::scope::Scope;
 use crate::walk::{Fetched, Progress, Walk};
 
-/// What a run is told when it is made.
+/// The values that a run is made with.
 #[derive(Debug, Clone)]
 pub struct RunContext {
     /// The list and its account.
     pub scope: Scope,
-    /// What `livemode` of its objects must be; `None` where the key does not tell.
+    /// The `livemode` that its objects must have; `None` if the key does not show it.
     pub livemode: Option<bool>,
     /// How to ask, retry and group.
     pub options: Options,
     /// The lake's id.
     pub store_id: String,
-    /// Names this process, or its job.
+    /// The name of this process, or of its job.
     pub owner: String,
-    /// Random: tells this attempt's commits from those of any other.
+    /// Random: distinguishes this attempt's commits from those of any other.
     pub nonce: String,
-    /// What RUN_STARTED records, as JSON.
+    /// The settings that RUN_STARTED records, as JSON.
     pub settings: String,
     /// Version of this library.
     pub library_version: String,
@@ -59,11 +59,11 @@ enum Stage {
     Ended,
 }
 
-/// What a page of a hundred rows takes in memory beside its payload at most, in bytes: eighteen columns, most of them the
-/// same text in each row. (It takes less where it shares some of them with the page before.)
+/// The most memory that a page of a hundred rows takes beside its payload, in bytes: eighteen columns, most of them
+/// with the same text in each row. (It takes less if it shares some of them with the page before.)
 const PAGE_OVERHEAD: usize = 40 << 10;
 
-/// What a page with a body of that length takes in memory, in bytes, until it is committed.
+/// The memory that a page with a body of that length takes, in bytes, until it is committed.
 #[must_use]
 pub const fn page_bytes(body: usize) -> usize {
     body + PAGE_OVERHEAD
@@ -81,7 +81,7 @@ pub struct Run {
     last_commit: Duration,
     /// When a commit that must be seen was last handed over.
     last_look: Duration,
-    /// Whether the buffers are so full that gathering longer makes no sense.
+    /// Whether the buffers are too full to gather longer.
     is_flushing: bool,
     next_page_number: i64,
     /// Largest `created` seen in the whole run.
@@ -127,7 +127,7 @@ impl Run {
         &mut self.walk
     }
 
-    /// What it was planned for.
+    /// Its plan.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.plan
@@ -145,7 +145,7 @@ impl Run {
         Progress { newest: self.seen, ..self.walk.progress() }
     }
 
-    /// Why the attempt is not a success although it goes to its end: objects that cannot be rows.
+    /// The error of an attempt that reaches its end but is not a success: objects that cannot be rows.
     #[must_use]
     pub fn refusal(&self) -> Option<Error> {
         let first = self.first_refused.as_ref()?;
@@ -154,10 +154,10 @@ impl Run {
         Some(Error::new(Class::Answer, format!("{first}{others}")))
     }
 
-    /// Opens the reading: from here on [`Walk::poll_request`] answers. Time counts from `now`.
+    /// Opens the reading: from now on, [`Walk::poll_request`] returns requests. Time counts from `now`.
     ///
     /// # Errors
-    /// The opening's steps were left out or taken in another order.
+    /// Steps of the opening were left out or taken in another order.
     pub fn begin(&mut self, now: Now) -> Result<()> {
         if self.stage == Stage::Reading {
             return Ok(());
@@ -171,7 +171,7 @@ impl Run {
         self.open_walk().inspect_err(|error| self.walk.fail(error.clone()))
     }
 
-    /// When to poll again, if nothing else happens before: a retry is due, or a group has gathered long enough.
+    /// When to poll again, if nothing else happens before: then a retry is due, or a group has gathered long enough.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         let waits = !self.walk.pages().is_empty();
@@ -197,19 +197,19 @@ impl Run {
         self.walk.error().filter(|_| self.is_finished())
     }
 
-    /// Stops reading; what has been received is still handed over.
+    /// Stops reading; pages that were received are still handed over.
     pub fn interrupt(&mut self) {
         if self.stage < Stage::Ended {
             self.walk.interrupt();
         }
     }
 
-    /// Tells that the buffers are full: the pages gathered so far become a group at once.
+    /// Reports that the buffers are full: the pages gathered so far become a group at once.
     pub const fn flush(&mut self) {
         self.is_flushing = true;
     }
 
-    /// Drops what waits, and reads no more.
+    /// Drops the pages that wait, and reads no more.
     pub fn discard(&mut self) {
         self.interrupt();
         self.walk.discard();

@@ -1,4 +1,5 @@
-//! Secrets of Stripe's in a text: found by their form, wherever they stand, and this process's own by what they are.
+//! Stripe's secrets in a text: found by their form, anywhere in it. This process's own secrets are found by their
+//! value.
 
 mod known;
 
@@ -6,16 +7,17 @@ use std::borrow::Cow;
 
 pub use self::known::remember;
 
-/// How Stripe's secrets begin, up to the first underscore.
+/// The beginnings of Stripe's secrets, up to the first underscore.
 const KINDS: [&[u8]; 4] = [b"sk", b"rk", b"ek", b"whsec"];
-/// What follows that of a key. With it nothing but a secret is meant; without it a word of some language may be.
+/// The mode that follows the beginning of a key. A text with it can only be a secret; a text without it may be a word
+/// of some language.
 const MODES: [&[u8]; 3] = [b"test_", b"live_", b"org_"];
-/// What stands in place of a secret.
+/// The text that replaces a secret.
 const MASK: &str = "***";
-/// A key without a mode is at least so long behind its prefix.
+/// A key without a mode has at least this many characters after its prefix.
 const SHORTEST_TAIL: usize = 16;
 
-/// The text with everything masked that is, or looks like, a secret of Stripe's.
+/// The text with a mask over everything that is, or looks like, a Stripe secret.
 #[must_use]
 pub fn masked(text: &str) -> Cow<'_, str> {
     let formed = covered(text, |from| next_formed(text, from).map(|found| (found.shown, found.end)));
@@ -25,8 +27,8 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a secret of Stripe's stands in the text, or stood there before it was masked: what no option's value may hold.
-/// A name that only begins like an old key, such as `sk_lake`, may stand there.
+/// Whether the text holds a Stripe secret, or held one before it was masked: no option's value may. It may hold a name
+/// that only begins like an old key, such as `sk_lake`.
 #[must_use]
 pub fn holds_secret(text: &str) -> bool {
     let mut from = 0;
@@ -57,16 +59,16 @@ fn covered(text: &str, mut next: impl FnMut(usize) -> Option<(usize, usize)>) ->
     Cow::Owned(result)
 }
 
-/// What has the form of a secret.
+/// A text that has the form of a secret.
 struct Formed {
-    /// End of the prefix, which tells the kind and is shown.
+    /// End of the prefix, which names the kind and is shown.
     shown: usize,
     end: usize,
     /// Whether nothing else has this form.
     certain: bool,
 }
 
-/// The next secret by its form: a prefix, and behind it what a key may consist of.
+/// The next secret by its form: a prefix, and after it the characters that a key may consist of.
 fn next_formed(text: &str, from: usize) -> Option<Formed> {
     let bytes = text.as_bytes();
     let mut at = from;
@@ -99,7 +101,8 @@ fn is_key(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'*'
 }
 
-/// Whether no letter or digit stands right before that place. What an escape consists of is none.
+/// Whether the character before that place is not a letter or a digit. The characters of an escape do not count as
+/// such.
 fn stands_alone(text: &str, start: usize) -> bool {
     let before = &text[..start];
     !before.chars().next_back().is_some_and(char::is_alphanumeric) || ends_in_escape(before.as_bytes())

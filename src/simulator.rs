@@ -1,5 +1,5 @@
-//! A fake Stripe, good enough to test a pipeline against: lists, paging, errors, limits and faults as Stripe has them,
-//! with objects that follow from a seed. It listens on 127.0.0.1 only and knows no account, key or network but its own.
+//! A fake Stripe, good enough to test a pipeline with: lists, paging, errors, limits and faults as Stripe has them,
+//! with objects that follow from a seed. It listens on 127.0.0.1 only and knows only its own account, keys and network.
 //!
 //! ```
 //! use stripe_raw_rs::simulator::{Settings, StripeSimulator};
@@ -13,7 +13,7 @@
 //!
 //! Rooms: `server` (sockets) → `endpoint` (a request and its answer) → `account` (lists and pages) → `list` (order),
 //! `shape` (bytes, from a `template`), `query`, `refusal`, `faults`, `limits` → `identifier`, `chance`, `clock`.
-//! `settings` says what there is to set.
+//! `settings` has the settings.
 
 mod account;
 mod chance;
@@ -68,7 +68,7 @@ impl StripeSimulator {
     /// Starts one, with threads of its own.
     ///
     /// # Errors
-    /// A setting that cannot be used, or a port that is taken.
+    /// A setting cannot be used, or the port is taken.
     pub fn start(settings: Settings) -> Result<Self> {
         settings.check()?;
         let clock = Clock::start(settings.end);
@@ -89,7 +89,7 @@ impl StripeSimulator {
         Ok(Self { endpoints, address, running: Mutex::new(Some(running)) })
     }
 
-    /// Where it is, e.g. `http://127.0.0.1:8080`: what a client takes as Stripe's base URL.
+    /// Its address, e.g. `http://127.0.0.1:8080`: a client uses it as Stripe's base URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -107,18 +107,18 @@ impl StripeSimulator {
         &self.endpoints.account.id
     }
 
-    /// Ids of all objects of an entity that are there, newest first: what a complete walk of its list sees.
+    /// Ids of all objects of an entity that are there, newest first: a complete walk of its list sees these.
     pub fn ids(&self, entity_name: &str) -> Result<Vec<String>> {
         Ok(self.endpoints.account.ids(entity(entity_name)?))
     }
 
-    /// An object's bytes as they stand in `data`: the first line's indent left out, all others' kept. None where there
-    /// is no such object.
+    /// An object's bytes as they are in `data`, without the indent of the first line and with that of all others.
+    /// `None` if there is no such object.
     pub fn object_bytes(&self, entity_name: &str, id: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.endpoints.account.object_bytes(entity(entity_name)?, id))
     }
 
-    /// The time that an object says it was created, in seconds since 1970; none where it does not say.
+    /// The time that an object gives for its creation, in seconds since 1970; `None` if it gives none.
     ///
     /// # Errors
     /// There is no such object.
@@ -126,21 +126,21 @@ impl StripeSimulator {
         self.endpoints.account.created(entity(entity_name)?, id)
     }
 
-    /// Adds objects created at that time (seconds since 1970; none is the simulator's now), and answers their ids,
-    /// newest first. Among objects of one second those added later are the newer ones.
+    /// Adds objects created at that time (seconds since 1970; `None` is the simulator's present time), and returns
+    /// their ids, newest first. Among objects of one second, those added later are the newer ones.
     pub fn add(&self, entity_name: &str, count: u32, created: Option<i64>) -> Result<Vec<String>> {
         let created = created.unwrap_or_else(|| self.endpoints.clock.now());
         check_time("created", created)?;
         self.endpoints.account.add(entity(entity_name)?, count, created)
     }
 
-    /// Has an object other bytes from now on, at its place in the list; tells whether it is there. Any bytes will do, also
-    /// those of no JSON: this is how an object becomes odd.
+    /// Gives an object other bytes from now on, at its place in the list; returns whether it is there. Any bytes are
+    /// allowed, also bytes that are not JSON: this is how an object becomes odd.
     pub fn replace(&self, entity_name: &str, id: &str, bytes: Vec<u8>) -> Result<bool> {
         Ok(self.endpoints.account.replace(entity(entity_name)?, id, bytes))
     }
 
-    /// Deletes an object, so that it is in no list and no cursor any more; tells whether it was there.
+    /// Deletes an object, so that it is no longer in any list or valid as a cursor; returns whether it was there.
     pub fn delete(&self, entity_name: &str, id: &str) -> Result<bool> {
         Ok(self.endpoints.account.delete(entity(entity_name)?, id))
     }
@@ -162,22 +162,22 @@ impl StripeSimulator {
         self.endpoints.traffic.log()
     }
 
-    /// Sets which requests go wrong from now on, in place of what was set before; an empty text is none.
+    /// Sets which requests go wrong from now on, in place of the earlier rules; with an empty text, none does.
     ///
-    /// Rules are parted by commas, `kind@when`; the first that fits a request counts. `kind` is `status=N` (300 to
+    /// Rules are separated by commas, `kind@when`; the first that fits a request counts. `kind` is `status=N` (300 to
     /// 599; with `/reason=…`, `/retry-after=…` or `/should-retry=…` that header is set, `none` removes it),
     /// `reset_head`, `reset`, `cut`, `truncate`, `hang`, `slow` or `slow=N` (milliseconds), `html`, `error_body`,
     /// `wrong_type=M` (`created`, `has_more` or `data`), `empty`, `more`, `no_more`, `short`, `wrong_object`, `repeat`,
-    /// `stuck` or `vanish`. `when` is `p0.01` (that share of requests), `n7` (the seventh from now), `n3-5` or `n3+`; after
-    /// `charges:` only that entity's requests are counted.
+    /// `stuck` or `vanish`. `when` is `p0.01` (that share of requests), `n7` (the seventh from now), `n3-5` or `n3+`;
+    /// after `charges:` only that entity's requests are counted.
     pub fn set_faults(&self, specification: &str) -> Result<()> {
         let faults = Arc::new(Faults::read(specification, self.endpoints.seed)?);
         *self.endpoints.faults.write().unwrap_or_else(PoisonError::into_inner) = faults;
         Ok(())
     }
 
-    /// Stops listening and ends all connections, and waits until that is done. What was asked and what there is can
-    /// still be looked at.
+    /// Stops listening and ends all connections, and waits until that is done. The requests and the objects can still
+    /// be read.
     pub fn stop(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(running) = running {
@@ -193,7 +193,7 @@ impl Drop for StripeSimulator {
     }
 }
 
-/// Listens on that port, in a thread that owns the runtime: so it can be stopped from anywhere, also from async code.
+/// Listens on that port, in a thread that owns the runtime: so it can be stopped from anywhere, even from async code.
 fn listen(port: u16, threads: usize, endpoints: Arc<Endpoints>, manners: Manners) -> Result<(SocketAddr, Running)> {
     let unusable = |error: std::io::Error| Error::usage(format!("the simulator cannot listen on port {port}: {error}"));
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(unusable)?;

@@ -1,10 +1,10 @@
-//! To whom a lake belongs: one account, one mode, one server. Kept as properties of its checkpoint table.
+//! The owner of a lake: one account, one mode, one server. They are kept as properties of its checkpoint table.
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Remedy, Result, foreign};
 
-/// Version of the tables' layout: a lake of another one is refused.
+/// Version of the tables' layout: a lake with another one is refused.
 pub const LAYOUT_VERSION: &str = "1";
 /// Property of every table: the lake's id.
 pub const STORE_ID: &str = "stripe_raw.store_id";
@@ -14,14 +14,14 @@ const ORIGIN: &str = "stripe_raw.origin";
 const MODE: &str = "stripe_raw.mode";
 const ACCOUNT: &str = "stripe_raw.account";
 
-/// Whose objects a process is about to land.
+/// The owner of the objects that a process is about to land.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The API's base URL.
     pub origin: String,
     /// `test` or `live`.
     pub mode: &'static str,
-    /// The key's account, where the key may read it.
+    /// The key's account, if the key may read it.
     pub account: Option<String>,
 }
 
@@ -39,15 +39,15 @@ impl Identity {
         properties
     }
 
-    /// What this identity knows and the lake does not say yet: the account, where no answer told it before.
+    /// Properties that this identity knows and the lake does not hold yet: the account, if no answer named it before.
     #[must_use]
     pub fn missing(&self, properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let account = self.account.clone().filter(|_| told(properties, ACCOUNT).is_none());
         account.into_iter().map(|account| (ACCOUNT.to_owned(), account)).collect()
     }
 
-    /// What makes a lake of ours this identity's, where it is another's: fit for one that has no rows yet. An account that is
-    /// not known becomes an empty text, since properties are only ever added.
+    /// Properties that make a lake of ours this identity's, if it is another's: only for a lake that has no rows yet.
+    /// An account that is not known becomes an empty text, since properties are only ever added.
     #[must_use]
     pub fn rebinding(&self, properties: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
         let ours = self.properties(properties.get(STORE_ID)?);
@@ -70,7 +70,8 @@ impl Identity {
         let layout = properties.get(LAYOUT).map_or("none", String::as_str);
         if layout != LAYOUT_VERSION {
             return Err(Error::usage(format!(
-                "the lake at {place} has layout {}, this version writes layout {LAYOUT_VERSION}: use the version that made it",
+                "the lake at {place} has layout {}, but this version writes layout {LAYOUT_VERSION}: use the version \
+                 that made it",
                 foreign(layout)
             )));
         }
@@ -84,7 +85,8 @@ impl Identity {
             let Some((theirs, ours)) = told(properties, property).zip(ours) else { continue };
             if theirs != ours {
                 return Err(Error::usage(format!(
-                    "the lake at {place} belongs to {what} {}, this key and address to {what} {}: choose another lake",
+                    "the lake at {place} belongs to {what} {}, but this key and address belong to {what} {}: choose \
+                     another lake",
                     foreign(theirs),
                     foreign(ours)
                 )));
@@ -94,7 +96,7 @@ impl Identity {
     }
 }
 
-/// What a property says, if anything.
+/// The text of a property, if it has one.
 fn told<'a>(properties: &'a BTreeMap<String, String>, property: &str) -> Option<&'a str> {
     properties.get(property).map(String::as_str).filter(|text| !text.is_empty())
 }
@@ -102,7 +104,7 @@ fn told<'a>(properties: &'a BTreeMap<String, String>, property: &str) -> Option<
 /// Checks the id of a connected account, which becomes a header and a part of transaction identifiers.
 ///
 /// # Errors
-/// It is none.
+/// It is not such an id.
 pub fn check_account(account: &str) -> Result<()> {
     let fits = account.strip_prefix("acct_").is_some_and(|rest| {
         !rest.is_empty() && rest.len() <= 250 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -110,7 +112,10 @@ pub fn check_account(account: &str) -> Result<()> {
     if fits {
         Ok(())
     } else {
-        Err(Error::usage(format!("'{}' is no connected account: its id begins with acct_", foreign(account))))
+        Err(Error::usage(format!(
+            "'{}' is not the id of a connected account: such an id begins with acct_",
+            foreign(account)
+        )))
     }
 }
 
@@ -144,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lake_is_its_makers() {
+    fn a_lake_belongs_to_its_maker() {
         assert_eq!(identity().check(&identity().properties("s"), "lake"), Ok(()));
     }
 
@@ -173,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_is_learnt_later_is_what_the_lake_misses() {
+    fn an_account_that_is_learnt_later_is_missing_in_the_lake() {
         let unread = Identity { account: None, ..identity() };
         let lake = unread.properties("s");
         assert_eq!(identity().missing(&lake), BTreeMap::from([(ACCOUNT.to_owned(), "acct_1".to_owned())]));
@@ -181,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lake_of_another_becomes_ours_by_its_properties() {
+    fn the_lake_of_another_becomes_ours_by_its_properties() {
         let unread = Identity { account: None, ..identity() };
         let test = Identity { mode: "test", account: Some("acct_2".to_owned()), ..identity() };
         assert_eq!(identity().rebinding(&identity().properties("s")), None);
@@ -198,7 +203,7 @@ mod tests {
         for property in [STORE_ID, LAYOUT] {
             let mut lake = test.properties("s");
             lake.remove(property);
-            assert_eq!(identity().rebinding(&lake), None, "no lake of ours is taken over");
+            assert_eq!(identity().rebinding(&lake), None, "a lake that is not ours is not taken over");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is Stripe's: the lists, requests and answers, windows, and the rules of when to ask again.
+//! Stripe's side: the lists, requests and answers, windows, and the rules for when to ask again.
 
 pub mod entities;
 pub mod exchange;

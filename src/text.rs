@@ -1,14 +1,14 @@
-//! Text from outside, made fit for one line that a person reads.
+//! Prepares text from outside for a line that a person reads.
 
 use crate::secrets::masked;
 
 /// Longest piece of foreign text that a message carries, in characters.
 const FOREIGN_TEXT: usize = 500;
-/// A secret that begins within that length ends within this one more: 255 bytes, as base64.
+/// A secret that begins within that length ends within this many more characters: 255 bytes, as base64.
 const LONGEST_SECRET: usize = 344;
 
-/// Text from outside, fit for one line that a person reads: white space is one space, what nobody sees is escaped,
-/// secrets are masked, long text is cut.
+/// Text from outside, safe in one line that a person reads: white space becomes one space, invisible characters are
+/// escaped, secrets are masked, long text is cut.
 #[must_use]
 pub fn foreign(text: &str) -> String {
     let mut line = masked(&escaped(text, FOREIGN_TEXT + LONGEST_SECRET)).into_owned();
@@ -18,13 +18,13 @@ pub fn foreign(text: &str) -> String {
     line
 }
 
-/// A message of ours, fit for one line likewise. It is never cut: what it quotes was cut before.
+/// A message of ours, safe in one line in the same way. It is never cut: the text that it quotes was cut before.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     masked(&escaped(text, usize::MAX)).into_owned()
 }
 
-/// At most so many characters of the text, without those that nobody sees.
+/// At most this many characters of the text, with the invisible ones escaped.
 fn escaped(text: &str, most: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(most));
     let mut left = most;
@@ -48,8 +48,8 @@ fn escaped(text: &str, most: usize) -> String {
     clean
 }
 
-/// Control and format characters (Unicode's categories Cc and Cf), and what is drawn as nothing
-/// (`Default_Ignorable_Code_Point`): with them a line can read as something else than it is.
+/// Control and format characters (Unicode's categories Cc and Cf), and characters that are drawn as nothing
+/// (`Default_Ignorable_Code_Point`): they can make a line look like a different one.
 #[must_use]
 pub fn is_unseen(character: char) -> bool {
     !character.is_ascii()

@@ -1,7 +1,7 @@
-//! Reading one list of one account, without sockets and clock: what to ask next, and pages out.
+//! Reads one list of one account, without sockets and clock: it says what to ask next, and gives out pages.
 //!
 //! Nothing here knows a run, an event or a table. A window is read newest to oldest, in as many parts as there are idle
-//! slots; each part is a [`coverage::Chain`].
+//! slots. Each part is a [`coverage::Chain`].
 
 mod accept;
 mod answer;
@@ -42,7 +42,7 @@ pub struct Progress {
     pub requests: u64,
     /// Of them, retries.
     pub retries: u64,
-    /// Requests that are left, as far as the pages tell; 0 while the list's end is not in sight.
+    /// Requests that remain, as far as the pages show; 0 while the list's end is not in sight.
     pub left: u64,
     /// Bytes of the bodies received.
     pub bytes: u64,
@@ -50,34 +50,34 @@ pub struct Progress {
     pub reached: Option<i64>,
     /// Largest `created` seen in the whole run.
     pub newest: Option<i64>,
-    /// Of the rows, those whose time should be there and cannot be used.
+    /// Of the rows, those whose time should be there but cannot be used.
     pub undated: u64,
     /// Objects that cannot be rows.
     pub refused: u64,
 }
 
-/// A page that was read, in the order in which pages came.
+/// A page that was read. Pages keep the order in which they came.
 #[derive(Debug)]
 pub struct Fetched {
     /// Its objects.
     pub page: Page,
-    /// Where it stands in its list.
+    /// Its place in its list.
     pub facts: PageFacts,
     /// When the answer was received, in microseconds since 1970.
     pub received_at_micros: i64,
-    /// Newest `created`, not later than the server's own clock.
+    /// Newest `created`, but not later than the server's own clock.
     pub seen: Option<i64>,
 }
 
-/// What the requests that are left weigh where a list must be parted to send one. Each parting costs about half a page.
+/// The weight of the remaining requests if a list must be split to send one. Each split costs about half a page.
 const SPLIT_DISCOUNT: f64 = 0.8;
 
-/// What is left of a window, and what is known of the part that was read.
+/// The remaining parts of a window, and what is known of the part that was read.
 #[derive(Debug, Default)]
 pub struct Left {
-    /// What is to be read.
+    /// The parts to read.
     pub chains: Vec<Chain>,
-    /// Ids of rows that were read already, by second; all under `None` where the list has no window.
+    /// Ids of rows that were read already, by second; all under `None` if the list has no window.
     pub held: HashMap<Option<i64>, HashSet<String>>,
     /// The newest second that was read.
     pub newest: Option<i64>,
@@ -90,26 +90,28 @@ pub struct Left {
 pub struct Walk {
     scope: Scope,
     endpoint: Endpoint,
-    /// What `livemode` of its objects must be; `None` where the key does not tell.
+    /// The `livemode` that its objects must have; `None` if the key does not show it.
     livemode: Option<bool>,
     options: Options,
     api_version: String,
     is_open: bool,
-    /// What is left to read, each part by itself.
+    /// The remaining parts, each by itself.
     chains: Vec<ActiveChain>,
     tickets: u64,
     /// Pages that nobody has taken yet.
     pages: VecDeque<Fetched>,
     /// Newest `created`, as far as it is known.
     newest: Option<i64>,
-    /// Ids of the rows without a time, where the others have one: their place in the list is not known to the second.
+    /// Ids of the rows without a time in a list whose other rows have one: their place in the list is not known to the
+    /// second.
     undated: HashSet<String>,
-    /// Hashes of what cannot be a row at the borders of parts: both answer it, and it may have no id to know it by.
+    /// Hashes of objects at the borders of parts that cannot be rows: both parts return such an object, and it may have
+    /// no id that identifies it.
     refused: HashSet<[u8; 32]>,
     /// Lines for the user that nobody has taken yet.
     warnings: Vec<String>,
     error: Option<Error>,
-    /// What will have ended the reading as soon as no answer is outstanding.
+    /// The error that ends the reading as soon as no answer is outstanding.
     stopping: Option<Error>,
     progress: Progress,
 }
@@ -144,7 +146,7 @@ impl Walk {
         &self.endpoint
     }
 
-    /// Opens it: from here on [`Walk::poll_request`] answers.
+    /// Opens it: from now on, [`Walk::poll_request`] returns requests.
     pub fn open(&mut self, left: Left) {
         let windowed = self.scope.entity.has_window;
         if windowed {
@@ -159,7 +161,7 @@ impl Walk {
         self.is_open = true;
     }
 
-    /// What reads the answers to its requests.
+    /// The reader of the answers to its requests.
     #[must_use]
     pub const fn reader(&self) -> Reader {
         Reader { entity: self.scope.entity, page_size: self.options.page_size as usize }
@@ -172,7 +174,7 @@ impl Walk {
         Progress { left: self.requests_in_sight().ceil() as u64, ..self.progress }
     }
 
-    /// Lines for the user on what was odd in the answers, since the last call.
+    /// Lines for the user about odd things in the answers, since the last call.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
@@ -183,7 +185,7 @@ impl Walk {
         &self.pages
     }
 
-    /// The first pages that wait, to take what was refused out of them.
+    /// The first pages that wait, so that the caller can take the refused objects out of them.
     pub fn first_pages(&mut self, count: usize) -> impl Iterator<Item = &mut Fetched> {
         self.pages.iter_mut().take(count)
     }
@@ -193,8 +195,8 @@ impl Walk {
         self.pages.drain(..count).collect()
     }
 
-    /// How many requests are left as far as the pages tell, if one can be sent now; a number without end before the
-    /// first page. One that would have to part its list for it counts less: who is ready goes before it.
+    /// The number of requests that remain as far as the pages show, if one can be sent now; infinity before the first
+    /// page. A walk that would have to split its list to send one counts less: a walk that is ready goes before it.
     #[must_use]
     pub fn wants(&self, now: Now) -> Option<f64> {
         if !self.asks() {
@@ -206,8 +208,9 @@ impl Walk {
         self.heaviest().map(|_| self.left_to_ask() * SPLIT_DISCOUNT)
     }
 
-    /// The next request, if one can be sent now. Called only when it is sent at once: where each part of the list that
-    /// is left is being read already, the heaviest is parted in two, and that is worth it for an idle slot only.
+    /// The next request, if one can be sent now. Call this only if the request is sent at once: if each remaining part
+    /// of the list is being read already, this splits the heaviest part in two, and that is worth it for an idle slot
+    /// only.
     pub fn poll_request(&mut self, now: Now) -> Option<(Ticket, Request)> {
         if !self.asks() {
             return None;
@@ -226,7 +229,8 @@ impl Walk {
         self.is_open && self.error.is_none() && self.stopping.is_none()
     }
 
-    /// A chain's top never changes, and its lower bound only rises: so what it read before stays inside of its filters.
+    /// A chain's top never changes, and its lower bound only rises: so everything it read before stays inside its
+    /// filters.
     fn request(&self, chain: &Chain) -> Request {
         let Scope { entity, account } = &self.scope;
         let mut query = vec![("limit", self.options.page_size.to_string())];
@@ -255,7 +259,7 @@ impl Walk {
         self.error.is_some() || (self.is_open && self.chains.is_empty())
     }
 
-    /// What ended the reading before its time.
+    /// The error that ended the reading early.
     #[must_use]
     pub const fn error(&self) -> Option<&Error> {
         self.error.as_ref()
@@ -264,13 +268,16 @@ impl Walk {
     /// Stops reading; pages that were read can still be taken.
     pub fn interrupt(&mut self) {
         if self.error.is_none() {
-            let message =
-                format!("{}: interrupted; the next run goes on from the last committed page", self.scope.entity.name);
+            let message = format!(
+                "{}: the run was interrupted; the next run goes on from the last committed page",
+                self.scope.entity.name
+            );
             self.fail(Error::new(Class::Interrupted, message));
         }
     }
 
-    /// Sends nothing more; what is in flight is still taken in, then the fetching has ended with `error`.
+    /// Sends nothing more. Answers to the requests in flight are still taken in; then the fetching has ended with
+    /// `error`.
     pub fn stop_asking(&mut self, error: Error) {
         if self.error.is_none() && self.stopping.is_none() {
             self.stopping = Some(error);
@@ -284,19 +291,19 @@ impl Walk {
         }
     }
 
-    /// Ends the fetching with an error; what has been received is still handed over.
+    /// Ends the fetching with an error; pages that were received are still handed over.
     pub fn fail(&mut self, error: Error) {
         if self.error.is_none() {
             self.error = Some(error);
         }
-        // Answers that are still to come are not waited for.
+        // The walk does not wait for answers that are still to come.
         for active in &mut self.chains {
             active.in_flight = false;
             active.retry = None;
         }
     }
 
-    /// Asks for nothing more, and drops what waits.
+    /// Asks for nothing more, and drops the pages that wait.
     pub fn discard(&mut self) {
         self.chains.clear();
         self.pages.clear();

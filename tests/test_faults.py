@@ -226,7 +226,7 @@ NOT_ADVANCING = Fails(AnswerError, "earlier page again|not newest first")
 EARLIER = Fails(AnswerError, "earlier page again")
 EMPTY_FIRST = Fails(AnswerError, "empty first page")
 STANDING = Fails(AnswerError, "vanished twice without any progress")
-ENDLESS = Fails(AnswerError, "twice a page without objects")
+ENDLESS = Fails(AnswerError, "twice with a page without objects")
 
 
 def refusal(status: int, error: type[StripeRawError], reason: str = "") -> Fails:
@@ -248,7 +248,7 @@ MATRIX = [
     simulated("wrong_type=has_more", Fails(AnswerError, "no boolean 'has_more'")),
     simulated("wrong_type=data", Fails(AnswerError, "no array 'data'")),
     simulated("wrong_object", Refused),
-    simulated("error_body", Fails(AnswerError, "the answer is no list.*: Sorry!.*check the base URL")),
+    simulated("error_body", Fails(AnswerError, "the answer is not a list.*: Sorry!.*check the base URL")),
     simulated("html", Fails(AnswerError, "not JSON.*check the base URL")),
     # Refusals. The run after them has another key.
     simulated("status=302", Fails(ConnectionFailedError, "never followed")),

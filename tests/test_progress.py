@@ -97,7 +97,7 @@ def test_what_the_compiled_half_logs_comes_out_before_the_end(
 ) -> None:
     stripe.set_faults("status=500@charges:n1")
     land(lake, stripe).raise_for_status()
-    (line,) = (record.getMessage() for record in of(caplog, logging.INFO) if "tries again" in record.getMessage())
+    (line,) = (record.getMessage() for record in of(caplog, logging.INFO) if "tried again" in record.getMessage())
     assert "500" in line
 
 

@@ -111,7 +111,7 @@ def test_a_missing_event_is_found(whole: Path, page: int) -> None:
 
     tamper(whole, CHECKPOINTS, remove)
     said = findings(whole)
-    assert "no event tells of the page" in said
+    assert "no event describes the page" in said
 
 
 def test_a_run_without_events_is_found(whole: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_watermark_that_goes_back_is_found(whole: Path) -> None:
         return with_column(events, "max_created_seen", pa.array(changed, pa.int64()))
 
     tamper(whole, CHECKPOINTS, lower)
-    assert "older than the run before" in findings(whole)
+    assert "older than that of the run before" in findings(whole)
 
 
 @pytest.mark.parametrize(("start", "found"), [(3_345_000_000, True), (None, False)])
@@ -150,7 +150,7 @@ def test_a_window_that_begins_in_the_future_is_found(whole: Path, start: int | N
         return with_column(events, "start_created_gte", pa.array(moved, pa.int64()))
 
     tamper(whole, CHECKPOINTS, move)
-    assert ("has a window that begins in the future, where nothing is" in findings(whole)) == found
+    assert ("has a window that begins in the future, where no object is" in findings(whole)) == found
 
 
 def test_a_raw_table_that_is_gone_is_one_finding(whole: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_raw_table_that_is_gone_is_one_finding(whole: Path) -> None:
     said = findings(whole).splitlines()
     assert said == [
         "charges: 2 runs, 8 pages, 0 rows: 1 finding",
-        "  table gone: the raw table is not there; events tell of 654 rows of 8 pages in it",
+        "  table gone: the raw table is not there; events describe 654 rows of 8 pages in it",
     ]
 
 

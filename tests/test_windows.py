@@ -198,7 +198,7 @@ def test_a_run_whose_events_are_broken_can_be_given_up(lake: Path, stripe: Strip
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"stripe_account": "foo"}, "no connected account"),
+        ({"stripe_account": "foo"}, "is not the id of a connected account"),
         ({"checkpoint_table": "stripe_charges_raw"}, "name of a raw table"),
         ({"checkpoint_table": "STRIPE_CHARGES_RAW"}, "name of a raw table"),
         ({"checkpoint_table": "Stripe_Refunds_Raw"}, "name of a raw table"),

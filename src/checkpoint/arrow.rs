@@ -1,4 +1,4 @@
-//! Events as Arrow: the columns of the checkpoint table, there and back.
+//! Events as Arrow: writes and reads the columns of the checkpoint table.
 
 use std::sync::Arc;
 
@@ -30,13 +30,13 @@ pub fn schema() -> Schema {
             "Number of the attempt, over all runs of the entity and account; strictly increasing",
         ),
         field("sequence", Int64, false, "Number of the commit in the attempt, from 0"),
-        field("owner", Utf8, false, "Who runs the attempt: job, or host and process"),
+        field("owner", Utf8, false, "The process that runs the attempt: job, or host and process"),
         field("start_created_gte", Int64, true, "Lower end of the run's window, seconds since 1970; null is open"),
         field("page_number", Int64, true, "Number of the page in the run, from 1"),
         field("row_count", Int64, true, "Rows of the page in the raw table"),
         field("range_gte", Int64, true, "Oldest second of the range the page was read for; null is open"),
         field("range_lt", Int64, true, "First second above the range the page was read for; null is open"),
-        field("range_closed", Boolean, true, "Whether the page covers all that was left of its range"),
+        field("range_closed", Boolean, true, "Whether the page covers the whole rest of its range"),
         field("starting_after", Utf8, true, "The cursor sent; null at the top of a range"),
         field("next_cursor", Utf8, true, "Id of the answer's last object; null when the page closes its range"),
         field("has_more", Boolean, true, "has_more as Stripe answered it"),
@@ -50,7 +50,7 @@ pub fn schema() -> Schema {
         field("api_version", Utf8, true, "Stripe-Version of the page, as answered"),
         field("error_class", Utf8, true, "Class of the error that ended the attempt, or of an object that was refused"),
         field("error_message", Utf8, true, "That error in one line, without secrets"),
-        field("settings", Utf8, true, "What the attempt runs with, as JSON, without secrets"),
+        field("settings", Utf8, true, "Settings of the attempt, as JSON, without secrets"),
         field("library_version", Utf8, true, "Version of stripe-raw-rs"),
     ])
 }
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_or_commit_that_no_counting_comes_to_is_refused() {
+    fn an_attempt_or_commit_that_no_count_can_reach_is_refused() {
         let completed = || event(Kind::Completed);
         for (event, line) in [
             (Event { epoch: i64::MAX, ..completed() }, "column 'epoch' is 9223372036854775807: "),

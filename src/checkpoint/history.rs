@@ -1,18 +1,18 @@
-//! What the events of one entity and account say together, in whatever order they were read.
+//! The events of one entity and account as a whole, in whatever order they were read.
 
 use std::collections::{BTreeSet, HashSet};
 
 use super::{Event, Kind, PageEvent, commit_version};
 use crate::error::Class;
 
-/// How the latest run stands.
+/// The state of the latest run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// No run yet.
     NeverRan,
-    /// Its last attempt has ended by no event: it runs, or it was killed.
+    /// No event has ended its last attempt: it runs, or it was killed.
     Unfinished,
-    /// Its last attempt failed; the next one goes on with it.
+    /// Its last attempt failed; the next one continues it.
     Failed,
     /// It covers its window.
     Complete,
@@ -20,35 +20,35 @@ pub enum State {
     GivenUp,
 }
 
-/// Of what is told that it has landed in the raw table.
+/// The things whose landing in the raw table is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// Of rows, and of each fence that an event follows. Where pages of the latest run alone are at hand, a fence says
-    /// that what came before it has landed.
+    /// Rows, and each fence that an event follows. If only pages of the latest run are at hand, a fence shows that
+    /// everything before it has landed.
     Everything,
-    /// Of rows alone, for a history with the pages of all runs.
+    /// Rows alone, for a history with the pages of all runs.
     Rows,
-    /// Of rows of the runs before the latest, for such a history.
+    /// Rows of the runs before the latest, for such a history.
     EarlierRows,
 }
 
-/// What the events say that the raw table holds.
+/// The content of the raw table according to the events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Landed {
-    /// The least version that its transaction can stand at.
+    /// The lowest version that its transaction can have.
     pub version: i64,
     /// The newest commit with rows, of the pages at hand: its run, and its version.
     pub newest: Option<(String, i64)>,
 }
 
-/// Events of one entity and account: all but PAGE_COMMITTED, and those of the latest run.
+/// Events of one entity and account: all except PAGE_COMMITTED, and the PAGE_COMMITTED of the latest run.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     events: Vec<Event>,
 }
 
 impl History {
-    /// Takes more events in.
+    /// Takes in more events.
     pub fn extend(&mut self, events: impl IntoIterator<Item = Event>) {
         self.events.extend(events);
     }
@@ -59,7 +59,7 @@ impl History {
         self.events.iter().map(|event| event.epoch).max().unwrap_or(0)
     }
 
-    /// How many attempts there were at the latest run.
+    /// Number of attempts at the latest run.
     #[must_use]
     pub fn attempts(&self) -> usize {
         self.latest().map(|event| event.epoch).collect::<BTreeSet<_>>().len()
@@ -77,7 +77,7 @@ impl History {
         self.events.iter().max_by_key(|event| event.epoch).map(|event| event.run_id.as_str())
     }
 
-    /// How the latest run stands.
+    /// The state of the latest run.
     #[must_use]
     pub fn state(&self) -> State {
         let epoch = self.epoch();
@@ -94,13 +94,13 @@ impl History {
         }
     }
 
-    /// Whether the next attempt goes on with the latest run.
+    /// Whether the next attempt continues the latest run.
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self.state(), State::Unfinished | State::Failed)
     }
 
-    /// Who made the newest event, and when (microseconds since 1970).
+    /// The owner of the newest event, and its time (microseconds since 1970).
     #[must_use]
     pub fn newest(&self) -> Option<(&str, i64)> {
         let newest = self.latest().max_by_key(|event| (event.epoch, event.at_micros))?;
@@ -117,7 +117,7 @@ impl History {
         })
     }
 
-    /// What is said of objects that cannot be rows, since the last reset, in no order.
+    /// The messages on objects that cannot be rows, since the last reset, in no order.
     pub fn refused(&self) -> impl Iterator<Item = &str> {
         self.since_reset().filter_map(|event| event.kind.refused())
     }
@@ -127,7 +127,7 @@ impl History {
         self.latest().filter_map(|event| Some((event, event.kind.page()?)))
     }
 
-    /// Events since the last reset: what came before says nothing about windows.
+    /// Events since the last reset: earlier events say nothing about windows.
     fn since_reset(&self) -> impl Iterator<Item = &Event> {
         let reset =
             self.events.iter().filter(|event| event.kind.is_failure_of(Class::Reset)).map(|event| event.epoch).max();
@@ -140,9 +140,10 @@ impl History {
         self.since_reset().next().is_some()
     }
 
-    /// What the events at hand say that the raw table holds, since the last reset; `None` for no row.
+    /// The content of the raw table according to the events at hand, since the last reset; `None` for no
+    /// row.
     ///
-    /// A run that was given up counts no longer: whatever became of its rows, a later window reads them again.
+    /// A run that was given up no longer counts: whatever happened to its rows, a later window reads them again.
     #[must_use]
     pub fn landed(&self, what: What) -> Option<Landed> {
         let given_up = self.events.iter().filter(|event| event.kind.gives_up());
@@ -158,8 +159,8 @@ impl History {
         if !told.iter().any(|event| has_rows(event)) {
             return None;
         }
-        // Rows of a recovered page are an older attempt's; a page without rows and an end have no commit of their own in
-        // the raw table. But each of these events follows its own attempt's fence of that table.
+        // Rows of a recovered page are an older attempt's; a page without rows and an end do not have a commit in the
+        // raw table. But each of these events follows its own attempt's fence of that table.
         let has_commit = |event: &Event| event.kind.page().is_some_and(|page| page.row_count > 0 && !page.recovered);
         let versions = told.iter().filter_map(|event| match event.kind {
             Kind::Page(_) | Kind::Completed if has_commit(event) => Some(event.commit_version()),
@@ -173,7 +174,7 @@ impl History {
         })
     }
 
-    /// The newest RUN_COMPLETED: its run is where the next window begins.
+    /// The newest RUN_COMPLETED: the next window starts from it.
     #[must_use]
     pub fn completed(&self) -> Option<&Event> {
         self.since_reset().filter(|event| event.kind == Kind::Completed).max_by_key(|event| event.epoch)
@@ -185,8 +186,9 @@ impl History {
         self.completed().and_then(|event| event.max_created_seen)
     }
 
-    /// The same, but when the run was complete, where it is later than that by more than a lookback: such a time says nothing
-    /// of when objects are created. A server's clock was wrong, and a version before this one believed it.
+    /// The same; but the moment when the run was complete, if the watermark is later than that by more than a lookback.
+    /// Such a watermark says nothing about the times of objects: a server's clock was wrong, and a version before this
+    /// one believed it.
     #[must_use]
     pub fn sound_watermark(&self, lookback_seconds: i64) -> Option<i64> {
         let completed = self.completed()?;
@@ -201,11 +203,11 @@ impl History {
         self.pages().filter_map(|(_, page)| page.max_created).max().or_else(|| self.watermark())
     }
 
-    /// The window's lower end that the entity's first run was given: no later window reaches below it.
+    /// The lower end of the window of the entity's first run: no later window reaches below it.
     #[must_use]
     pub fn first_start(&self) -> Option<i64> {
         let first = self.since_reset().min_by_key(|event| event.epoch)?;
-        // An attempt without a page takes its window anew, so the run's last word counts.
+        // An attempt without a page sets its window again, so the run's last event counts.
         self.since_reset()
             .filter(|event| event.run_id == first.run_id)
             .max_by_key(|event| (event.epoch, event.sequence))
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_failure_told_is_that_of_the_newest_attempt() {
+    fn the_failure_is_that_of_the_newest_attempt() {
         let kind = Kind::Failed { class: "Table".to_owned(), message: "the disk is full".to_owned() };
         let mut events = vec![
             event("OLD", 1, failed(Class::Abandoned), None, None),
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_landed_follows_from_pages_and_ends() {
+    fn the_landed_rows_follow_from_pages_and_ends() {
         let newest = |version| Some(("RUN", version));
         let fence = |epoch| commit_version(epoch, 0);
         for (events, expected) in [
@@ -281,7 +283,7 @@ mod tests {
                 vec![page_of("RUN", 2, 9, 1, false), page_of("RUN", 3, 1, 1, false), page_of("RUN", 3, 2, 0, false)],
                 Some(landed(fence(3) + 1, newest(fence(3) + 1))),
             ),
-            // An attempt that only recovered, or found nothing, has nothing but its fence there.
+            // An attempt that only recovered, or found nothing, has only its fence there.
             (
                 vec![page_of("RUN", 2, 9, 1, false), page_of("RUN", 3, 1, 1, true)],
                 Some(landed(fence(3), newest(fence(2) + 9))),
@@ -291,7 +293,7 @@ mod tests {
                 vec![page_of("RUN", 2, 9, 1, false), page_of("RUN", 4, 1, 0, false)],
                 Some(landed(fence(4), newest(fence(2) + 9))),
             ),
-            // An attempt that failed may never have come to its fence.
+            // An attempt that failed may never have reached its fence.
             (
                 vec![done("OLD", 1, Some(7)), event("RUN", 2, failed(Class::Table), None, Some(7))],
                 Some(landed(fence(1), None)),
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_is_said_until_the_list_is_begun_from_scratch() {
+    fn refused_objects_are_listed_until_the_list_is_begun_from_scratch() {
         let refused = |message: &str| Kind::Refused { page_number: 1, request_id: None, message: message.to_owned() };
         let mut events = vec![
             event("A", 1, refused("one"), None, None),
@@ -319,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_have_landed_are_told_apart_from_fences_and_by_run() {
+    fn rows_that_have_landed_are_distinguished_from_fences_and_by_run() {
         let fence = |epoch| commit_version(epoch, 0);
         let old = || vec![page_of("OLD", 1, 3, 1, false), done("OLD", 1, Some(7))];
         let empty = || [old(), vec![page_of("RUN", 2, 1, 0, false), done("RUN", 2, Some(7))]].concat();
@@ -330,7 +332,7 @@ mod tests {
             (vec![done("OLD", 1, Some(7))], None, None),
             (old(), older.clone(), None),
             (empty(), older.clone(), older.clone()),
-            // Nobody knows whose rows were recovered: where the attempt's fence is there, they are, too.
+            // It is unknown whose rows were recovered: if the attempt's fence is there, they are, too.
             (both(), Some(landed(fence(3), Some(("RUN", fence(2) + 1)))), older),
         ] {
             assert_eq!(history(events.clone()).landed(What::Rows), rows, "{events:?}");
@@ -339,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_given_up_counts_no_longer() {
+    fn a_run_that_was_given_up_no_longer_counts() {
         let begun = || vec![page_of("RUN", 2, 1, 1, false), event("RUN", 3, failed(Class::Abandoned), None, Some(7))];
         assert_eq!(history(begun()).landed(What::Everything), None);
         let after = [begun(), vec![done("OLD", 1, Some(7))]].concat();
@@ -351,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_run_is_the_one_that_no_other_came_before_since_the_last_reset() {
+    fn the_first_run_is_the_one_without_a_run_before_it_since_the_last_reset() {
         let mut events = vec![event("A", 1, started(), None, None), event("A", 2, started(), None, None)];
         assert!(history(events.clone()).is_first_run());
         events.push(event("B", 3, started(), None, None));

@@ -1,4 +1,5 @@
-//! What the next attempt does, from the history alone: a new window, the unfinished run, or giving that run up.
+//! Plans the next attempt, from the history alone: a new window, the unfinished run, or the end of that run by giving
+//! it up.
 
 use super::{History, State};
 use crate::error::{Class, Error, Remedy, Result, counted, foreign};
@@ -6,7 +7,7 @@ use crate::options::Options;
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Now;
 
-/// A run whose newest event is younger than this is presumed to be worked on.
+/// If the newest event of a run is younger than this, a process is presumed to work on the run.
 const LEASE_MICROS: i64 = 10 * 60 * 1_000_000;
 /// Objects may become visible some minutes after their `created`: below this, the user is warned.
 const SHORT_LOOKBACK_SECONDS: i64 = 600;
@@ -14,14 +15,14 @@ const SHORT_LOOKBACK_SECONDS: i64 = 600;
 /// How an unfinished run is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GiveUp {
-    /// The next window begins where the last completed run left off.
+    /// The next window begins where the last completed run ended.
     Restart,
     /// The next window is open at the bottom.
     Scratch,
 }
 
 impl GiveUp {
-    /// The way of that name: `restart` or `scratch`.
+    /// The way with that name: `restart` or `scratch`.
     ///
     /// # Errors
     /// Another name.
@@ -52,29 +53,29 @@ impl GiveUp {
     }
 }
 
-/// What an attempt is for.
+/// The purpose of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A run of its own.
     New,
-    /// Going on with the unfinished run.
+    /// It continues the unfinished run.
     Resume,
-    /// Ending a run without finishing it.
+    /// It ends a run without finishing it.
     GiveUp(GiveUp),
 }
 
-/// Who asks for the attempt, when, and with what wishes.
+/// The request for an attempt: its process, its time, and its wishes.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// The moment.
     pub now: Now,
-    /// Names this process, or its job.
+    /// The name of this process, or of its job.
     pub owner: String,
     /// Whether the process that holds the run is known to be gone.
     pub holder_is_dead: bool,
-    /// Whether to take the run from a process presumed alive.
+    /// Whether to take the run from a process that is presumed alive.
     pub take_over: bool,
-    /// Whether to give the unfinished run up.
+    /// Whether to give up the unfinished run.
     pub give_up: Option<GiveUp>,
     /// Lower end that the user wishes for the first window, seconds since 1970.
     pub start: Option<i64>,
@@ -85,7 +86,7 @@ pub struct Attempt {
 /// The next attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
     /// The run.
     pub run_id: String,
@@ -99,16 +100,16 @@ pub struct Plan {
     pub seen_before: Option<i64>,
     /// `Stripe-Version` of its requests.
     pub stripe_version: String,
-    /// Lines for the user: what is done otherwise than asked, or is unwise.
+    /// Lines for the user: things that are done in another way than asked, or that are unwise.
     pub warnings: Vec<String>,
-    /// Lines for the user: what is taken up.
+    /// Lines for the user: the run that is continued.
     pub notices: Vec<String>,
 }
 
 /// Plans the next attempt.
 ///
 /// # Errors
-/// [`Class::Held`] where another process is presumed to work on the run, [`Class::Usage`] for a start in the future.
+/// [`Class::Held`] if another process is presumed to work on the run, [`Class::Usage`] for a start in the future.
 pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Attempt) -> Result<Plan> {
     if attempt.start.is_some_and(|start| start > attempt.now.wall_micros / 1_000_000) {
         return Err(Error::usage("start lies in the future: there is nothing to read yet"));
@@ -119,7 +120,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let today = window(entity, history, options, attempt, &mut warnings);
     let purpose = purpose(history, attempt, &mut warnings);
     if matches!(purpose, Purpose::GiveUp(_)) {
-        // It opens no window: what is to be said of one, the next attempt says.
+        // It opens no window: warnings about a window are for the next attempt.
         warnings.clear();
     }
     let unfinished = history.is_open().then(|| history.run_id()).flatten();
@@ -127,7 +128,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let first_page = history.pages().min_by_key(|(_, page)| page.page_number).filter(|_| unfinished.is_some());
     let run_id = unfinished.map_or_else(|| attempt.new_run_id.clone(), str::to_owned);
     let (start_created_gte, stripe_version) = match first_page {
-        // A cursor is good only under the filters it was answered under.
+        // A cursor is valid only with the filters of the request that it came from.
         Some((event, page)) => {
             (event.start_created_gte, asked_version(history, page.facts.api_version.as_deref(), options))
         }
@@ -154,8 +155,8 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
 }
 
 impl History {
-    /// Who is presumed to work on the latest run, and the last sign of life of them (microseconds since 1970): it has no
-    /// end, and an event that is younger than the lease.
+    /// The process that is presumed to work on the latest run, and its last sign of life (microseconds since 1970): the
+    /// run has no end, and has an event that is younger than the lease.
     #[must_use]
     pub fn holder(&self, now: Now) -> Option<(&str, i64)> {
         let is_recent = |at: i64| now.wall_micros.saturating_sub(at) < LEASE_MICROS;
@@ -241,7 +242,7 @@ fn window(
     start
 }
 
-/// Lower end of the window after the completed runs. It does not lie in the future.
+/// Lower end of the window after the completed runs. It is not in the future.
 fn next_start(history: &History, lookback_seconds: i64, now: i64) -> Option<i64> {
     match history.sound_watermark(lookback_seconds) {
         Some(watermark) => {
@@ -327,7 +328,7 @@ mod tests {
         let now = NOW / 1_000_000;
         for (watermark, completed_at, start, seen_before) in [
             (now, now, now - LOOKBACK, now),
-            // An object of the future may be ahead by as much as it may become visible late.
+            // An object of the future may be ahead by as much as an object may become visible late.
             (now + LOOKBACK, now, now, now + LOOKBACK),
             (now + 50 * 365 * 86_400, now - 500, now - 500 - LOOKBACK, now - 500),
             (i64::MAX, now - 500, now - 500 - LOOKBACK, now - 500),

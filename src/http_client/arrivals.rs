@@ -1,17 +1,18 @@
-//! How much of long answers may arrive at the same time.
+//! Limits how many long answers may arrive at the same time.
 //!
-//! The budget of the pages counts an answer when it is whole. Until then each one may be as long as any: so those that
-//! turn out to be long wait for each other. Pages of most lists are shorter than what is waited at.
+//! The budget of the pages counts an answer when it is whole. Until then each one may have any length: so those that
+//! turn out to be long wait for each other. Pages of most lists are shorter than the first length that waits.
 
 use std::sync::{Arc, LazyLock};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// From which length on, in bytes, how many answers may arrive at once: nearly all pass below the first.
+/// For each length in bytes: how many answers of at least that length may arrive at once. Nearly all stay below the
+/// first.
 const TIERS: [(usize, usize); 2] = [(1 << 20, 8), (8 << 20, 1)];
 
-/// The tiers of a process. Whoever holds a place of one waits only for those above, and above the last for nothing, so
-/// that nobody waits in a circle.
+/// The tiers of a process. An answer that holds a place in one waits only for higher tiers, and in the last one for
+/// nothing, so no answers wait in a circle.
 #[derive(Debug)]
 struct Tiers([(usize, Arc<Semaphore>); TIERS.len()]);
 
@@ -37,7 +38,7 @@ impl Arrival {
         Self { tiers: Arc::clone(&SHARED), held: Vec::new() }
     }
 
-    /// Waits until an answer of that length, in bytes, may go on. Nearly all may at once.
+    /// Waits until an answer of that length, in bytes, may continue. Nearly all may at once.
     ///
     /// # Panics
     /// Never: the semaphores are never closed.
@@ -73,6 +74,6 @@ mod tests {
         assert_eq!(longest, 1);
         drop(long.remove(0));
         assert!(is_admitted(&mut next, 2 << 20));
-        assert!(is_admitted(&mut long[1], 32 << 20), "the place of the one that is gone");
+        assert!(is_admitted(&mut long[1], 32 << 20), "the place of the answer that is gone");
     }
 }

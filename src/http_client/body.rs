@@ -13,19 +13,19 @@ use crate::error::foreign;
 use crate::page::LONG;
 use crate::stripe::exchange::Failure;
 
-/// Largest body, inflated, in bytes: 32 MiB. A page is at most 100 objects, and a hundred large invoices are 10 MiB;
-/// what is longer is not a page, and a few hundred KiB of gzip can become anything.
+/// Largest body, inflated, in bytes: 32 MiB. A page is at most 100 objects, and a hundred large invoices are 10 MiB; a
+/// longer body is not a page, and a few hundred KiB of gzip can become anything.
 pub(super) const LARGEST: usize = 32 * 1024 * 1024;
-/// Bytes that are inflated at once, and what they become at most.
+/// Bytes that are inflated at once, and the most bytes that they can become.
 const SLICE: usize = 1024;
 const MOST_INFLATED: usize = 1040 * SLICE;
-/// What is reserved at once, in bytes, whatever the answer says of its length. A body that is longer is long.
+/// Bytes that are reserved at once, whatever length the answer gives. A longer body counts as long.
 const RESERVED: usize = 1024 * 1024;
 
-/// Why there is no complete answer, in a class and one line.
+/// The reason why there is no complete answer, as a class and one line.
 pub(super) type Broken = (Failure, String);
 
-/// When an answer must be whole. Time in which nothing is asked of the server does not count.
+/// The time by which an answer must be whole. Time in which we do not wait for the server does not count.
 pub(super) struct Deadline {
     at: Instant,
     seconds: f64,
@@ -36,14 +36,14 @@ impl Deadline {
         Self { at: Instant::now() + span, seconds: span.as_secs_f64() }
     }
 
-    /// What the future answers, if it does so in time.
+    /// The future's result, if it comes in time.
     pub(super) async fn wait<F: Future>(&self, future: F) -> Result<F::Output, Broken> {
         let late = || (Failure::Timeout, format!("no complete answer within {} seconds", self.seconds));
         timeout_at(self.at, future).await.map_err(|_| late())
     }
 }
 
-/// How a body is encoded.
+/// The encoding of a body.
 #[derive(Debug, PartialEq, Eq)]
 enum Encoding {
     Plain,
@@ -57,11 +57,11 @@ fn encoding(answer: &reqwest::Response) -> Result<Encoding, Broken> {
     match value.trim().to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(Encoding::Plain),
         "gzip" | "x-gzip" => Ok(Encoding::Gzip),
-        _ => Err((Failure::Encoding, format!("it is encoded as '{}', and only gzip was asked for", foreign(&value)))),
+        _ => Err((Failure::Encoding, format!("it is encoded as '{}', but only gzip was asked for", foreign(&value)))),
     }
 }
 
-/// Reads the body into an empty buffer. The answer's places in `arrival` are for whoever needs the body to give back.
+/// Reads the body into an empty buffer. The caller, who needs the body, gives back the answer's places in `arrival`.
 pub(super) async fn read(
     mut answer: reqwest::Response,
     mut buffer: Vec<u8>,
@@ -88,10 +88,10 @@ pub(super) async fn read(
     body.finish()
 }
 
-/// What has arrived.
+/// The bytes that have arrived.
 enum Body {
     Plain(Vec<u8>),
-    /// Several members one after the other are one body. Whether there was any.
+    /// Several members one after the other are one body. The flag says whether there was any.
     Gzip(Box<MultiGzDecoder<Vec<u8>>>, bool),
 }
 
@@ -103,7 +103,7 @@ impl Body {
         }
     }
 
-    /// A chunk in the pieces to add it in.
+    /// Splits a chunk into pieces to add.
     fn slices<'chunk>(&self, chunk: &'chunk [u8]) -> impl Iterator<Item = &'chunk [u8]> + use<'chunk> {
         chunk.chunks(match self {
             Self::Plain(_) => chunk.len().max(1),
@@ -111,7 +111,7 @@ impl Body {
         })
     }
 
-    /// Adds a piece. Answers how long the body is now.
+    /// Adds a piece. Returns the new length of the body.
     fn add(&mut self, slice: &[u8]) -> Result<usize, Broken> {
         match self {
             Self::Plain(bytes) => {
@@ -138,7 +138,7 @@ impl Body {
     }
 }
 
-/// A body that turns out to be long gets a buffer for any.
+/// A body that turns out to be long gets a buffer for any length.
 fn make_room(bytes: &mut Vec<u8>, more: usize) {
     let length = bytes.len() + more;
     if length > bytes.capacity() && bytes.len() > RESERVED {

@@ -1,12 +1,12 @@
-//! How many bytes of answers may be in memory at once, over all entities of the process.
+//! Limits how many bytes of answers may be in memory at once, over all entities of the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes that one permit stands for. A semaphore hands out at most `u32::MAX` permits at a time, so bytes would
-/// end at 4 GiB; nobody needs it finer than this.
+/// Bytes that one permit stands for. A semaphore hands out at most `u32::MAX` permits at a time, so permits for single
+/// bytes would end at 4 GiB; no caller needs a finer unit.
 const BYTES_PER_PERMIT: usize = 1024;
 
 /// A number of bytes to share. Clones share the same bytes.
@@ -14,12 +14,12 @@ const BYTES_PER_PERMIT: usize = 1024;
 pub struct ByteBudget {
     permits: Arc<Semaphore>,
     total: u32,
-    /// Reservations that were given back so far.
+    /// Number of reservations that were given back so far.
     returned: Arc<AtomicU64>,
 }
 
 impl ByteBudget {
-    /// Budget of a process unless told otherwise, in bytes: 128 MiB.
+    /// Default budget of a process, in bytes: 128 MiB.
     pub const BYTES: usize = 128 * 1024 * 1024;
 
     /// A budget of that many bytes, rounded up to whole KiB, at least one.
@@ -30,14 +30,14 @@ impl ByteBudget {
         Self { permits: Arc::new(Semaphore::new(permits)), total, returned: Arc::default() }
     }
 
-    /// How many reservations were given back so far. While this stays the same, nobody who waits gets any further.
+    /// Number of reservations that were given back so far. While it stays the same, no waiter makes progress.
     #[must_use]
     pub fn returned(&self) -> u64 {
         self.returned.load(Ordering::Relaxed)
     }
 
-    /// Waits until that many bytes (rounded up to whole KiB) are free, and takes them until the reservation is
-    /// dropped. Who waits first is served first, so a large reservation cannot be starved by small ones. More than
+    /// Waits until that many bytes (rounded up to whole KiB) are free, and takes them until the reservation is dropped.
+    /// The first waiter is served first, so small reservations cannot starve a large one. A reservation of more than
     /// the whole budget takes all of it: one oversized answer passes alone instead of waiting for ever.
     ///
     /// # Panics

@@ -1,12 +1,12 @@
-//! Why no complete answer arrived, in a class and one line.
+//! The reason why no complete answer arrived, as a class and one line.
 
 use std::error::Error as _;
 
 use crate::error::foreign;
 use crate::stripe::exchange::Failure;
 
-/// What an error of the HTTP library means. Its own text is "error sending request for url (...)": the address is
-/// not for logs, and the reason lies at the end of the chain of sources.
+/// The meaning of an error of the HTTP library. Its own text is "error sending request for url (...)": the address is
+/// not for logs, and the reason is at the end of the chain of sources.
 pub(super) fn explain(error: reqwest::Error) -> (Failure, String) {
     // A socket's own time-out (ETIMEDOUT) is a broken connection like any other; `Failure::Timeout` is our deadline.
     let failure = if error.is_connect() { Failure::Connect } else { Failure::Read };
@@ -19,10 +19,10 @@ pub(super) fn line(error: reqwest::Error) -> String {
     let mut causes: Vec<String> = Vec::new();
     let mut source = error.source();
     while let Some(cause) = source {
-        // One of these inside another would tell its address again.
+        // One of these inside another would show its address again.
         if !cause.is::<reqwest::Error>() {
             let said = cause.to_string();
-            // A wrapper that quotes what it wraps has said it.
+            // A wrapper that quotes its source has said it already.
             if !causes.last().is_some_and(|outer| outer.ends_with(&said)) {
                 causes.push(said);
             }

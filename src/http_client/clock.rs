@@ -1,11 +1,11 @@
-//! The clock: the one place that asks what time it is.
+//! The clock: only this module asks for the time.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::stripe::exchange::Now;
 
-/// What monotonic time is counted from: the first question.
+/// The zero of monotonic time: the first call.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// This moment, for pacing (never goes back) and for the tables (UTC).
@@ -14,7 +14,7 @@ pub fn now() -> Now {
     let monotonic = START.elapsed();
     let wall_micros = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => micros(since),
-        // A clock before 1970 is wrong, but no reason to stop.
+        // A clock before 1970 is wrong, but not a reason to stop.
         Err(before) => -micros(before.duration()),
     };
     Now { monotonic, wall_micros }

@@ -1,4 +1,4 @@
-//! Drives one run: sends what it asks for, tells it what came of it, and hands its groups over.
+//! Drives one run: sends its requests, gives it their outcomes, and hands over its groups.
 
 #[cfg(test)]
 mod tests;
@@ -19,26 +19,26 @@ use crate::page::Decoders;
 use crate::run::{Group, Run};
 use crate::stripe::exchange::{Outcome, Request};
 
-/// What the runs of a process share.
+/// The resources that the runs of a process share.
 #[derive(Debug, Clone)]
 pub struct Resources {
-    /// Where requests go, and how.
+    /// Sends the requests.
     pub client: HttpClient,
     /// Room for their answers.
     pub buffers: ByteBudget,
-    /// What reads them.
+    /// Reads the answers.
     pub decoders: Decoders,
-    /// How many may be sent.
+    /// Limits the requests at any time.
     pub slots: Slots,
-    /// How many may be sent in all.
+    /// Limits the requests in all.
     pub quota: Quota,
 }
 
 impl Resources {
-    /// Sends one request once, within the limits that all share.
+    /// Sends one request once, within the limits that all runs share.
     ///
     /// # Errors
-    /// `Class::Budget` where no request is left.
+    /// `Class::Budget` if no request is left.
     pub async fn ask(&self, request: &Request) -> Result<Outcome> {
         let mut slot = self.slots.take(&request.endpoint, 1.0).await;
         self.quota.take()?;
@@ -60,18 +60,18 @@ pub struct Driver {
 #[derive(Debug)]
 pub(super) struct SharedRun {
     state: Mutex<RunState>,
-    /// Rung whenever the run may have something new to hand over.
+    /// Notified whenever the run may have something new to hand over.
     pub(super) changed: Notify,
-    /// Rung whenever the run may have something new to ask.
+    /// Notified whenever the run may have something new to ask.
     pub(super) answered: Notify,
 }
 
 #[derive(Debug)]
 pub(super) struct RunState {
     pub(super) run: Run,
-    /// What the pages waiting in the run have reserved, in their order.
+    /// The reservations of the pages that wait in the run, in their order.
     pub(super) reserved: VecDeque<Reservation>,
-    /// What the group handed over last has reserved, until it is committed.
+    /// The reservations of the group handed over last, until it is committed.
     committing: Vec<Reservation>,
     /// Answers that wait for room. While there is one, nothing more is asked for.
     pub(super) waiting_for_room: usize,
@@ -103,7 +103,7 @@ impl Driver {
         }
     }
 
-    /// The run itself, for what needs no waiting. Must not be called while the closure of another call runs.
+    /// The run itself, for calls that do not wait. Must not be called while the closure of another call runs.
     pub fn with<T>(&self, look: impl FnOnce(&mut Run) -> T) -> T {
         let result = look(&mut self.shared.lock().run);
         self.shared.changed.notify_waiters();
@@ -124,7 +124,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Ends the fetching and gives the buffers back, whoever still holds on to the run.
+    /// Ends the fetching and gives the buffers back, even if other code still holds the run.
     pub fn stop(&self) {
         if let Some(task) = self.task.get() {
             task.abort();
@@ -138,7 +138,7 @@ impl Driver {
         self.shared.changed.notify_waiters();
     }
 
-    /// A future of the next group; asking again says that the group before has been committed. `None` at the end.
+    /// A future of the next group; a further call means that the group before has been committed. `None` at the end.
     pub fn next_group(&self) -> impl Future<Output = Result<Option<Group>>> + Send + 'static {
         next_group(Arc::clone(&self.shared))
     }
@@ -152,7 +152,7 @@ impl Drop for Driver {
     }
 }
 
-/// Ends the run where the task that holds this panics: whoever waits for that task would wait for ever.
+/// Ends the run if the task that holds this panics: callers that wait for that task would wait for ever.
 pub(super) struct Alarm(pub(super) Arc<SharedRun>);
 
 impl Drop for Alarm {
@@ -160,7 +160,8 @@ impl Drop for Alarm {
         if std::thread::panicking() {
             let mut state = self.0.lock();
             let entity = state.run.entity().name;
-            let what = "a fault of stripe-raw, told on stderr; the next run goes on from the last committed page";
+            let what =
+                "stripe-raw itself failed, and stderr shows where; the next run goes on from the last committed page";
             state.run.walk_mut().fail(Error::new(Class::Internal, format!("{entity}: {what}")));
             drop(state);
             self.0.changed.notify_waiters();
@@ -169,10 +170,10 @@ impl Drop for Alarm {
     }
 }
 
-/// How often a caller that waits looks up, to see whether it should stop.
+/// How often a caller that waits checks whether it should stop.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What the future answers, if it does so within a tick (100 ms).
+/// The future's result, if it comes within a tick (100 ms).
 pub async fn within_a_tick<F: Future>(future: F) -> Option<F::Output> {
     timeout(TICK, future).await.ok()
 }
@@ -207,7 +208,7 @@ async fn next_group(shared: Arc<SharedRun>) -> Result<Option<Group>> {
 async fn fetch_all(shared: Arc<SharedRun>, resources: Resources) {
     let _alarm = Alarm(Arc::clone(&shared));
     let endpoint = Arc::clone(shared.lock().run.walk().endpoint());
-    // Dropped with this future, and all that is in flight with it.
+    // This is dropped with this future, and with it all requests in flight.
     let mut requests = JoinSet::new();
     loop {
         let mut answered = pin!(shared.answered.notified());
@@ -235,7 +236,7 @@ async fn fetch_all(shared: Arc<SharedRun>, resources: Resources) {
         let slot = tokio::select! {
             biased;
             slot = resources.slots.take(&endpoint, left) => slot,
-            // How much is left has changed, and with it whose turn it is.
+            // The number of remaining requests has changed, and so the turn may have changed.
             () = answered => continue,
         };
         let request = {

@@ -2,20 +2,20 @@
 //!
 //! A machine that cannot give 16 random bytes cannot open a TLS connection either, so there is no error to return.
 
-/// A number from 0 (inclusive) to 1 (exclusive), in steps of 2⁻³²: fine enough to spread waits.
+/// A number from 0 (inclusive) to 1 (exclusive), in steps of 2⁻³²: this is fine enough to spread waits.
 ///
 /// # Panics
-/// Where the operating system has no randomness.
+/// If the operating system has no randomness.
 #[must_use]
 pub fn random_unit() -> f64 {
     const STEPS: f64 = 4_294_967_296.0;
     f64::from(getrandom::u32().expect("the operating system gives random bytes")) / STEPS
 }
 
-/// 128 random bits, for identifiers that nobody has had before.
+/// 128 random bits, for identifiers that were never used before.
 ///
 /// # Panics
-/// Where the operating system has no randomness.
+/// If the operating system has no randomness.
 #[must_use]
 pub fn random_u128() -> u128 {
     let mut bytes = [0; 16];
@@ -23,10 +23,10 @@ pub fn random_u128() -> u128 {
     u128::from_ne_bytes(bytes)
 }
 
-/// A new ULID: 26 characters that sort by time and that nobody has had before.
+/// A new ULID: 26 characters that sort by time and were never used before.
 ///
 /// # Panics
-/// Where the operating system has no randomness.
+/// If the operating system has no randomness.
 #[must_use]
 pub fn new_ulid() -> String {
     let milliseconds = u64::try_from(super::now().wall_micros / 1_000).unwrap_or(0);

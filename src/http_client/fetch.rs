@@ -12,7 +12,7 @@ use crate::run::page_bytes;
 use crate::stripe::exchange::{Outcome, Request};
 use crate::walk::{Effect, Ticket};
 
-/// Sends a request of the run, and has the run take what came of it.
+/// Sends a request of the run, and gives its outcome to the run.
 pub(super) async fn fetch(
     shared: Arc<SharedRun>,
     resources: Resources,
@@ -43,7 +43,7 @@ pub(super) async fn fetch(
             resources.quota.expect(state.run.progress().left);
         }
         Effect::Retry(wait, why) => {
-            tracing::info!(target: "stripe_raw_rs", "tries again in {:.1} s: {why}", wait.as_secs_f64());
+            tracing::info!(target: "stripe_raw_rs", "the request is tried again in {:.1} s: {why}", wait.as_secs_f64());
         }
         Effect::Nothing => {}
     }
@@ -57,21 +57,21 @@ pub(super) async fn fetch(
     if has_news {
         shared.changed.notify_waiters();
     }
-    // Only now, when the run knows what to ask next: an idle slot would part its list.
+    // The slot is given back only now, when the run knows what to ask next: an idle slot would split its list.
     drop(slot);
     shared.answered.notify_waiters();
 }
 
-/// Bytes of a page that may pass where there is no room: as many of them as there are lists must do no harm.
+/// Bytes of a page that may pass if there is no room: one such page of each list must do no harm.
 const MAY_PASS: usize = 1 << 20;
-/// Bytes of a body from which on what writes the page counts as well: it copies such texts.
+/// From this number of bytes on, the memory of the table's writer counts as well: it copies such texts.
 const LONG_PAGE: usize = 8 << 20;
 const COPIES_OF_LONG: usize = 3;
-/// How long nobody must have given room back until it is taken that nobody will.
+/// If no room was given back for this time, none is expected any more.
 const STALLED: Duration = Duration::from_secs(20);
 
-/// Room for the answer in the process's buffers. Where there is none, what has gathered is to be committed at once, and
-/// the slot is given back: a run that nobody takes pages from must not hold the slots of others.
+/// Room for the answer in the process's buffers. If there is none, the gathered pages are committed at once, and the
+/// slot is given back: a run from which nobody takes pages must not hold the slots of others.
 async fn reserve(
     shared: &SharedRun,
     budget: &ByteBudget,
@@ -90,7 +90,8 @@ async fn reserve(
     }
     {
         let mut state = shared.lock();
-        // Who holds nothing has nothing to commit, and might wait for ever for others to commit: one page may pass.
+        // A run that holds nothing has nothing to commit, and might wait for ever for others to commit: one page may
+        // pass.
         if state.holds_nothing() && bytes <= MAY_PASS {
             return None;
         }
@@ -105,7 +106,7 @@ async fn reserve(
             return Some(reservation);
         }
         if returned == budget.returned() {
-            // Nobody takes pages from whoever holds the room. Others need not wait for this answer.
+            // Nobody takes pages from the runs that hold the room. Others need not wait for this answer.
             drop(arrival.take());
             if shared.lock().holds_nothing() {
                 return None;

@@ -1,4 +1,4 @@
-//! What the headers of an answer say.
+//! Reads the headers of an answer.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use crate::error::foreign;
 use crate::stripe::exchange::Response;
 
-/// Longest `Retry-After` told, in seconds: a day. Whoever adds it to a moment cannot overflow.
+/// Longest `Retry-After` that is passed on, in seconds: a day. Its sum with any moment cannot overflow.
 const LONGEST_WAIT: u64 = 86_400;
 
 /// The answer of that status and these headers, with its body still empty. `wall_seconds` is the local clock, in
-/// seconds since 1970: what a date in `Retry-After` is seen against where the answer has no `Date` of its own.
+/// seconds since 1970: a date in `Retry-After` is compared with it if the answer has no `Date` of its own.
 pub(super) fn read(status: u16, headers: &HeaderMap, wall_seconds: i64) -> Response {
     let date = text(headers, DATE.as_str()).and_then(seconds_since_1970);
     // Headers come from outside and end up in events and logs; `foreign` makes them fit.
@@ -38,10 +38,10 @@ fn seconds_since_1970(value: &str) -> Option<i64> {
     DateTime::parse_from_rfc2822(value).ok().map(|moment| moment.timestamp())
 }
 
-/// Whole seconds, or the time from `answered` to a date; a date gone by asks for no wait.
+/// Whole seconds, or the time from `answered` to a date; a date in the past asks for no wait.
 fn wait(value: &str, answered: i64) -> Option<Duration> {
     let seconds = if value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Only digits and no number: too large for one.
+        // Only digits, but not a number: it is too large for one.
         value.parse().unwrap_or(LONGEST_WAIT)
     } else {
         let until = seconds_since_1970(value)?;

@@ -1,4 +1,4 @@
-//! The key: read once, judged by its prefix, shown to nobody.
+//! The key: read once, judged by its prefix, and never shown.
 
 use std::fmt::{self, Write as _};
 use std::path::Path;
@@ -12,20 +12,20 @@ use crate::error::{Class, Error, Remedy, Result, foreign};
 use crate::secrets::remember;
 use crate::text::is_unseen;
 
-/// The environment variable that has the key, unless something else is named.
+/// The environment variable that holds the key, if the user names no other source.
 pub const KEY_VARIABLE: &str = "STRIPE_API_KEY";
 
-/// Whose data a key reads.
+/// The kind of data that a key reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Test data: the key begins with `sk_test_` or `rk_test_`.
     Test,
-    /// Anything else. A key whose prefix does not say is taken for the one that could do harm.
+    /// Anything else. A key whose prefix does not show its mode counts as the one that could do harm.
     Live,
 }
 
-/// Prefixes of the keys that can read, longest first, each with the mode it is taken for, and with the `livemode` of the
-/// objects that it can read where it tells for certain.
+/// Prefixes of the keys that can read, longest first, each with the mode that is assumed for it, and with the
+/// `livemode` of the objects that it can read if the prefix shows it for certain.
 const PREFIXES: [(&str, Mode, Option<bool>); 6] = [
     ("sk_test_", Mode::Test, Some(false)),
     ("rk_test_", Mode::Test, Some(false)),
@@ -35,11 +35,11 @@ const PREFIXES: [(&str, Mode, Option<bool>); 6] = [
     ("rk_", Mode::Live, None),
 ];
 
-/// What people and programs put around a text.
+/// Characters that people and programs put around a text.
 const QUOTES: [char; 9] = ['"', '\'', '`', '“', '”', '‘', '’', '«', '»'];
 /// Longest key, in bytes. Stripe's are about 107 and may grow to this.
 const LONGEST: usize = 255;
-/// Largest file that a key is looked for in, in bytes.
+/// Largest file that may hold a key, in bytes.
 const LARGEST_FILE: usize = 4_096;
 
 /// A Stripe API key that can read. It cannot be printed, compared or copied, and is wiped when dropped.
@@ -50,13 +50,13 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// The key in a text as people paste it: what is white or unseen around it is dropped.
+    /// The key in a text as people paste it: white space and invisible characters around it are dropped.
     ///
-    /// From then on no message of this process shows it.
+    /// After this, no message of this process shows it.
     ///
     /// # Errors
-    /// `Class::Usage` for a text that is empty, that is another kind of Stripe's secrets, or that cannot be a key.
-    /// No message holds any part of the text but a well-known prefix.
+    /// `Class::Usage` for a text that is empty, that is another kind of Stripe secret, or that cannot be a key. No
+    /// message holds any part of the text except a well-known prefix.
     pub fn parse(text: &str) -> Result<Self> {
         let key = text.trim_matches(|character: char| character.is_whitespace() || is_unseen(character));
         let (mode, livemode) = judge(key).map_err(Error::usage)?;
@@ -67,21 +67,21 @@ impl ApiKey {
     /// The key in `STRIPE_API_KEY`.
     ///
     /// # Errors
-    /// `Class::Usage` where there is none, and as [`ApiKey::parse`].
+    /// `Class::Usage` if there is none, and as [`ApiKey::parse`].
     pub fn from_environment() -> Result<Self> {
         let text = Zeroizing::new(std::env::var_os(KEY_VARIABLE).unwrap_or_default().into_encoded_bytes());
         if text.trim_ascii().is_empty() {
             return Err(Error::usage("there is no key").with(Remedy::Key));
         }
-        // What is no text has characters that no key has.
+        // Bytes that are not text count as characters that no key has.
         let parsed = Self::parse(std::str::from_utf8(&text).unwrap_or("rk_?"));
         parsed.map_err(|error| Error::usage(format!("{KEY_VARIABLE}: {}", error.message)))
     }
 
-    /// The key that a file has, and nothing else.
+    /// The key in a file that holds nothing else.
     ///
     /// # Errors
-    /// `Class::Usage` where it cannot be read, and as [`ApiKey::parse`].
+    /// `Class::Usage` if it cannot be read, and as [`ApiKey::parse`].
     pub fn from_file(path: &Path) -> Result<Self> {
         let refused = |why: &str| Error::usage(format!("the key file '{}' {why}", foreign(&path.to_string_lossy())));
         let bytes = small_file::read(path, LARGEST_FILE).map_err(|why| refused(&why))?;
@@ -95,13 +95,13 @@ impl ApiKey {
         self.mode
     }
 
-    /// Whether the key may do only what it was given permission for.
+    /// Whether the key may only do things that it was given permission for.
     #[must_use]
     pub fn is_restricted(&self) -> bool {
         self.secret.expose_secret().starts_with("rk_")
     }
 
-    /// What `livemode` says of each object that the key can read; `None` where its prefix does not tell.
+    /// The `livemode` of each object that the key can read; `None` if its prefix does not show it.
     #[must_use]
     pub const fn livemode(&self) -> Option<bool> {
         self.livemode
@@ -109,7 +109,7 @@ impl ApiKey {
 
     /// Value of the `Authorization` header, marked so that neither `Debug` nor HTTP/2's header table keeps it.
     pub(super) fn authorization(&self) -> Result<HeaderValue> {
-        // Room for all of it at once: a text that grows leaves copies behind.
+        // It has room for the whole text at once: a text that grows leaves copies behind.
         let mut text = Zeroizing::new(String::with_capacity(LONGEST + 16));
         let _ = write!(text, "Bearer {}", self.secret.expose_secret());
         let mut value = HeaderValue::from_str(&text)
@@ -125,7 +125,7 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The text of a file: UTF-8, or what Windows calls Unicode, which begins with a byte order mark.
+/// The text of a file: UTF-8, or the encoding that Windows calls Unicode, which begins with a byte order mark.
 fn decoded(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let unit: fn([u8; 2]) -> u16 = match bytes {
         [0xff, 0xfe, ..] => u16::from_le_bytes,
@@ -140,7 +140,7 @@ fn decoded(bytes: &[u8]) -> Option<Zeroizing<String>> {
     odd.is_empty().then_some(text)
 }
 
-/// The mode and `livemode` of a key, or why the text is not one.
+/// The mode and `livemode` of a key, or the reason why the text is not a key.
 fn judge(key: &str) -> std::result::Result<(Mode, Option<bool>), &'static str> {
     if key.is_empty() {
         return Err("the key is empty: give a restricted key (rk_...) that may read");
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_prefix_tells_the_mode_and_in_doubt_it_is_live() {
+    fn the_prefix_shows_the_mode_and_in_doubt_it_is_live() {
         for (key, mode, livemode) in [
             ("sk_test_ab12", Mode::Test, Some(false)),
             ("rk_test_ab12", Mode::Test, Some(false)),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_read_is_refused_with_what_to_do() {
+    fn a_text_that_cannot_read_is_refused_with_advice() {
         let too_long = format!("sk_test_{}", "a".repeat(248));
         for (text, said) in [
             ("", "is empty"),

@@ -1,4 +1,4 @@
-//! Where requests go: one origin, checked before any socket is opened.
+//! The origin that requests go to, checked before any socket is opened.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,18 +18,19 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin an `api_base_url` names, for a key of that mode.
+    /// The origin that an `api_base_url` names, for a key of that mode.
     ///
-    /// Allowed are `https://host`, `https://host:port`, and `http://` where the host is this machine (`localhost`,
-    /// 127.0.0.0/8, `::1`). A key that is not a test key goes to `https://api.stripe.com` and nowhere else.
+    /// `https://host` and `https://host:port` are allowed, and `http://` if the host is this machine (`localhost`,
+    /// 127.0.0.0/8, `::1`). A key that is not a test key goes only to `https://api.stripe.com`.
     ///
     /// # Errors
-    /// `Class::Usage`, for a text that is no such origin; the message names the option and what to write instead.
+    /// `Class::Usage` for a text that is not such an origin; the message names the option and says what to write
+    /// instead.
     pub fn parse(api_base_url: &str, mode: Mode) -> Result<Self> {
         let refused = |why: &str| Error::usage(format!("api_base_url {why}, for example {API_BASE_URL}"));
         // The address itself is never repeated: it may hold a password.
         let url = Url::parse(api_base_url.trim())
-            .map_err(|_| refused("is no address: write scheme and host, and a port where it is not the usual one"))?;
+            .map_err(|_| refused("is not an address: write scheme and host, and a port if it is not the usual one"))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refused("must not hold a user or a password: write scheme and host only"));
         }
@@ -48,19 +49,19 @@ impl Origin {
         Ok(origin)
     }
 
-    /// Whether a key of that mode may go there. Asked again when key and origin meet in a client, because the mode
-    /// given to [`Origin::parse`] need not have been that key's.
+    /// Checks whether a key of that mode may go there. This is checked again when key and origin meet in a client,
+    /// because the mode given to [`Origin::parse`] need not have been that key's.
     pub(super) fn check(&self, mode: Mode) -> Result<()> {
         if mode == Mode::Test || self.text == API_BASE_URL {
             return Ok(());
         }
         Err(Error::usage(format!(
-            "a live key goes to {API_BASE_URL} only, not to {}: leave api_base_url away, or use a test key",
+            "a live key goes to {API_BASE_URL} only, not to {}: leave out api_base_url, or use a test key",
             foreign(&self.text)
         )))
     }
 
-    /// Scheme, host and, where it is not the scheme's own, port, without a slash at the end.
+    /// Scheme, host and, if it is not the scheme's own, port, without a slash at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -71,7 +72,7 @@ impl Origin {
         self.url.scheme() == "http"
     }
 
-    /// What is taken of it unless told otherwise, with a key of that mode.
+    /// The usual rates there, with a key of that mode.
     #[must_use]
     pub fn usual_rates(&self, mode: Mode) -> Rates {
         match mode {
@@ -98,7 +99,7 @@ impl fmt::Debug for Origin {
     }
 }
 
-/// `host` as `Url` writes it: lower case, IPv4 in four decimals however it was spelled, IPv6 in brackets.
+/// `host` is as `Url` writes it: lower case, IPv4 in four decimals however it was written, IPv6 in brackets.
 fn is_loopback(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -135,9 +136,9 @@ mod tests {
     #[test]
     fn anything_but_an_origin_is_refused_without_being_repeated() {
         for (text, said) in [
-            ("", "no address"),
-            ("api.stripe.com", "no address"),
-            ("https://", "no address"),
+            ("", "not an address"),
+            ("api.stripe.com", "not an address"),
+            ("https://", "not an address"),
             ("ftp://api.stripe.com", "https://"),
             ("file:///v1", "path"),
             ("data:,x", "path"),

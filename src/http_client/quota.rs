@@ -1,4 +1,4 @@
-//! How many requests one call may send, over all its lists.
+//! Limits how many requests one call may send, over all its lists.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use crate::error::{Class, Error, Result};
 use crate::pace::SMALLEST_ALLOCATION;
 
-/// Requests after which an estimate is worth a warning: first pages that lie in a burst tell of thousands.
+/// Requests after which an estimate is worth a warning: first pages that are in a burst suggest thousands.
 const ENOUGH_TO_TELL: u64 = SMALLEST_ALLOCATION / 10;
 
-/// A number of requests to share, and how many were sent. Clones share the same.
+/// A number of requests to share, and the number sent so far. Clones share the same.
 #[derive(Debug, Clone)]
 pub struct Quota {
     shared: Arc<Counts>,
@@ -17,7 +17,7 @@ pub struct Quota {
 
 #[derive(Debug)]
 struct Counts {
-    /// How many may still be sent; none is no end.
+    /// How many may still be sent; `None` means no limit.
     left: Option<AtomicI64>,
     most: u64,
     sent: AtomicU64,
@@ -25,17 +25,17 @@ struct Counts {
 }
 
 impl Quota {
-    /// So many requests; 0 is no end.
+    /// A quota of that many requests; 0 means no limit.
     #[must_use]
     pub fn new(most: u64) -> Self {
         let left = (most > 0).then(|| AtomicI64::new(i64::try_from(most).unwrap_or(i64::MAX)));
         Self { shared: Arc::new(Counts { left, most, sent: AtomicU64::new(0), warned: AtomicBool::new(false) }) }
     }
 
-    /// One request is sent.
+    /// Counts one request that is sent.
     ///
     /// # Errors
-    /// [`Class::Budget`] where none is left.
+    /// [`Class::Budget`] if none is left.
     pub fn take(&self) -> Result<()> {
         let Counts { left, most, sent, .. } = &*self.shared;
         if let Some(left) = left
@@ -49,7 +49,8 @@ impl Quota {
         Ok(())
     }
 
-    /// One of the lists has about so many requests to go. Warns, once, when that is more than half of what Stripe allots.
+    /// Takes in that about `left` requests remain for one of the lists. Warns, once, when that is more than half of
+    /// Stripe's allotment.
     pub fn expect(&self, left: u64) {
         let sent = self.shared.sent.load(Ordering::Relaxed);
         let expected = sent + left;
@@ -65,7 +66,7 @@ impl Quota {
         }
     }
 
-    /// The last one was not sent after all.
+    /// Takes one back: it was not sent after all.
     pub fn give_back(&self) {
         if let Some(left) = &self.shared.left {
             left.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Slots for requests: the limiter of [`pace`](crate::pace), with those who wait for their turn.
+//! Slots for requests: the limiter of [`pace`](crate::pace), with the waiters for a turn.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
@@ -25,7 +25,7 @@ struct SharedLimiter {
 #[derive(Debug)]
 struct Queue {
     limiter: Limiter,
-    /// The bell of each one who waits.
+    /// The bell of each waiter.
     bells: HashMap<Position, Arc<Notify>>,
 }
 
@@ -37,7 +37,8 @@ impl SharedLimiter {
 }
 
 impl Queue {
-    /// Wakes whoever is next, and nobody else: of thousands who wait, all others would only find that it is not their turn.
+    /// Wakes the next waiter, and no other: of thousands of waiters, all others would only find that it is not their
+    /// turn.
     fn wake_next(&self) {
         let next = self.limiter.next(now().monotonic);
         if let Some(bell) = next.and_then(|position| self.bells.get(&position)) {
@@ -46,7 +47,7 @@ impl Queue {
     }
 }
 
-/// The slots of each account that somebody in this process reads, by [`HttpClient::fingerprint`].
+/// The slots of each account that this process reads, by [`HttpClient::fingerprint`].
 static ACCOUNTS: LazyLock<Mutex<HashMap<[u8; 32], Weak<SharedLimiter>>>> = LazyLock::new(Mutex::default);
 
 impl Slots {
@@ -66,7 +67,7 @@ impl Slots {
         slots
     }
 
-    /// Slots of which none was taken yet.
+    /// Slots, with none of them taken yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let queue = Queue { limiter: Limiter::new(limits), bells: HashMap::new() };
@@ -80,8 +81,8 @@ impl Slots {
         queue.wake_next();
     }
 
-    /// Waits for a slot for a request to that endpoint, of which `left` are left to send. Dropping the future leaves the
-    /// queue.
+    /// Waits for a slot for a request to that endpoint; `left` is the number of requests that remain for it. Dropping
+    /// the future leaves the queue.
     pub async fn take(&self, endpoint: &Endpoint, left: f64) -> Slot {
         let shared = &self.shared;
         let queued = Queued::new(shared, endpoint, left);
@@ -90,7 +91,7 @@ impl Slots {
                 let mut queue = shared.lock();
                 let turn = queue.limiter.poll(queued.position, now().monotonic);
                 if turn == Turn::Later {
-                    // Somebody stands before, who may have been asleep until now.
+                    // Another waiter is before this one, and may have been asleep until now.
                     queue.wake_next();
                 }
                 turn
@@ -101,7 +102,7 @@ impl Slots {
                 Turn::Later => queued.bell.notified().await,
             }
         }
-        // Leaving the queue, which it has left already, wakes who is next.
+        // It has left the queue already; dropping it wakes the next waiter.
         drop(queued);
         Slot { shared: Arc::clone(shared), endpoint: Arc::clone(endpoint), state: SlotState::Unused }
     }
@@ -149,12 +150,12 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The request is sent: from here on it counts, whatever comes of it.
+    /// The request is sent: from now on it counts, whatever its outcome.
     pub const fn sent(&mut self) {
         self.state = SlotState::Sent;
     }
 
-    /// What came of the request, after so long. The slot is not given back yet.
+    /// Takes in the outcome of the request, which took that long. The slot is not given back yet.
     pub fn answered(&mut self, outcome: &Outcome, took: Duration) {
         self.state = SlotState::Answered;
         self.shared.lock().limiter.answered(&self.endpoint, outcome, took, now().monotonic);

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use secrecy::zeroize::Zeroizing;
 
-/// The bytes of a file that has at most so many, or why there are none, in words that go on from its name. A pipe or a
-/// device could keep us waiting, or never end; neither is opened.
+/// The bytes of a file that has at most `most` of them, or the reason why not, in words that continue its name. A pipe
+/// or a device could keep us waiting, or never end; neither is opened.
 pub(super) fn read(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     let unreadable = |error: io::Error| format!("cannot be read: {error}");
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err("cannot be read: it is not a regular file, and only one of those is read".to_owned());
+        return Err("cannot be read: it is not a regular file, and only regular files are read".to_owned());
     }
-    // Never full, so that it never moves: what it would leave behind is wiped by nobody.
+    // It is never full, so that it never moves: bytes that it left behind would not be wiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(most + 64));
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path).map_err(unreadable)?.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;

@@ -1,4 +1,4 @@
-//! The client against a server on loopback that says word for word what a test tells it to.
+//! The client against a server on loopback that sends a test's answers byte for byte.
 
 mod bodies;
 
@@ -17,7 +17,7 @@ use crate::error::Class;
 
 const CANARY: &str = "rk_test_CANARY9f3a";
 
-/// What the server does once it has sent an answer.
+/// The server's action after it has sent an answer.
 #[derive(Clone, Copy)]
 enum Then {
     /// Serves the next answer on the same connection.
@@ -28,7 +28,7 @@ enum Then {
     Reset,
     /// Says nothing more and leaves it open.
     Hang,
-    /// Sends these bytes for as long as anybody takes them.
+    /// Sends these bytes for as long as the client takes them.
     Repeat(&'static [u8]),
 }
 
@@ -74,7 +74,7 @@ impl Server {
         server
     }
 
-    /// A server with one answer, and what a client with the canary key and that time-out makes of it.
+    /// Asks a server with one answer, by a client with the canary key and that time-out.
     async fn ask(answer: impl Into<Vec<u8>>, then: Then, timeout: Duration) -> (Outcome, String) {
         let server = Self::start(vec![(answer.into(), then)]).await;
         let outcome = client(&server.origin, timeout).send(&request()).await;
@@ -111,7 +111,7 @@ fn ok(body: &str) -> Vec<u8> {
 const PATIENT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn an_answer_arrives_with_what_its_headers_say() {
+async fn an_answer_arrives_with_the_values_of_its_headers() {
     let answer = "HTTP/1.1 429 Too Many Requests\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRequest-Id: req_1\r\n\
         Stripe-Version: 2026-09-30.endive\r\nRetry-After: 3\r\nStripe-Should-Retry: true\r\n\
         Stripe-Rate-Limited-Reason: global-rate\r\nContent-Length: 4\r\n\r\nbody";
@@ -260,7 +260,7 @@ fn forbidden(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-/// What Stripe says to a restricted key that may not ask.
+/// Stripe's refusal of a restricted key that may not ask.
 fn refusal(account: &str) -> String {
     let said = format!("It lacks the permission for this endpoint on account '{account}'. Having 'rak_x' would help.");
     format!(r#"{{"error":{{"type":"invalid_request_error","message":"{said}"}}}}"#)
@@ -290,7 +290,7 @@ async fn without_a_network_the_question_for_the_account_is_given_up_in_seconds()
 }
 
 #[tokio::test]
-async fn the_account_is_told_where_the_key_may_ask_and_else_nothing() {
+async fn the_account_is_known_if_an_answer_names_it_and_else_not() {
     for (answer, told) in [
         (ok(r#"{"id":"acct_1Ab","object":"account"}"#), Some("acct_1Ab")),
         (ok(r#"{"id":"acct_1\n'"}"#), None),
@@ -364,8 +364,8 @@ impl Visit for Line {
 async fn nothing_printed_or_logged_holds_the_key_the_query_or_the_payload() {
     let lines = Lines::default();
     let guard = tracing::subscriber::set_default(lines.clone());
-    // While there is one subscriber only, tracing asks whichever thread meets an event first whether anybody wants
-    // it, and the other tests' threads have no subscriber. With two it asks them all.
+    // While there is only one subscriber, tracing asks the first thread that meets an event whether it is wanted, and
+    // the other tests' threads have no subscriber. If there are two, it asks them all.
     let second = tracing::Dispatch::new(lines.clone());
     let body = "HTTP/1.1 200 OK\r\nRequest-Id: req_7\r\nContent-Length: 7\r\n\r\nPAYLOAD";
     let server = Server::start(vec![(body.into(), Then::Close), (Vec::new(), Then::Close)]).await;
@@ -376,7 +376,7 @@ async fn nothing_printed_or_logged_holds_the_key_the_query_or_the_payload() {
     let printed = format!("{client:?} {client:#?} {request:?} {outcomes:?}");
     assert!(!printed.contains("CANARY"), "{printed}");
     let lines = lines.0.lock().unwrap();
-    // Those of the libraries below us count too: whoever turns them on must not find the key either.
+    // The events of the libraries below us count, too: a user who turns them on must not find the key either.
     assert!(!lines.iter().any(|line| line.contains("CANARY")), "{lines:#?}");
     let ours: Vec<&String> = lines.iter().filter(|line| line.starts_with("stripe_raw_rs ")).collect();
     let [answered, failed] = ours[..] else { panic!("{ours:#?}") };

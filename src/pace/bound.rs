@@ -1,14 +1,14 @@
-//! How many requests at once: additive increase, multiplicative decrease, as TCP does it.
+//! Limits how many requests are in flight at once: additive increase, multiplicative decrease, as TCP does it.
 
 use std::time::Duration;
 
-/// Where it begins.
+/// The first bound.
 const FIRST: f64 = 8.0;
-/// It changes at most once in so long: by then the answers tell what the last change did.
+/// The bound changes at most once in this time: after it, the answers show the effect of the last change.
 const ROUND: Duration = Duration::from_secs(1);
-/// The same while it doubles, which is at the beginning only.
+/// The same time while the bound doubles, which it does only at the beginning.
 const DOUBLING_ROUND: Duration = Duration::from_millis(250);
-/// Answers that take so many times as long as the fastest did: more at once only makes them wait for each other.
+/// If answers take this many times as long as the fastest did, more at once only makes them wait for each other.
 const SLOW: f64 = 3.0;
 /// Share of a new answer in the smoothed time.
 const SMOOTHING: f64 = 0.1;
@@ -17,14 +17,14 @@ const SMOOTHING: f64 = 0.1;
 #[derive(Debug)]
 pub(super) struct Bound {
     most: f64,
-    /// Where it ends.
+    /// Its highest value.
     top: f64,
-    /// Doubles each round until something speaks against it.
+    /// Whether it doubles each round: it does until something is a reason against it.
     doubling: bool,
-    /// Whether the bound held anybody up in this round.
+    /// Whether the bound held up a request in this round.
     reached: bool,
     changed_at: Duration,
-    /// Smoothed time of an answer, in seconds, and the least that it ever was.
+    /// Smoothed time of an answer, in seconds, and its least value so far.
     smoothed: Option<f64>,
     fastest: f64,
 }
@@ -53,12 +53,12 @@ impl Bound {
         self.most as usize
     }
 
-    /// Somebody could not be served for the bound's sake.
+    /// Notes that a request could not be served because of the bound.
     pub(super) const fn reached(&mut self) {
         self.reached = true;
     }
 
-    /// A good answer came, after so long.
+    /// Takes in a good answer, which took that long.
     pub(super) fn clean(&mut self, took: Duration, now: Duration) {
         let took = took.as_secs_f64();
         let smoothed = self.smoothed.map_or(took, |before| before + SMOOTHING * (took - before));
@@ -70,7 +70,7 @@ impl Bound {
         }
         if smoothed > SLOW * self.fastest {
             self.doubling = false;
-            // A line that has become slow for good is what fast means from now on.
+            // The least value rises slowly: if a line has become slow for good, that is its new normal.
             self.fastest *= 1.1;
             self.change((self.most - 1.0).max(FIRST.min(self.top)), now);
         } else if self.reached {
@@ -79,7 +79,7 @@ impl Bound {
         }
     }
 
-    /// Stripe says that it is too many.
+    /// Takes in that Stripe says that there are too many.
     pub(super) fn too_many(&mut self, now: Duration) {
         self.doubling = false;
         if now >= self.changed_at + ROUND || self.changed_at.is_zero() {

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How much of what was not used may be made up for at once. Enough for a timer's lateness, far from a burst.
+/// How much of the unused time may be made up for at once. It is enough for a timer's lateness, and far from a burst.
 const CATCH_UP: Duration = Duration::from_millis(100);
-/// In which time a rate doubles again after Stripe refused it.
+/// Time in which a rate doubles again after Stripe refused it.
 const RECOVERY: Duration = Duration::from_secs(5);
-/// What counts as refused at least, in requests a second: the account's other traffic may have taken the rest.
+/// The least rate that counts as refused, in requests a second: the account's other traffic may have taken the rest.
 const LEAST_REFUSED: f64 = 4.0;
 
 /// One rate.
@@ -16,14 +16,15 @@ pub(super) struct Bucket {
     rate: f64,
     /// When the next request would be due if all were sent exactly on time.
     due: Duration,
-    /// When the requests of the last period were sent; a period is that of so many, at least a second.
+    /// When the requests of the last period were sent. A period is the time that `most` requests take, at least a
+    /// second.
     sent: VecDeque<Duration>,
-    /// What the rate was lowered to, and when that was.
+    /// The rate that it was lowered to, and when.
     lowered: Option<(f64, Duration)>,
 }
 
 impl Bucket {
-    /// A rate in requests a second under which nothing was sent yet.
+    /// A rate in requests a second, with nothing sent yet.
     pub(super) fn new(rate: f64) -> Self {
         Self { rate, due: Duration::ZERO, sent: VecDeque::new(), lowered: None }
     }
@@ -32,7 +33,7 @@ impl Bucket {
         self.rate = rate;
     }
 
-    /// How many a period holds.
+    /// Number of requests in a period.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -42,20 +43,20 @@ impl Bucket {
         self.rate.ceil().max(1.0) as usize
     }
 
-    /// In which time a period's requests may be sent.
+    /// Length of a period.
     fn period(&self) -> Duration {
         Duration::from_secs_f64((self.rate.ceil().max(1.0) / self.rate).max(1.0))
     }
 
-    /// When a request may be sent: now, or later.
+    /// The time when a request may be sent: now, or later.
     pub(super) fn free_at(&self, now: Duration) -> Duration {
-        // The oldest of the period must be gone before one more fits in.
+        // The oldest request must have left the period before one more fits.
         let oldest = self.sent.len().checked_sub(self.most()).map(|at| self.sent[at]);
         let room = oldest.map_or(Duration::ZERO, |sent| sent + self.period());
         room.max(self.due.saturating_sub(CATCH_UP)).max(now)
     }
 
-    /// A request is sent.
+    /// Counts a request that is sent.
     pub(super) fn take(&mut self, now: Duration) {
         self.due = self.due.max(now) + self.step(now);
         self.sent.push_back(now);
@@ -65,14 +66,15 @@ impl Bucket {
         }
     }
 
-    /// The last one was not sent after all.
+    /// Takes back the last one: it was not sent after all.
     pub(super) fn give_back(&mut self) {
         if self.sent.pop_back().is_some() {
             self.due = self.due.saturating_sub(Duration::from_secs_f64(1.0 / self.rate));
         }
     }
 
-    /// Stripe refused the rate: half of what was sent in the last second, which may be far less than the rate.
+    /// Stripe refused the rate: the new one is half of the requests sent in the last second, which may be far fewer
+    /// than the rate.
     pub(super) fn slow_down(&mut self, now: Duration) {
         // The requests of one second are refused together: they count once.
         let just_lowered = self.lowered.is_some_and(|(_, at)| now < at + Duration::from_secs(1));

@@ -1,34 +1,34 @@
-//! Why the body of an answer is no page.
+//! The reason why the body of an answer is not a page.
 
 use std::fmt;
 
 use crate::error::foreign;
 
-/// Why the body of an answer is no page, and where.
+/// The reason why the body of an answer is not a page, and the place.
 ///
-/// Its text holds nothing of the payload but the value of `object`, so it may be logged as it is.
+/// Its text holds nothing of the payload except the value of `object`, so it may be logged as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageError {
-    /// What is wrong.
+    /// The fault.
     pub fault: Fault,
-    /// Offset in the body, in bytes: where reading stopped, or where the value begins that is wrong.
+    /// Offset in the body, in bytes: where reading stopped, or where the wrong value begins.
     pub at: usize,
-    /// Position in `data`, from 0, where one element is to blame.
+    /// Position in `data`, from 0, if one element has the fault.
     pub element: Option<usize>,
 }
 
-/// What is wrong with a body.
+/// A fault of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// The body ends before the list does. The connection was cut; asking again may help.
+    /// The body ends before the list does. The connection was cut; another request may help.
     Truncated,
     /// The body does not even begin like JSON: a web page of a proxy, compressed bytes, a plain text.
     NotJson,
-    /// A byte sequence that is no UTF-8.
+    /// A byte sequence that is not UTF-8.
     NotUtf8,
-    /// JSON's grammar demands something else here.
+    /// JSON's grammar needs something else here.
     Syntax(Expected),
-    /// More than 128 values inside each other: of an element, or of what stands beside `data`.
+    /// More than 128 values inside each other: in an element, or beside `data`.
     TooDeep,
     /// The objects' texts are longer than 2 GiB together, more than a column of one page can hold.
     TooLong,
@@ -36,30 +36,30 @@ pub enum Fault {
     DataAfterEnd,
     /// The answer is a JSON value, but not an object.
     NotAnObject,
-    /// `object` is not `list`: what it is instead, where it is a string.
+    /// `object` is not `list`: its value, if that is a string.
     NotAList(Option<String>),
-    /// `data` is missing or no array.
+    /// `data` is missing or not an array.
     NoData,
-    /// `has_more` is missing or no boolean.
+    /// `has_more` is missing or not a boolean.
     NoHasMore,
-    /// An element is no object.
+    /// An element is not an object.
     ElementNotAnObject,
     /// An element has no `id` that is a non-empty string.
     NoId,
-    /// An element is another object than the list holds.
+    /// An element is not the kind of object that the list holds.
     OtherObject {
-        /// What the list holds.
+        /// The kind that the list holds.
         expected: &'static str,
-        /// What the element says it is, where it says so in a string.
+        /// The kind that the element gives, if it is a string.
         found: Option<String>,
     },
-    /// There are more elements than objects asked for: so many.
+    /// There are more elements than objects asked for, which is this number.
     TooMany(usize),
-    /// It lies above the objects before it, where the list has been read already.
+    /// It is above the objects before it, in a part of the list that has been read already.
     OutOfOrder,
 }
 
-/// What JSON's grammar demands at a place.
+/// The thing that JSON's grammar needs at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// A value of any kind.
@@ -74,7 +74,7 @@ pub enum Expected {
     Digit,
     /// One of JSON's escapes behind a backslash.
     Escape,
-    /// The escape of a control character, which stands there as a raw byte.
+    /// The escape of a control character, which is there as a raw byte.
     EscapedControl,
 }
 
@@ -93,13 +93,13 @@ impl Expected {
 }
 
 impl PageError {
-    /// Whether the body merely stops too early: worth asking again, while any other fault would come back.
+    /// Whether the body only stops too early: this is worth another request, while any other fault would come back.
     #[must_use]
     pub const fn is_truncated(&self) -> bool {
         matches!(self.fault, Fault::Truncated)
     }
 
-    /// Whether the body is no list of Stripe's at all, rather than one with something wrong in it.
+    /// Whether the body is not a list of Stripe's at all, rather than a list with a fault in it.
     #[must_use]
     pub const fn is_no_list(&self) -> bool {
         matches!(
@@ -139,8 +139,10 @@ impl fmt::Display for Fault {
             }
             Self::DataAfterEnd => formatter.write_str("data follows the end of the list"),
             Self::NotAnObject => formatter.write_str("the answer is not a JSON object"),
-            Self::NotAList(Some(found)) => write!(formatter, "the answer is no list but '{}'", foreign(found)),
-            Self::NotAList(None) => formatter.write_str("the answer is no list: it does not say \"object\": \"list\""),
+            Self::NotAList(Some(found)) => write!(formatter, "the answer is not a list but '{}'", foreign(found)),
+            Self::NotAList(None) => {
+                formatter.write_str("the answer is not a list: it does not say \"object\": \"list\"")
+            }
             Self::NoData => formatter.write_str("the list has no array 'data'"),
             Self::NoHasMore => formatter.write_str("the list has no boolean 'has_more'"),
             Self::ElementNotAnObject => formatter.write_str("an element of 'data' is not an object"),
@@ -154,7 +156,7 @@ impl fmt::Display for Fault {
             Self::TooMany(1) => formatter.write_str("the list has more than the one object asked for"),
             Self::TooMany(most) => write!(formatter, "the list has more than the {most} objects asked for"),
             Self::OutOfOrder => {
-                formatter.write_str("it is newer than the objects before it, as one that was read before would be")
+                formatter.write_str("it is newer than the objects before it, so it may have been read before")
             }
         }
     }

@@ -1,60 +1,60 @@
-//! What stands between an object's scalars, as far as seen.
+//! The text between an object's scalars, as far as it was seen.
 //!
-//! The objects of a list are alike: the same keys in the same order, the same brackets, the same whitespace. What of
-//! them stands between two scalars is a joint, and each joint is remembered together with those that followed it. Bytes
-//! that are those of a joint need no parsing: they were parsed before, in the same place of an object or array, and mean
-//! the same. And the processor knows where the scalar behind begins before it has looked at a single byte.
+//! The objects of a list are alike: the same keys in the same order, the same brackets, the same whitespace. The text
+//! between two scalars is a joint, and each joint is remembered together with those that followed it. Bytes that equal
+//! a joint need no parsing: they were parsed before, in the same place of an object or array, and mean the same. And
+//! the processor knows where the scalar behind begins before it has looked at a single byte.
 //!
 //! Many of the scalars are alike as well, `null` above all. Joints with nothing but such scalars between them are
-//! remembered as one, too: the longer the joints, the fewer steps. Which scalars those are is seen in a few objects of
-//! each page, for noting it costs time.
-#![expect(clippy::inline_always, reason = "a position stays in a register only if no other function is lent it")]
+//! remembered as one, too: the longer the joints, the fewer steps. Only a few objects of each page show which scalars
+//! those are, because noting it costs time.
+#![expect(clippy::inline_always, reason = "a position stays in a register only if no other function borrows it")]
 
 use std::collections::HashMap;
 use std::mem::take;
 
 use super::nesting::Nesting;
 
-/// Longest joint that is remembered, in bytes as they stand in the body.
+/// Longest joint that is remembered, in bytes of the body.
 const LONGEST: usize = 1024;
 
-/// Most bytes that are remembered before it begins anew. The joints of the simulator's charges, which come in many shapes,
-/// take 120 KB.
+/// Most bytes that are remembered before all joints are forgotten. The joints of the simulator's charges, which come in
+/// many shapes, take 120 KB.
 const MOST: usize = 512 << 10;
-/// What a joint takes beside its texts.
+/// Memory of a joint beside its texts, in bytes.
 const JOINT: usize = 384;
 /// Longest scalar that is expected to stay the same.
 const LONGEST_SCALAR: usize = 128;
 
-/// Joints of an object for which there is always room: more than those of most.
+/// Number of an object's joints for which there is always room: most objects have fewer.
 const USUAL_TRAIL: usize = 1024;
 
-/// A scalar is expected to stay the same once it was the same so many times one after the other.
+/// A scalar is expected to stay the same once it was the same this many times in a row.
 const CONSTANT: u8 = 8;
 
-/// What follows a joint.
+/// The thing that follows a joint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A scalar. If the object asked for the member of that name, which of the names it is.
+    /// A scalar. If its member is one of those asked for, the position of its name among them.
     Scalar(Option<usize>),
     /// The object has ended.
     End,
 }
 
-/// What stands between two scalars.
+/// The text between two scalars.
 #[derive(Debug)]
 pub(super) struct Joint {
-    /// As it stands in the body.
+    /// As it is in the body.
     raw: Box<[u8]>,
     /// Without whitespace.
     compact: Box<[u8]>,
-    /// Where it leads.
+    /// The nesting after it.
     pub(super) after: Nesting,
     pub(super) next: Next,
-    /// The joints that were last found to come behind it, the latest first; none is [`START`]. Each begins in the objects
-    /// and arrays that this one leads to.
+    /// The joints that were last found behind it, the latest first; [`START`] stands for none. Each begins in the
+    /// objects and arrays that this one leads to.
     followers: [usize; 4],
-    /// The scalar that was last seen behind it, and how often one after the other.
+    /// The scalar that was last seen behind it, and how often in a row.
     scalar: Vec<u8>,
     times: u8,
 }
@@ -65,7 +65,7 @@ impl Joint {
         Self { raw, compact, after, next, followers: [START; 4], scalar: Vec::new(), times: 0 }
     }
 
-    /// Copies it without its whitespace, if that is what the body begins with.
+    /// Copies it without its whitespace, if the body begins with it.
     #[inline(always)]
     fn copy(&self, body: &[u8], output: &mut [u8]) -> bool {
         let Some((found, behind)) = body.split_at_checked(self.raw.len()) else { return false };
@@ -77,14 +77,14 @@ impl Joint {
         true
     }
 
-    /// How long it is in the body, and how long without whitespace.
+    /// Its length in the body, and its length without whitespace.
     #[inline(always)]
     pub(super) const fn lengths(&self) -> (usize, usize) {
         (self.raw.len(), self.compact.len())
     }
 }
 
-/// The begin of each object, as a joint of no length.
+/// The beginning of each object, as a joint of no length.
 pub(super) const START: usize = 0;
 /// A joint that is not remembered.
 pub(super) const UNKNOWN: usize = 1;
@@ -93,11 +93,11 @@ pub(super) const UNKNOWN: usize = 1;
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) place: usize,
-    /// Where it begins.
+    /// The nesting where it begins.
     pub(super) before: Nesting,
     pub(super) at: usize,
     pub(super) start: usize,
-    /// Where it ends, in the body and in the output.
+    /// Its end, in the body and in the output.
     pub(super) end: (usize, usize),
 }
 
@@ -105,13 +105,13 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) struct Joints {
     known: Vec<Joint>,
-    /// Where they are, by where they begin and how they stand in the body.
+    /// Their places in `known`, by the nesting where they begin and their bytes in the body.
     places: HashMap<(Nesting, Vec<u8>), usize>,
-    /// What they take, in bytes.
+    /// The memory that they take, in bytes.
     size: usize,
     /// Whether the object that is being read will be looked back on.
     pub(super) looks_back: bool,
-    /// Its joints so far, if so.
+    /// Its joints so far, if it will be.
     pub(super) trail: Vec<Step>,
 }
 
@@ -123,11 +123,11 @@ impl Default for Joints {
 }
 
 impl Joints {
-    /// Begins an object, and whether it is one that will be looked back on.
+    /// Begins an object, and notes whether it will be looked back on.
     pub(super) fn begin(&mut self, looks_back: bool) {
         self.looks_back = looks_back;
         self.trail.clear();
-        // One of very many scalars is forgotten.
+        // The room of an object with very many scalars is given back.
         self.trail.shrink_to(USUAL_TRAIL);
     }
 
@@ -184,15 +184,14 @@ impl Joints {
             return;
         }
         let followers = &mut self.known[previous].followers;
-        // To the front, in the place of itself or of the one that was not seen for longest.
+        // It goes to the front; its old place, or that of the follower unseen for longest, becomes free.
         let last = followers.len() - 1;
         let found = followers.iter().position(|follower| *follower == place).unwrap_or(last);
         followers[found] = place;
         followers[..=found].rotate_right(1);
     }
 
-    /// Looks back on an object that was followed closely: joints with only such scalars between them as stay the same
-    /// become one.
+    /// Looks back on an object whose joints were noted: joints that have only constant scalars between them become one.
     #[inline]
     pub(super) fn look_back(&mut self, body: &[u8], output: &[u8]) {
         if self.looks_back {
@@ -225,7 +224,7 @@ impl Joints {
                 self.remember(previous, begin.before, raw, compact, after, next)
             };
             if place == UNKNOWN && first != at {
-                // It has begun anew: the trail's places are gone.
+                // All joints were forgotten: the trail's places are gone.
                 return;
             }
             previous = place;
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_joint_may_be_of_any_kind() {
+    fn anything_may_follow_a_joint() {
         let values = [
             "null",
             "1",
@@ -310,7 +309,7 @@ mod tests {
         }
     }
 
-    /// As many pages as it takes until what stays the same is a step no more.
+    /// As many pages as it takes until a constant scalar is no longer a step.
     const PAGES: usize = CONSTANT as usize;
 
     #[test]
@@ -357,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_the_same_is_a_step_no_more() {
+    fn a_constant_scalar_is_no_longer_a_step() {
         let steps = |decoder: &mut Decoder, charge: &str| {
             let joints = decoder.joints.entry("charges").or_default();
             joints.begin(false);
@@ -373,15 +372,15 @@ mod tests {
         let member = |n| format!(",\n  \"a{n}\": null, \"b{n}\": {{\"c{n}\": true, \"d{n}\": 1}}");
         let long = charge(&(1..=40).map(member).collect::<String>());
         let mut decoder = Decoder::default();
-        // One before each of its 123 scalars, and the one that ends it.
+        // One step before each of its 123 scalars, and the one that ends it.
         assert_eq!(steps(&mut decoder, &long), 124);
         for _ in 0..PAGES {
             agree(&mut decoder, &list(&[long.clone(), long.clone()]), "charges");
         }
-        // The three that are asked for stay steps of their own, and no joint is longer than the longest.
+        // The three members asked for stay steps of their own, and no joint is longer than the longest.
         assert!(long.len() > LONGEST && long.len() < 2 * LONGEST);
         assert_eq!(steps(&mut decoder, &long), 5);
-        // And so does what does not stay the same any more.
+        // So does a scalar that no longer stays the same.
         for page in 0..2 * PAGES {
             let other = long.replacen("true", &page.to_string(), 1);
             agree(&mut decoder, &list(&[other.clone(), other]), "charges");
@@ -390,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_that_look_the_same_add_nothing_to_what_is_remembered() {
+    fn objects_that_look_the_same_add_no_joints() {
         let shapes = [charge(""), charge(",\n  \"a\": {\n    \"b\": [1, 2]\n  }"), charge(",\n  \"a\": null")];
         let mut decoder = Decoder::default();
         agree(&mut decoder, &list(&shapes), "charges");
@@ -400,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_joint_is_another_one_inside_other_objects_and_arrays() {
+    fn a_joint_is_a_different_one_inside_other_objects_and_arrays() {
         for (first, second) in
             [("[[1, 2]]", "[1, 2]"), ("[{\"a\": 1}]", "{\"a\": 1}"), ("{\"a\": 1, \"id\": 1}", "1, \"id\": 1")]
         {
@@ -424,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn joints_that_became_one_are_another_one_inside_other_objects() {
+    fn joints_that_became_one_are_a_different_one_inside_other_objects() {
         let mut decoder = Decoder::default();
         for page in 0..2 * PAGES {
             let outside = format!(", \"a\": {page}, \"b\": null, \"c\": \"d\", \"e\": {page}");

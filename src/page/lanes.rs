@@ -1,14 +1,14 @@
-//! Sixteen bytes looked at together, where one at a time would cost more than hashing them.
+//! Looks at sixteen bytes together, because one at a time would cost more than hashing them.
 //!
-//! With SSE2 where the target has it (every x86-64 machine does, so a wheel detects nothing at run time); else with
-//! 64-bit words.
+//! It uses SSE2 if the target has it (every x86-64 machine does, so a wheel detects nothing at run time), else 64-bit
+//! words.
 
 #[cfg(target_feature = "sse2")]
 pub(super) use vectors::Lanes;
 #[cfg(not(target_feature = "sse2"))]
 pub(super) use words::Lanes;
 
-/// How many bytes [`Lanes`] are. Its masks have one bit for each, the first byte's lowest.
+/// Number of bytes in [`Lanes`]. Its masks have one bit for each, the first byte's lowest.
 pub(super) const LANES: usize = 16;
 
 #[cfg(target_feature = "sse2")]
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_is_stored() {
+    fn loaded_bytes_are_stored() {
         let bytes = *b"0123456789abcdef";
         let mut stored = [[0; LANES]; 2];
         Lanes::load(&bytes).store(&mut stored[0]);

@@ -1,7 +1,7 @@
-//! Where a scan stands in a value.
+//! The place of a scan in a value.
 
-/// The objects and arrays around a place in a value: a bit for each, the innermost lowest, set for arrays, and
-/// another one above them all.
+/// The objects and arrays around a place in a value: one bit for each, the innermost lowest, set for arrays, and
+/// another bit above them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Nesting(u128);
 

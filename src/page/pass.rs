@@ -1,18 +1,18 @@
-//! One pass over a JSON text, token by token: what is copied, what is skipped, what no grammar allows.
-#![expect(clippy::inline_always, reason = "a position stays in a register only if no other function is lent it")]
+//! One pass over a JSON text, token by token: copies, skips, and finds text that the grammar does not allow.
+#![expect(clippy::inline_always, reason = "a position stays in a register only if no other function borrows it")]
 
 use super::error::{Expected, Fault, PageError};
 use super::lanes::{LANES, Lanes};
 
-/// How much longer than the body the output must be: a copy may write that many bytes of which few count.
+/// How much longer than the body the output must be: a copy may write that many bytes although few of them count.
 pub(super) const SLACK: usize = 2 * LANES;
 
 const NO_SLACK: &str = "the output is longer than the body";
 
-/// Boxed, for a good answer should fit a register.
+/// Boxed, because a good answer should fit a register.
 pub(super) type Result<T> = std::result::Result<T, Box<PageError>>;
 
-/// A pass: how far it is.
+/// A pass, and how far it has come.
 #[derive(Debug)]
 pub(super) struct Pass<'page> {
     pub(super) body: &'page [u8],
@@ -47,33 +47,33 @@ impl<'page> Pass<'page> {
         look(self.body, self.at)
     }
 
-    /// Writes bytes behind the output's end: as many of them count as it then goes on by.
+    /// Writes bytes behind the output's end: only those count by which the end is then moved.
     #[inline(always)]
     fn put(&mut self, lanes: Lanes) {
         lanes.store(self.output[self.end..].first_chunk_mut().expect(NO_SLACK));
     }
 
-    /// Both sides go on.
+    /// Moves both positions forward.
     #[inline(always)]
     fn copied(&mut self, count: usize) {
         self.at += count;
         self.end += count;
     }
 
-    /// Copies one byte, which has been looked at.
+    /// Copies one byte, which was looked at before.
     #[inline(always)]
     pub(super) fn copy(&mut self, byte: u8) {
         self.output[self.end] = byte;
         self.copied(1);
     }
 
-    /// The error of a place where the grammar wants something else, or where nothing is left.
+    /// The error of a place where the grammar wants something else, or where the body ends.
     #[inline(always)]
     pub(super) fn stopped<T>(&self, expected: Expected) -> Result<T> {
         Err(stopped(self.body, self.at, expected).into())
     }
 
-    /// Skips the object or array that is next. Of what it holds nothing is kept, and nothing is checked but where it ends.
+    /// Skips the object or array that is next. Nothing in it is kept, and nothing is checked except where it ends.
     #[cold]
     pub(super) fn skip(&mut self) -> Result<()> {
         let (mut open, mut in_string, mut is_escaped) = (0_usize, false, false);
@@ -111,7 +111,7 @@ impl<'page> Pass<'page> {
         Ok(())
     }
 
-    /// Copies a string of less than 32 bytes without escapes. Answers its length.
+    /// Copies a string of less than 32 bytes without escapes. Returns its length.
     #[inline(always)]
     fn usual_string(&mut self) -> Option<usize> {
         let body = self.body.get(self.at..)?.first_chunk::<{ 2 * LANES }>()?.as_chunks().0;
@@ -127,7 +127,7 @@ impl<'page> Pass<'page> {
         (closing != 0 && others & up_to_closing == 0).then_some(closing.trailing_zeros() as usize + 1)
     }
 
-    /// Copies a short whole number that is not negative. Answers its length.
+    /// Copies a short whole number that is not negative. Returns its length.
     #[inline(always)]
     fn usual_number(&mut self) -> Option<usize> {
         let body = self.body.get(self.at..)?.first_chunk::<{ LANES + 1 }>()?;
@@ -140,7 +140,7 @@ impl<'page> Pass<'page> {
         (count > 0 && !has_more && !has_leading_zero).then_some(count)
     }
 
-    /// Copies a number. What follows it is not looked at: none of what may follow is a number's.
+    /// Copies a number. The byte after it is not looked at: no byte that may follow belongs to a number.
     #[inline(always)]
     pub(super) fn number(&mut self) -> Result<()> {
         if let Some(count) = self.usual_number() {
@@ -183,7 +183,7 @@ impl<'page> Pass<'page> {
         Ok(key)
     }
 
-    /// Which of the names a key says, however it is written; none is `NAMES`.
+    /// The position of a key among the names, however it is written; `NAMES` if it is not one of them.
     pub(super) fn position<const NAMES: usize>(&self, key: Key, names: &[&str; NAMES]) -> usize {
         let text = &self.output[key.start..key.end];
         let position = names.iter().position(|name| name.as_bytes() == text);
@@ -214,7 +214,7 @@ fn last_bytes(body: &[u8], at: usize) -> [u8; LANES] {
     bytes
 }
 
-/// Where the whitespace ends that begins there.
+/// The end of the whitespace that begins there.
 fn blank_end(body: &[u8], mut at: usize) -> usize {
     loop {
         let count = (!look(body, at).blank()).trailing_zeros() as usize;
@@ -234,7 +234,7 @@ fn stopped(body: &[u8], at: usize, expected: Expected) -> PageError {
     if at >= body.len() { PageError::new(Fault::Truncated, body.len()) } else { PageError::syntax(expected, at) }
 }
 
-/// A literal cut short by the end of the body is no broken one.
+/// A literal that the end of the body cuts short is not broken.
 #[cold]
 fn no_value(body: &[u8], at: usize) -> PageError {
     let rest = body.get(at..).unwrap_or_default();
@@ -242,7 +242,7 @@ fn no_value(body: &[u8], at: usize) -> PageError {
     stopped(body, if is_cut { body.len() } else { at }, Expected::Value)
 }
 
-/// Copies a string. Answers its length.
+/// Copies a string. Returns its length.
 fn string_length(body: &[u8], output: &mut [u8], at: usize, end: usize) -> Result<usize> {
     let mut pass = Pass { body, output, at, end };
     pass.copy(b'"');
@@ -278,7 +278,7 @@ fn escape(body: &[u8], at: usize) -> Result<usize> {
     }
 }
 
-/// Where the number ends that begins there.
+/// The end of the number that begins there.
 fn number_end(body: &[u8], mut at: usize) -> Result<usize> {
     let digits = |at: usize| {
         let count = body[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -301,7 +301,7 @@ fn position_by_escapes<const NAMES: usize>(text: &[u8], names: &[&str; NAMES]) -
     names.iter().position(|name| key.as_deref() == Some(*name)).unwrap_or(NAMES)
 }
 
-/// The text between two quotes, with its escapes resolved; `None` where no text can hold it: lone surrogates.
+/// The text between two quotes, with its escapes resolved; `None` if no text can hold it: lone surrogates.
 pub(super) fn unescaped(text: &[u8]) -> Option<String> {
     serde_json::from_slice(&[b"\"", text, b"\""].concat()).ok()
 }

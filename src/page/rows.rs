@@ -1,4 +1,4 @@
-//! A page as columns, in which the tables want it.
+//! A page as columns, as the tables need it.
 
 use arrow_array::StringArray;
 use arrow_array::builder::StringBuilder;
@@ -14,19 +14,19 @@ use crate::digest::Hex;
 pub struct Page {
     /// The objects' `id`.
     pub ids: StringArray,
-    /// Their time field, in seconds since 1970; `None` where it is not there or cannot be used.
+    /// Their time field, in seconds since 1970; `None` if it is missing or cannot be used.
     pub created: Vec<Option<i64>>,
     /// SHA-256 over their compact text, as hex.
     pub sha256: StringArray,
     /// Their compact text.
     pub json: StringArray,
-    /// Ids of the objects whose time should be there and cannot be used.
+    /// Ids of the objects whose time should be there but cannot be used.
     pub undated: Vec<String>,
     /// Elements of the answer that cannot be rows.
     pub refused: Vec<Refused>,
-    /// Id of the answer's last element that has one, refused or not: what the next page starts after.
+    /// Id of the answer's last element that has one, refused or not: the next page starts after it.
     pub last_id: Option<String>,
-    /// Whether the list goes on behind this page.
+    /// Whether the list continues after this page.
     pub has_more: bool,
 }
 
@@ -35,11 +35,11 @@ pub struct Page {
 pub struct Refused {
     /// Its position in `data`, from 0.
     pub position: usize,
-    /// Its id, where it has one.
+    /// Its id, if it has one.
     pub id: Option<String>,
-    /// Why.
+    /// The reason.
     pub fault: Fault,
-    /// SHA-256 over its text, to know it again.
+    /// SHA-256 over its text, to recognise it.
     pub sha256: [u8; 32],
 }
 
@@ -48,7 +48,7 @@ pub struct Refused {
 pub struct Row<'page> {
     /// The object's `id`.
     pub id: &'page str,
-    /// The object's time field, in seconds since 1970; `None` where it is not there or cannot be used.
+    /// The object's time field, in seconds since 1970; `None` if it is missing or cannot be used.
     pub created: Option<i64>,
     /// SHA-256 over the object's compact text, as hex.
     pub sha256: &'page str,
@@ -57,7 +57,7 @@ pub struct Row<'page> {
 }
 
 impl Page {
-    /// How many objects it has.
+    /// Number of its objects.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.created.len()
@@ -69,7 +69,7 @@ impl Page {
         self.created.is_empty()
     }
 
-    /// How many elements the answer's `data` has, those that were refused among them.
+    /// Number of elements in the answer's `data`, the refused ones included.
     #[must_use]
     pub const fn elements(&self) -> usize {
         self.created.len() + self.refused.len()
@@ -86,7 +86,7 @@ impl Page {
         })
     }
 
-    /// Keeps the first `rows` objects and what was refused before the next one, and has the list go on behind them.
+    /// Keeps the first `rows` objects and the elements refused before the next one; the list then continues after them.
     pub fn truncate(&mut self, rows: usize) {
         let mut row = 0;
         self.retain(|_| {
@@ -100,13 +100,13 @@ impl Page {
         self.has_more = true;
     }
 
-    /// Leaves what was refused behind the last object to the next page.
+    /// Leaves the elements refused after the last object to the next page.
     pub fn leave_refused_end(&mut self) {
         self.refused.truncate(self.refused_before(self.len()));
         self.last_id = self.last_row_id();
     }
 
-    /// How many of the refused elements have fewer than `rows` objects before them.
+    /// Number of refused elements that have fewer than `rows` objects before them.
     fn refused_before(&self, rows: usize) -> usize {
         self.refused.iter().enumerate().take_while(|(index, refused)| refused.position - index < rows).count()
     }
@@ -128,7 +128,7 @@ impl Page {
         });
     }
 
-    /// Keeps the objects that `keep` approves, in their order, and drops the others.
+    /// Keeps the objects that `keep` accepts, in their order, and drops the others.
     pub fn retain(&mut self, mut keep: impl FnMut(Row<'_>) -> bool) {
         let kept: Vec<Row<'_>> = self.rows().filter(|row| keep(*row)).collect();
         *self = Self {
@@ -144,7 +144,7 @@ impl Page {
     }
 }
 
-/// Objects of a full page.
+/// Number of objects in a full page.
 const FULL: usize = 100;
 
 /// The columns of a page, as far as its objects have been copied.
@@ -153,11 +153,11 @@ pub(super) struct Columns<'texts> {
     created: Vec<Option<i64>>,
     sha256: StringBuilder,
     json: &'texts mut BytesMut,
-    /// Where the texts begin, and behind the last where it ends.
+    /// Where the texts begin, and at last where the last one ends.
     offsets: Vec<i32>,
     undated: Vec<String>,
     refused: Vec<Refused>,
-    /// Id of the last element that has one, where it was refused.
+    /// Id of the last element that has one, if that element was refused.
     last_refused: Option<String>,
 }
 
@@ -178,12 +178,12 @@ impl<'texts> Columns<'texts> {
         }
     }
 
-    /// How many objects they have.
+    /// Number of their objects.
     pub(super) const fn len(&self) -> usize {
         self.created.len()
     }
 
-    /// How many elements there were, those that were refused among them.
+    /// Number of elements so far, the refused ones included.
     pub(super) const fn elements(&self) -> usize {
         self.created.len() + self.refused.len()
     }
@@ -204,7 +204,7 @@ impl<'texts> Columns<'texts> {
         self.undated.push(id.to_owned());
     }
 
-    /// Adds an object, and hashes its text. `None` where the texts together are longer than a column can be.
+    /// Adds an object, and hashes its text. `None` if the texts together are longer than a column can be.
     pub(super) fn push(&mut self, id: &str, created: Option<i64>, json: &[u8]) -> Option<()> {
         self.last_refused = None;
         self.ids.append_value(id);
@@ -215,7 +215,7 @@ impl<'texts> Columns<'texts> {
         Some(())
     }
 
-    /// The page. `None` where bytes of a text are no characters.
+    /// The page. `None` if bytes of a text are not characters.
     pub(super) fn page(mut self) -> Option<Page> {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         let json = StringArray::try_new(offsets, Buffer::from(self.json.split().freeze()), None).ok()?;

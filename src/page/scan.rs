@@ -1,24 +1,24 @@
-//! Values: one pass checks the grammar and copies everything but the whitespace between tokens.
+//! Values: one pass checks the grammar and copies everything except the whitespace between tokens.
 //!
 //! A page should cost little more than hashing it, so bytes are not looked at one by one: a look at the next 16 or 32
-//! finds the end of a run, and all of them are copied, however short the run is; what was copied too much is
-//! overwritten by what comes next. Hence the output is longer than the body by `SLACK`, and what lies behind the
-//! body's end reads as zeros, which no grammar allows. And of the objects of a list, which are alike, only the scalars
-//! are read: what stands between two of them is compared with what stood there before, see `joints`.
-#![expect(clippy::inline_always, reason = "a position stays in a register only if no other function is lent it")]
+//! finds the end of a token, and all of them are copied, however short the token is; the next token overwrites the
+//! surplus. So the output is longer than the body by `SLACK`, and bytes behind the body's end read as zeros, which the
+//! grammar does not allow. And of the objects of a list, which are alike, only the scalars are read: the text between
+//! two of them is compared with the text that was there before, see `joints`.
+#![expect(clippy::inline_always, reason = "a position stays in a register only if no other function borrows it")]
 
 use super::error::{Expected, Fault, PageError};
 use super::joints::{Joints, Next, START, Step, UNKNOWN};
 use super::nesting::Nesting;
 use super::pass::{Key, Pass, Result};
 
-/// Most values inside each other: enough for any Stripe object, little enough for every reader of the tables.
+/// Most values inside each other: enough for any Stripe object, and few enough for every reader of the tables.
 const MAX_DEPTH: u32 = 128;
 
-/// Where a member's value is.
+/// The place of a member's value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span {
-    /// Its begin in the output.
+    /// Its beginning in the output.
     pub(super) start: usize,
     /// Its end in the output; of an object or array, that of the bracket that opens it.
     pub(super) end: usize,
@@ -37,8 +37,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Copies an object that is inside `depth` others. Answers where its members of those names are; of several with
-    /// the same name, the last.
+    /// Copies an object that is inside `depth` others. Returns the places of its members with those names; of several
+    /// with the same name, the last.
     pub(super) fn object<const NAMES: usize>(
         &mut self,
         depth: u32,
@@ -106,8 +106,8 @@ impl Pass<'_> {
     ) -> Result<(usize, Next)> {
         let (at, start, before) = (self.at, self.end, *nesting);
         let next = self.joint(depth, nesting, names, spans)?;
-        // A joint that holds such a member's value, an object or array, is not remembered: whoever copies it from memory
-        // would not note the fact.
+        // A joint that holds such a member's value, an object or array, is not remembered: a copy from memory would not
+        // note the fact.
         let has_facts = spans.iter().flatten().any(|fact| fact.start >= start);
         let place = if has_facts {
             UNKNOWN
@@ -118,7 +118,7 @@ impl Pass<'_> {
         Ok((place, next))
     }
 
-    /// Copies what stands before the next scalar, or before the end. Notes the spans of objects and arrays in it.
+    /// Copies the text before the next scalar, or before the end. Notes the spans of objects and arrays in it.
     fn joint<const NAMES: usize>(
         &mut self,
         depth: u32,
@@ -127,7 +127,7 @@ impl Pass<'_> {
         spans: &mut [Option<Span>; NAMES],
     ) -> Result<Next> {
         let mut has_ended = *nesting != Nesting::START;
-        // Which of the names the outermost object's current member has, until its value begins.
+        // The position of the name of the outermost object's current member, until its value begins.
         let mut name = None;
         loop {
             if has_ended {
@@ -193,7 +193,7 @@ const fn closing(is_array: bool) -> u8 {
     if is_array { b']' } else { b'}' }
 }
 
-/// The members of an object, one after the other; whoever asks for one copies its value before asking for the next.
+/// The members of an object, one after the other; the caller copies the value of one before it asks for the next.
 #[derive(Debug)]
 pub(super) struct Members {
     is_first: bool,
@@ -206,7 +206,7 @@ impl Members {
         Self { is_first: true }
     }
 
-    /// The next member's key; `None` behind the closing brace.
+    /// The next member's key; `None` after the closing brace.
     pub(super) fn next(&mut self, pass: &mut Pass<'_>) -> Result<Option<Key>> {
         pass.blank();
         match pass.next() {

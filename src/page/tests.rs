@@ -1,4 +1,4 @@
-//! Bodies, and what is sliced of them.
+//! Bodies, and the pages sliced from them.
 
 use sha2::{Digest, Sha256};
 
@@ -27,7 +27,7 @@ fn faults(page: &Page) -> Vec<Fault> {
 }
 
 #[test]
-fn nothing_but_whitespace_between_tokens_is_removed() {
+fn only_whitespace_between_tokens_is_removed() {
     let long = "9".repeat(400);
     for value in [
         long.as_str(),
@@ -93,7 +93,7 @@ fn keys_inside_an_object_are_not_its_own() {
 }
 
 #[test]
-fn an_object_lands_whatever_its_time_says() {
+fn an_object_lands_with_any_time() {
     for (time, created) in [
         (r#","created":3"#, Some(3)),
         (r#","created":-0"#, Some(0)),
@@ -139,7 +139,7 @@ fn an_empty_list_is_a_page() {
 }
 
 #[test]
-fn dropped_rows_take_their_text_along() {
+fn dropped_rows_take_their_text_with_them() {
     let element = |id: &str| format!(r#"{{"id":"{id}","object":"charge","created":1}}"#);
     let ids = ["a", "bb", "ccc", "dddd"];
     let whole = charges(&ids.map(element).join(",")).unwrap();
@@ -150,14 +150,14 @@ fn dropped_rows_take_their_text_along() {
         let expected: Vec<_> = ids.into_iter().filter(|id| is_kept(id)).map(element).collect();
         assert_eq!(texts(&page), expected);
         assert_eq!(page.json.value_data(), expected.concat().as_bytes());
-        // What the next page starts after is not a row's to say.
+        // The next page's start does not depend on a row.
         assert_eq!(page.last_id.take().as_deref(), Some("dddd"));
         assert_eq!(page, Page { last_id: None, ..charges(&expected.join(",")).unwrap() });
     }
 }
 
 #[test]
-fn a_page_that_is_cut_short_goes_on_behind_its_last_element_with_an_id() {
+fn a_page_that_is_cut_short_continues_after_its_last_element_with_an_id() {
     let (nameless, other) = (r#"{"object":"charge"}"#, r#"{"id":"re_1","object":"refund"}"#);
     let charge = |id: &str| charge("").replace("ch_1", id);
     let elements = [&charge("a"), nameless, &charge("b"), other, nameless, &charge("c")];
@@ -181,7 +181,7 @@ fn values_nest_128_levels_and_no_more() {
             let value = format!("{}1{}", open.repeat(levels), close.repeat(levels));
             let page = charges(&charge(&format!(r#","deep":{value}"#))).unwrap();
             assert_eq!(faults(&page), [Fault::TooDeep][..usize::from(!fits)]);
-            // Beside the objects there is one level more for it.
+            // Beside the objects it has one level more.
             let beside = format!(r#"{{"object":"list","data":[],"has_more":false,"deep":{value}}}"#);
             assert!(decode_as("charges", &beside).is_ok());
             let deeper = beside.replace('1', "[[1]]");
@@ -230,7 +230,7 @@ fn a_nul_is_kept_as_an_escape_and_refused_as_a_byte() {
 }
 
 #[test]
-fn bytes_that_are_no_utf8_are_refused_wherever_they_stand() {
+fn bytes_that_are_not_utf8_are_refused_wherever_they_are() {
     let whole = format!(r#"{{"object":"list","data":[{}],"has_more":false}}"#, charge(r#","a":"bc""#));
     // No beginning, overlong, half a surrogate pair, beyond Unicode, cut short, and UTF-16.
     for bytes in [&b"\x80"[..], b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"\xff\xfe"] {
@@ -273,7 +273,7 @@ fn an_object_with_a_name_of_megabytes_is_refused_in_one_short_line() {
 }
 
 #[test]
-fn every_fault_of_an_answer_is_told_with_its_place() {
+fn every_fault_of_an_answer_is_reported_with_its_place() {
     let list = |found: Option<&str>| Fault::NotAList(found.map(str::to_owned));
     for (body, fault, at) in [
         ("", Fault::Truncated, 0),
@@ -301,7 +301,7 @@ fn every_fault_of_an_answer_is_told_with_its_place() {
     }
     for (body, fault, at) in [
         (&b"{\"a\":\"\xff\"}"[..], Fault::NotUtf8, 6),
-        // What does not begin like JSON is told as such, characters or not: compressed bytes, above all.
+        // A body that does not begin like JSON is reported as such, characters or not: above all, compressed bytes.
         (b"\x1f\x8b\x08\0\0\xff", Fault::NotJson, 0),
         (b"<html>\xe9", Fault::NotJson, 0),
         (b"[\"\xff\"]", Fault::NotAnObject, 0),
@@ -312,7 +312,7 @@ fn every_fault_of_an_answer_is_told_with_its_place() {
 }
 
 #[test]
-fn broken_json_in_an_element_is_told_with_its_place() {
+fn broken_json_in_an_element_is_reported_with_its_place() {
     let syntax = Fault::Syntax;
     let before = r#"{"object":"list","has_more":false,"data":["#;
     for (element, fault, at) in [
@@ -366,7 +366,7 @@ fn an_element_that_cannot_be_a_row_is_refused_with_its_place_and_the_others_stay
 }
 
 #[test]
-fn a_body_cut_anywhere_is_told_as_cut() {
+fn a_body_cut_anywhere_is_reported_as_cut() {
     let whole = format!(
         "{{ \"object\" : \"list\", \"data\": [{}], \"has_more\": true, \"url\": \"\u{e9}\\u00e9\"}}",
         charge(r#", "a": [-1.5e+7, null, {"b": false}], "metadata": {}"#)
@@ -379,7 +379,7 @@ fn a_body_cut_anywhere_is_told_as_cut() {
 }
 
 #[test]
-fn messages_carry_nothing_of_the_payload_but_the_name_of_the_object() {
+fn messages_hold_nothing_of_the_payload_except_the_name_of_the_object() {
     let page = charges(r#"{"id":"secret","object":"a\u001bb","created":1}"#).unwrap();
     let expected = "an object of the list is not a 'charge' but a 'a\\u{1b}b'";
     assert_eq!(page.refused[0].fault.to_string(), expected);

@@ -1,8 +1,8 @@
-//! Memory for the texts of pages, used again once the pages are gone.
+//! Memory for the texts of pages. It is used again once the pages are gone.
 //!
-//! Taken and freed page by page, it would go back to the system and come from it again, with a fault for each 4 KiB: a
-//! tenth of what a page costs. And the holes that it leaves would be parted among what is small, so that the answers
-//! behind it are received in memory that no cache has.
+//! If it were taken and freed page by page, it would go back to the system and come from it again, with a page fault
+//! for each 4 KiB: a tenth of a page's cost. And small allocations would fill the holes that it leaves, so that the
+//! answers after it would be received in memory that no cache has.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -12,27 +12,27 @@ use super::LONG;
 
 /// Bytes of a chunk: some pages of most lists.
 const CHUNK: usize = 2 << 20;
-/// A body of fewer bytes gets memory of its own: small pages of many lists would keep as many chunks from use.
+/// A body of fewer bytes gets memory of its own: small pages of many lists would each keep a chunk from use.
 const LEAST: usize = 64 << 10;
-/// And so does one of more: of a chunk it would leave too much. All chunks are of one length, so that none is kept for a
-/// length that does not come again.
+/// A body of more bytes does, too: it would leave too much of a chunk unused. All chunks have one length, so that none
+/// is kept for a length that does not come again.
 const MOST: usize = CHUNK / 2;
 
 /// Memory for the texts of pages. Clones share it.
 ///
-/// It has as many chunks of 2 MiB as the pages that were there at the same time needed, and keeps them until the last
-/// clone is dropped. A page keeps all of its chunk from being used again: who keeps pages for long should copy them.
+/// It has as many chunks of 2 MiB as the pages that existed at the same time needed, and keeps them until the last
+/// clone is dropped. A page blocks its whole chunk: a caller that keeps pages for long should copy them.
 #[derive(Debug, Clone, Default)]
 pub struct TextPool {
-    /// What is left of chunks that were too full for another page.
+    /// The rests of chunks that were too full for another page.
     rests: Arc<Mutex<Vec<BytesMut>>>,
 }
 
-/// The pool of those in this process that share one, as long as there are any.
+/// The pool that is shared in this process, as long as anything uses it.
 static SHARED: Mutex<Weak<Mutex<Vec<BytesMut>>>> = Mutex::new(Weak::new());
 
 impl TextPool {
-    /// The pool of this process: the same for all that have it at the same time.
+    /// The pool of this process: all that have it at the same time have the same one.
     #[must_use]
     pub fn shared() -> Self {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ impl TextPool {
         Self { rests }
     }
 
-    /// Exchanges what is left of a chunk for a whole one.
+    /// Exchanges the rest of a chunk for a whole one.
     fn exchange(&self, rest: Option<BytesMut>) -> BytesMut {
         // A panic while the lock was held has already been reported; the rests are plain data.
         let mut rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,7 +51,7 @@ impl TextPool {
     }
 }
 
-/// Where a decoder writes texts to: with a pool, to what is left of a chunk.
+/// The place where a decoder writes texts: with a pool, the rest of a chunk.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     pool: Option<TextPool>,
@@ -63,15 +63,15 @@ impl Texts {
         Self { pool: Some(pool), chunk: None }
     }
 
-    /// Empty, and with room for `length` bytes; `own` is that where there is nothing to share. What is split off belongs
-    /// to whoever splits it off.
+    /// An empty buffer with room for `length` bytes; it is `own` if there is nothing to share. A part that the caller
+    /// splits off belongs to the caller.
     pub(super) fn room<'room>(&'room mut self, length: usize, own: &'room mut BytesMut) -> &'room mut BytesMut {
         let Some(pool) = self.pool.as_ref().filter(|_| (LEAST..=MOST).contains(&length)) else {
             own.reserve(if length > MOST { length.max(LONG) } else { length });
             return own;
         };
         let mut rest = self.chunk.take();
-        // What a page with an error has left behind.
+        // A page with an error may have left bytes in it.
         rest.iter_mut().for_each(BytesMut::clear);
         let chunk = match rest {
             Some(rest) if rest.capacity() >= length => rest,
@@ -113,7 +113,7 @@ mod tests {
                 assert!(page.iter().all(|byte| *byte == number), "page {number} of group {group}");
             }
         }
-        // Six pages each; one is being filled, and one was still in use when the first page of a group came.
+        // Each holds six pages; one is being filled, and one was still in use when the first page of a group came.
         assert!((100 / 6 - 1..=100 / 6 + 1).contains(&rests(&pool)), "{}", rests(&pool));
     }
 
@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_page_with_an_error_left_behind_is_not_in_the_next_one() {
+    fn bytes_of_a_page_with_an_error_are_not_in_the_next_one() {
         let mut texts = Texts::new(TextPool::default());
         texts.room(PAGE, &mut BytesMut::new()).extend([1; 100]);
         assert_eq!(text(&mut texts, 2, PAGE), vec![2; PAGE]);
     }
 
     #[test]
-    fn a_page_that_is_small_or_long_takes_no_chunk_nor_does_one_without_a_pool() {
+    fn a_page_that_is_small_or_long_or_without_a_pool_takes_no_chunk() {
         let pool = TextPool::default();
         let pooled = || Texts::new(pool.clone());
         for (mut texts, length) in [(pooled(), LEAST - 1), (pooled(), MOST + 1), (Texts::default(), PAGE)] {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn who_shares_a_pool_shares_it_as_long_as_anybody_has_it() {
+    fn a_pool_is_shared_as_long_as_anything_has_it() {
         let first = TextPool::shared();
         let mut texts = Texts::new(first.clone());
         let page = text(&mut texts, 1, PAGE);

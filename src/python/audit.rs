@@ -6,7 +6,7 @@ use pyo3_arrow::PyRecordBatchReader;
 use crate::error::{Class, Error};
 use crate::run::audit;
 
-/// One thing an audit found wrong.
+/// One thing that an audit found wrong.
 #[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
 pub struct Finding {
     kind: &'static str,

@@ -154,7 +154,7 @@ impl Client {
 
     #[pyo3(signature = (entity, history, *, store_id, owner, account = None, holder_is_dead = false, take_over = false,
                         give_up = None, start = None, settings = None))]
-    #[expect(clippy::too_many_arguments, reason = "named in Python, where each is said by its name")]
+    #[expect(clippy::too_many_arguments, reason = "in Python, each argument is given by its name")]
     fn run(
         &self,
         entity: &str,
@@ -169,10 +169,10 @@ impl Client {
         settings: Option<BTreeMap<String, String>>,
     ) -> PyResult<Run> {
         if entity != history.entity.name {
-            return Err(Error::usage(format!("the history is that of {}", history.entity.name)).into());
+            return Err(Error::usage(format!("the history belongs to {}", history.entity.name)).into());
         }
         if account != history.account {
-            return Err(Error::usage("the history is that of another account: give History the same one").into());
+            return Err(Error::usage("the history belongs to another account: give History the same account").into());
         }
         account.as_deref().map_or(Ok(()), store::check_account)?;
         let settings = settings.unwrap_or_default();
@@ -209,7 +209,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // Its connections belong to the runtime's threads: where there are none, they stay as they are.
+        // Its connections belong to the runtime's threads: if there are none, the connections stay as they are.
         if !RUNTIME.is_here() {
             std::mem::forget(self.resources.clone());
         }

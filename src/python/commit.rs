@@ -1,4 +1,4 @@
-//! What is to be committed, as Arrow streams.
+//! Commits, as Arrow streams.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 use crate::run;
 use crate::{checkpoint, raw};
 
-/// One Delta commit: what to append, and the transaction identifier that fences it.
+/// One Delta commit: the batches to append, and the transaction identifier that fences it.
 #[pyclass(frozen, subclass, module = "stripe_raw_rs._core")]
 pub struct Commit {
     commit: run::Commit,

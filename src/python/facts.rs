@@ -79,20 +79,20 @@ pub(super) fn one_line(text: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(crate::error::one_line(&text.str()?.to_string_lossy()))
 }
 
-/// The text with everything masked that looks like a secret of Stripe's.
+/// The text with a mask over everything that looks like a Stripe secret.
 #[pyfunction]
 pub(super) fn masked(text: &Bound<'_, PyString>) -> String {
-    // A path of another encoding is no Unicode.
+    // A path in another encoding is not Unicode.
     crate::secrets::masked(&text.to_string_lossy()).into_owned()
 }
 
-/// Whether the text holds a secret of Stripe's, or held one before it was masked.
+/// Whether the text holds a Stripe secret, or held one before it was masked.
 #[pyfunction]
 pub(super) fn holds_secret(text: &Bound<'_, PyString>) -> bool {
     crate::secrets::holds_secret(&text.to_string_lossy())
 }
 
-/// What is to be raised where one of the options' values holds a secret of Stripe's; those that are None were not given.
+/// The error to raise if an option's value holds a Stripe secret; values that are None were not given.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
 pub(super) fn stray_secret(values: BTreeMap<String, Bound<'_, PyAny>>) -> PyResult<Option<PyErr>> {
@@ -122,7 +122,7 @@ impl Option_ {
     }
 }
 
-/// All options that the compiled half reads.
+/// All options that the compiled half of this library reads.
 #[pyfunction]
 pub(super) fn options() -> Vec<Option_> {
     OPTIONS

@@ -1,4 +1,4 @@
-//! What the checkpoint table says of one entity.
+//! The history of one entity in the checkpoint table.
 
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
@@ -11,7 +11,7 @@ use crate::http_client::now;
 use crate::run;
 use crate::stripe::entities;
 
-/// What events say that a raw table holds.
+/// The content that events promise for a raw table.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Promise(run::Promise);
 
@@ -47,7 +47,7 @@ impl Promise {
     }
 }
 
-/// What the checkpoint table says of one entity.
+/// The history of one entity in the checkpoint table.
 #[pyclass(module = "stripe_raw_rs._core")]
 pub struct History {
     pub entity: &'static entities::Entity,
@@ -170,7 +170,13 @@ impl History {
             "everything" => What::Everything,
             "rows" => What::Rows,
             "earlier rows" => What::EarlierRows,
-            other => return Err(Error::usage(format!("nothing is promised of '{}'", foreign(other))).into()),
+            other => {
+                return Err(Error::usage(format!(
+                    "'{}' is not 'everything', 'rows' or 'earlier rows'",
+                    foreign(other)
+                ))
+                .into());
+            }
         };
         let account = self.account.as_deref();
         Ok(run::Promise::of(&self.folded, what, store_id, self.entity.name, account).map(Promise))

@@ -1,4 +1,4 @@
-//! The key on its way through Python, which never sees its text unless a caller has it.
+//! The key on its way through Python, which does not see its text unless the caller has it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +25,8 @@ impl Given<'_> {
     pub(super) fn key(&self) -> Result<Arc<http_client::ApiKey>> {
         match self {
             Self::Key(key) => Ok(Arc::clone(&key.get().0)),
-            // An error of Python's about a text would hold it; what is not Unicode becomes what no key has.
+            // An error that Python raises about a text would hold it; bytes that are not Unicode become a character
+            // that no key has.
             Self::Text(text) => http_client::ApiKey::parse(&text.to_string_lossy()).map(Arc::new),
         }
     }

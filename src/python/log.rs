@@ -1,4 +1,4 @@
-//! What the compiled half logs, kept until Python asks: nothing here ever calls back.
+//! The log lines of the compiled half, kept until Python asks: nothing here ever calls back.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::error::one_line;
 
-/// Lines kept; the oldest give way.
+/// Number of lines kept; the oldest are dropped first.
 const KEPT: usize = 10_000;
 
 static LINES: LazyLock<Mutex<VecDeque<(u8, String)>>> = LazyLock::new(|| Mutex::new(VecDeque::new()));
@@ -39,7 +39,7 @@ impl<S: Subscriber> Layer<S> for Collect {
     }
 }
 
-/// The level as Python's `logging` numbers it.
+/// The level in the numbers of Python's `logging`.
 const fn level(level: Level) -> u8 {
     match level {
         Level::ERROR => 40,
@@ -69,7 +69,7 @@ pub(super) fn install() {
     drop(tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Collect)));
 }
 
-/// What was logged since the last call.
+/// The lines logged since the last call.
 #[pyfunction]
 pub(super) fn log_records() -> Vec<(u8, String)> {
     lines().drain(..).collect()

@@ -1,11 +1,11 @@
-//! What one request for one object tells, for Python.
+//! The findings of one request for one object, for Python.
 
 use pyo3::prelude::*;
 
 use crate::error::Error;
 use crate::walk::probe;
 
-/// What one request for one object tells of an entity.
+/// The findings of one request for one object of an entity.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Probe {
     #[pyo3(get)]

@@ -1,5 +1,5 @@
-//! Which process uses what has threads of its own. A process that was forked off has a copy of it without the threads:
-//! whoever waits for them there waits for ever.
+//! Tracks the process that uses things with threads of their own. A process that was forked off has a copy of them
+//! without the threads: a caller that waits for them there waits for ever.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 /// The process that was the first to use something; 0 is none yet.
 pub(super) struct Home(AtomicU32);
 
-/// Of the runtime that sends requests.
+/// The process of the runtime that sends requests.
 pub(super) static RUNTIME: Home = Home::new();
-/// Of delta-rs, which has a runtime of its own.
+/// The process of delta-rs, which has a runtime of its own.
 static DELTA_RS: Home = Home::new();
 
 impl Home {
@@ -20,7 +20,7 @@ impl Home {
         Self(AtomicU32::new(0))
     }
 
-    /// That of something that is made now.
+    /// The process of something that is made now.
     pub(super) fn here() -> Self {
         Self(AtomicU32::new(std::process::id()))
     }
@@ -31,20 +31,20 @@ impl Home {
         home == 0 || home == std::process::id()
     }
 
-    /// Refuses it to a process that was forked off from the one that has used it.
+    /// Refuses it to a process that was forked off from the one that used it.
     pub(super) fn check(&self) -> Result<()> {
         if self.is_here() {
             return Ok(());
         }
         Err(Error::usage(format!(
-            "this process was forked from process {}, which had used stripe_raw_rs or delta-rs by then, and their threads \
-             are not copied: start child processes with multiprocessing's \"spawn\" or \"forkserver\", or use both in the \
-             children only",
+            "this process was forked from process {}, which had already used stripe_raw_rs or delta-rs, and a fork \
+             does not copy their threads: start child processes with multiprocessing's \"spawn\" or \"forkserver\", or \
+             use both in the children only",
             self.0.load(Ordering::Relaxed)
         )))
     }
 
-    /// Uses it from now on, in this process and no other.
+    /// Uses it from now on, in this process only.
     pub(super) fn enter(&self) -> Result<()> {
         let _ = self.0.compare_exchange(0, std::process::id(), Ordering::Relaxed, Ordering::Relaxed);
         self.check()

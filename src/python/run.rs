@@ -57,7 +57,7 @@ impl Run {
         Self { driver: Arc::new(driver), resources, interrupted }
     }
 
-    /// The run itself. In a process that was forked off, one of the threads that are not there may have locked it.
+    /// The run itself. In a process that was forked off, a thread that does not exist there may have locked it.
     fn with<T>(&self, look: impl FnOnce(&mut crate::run::Run) -> T) -> PyResult<T> {
         RUNTIME.check()?;
         Ok(self.driver.with(look))
@@ -163,7 +163,7 @@ impl Run {
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Pair>> {
         let (runtime, mut next) = (runtime()?, self.next()?);
         loop {
-            // Looked at before each wait: where pages come faster than ticks, no wait ever runs out.
+            // This is checked before each wait: if pages come faster than ticks, no wait ever times out.
             self.stop_if_asked();
             if let Some(group) = py.detach(|| runtime.block_on(within_a_tick(next.as_mut()))) {
                 return pair(py, group?);

@@ -21,7 +21,7 @@ fn value_error(error: Error) -> PyErr {
     PyValueError::new_err(error.message)
 }
 
-/// A number of Python's in the width that the setting has.
+/// Converts a Python number to the width of the setting.
 fn narrow<T: TryFrom<i64>>(name: &str, value: i64) -> PyResult<T> {
     T::try_from(value).map_err(|_| value_error(Error::usage(format!("{name} cannot be {value}"))))
 }
@@ -34,13 +34,14 @@ struct Simulator {
 }
 
 impl Simulator {
-    /// The account. A process that was forked off has a copy of it, which changes no more and may be locked for ever.
+    /// The account. A process that was forked off has a copy of it, which no longer changes and may be locked for ever.
     fn inner(&self) -> PyResult<&StripeSimulator> {
         if self.home.is_here() {
             return Ok(&self.served);
         }
         Err(value_error(Error::usage(
-            "the simulator runs in the process that this one was forked from: ask it there; its address can be used here",
+            "the simulator runs in the process that this one was forked from: call it there; its address can be used \
+             here",
         )))
     }
 
@@ -51,7 +52,7 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        // Its thread is not in this process, and would be waited for.
+        // Its thread is not in this process, and stopping would wait for it.
         if !self.home.is_here() {
             std::mem::forget(Arc::clone(&self.served));
         }
@@ -117,7 +118,7 @@ impl Simulator {
         Ok(Self { served: Arc::new(served), home: Home::here() })
     }
 
-    /// Where it is, e.g. `http://127.0.0.1:8080`.
+    /// Its address, e.g. `http://127.0.0.1:8080`.
     #[getter]
     fn url(&self) -> String {
         self.served.url()
@@ -146,7 +147,7 @@ impl Simulator {
         self.inner()?.entity_requests(entity).map_err(value_error)
     }
 
-    /// The latest 10,000 requests: (number, path and query, status; 0 is no answer).
+    /// The latest 10,000 requests: (number, path and query, status; 0 means no answer).
     fn request_log(&self) -> PyResult<Vec<(u64, String, u16)>> {
         let log = self.inner()?.request_log();
         Ok(log.into_iter().map(|line| (line.number, line.target, line.status)).collect())
@@ -164,19 +165,19 @@ impl Simulator {
         bytes.map(|bytes| PyBytes::new(py, &bytes)).ok_or_else(|| Self::unknown(entity, id))
     }
 
-    /// When an object says it was created, in seconds since 1970; None where it does not say.
+    /// The time that an object gives for its creation, in seconds since 1970; None if it gives none.
     fn created(&self, entity: &str, id: &str) -> PyResult<Option<i64>> {
         self.inner()?.created(entity, id).map_err(value_error)
     }
 
-    /// Adds objects and answers their ids, newest first.
+    /// Adds objects and returns their ids, newest first.
     #[pyo3(signature = (entity, count=1, created=None))]
     fn add(&self, py: Python<'_>, entity: &str, count: i64, created: Option<i64>) -> PyResult<Vec<String>> {
         let (inner, count) = (self.inner()?, narrow("count", count)?);
         py.detach(|| inner.add(entity, count, created)).map_err(value_error)
     }
 
-    /// Has an object other bytes from now on.
+    /// Gives an object other bytes from now on.
     fn replace(&self, entity: &str, id: &str, raw: Vec<u8>) -> PyResult<()> {
         let is_there = self.inner()?.replace(entity, id, raw).map_err(value_error)?;
         if is_there { Ok(()) } else { Err(Self::unknown(entity, id)) }

@@ -15,8 +15,8 @@ use crate::page::Page;
 use crate::stripe::facts::PageFacts;
 use crate::stripe::scope::Scope;
 
-/// The columns of a raw table. Their names, types and order are API; the payload stands last, so that statistics for
-/// data skipping can leave it out.
+/// The columns of a raw table. Their names, types and order are API; the payload is last, so that statistics for data
+/// skipping can leave it out.
 #[must_use]
 pub fn schema() -> Schema {
     use DataType::{Boolean, Int32, Int64, Utf8};
@@ -43,7 +43,7 @@ pub fn schema() -> Schema {
     ])
 }
 
-/// What is the same for all rows of a page.
+/// The facts that all rows of a page share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowFacts {
     /// The list and its account.
@@ -54,7 +54,7 @@ pub struct RowFacts {
     pub ingested_at_micros: i64,
     /// Number of the page in the run.
     pub page_number: i64,
-    /// Where the page stands in its list.
+    /// The page's place in its list.
     pub page: PageFacts,
     /// Version of the commit that will hold the page.
     pub commit_version: i64,
@@ -62,8 +62,8 @@ pub struct RowFacts {
 
 static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(schema()));
 
-/// Makes batches of pages. What is the same in each row, and in page after page, is made a column once, and the batches
-/// share it: that is half of the columns.
+/// Makes batches of pages. Values that are the same in each row, and in page after page, become a column once, and the
+/// batches share it: that is half of the columns.
 #[derive(Debug, Default)]
 pub struct Batches {
     entity: SharedColumn<&'static str>,
@@ -78,7 +78,7 @@ pub struct Batches {
     commit_version: SharedColumn<i64>,
 }
 
-/// The column that was made last, and of what.
+/// The column that was made last, and the value it was made of.
 #[derive(Debug, Default)]
 struct SharedColumn<T> {
     last: Option<(T, ArrayRef)>,
@@ -100,10 +100,10 @@ impl<T: PartialEq> SharedColumn<T> {
 }
 
 impl Batches {
-    /// A page as a batch of [`schema`]. What the page has as columns is moved, not copied.
+    /// A page as a batch of [`schema`]. The page's own columns are moved, not copied.
     ///
     /// # Errors
-    /// Texts that are the same in each row and longer than 2 GiB together.
+    /// Texts that are the same in each row are longer than 2 GiB together.
     pub fn batch(&mut self, page: Page, facts: RowFacts) -> Result<RecordBatch> {
         self.columns(page, facts)
             .and_then(|columns| RecordBatch::try_new(Arc::clone(&SCHEMA), columns))
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_which_the_same_is_known_share_those_columns() {
+    fn pages_with_the_same_facts_share_their_columns() {
         let mut batches = Batches::default();
         let first = batches.batch(page(3), facts()).unwrap();
         let second = batches.batch(page(3), RowFacts { page_number: 2, ..facts() }).unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_after_any_other_is_the_batch_that_it_would_be_alone() {
+    fn a_page_after_another_gives_the_same_batch_as_alone() {
         let of = |page: PageFacts| RowFacts { page, ..facts() };
         let page_facts = || facts().page;
         let others = [

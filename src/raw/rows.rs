@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::stripe::facts::PageFacts;
 use crate::stripe::window::Range;
 
-/// The columns that [`rows`] reads: all but the payload and what a run knows of itself.
+/// The columns that [`rows`] reads: all except the payload and the columns that a run knows itself.
 pub const RECOVERY_COLUMNS: [&str; 16] = [
     "_stripe_id",
     "_stripe_created_at",
@@ -71,15 +71,15 @@ impl<'batch> Row<'batch> {
         self.columns.text("_request_id", self.at)
     }
 
-    /// The payload, where it was read.
+    /// The payload, if it was read.
     ///
     /// # Errors
-    /// It was not.
+    /// It was not read.
     pub fn payload(&self) -> Result<&'batch str> {
         self.columns.required_text("_raw_json", self.at)
     }
 
-    /// What its page says of the cursors: sent, and handed out.
+    /// The cursors of its page: the one sent, and the one handed out.
     ///
     /// # Errors
     /// A column that this project does not write.
@@ -87,7 +87,7 @@ impl<'batch> Row<'batch> {
         Ok((self.columns.text("_request_cursor", self.at)?, self.columns.text("_next_cursor", self.at)?))
     }
 
-    /// Where its page stands in its list.
+    /// Its page's place in its list.
     ///
     /// # Errors
     /// A column that this project does not write.

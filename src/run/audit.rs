@@ -1,4 +1,4 @@
-//! An audit of one entity, from its events and rows alone: is everything there that the events promise, once, whole and
+//! An audit of one entity, from its events and rows alone: is everything that the events promise there, once, whole and
 //! unaltered?
 
 mod checks;
@@ -16,7 +16,7 @@ use crate::raw::{self, Row};
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of fault, one word.
+    /// The kind of fault, in one or two words.
     pub kind: &'static str,
     /// The run it was found in.
     pub run_id: Option<String>,
@@ -24,11 +24,11 @@ pub struct Finding {
     pub page_number: Option<i64>,
     /// That page's `Request-Id`.
     pub request_id: Option<String>,
-    /// One line: what, where, what to do.
+    /// One line: what is wrong, where, and what to do.
     pub message: String,
 }
 
-/// What the rows say of a page.
+/// A page according to its rows.
 #[derive(Debug, Default)]
 struct PageRows {
     /// Payload hash, by position.
@@ -38,7 +38,7 @@ struct PageRows {
     starting_after: Option<String>,
 }
 
-/// What the rows say of a run.
+/// A run according to its rows.
 #[derive(Debug, Default)]
 struct RunRows {
     pages: BTreeMap<i64, PageRows>,
@@ -81,13 +81,13 @@ impl Audit {
         (self.events.len(), self.page_count, self.row_count)
     }
 
-    /// What is no fault but worth knowing.
+    /// Things that are not a fault, but worth knowing.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Takes events in; those of other entities are left out.
+    /// Takes in events; those of other entities are left out.
     ///
     /// # Errors
     /// Columns or event types that this project does not write.
@@ -99,7 +99,7 @@ impl Audit {
         Ok(())
     }
 
-    /// Takes rows in, and hashes every payload again.
+    /// Takes in rows, and hashes every payload again.
     ///
     /// # Errors
     /// Columns that this project does not write.
@@ -140,12 +140,12 @@ impl Audit {
         Ok(())
     }
 
-    /// Tells that there is no raw table: what it lacks is one finding, and not one for each page.
+    /// Says that there is no raw table: all that it lacks is one finding, and not one for each page.
     pub const fn without_table(&mut self) {
         self.has_table = false;
     }
 
-    /// Holds events and rows against each other. Answers what is wrong.
+    /// Compares events and rows. Returns everything that is wrong.
     pub fn finish(&mut self) -> Vec<Finding> {
         let events = std::mem::take(&mut self.events);
         let resets = resets(&events);
@@ -172,7 +172,7 @@ impl Audit {
         }
         if !gone.is_empty() {
             let message = format!(
-                "the raw table is not there; events tell of {} of {} in it",
+                "the raw table is not there; events describe {} of {} in it",
                 counted(count(gone.iter().sum()), "row", "rows"),
                 counted(gone.len(), "page", "pages")
             );
@@ -189,7 +189,7 @@ impl Audit {
             let request = run.pages.values().next().and_then(|page| page.request_id.clone());
             let at = At { run_id: &run_id, page_number: page, request_id: request.as_deref() };
             let message = format!(
-                "{} of a run that no event tells of: events were removed",
+                "the table has {} of a run that no event describes: events were removed",
                 counted(run.ids.len(), "row", "rows")
             );
             self.findings.push(at.finding("unknown run", &message));
@@ -210,12 +210,12 @@ impl Audit {
     }
 }
 
-/// A count as the tables have it.
+/// A count from the tables.
 fn count(number: i64) -> usize {
     usize::try_from(number).unwrap_or_default()
 }
 
-/// Where something was found.
+/// The place of a finding.
 struct At<'a> {
     run_id: &'a str,
     page_number: i64,

@@ -1,4 +1,4 @@
-//! What is to be committed: groups of pages, and the events around them, each with its commit's version and app id.
+//! The commits of a run: groups of pages, and the events around them, each with its commit's version and app id.
 
 use std::time::Duration;
 
@@ -12,9 +12,10 @@ use crate::page::Refused;
 use crate::stripe::exchange::Now;
 use crate::walk::Fetched;
 
-/// Bytes of payload after which a group is committed without gathering longer.
+/// Bytes of payload after which a group is committed and gathers no longer.
 const GROUP_BYTES: usize = 32 << 20;
-/// A run that was taken over without a word learns it after this long, and leaves Stripe's limits to whoever took over.
+/// A run that was taken over without notice learns of it after this time, and leaves Stripe's limits to the new
+/// process.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// First part of every app id; changes only with the protocol.
 const APP: &str = "stripe_raw_rs/1";
@@ -26,35 +27,36 @@ pub struct Commit {
     pub app_id: String,
     /// `epoch << 32 | sequence`.
     pub version: i64,
-    /// Tells this attempt's commits from those of any other attempt.
+    /// Distinguishes this attempt's commits from those of any other attempt.
     pub nonce: String,
     /// The commit's user metadata, as JSON: run, epoch, sequence, nonce.
     pub metadata: String,
-    /// What to append; none for a fence.
+    /// The batches to append; none for a fence.
     pub batches: Vec<RecordBatch>,
-    /// Whether it must be seen in the table before anything else is committed. An engine that drops a repeated
-    /// transaction without a word has to be asked; one that refuses it has told already.
+    /// Whether it must be seen in the table before anything else is committed. If an engine silently drops a repeated
+    /// transaction, the caller has to ask; if it refuses one, the caller knows already.
     ///
-    /// True for the fences and the end, and for events of a page without rows that another follows: nothing in the raw
-    /// table tells of such a page, so were its event dropped and the next page appended before the rival's second fence,
-    /// that page would hang in the air. Once a minute it is true for the sake of whoever waits: a run that goes on unseen asks Stripe in vain.
+    /// True for the fences and the end, and for events of a page without rows that another page follows: nothing in the
+    /// raw table shows such a page. If its event were dropped and the next page were appended before the rival's second
+    /// fence, that next page would have no predecessor. It is also true once a minute, because a run that was taken
+    /// over and does not know it asks Stripe in vain.
     pub must_be_seen: bool,
-    /// Its PAGE_COMMITTED events, where it is one of the checkpoint table.
+    /// Number of its PAGE_COMMITTED events, if it is a commit to the checkpoint table.
     pub pages: usize,
-    /// Rows that those pages hold.
+    /// Number of rows in those pages.
     pub rows: i64,
     /// `created` of the oldest object in them.
     pub reached: Option<i64>,
 }
 
-/// Rows and the events that tell of them. The rows are appended first, then the events.
+/// Rows and the events that describe them. The rows are appended first, then the events.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// For the raw table.
     pub rows: Commit,
     /// For the checkpoint table.
     pub checkpoint: Commit,
-    /// Pages in it that were waiting in this run, in contrast to recovered ones.
+    /// Pages in it that this run fetched, in contrast to recovered ones.
     pub fetched: usize,
 }
 
@@ -62,7 +64,7 @@ impl Run {
     /// RUN_STARTED. Appending it with its transaction identifier fences the checkpoint table.
     ///
     /// # Errors
-    /// Called twice.
+    /// It was called before.
     pub fn started(&mut self, now: Now) -> Result<Commit> {
         self.step(Stage::Planned, Stage::Started)?;
         let kind = Kind::Started {
@@ -75,13 +77,13 @@ impl Run {
     /// A commit of no rows. Appending it with its transaction identifier fences the raw table.
     ///
     /// # Errors
-    /// Called before [`Run::started`].
+    /// It was called before [`Run::started`].
     pub fn fence(&mut self) -> Result<Commit> {
         self.step(Stage::Started, Stage::Fenced)?;
         Ok(Commit { must_be_seen: true, ..self.commit(Vec::new(), 0) })
     }
 
-    /// The next group, if one is due. Calling it again says that the group before has been committed.
+    /// The next group, if one is due. A further call means that the group before has been committed.
     ///
     /// # Errors
     /// A page that does not fit its columns.
@@ -120,8 +122,9 @@ impl Run {
         Ok(Some(Group { rows: self.commit(batches, self.sequence), checkpoint, fetched: count }))
     }
 
-    /// The events of what was refused in the pages of the group that is due, as a group of their own. They come first: once
-    /// a page's rows are there, no other attempt reads it again, and nothing in them tells what did not become a row.
+    /// The events of the objects refused in the pages of the group that is due, as a group of their own. They come
+    /// first: once a page's rows are in the table, no other attempt reads it again, and the rows do not show which
+    /// objects are not among them.
     fn refusals(&mut self, count: usize, now: Now) -> Result<Option<Group>> {
         let entity = self.context.scope.entity.name;
         let mut kinds = Vec::new();
@@ -137,18 +140,18 @@ impl Run {
             return Ok(None);
         }
         self.sequence += 1;
-        // Were it dropped without a word, the page's rows could still land before a rival's second fence.
+        // If it were silently dropped, the page's rows could still land before a rival's second fence.
         let checkpoint = Commit { must_be_seen: true, ..self.events(kinds, self.sequence, now)? };
         Ok(Some(Group { rows: self.commit(Vec::new(), self.sequence), checkpoint, fetched: 0 }))
     }
 
-    /// Whether whoever waits for a group should look again: one is due, or the first page of one has come.
+    /// Whether a caller that waits for a group should look again: one is due, or the first page of one has come.
     #[must_use]
     pub fn has_news(&self, now: Now) -> bool {
         self.walk.pages().len() == 1 || self.due(now).is_some() || self.has_read_all()
     }
 
-    /// How many pages the group takes that is due now.
+    /// Number of pages in the group that is due now.
     fn due(&self, now: Now) -> Option<usize> {
         let interval = self.context.options.commit_interval;
         if self.walk.pages().is_empty() {
@@ -160,7 +163,7 @@ impl Run {
         let mut bytes = 0;
         for (at, fetched) in self.walk.pages().iter().enumerate() {
             bytes += page_bytes(fetched.page.json.value_data().len());
-            // Such a page ends its group: were it followed by the next of its chain, a recovered group would hide it.
+            // Such a page ends its group: if the next page of its chain followed it, a recovered group would hide it.
             if bytes >= GROUP_BYTES || (leaves_only_its_event(fetched) && at + 1 < self.walk.pages().len()) {
                 return Some(at + 1);
             }
@@ -169,11 +172,11 @@ impl Run {
         (gathered || self.is_flushing || self.has_read_all()).then_some(self.walk.pages().len())
     }
 
-    /// The closing event: RUN_COMPLETED, or RUN_FAILED where the attempt gives a run up. No event where the run turned
-    /// out to be complete already.
+    /// The closing event: RUN_COMPLETED, or RUN_FAILED if the attempt gives up a run. No event if the run turned out to
+    /// be complete already.
     ///
     /// # Errors
-    /// Something is still to be fetched or handed over, or an error ended the fetching.
+    /// Something remains to be fetched or handed over, or an error ended the fetching.
     pub fn ended(&mut self, now: Now) -> Result<Commit> {
         if let Some(error) = self.walk.error() {
             return Err(error.clone());
@@ -184,7 +187,7 @@ impl Run {
         self.step(Stage::Reading, Stage::Ended)?;
         self.sequence += 1;
         let kinds = match self.plan.purpose {
-            // A reset counts after a completion as well; to complete or to abandon it once more would be untrue.
+            // A reset counts even after a completion; a second completion or an abandonment would be untrue.
             Purpose::New | Purpose::Resume | Purpose::GiveUp(GiveUp::Restart) if self.complete_already => vec![],
             Purpose::GiveUp(how) => {
                 let message = format!("given up: {}", how.next_run());
@@ -198,7 +201,7 @@ impl Run {
     /// RUN_FAILED, with a masked line.
     ///
     /// # Errors
-    /// The run has ended, or never began.
+    /// The run has ended, or has not begun.
     pub fn failed(&mut self, class: &str, message: &str, now: Now) -> Result<Commit> {
         if self.stage == Stage::Planned || self.stage == Stage::Ended {
             return Err(crate::error::Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
@@ -260,8 +263,8 @@ impl Run {
     }
 }
 
-/// Whether nothing but its event leads on to the next page of its chain. Without rows and next page, a lost event is a gap
-/// that is read again; without rows, but with one, it is a link that is missing.
+/// Whether only its event leads to the next page of its chain. If a page has no rows and no next page, a lost event is
+/// a gap that is read again; if it has no rows but a next page, it is a missing link.
 fn leaves_only_its_event(fetched: &Fetched) -> bool {
     fetched.page.is_empty() && !fetched.facts.closes()
 }
@@ -283,7 +286,7 @@ pub(super) fn app_id(store_id: &str, entity: &str, account: Option<&str>) -> Str
     format!("{APP}/{store_id}/{entity}{account}")
 }
 
-/// The run and the version that a commit's user metadata tells of, where it is one of ours.
+/// The run and the version that a commit's user metadata names, if it is one of ours.
 pub(super) fn commit_told(metadata: &str) -> Option<(String, i64)> {
     let told: serde_json::Value = serde_json::from_str(metadata).ok()?;
     let number = |name: &str| told.get(name)?.as_i64();

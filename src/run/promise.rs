@@ -1,4 +1,5 @@
-//! What events say that a raw table holds, as questions to it: a table that has lost a commit must not be gone on with.
+//! The content that events promise for a raw table, as questions to it: no run may continue on a table that has lost a
+//! commit.
 
 use std::cmp::Ordering;
 
@@ -13,7 +14,7 @@ pub fn rows_of_second(second: i64, account: Option<String>) -> Vec<Condition> {
     vec![("_stripe_account", "=", Value::Text(account)), ("_stripe_created_at", "=", created)]
 }
 
-/// What events say that the raw table of one entity holds for one account.
+/// The content that events promise for one account in the raw table of one entity.
 #[derive(Debug, Clone)]
 pub struct Promise {
     /// Application id of the raw table's transaction.
@@ -23,20 +24,20 @@ pub struct Promise {
 }
 
 impl Promise {
-    /// What the events of that entity and account promise; `None` where they tell of no row.
+    /// The promise of that entity's and account's events; `None` if they describe no row.
     #[must_use]
     pub fn of(history: &History, what: What, store_id: &str, entity: &str, account: Option<&str>) -> Option<Self> {
         let landed = history.landed(what)?;
         Some(Self { app_id: app_id(store_id, entity, account), landed, account: account.map(str::to_owned) })
     }
 
-    /// The least version that the transaction can stand at.
+    /// The lowest version that the transaction can have.
     #[must_use]
     pub const fn version(&self) -> i64 {
         self.landed.version
     }
 
-    /// Which rows must be there: those of the newest commit, where it is known, else any of the account.
+    /// The rows that must be there: those of the newest commit, if it is known, else any of the account.
     #[must_use]
     pub fn newest_rows(&self) -> Vec<Condition> {
         self.landed.newest.as_ref().map_or_else(
@@ -56,12 +57,14 @@ impl Promise {
         vec![("_stripe_account", "=", Value::Text(self.account.clone()))]
     }
 
-    /// Whether the newest commit can have landed although none of its rows is left, by the user metadata of the table's
-    /// commits and whether its creation is among them: for tables that do not tell where their transaction stands.
+    /// Whether the newest commit can have landed although the table has none of its rows any more. It goes by the user
+    /// metadata of the table's commits, and by whether the table's creation is among them: for tables that do not give
+    /// their transaction's version.
     ///
-    /// An owner may erase rows, and a commit's only row among them. Then the commit itself is still in the history. It
-    /// is lost for sure only where the history reaches back beyond it, to the table's creation or to an older commit of
-    /// the same run (its fence, at the latest), and yet has no such commit. A history that was cut later says nothing.
+    /// An owner may erase rows, even the only row of a commit. Then the commit itself is still in the history. It is
+    /// certainly lost only if the history reaches back beyond it, to the table's creation or to an older commit of the
+    /// same run (its fence, at the latest), and still does not have that commit. A history that was cut off later
+    /// proves nothing.
     #[must_use]
     pub fn may_be_among<'a>(&self, commits: impl IntoIterator<Item = &'a str>, from_creation: bool) -> bool {
         let Some((run_id, version)) = &self.landed.newest else { return false };
@@ -82,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_is_lost_where_the_history_reaches_back_beyond_it_and_does_not_have_it() {
+    fn a_commit_is_lost_if_the_history_reaches_back_beyond_it_and_does_not_have_it() {
         let commit = |run_id: &str, epoch: i64, sequence: i64| {
             format!(r#"{{"run_id":"{run_id}","epoch":{epoch},"sequence":{sequence},"nonce":"N"}}"#)
         };

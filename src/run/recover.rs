@@ -1,7 +1,7 @@
-//! Going on after a crash: what the two tables, frozen by the fences, say of the run.
+//! Continues a run after a crash, from the two tables, which the fences have frozen.
 //!
-//! Rows are appended before their events, so a crash can leave pages in the raw table that no event tells of. They are
-//! never fetched again: their events are made from the rows, marked `recovered`.
+//! Rows are appended before their events, so a crash can leave pages in the raw table that no event describes. They are
+//! never fetched again: their events are made from the rows and marked `recovered`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use crate::raw;
 use crate::walk::Left;
 use crate::walk::coverage::{self, Chain, Link};
 
-/// What a condition compares with.
+/// The value that a condition compares with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// Text; `None` stands for null.
@@ -30,7 +30,7 @@ pub enum Value {
 /// One condition of a read: column, operator, value.
 pub type Condition = (&'static str, &'static str, Value);
 
-/// What the tables said, until reading begins.
+/// The findings from the tables, until reading begins.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
     events: Vec<Event>,
@@ -38,11 +38,11 @@ pub(super) struct Recovery {
     newest_version: Option<i64>,
     /// Rows without an event, by page, then position.
     orphans: BTreeMap<i64, BTreeMap<i64, Orphan>>,
-    /// Ids of the rows read, by second; all under `None` where the list has no window.
+    /// Ids of the rows read, by second; all under `None` if the list has no window.
     ids: HashMap<Option<i64>, HashSet<String>>,
 }
 
-/// A row that no event tells of.
+/// A row that no event describes.
 #[derive(Debug)]
 struct Orphan {
     created: Option<i64>,
@@ -53,10 +53,10 @@ struct Orphan {
 }
 
 impl Run {
-    /// All events of the run, read after both fences. Answers the reads of the raw table that are wanted.
+    /// Takes in all events of the run, read after both fences. Returns the reads of the raw table that it needs.
     ///
     /// # Errors
-    /// Events that this protocol does not write; a newer attempt took over.
+    /// Events that this protocol does not write, or a newer attempt took over.
     pub fn recover_events(&mut self, batches: &[RecordBatch]) -> Result<Vec<Vec<Condition>>> {
         self.step(Stage::Fenced, Stage::EventsRead)?;
         self.wanted_rows(batches).inspect_err(|error| self.walk.fail(error.clone()))
@@ -68,7 +68,7 @@ impl Run {
         }
         let events = &self.recovery.events;
         if let Some(newer) = events.iter().find(|event| event.epoch > self.plan.epoch) {
-            let message = format!("{}: {} took run {} over", self.context.scope.entity.name, newer.owner, newer.run_id);
+            let message = format!("{}: {} took over run {}", self.context.scope.entity.name, newer.owner, newer.run_id);
             return Err(Error::new(Class::Fenced, message));
         }
         if events.iter().any(|event| event.kind == Kind::Completed) {
@@ -90,7 +90,7 @@ impl Run {
             return Ok(reads);
         }
         let left = self.left(&[])?;
-        // Nobody knows in which second an object without a time is answered again.
+        // It is unknown in which second Stripe returns an object without a time again.
         if newest.is_some() && !left.is_empty() {
             reads.push(vec![run.clone(), ("_stripe_created_at", "=", Value::Text(None))]);
         }
@@ -101,7 +101,7 @@ impl Run {
         Ok(reads)
     }
 
-    /// The rows of one of those reads, with the columns [`raw::RECOVERY_COLUMNS`]; reads may overlap.
+    /// Takes in the rows of one of those reads, with the columns [`raw::RECOVERY_COLUMNS`]; reads may overlap.
     ///
     /// # Errors
     /// Rows that this protocol does not write.
@@ -146,7 +146,7 @@ impl Run {
         Ok(())
     }
 
-    /// Turns what was recovered into what is left to do.
+    /// Turns the recovered state into the remaining work.
     pub(super) fn open_walk(&mut self) -> Result<()> {
         if self.complete_already {
             self.walk.open(Left::default());
@@ -154,7 +154,7 @@ impl Run {
         }
         let recovery = std::mem::take(&mut self.recovery);
         self.adopt_filters(&recovery);
-        // A run that is given up need not be mended where it cannot be.
+        // A run that is given up need not be repaired if it cannot be.
         let orphans = match self.orphan_pages(&recovery) {
             Err(_) if self.gives_up() => vec![],
             orphans => orphans?,
@@ -169,7 +169,7 @@ impl Run {
         self.seen = self.seen.max(seen_in_orphans);
         self.recovery.events = recovery.events;
         let tops = self.recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);
-        // What was seen is no later than any clock; an object may say that it is.
+        // Nothing was seen later than all clocks; but an object may give a later time.
         let newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
         let chains = if self.gives_up() { vec![] } else { self.left(&orphans)? };
         self.recovery.events.clear();
@@ -179,7 +179,8 @@ impl Run {
         Ok(())
     }
 
-    /// The run's filters are those its first page was asked with, whatever the attempts planned before they could see it.
+    /// The run's filters are those of the request for its first page, whatever the attempts planned before they could
+    /// see that page.
     fn adopt_filters(&mut self, recovery: &Recovery) {
         let pages = recovery.events.iter().filter(|event| matches!(event.kind, Kind::Page(_)));
         let first_event = pages.min_by_key(|event| event.commit_version());
@@ -223,7 +224,7 @@ impl Run {
         recovery.orphans.iter().map(page).collect()
     }
 
-    /// What the run's pages leave to read.
+    /// The parts that the run's pages leave to read.
     fn left(&self, orphans: &[PageEvent]) -> Result<Vec<Chain>> {
         let committed = self.recovery.events.iter().filter_map(|event| event.kind.page());
         // Until the filters are adopted, the first page's window is the run's.
@@ -242,7 +243,7 @@ impl Run {
     }
 }
 
-/// What a page's event says of the coverage.
+/// The coverage of a page's event.
 impl<'page> From<&'page PageEvent> for Link<'page> {
     fn from(page: &'page PageEvent) -> Self {
         Self { page_number: page.page_number, facts: &page.facts, min_created: page.min_created }

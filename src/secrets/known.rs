@@ -1,29 +1,29 @@
-//! The keys that this process was given, so that no message shows one, in whatever words and also as base64.
+//! The keys that this process was given, so that no message shows one, whatever its text, and also not as base64.
 //!
-//! No key is kept for that: of each there are length and SHA-256 of what would stand in a text. A key is long and drawn by
-//! chance, so that nobody finds it by its hash.
+//! No key is kept for that: only the length and the SHA-256 of each form that a key can have in a text. A key is long
+//! and random, so nobody can find it by its hash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
 use sha2::{Digest as _, Sha256};
 
-/// What to look for in a text.
+/// The pieces to look for in a text.
 struct Traces {
-    /// How such pieces begin, which tells the kind of a key at most: few other pieces need to be hashed.
+    /// The beginnings of such pieces, which show at most the kind of a key: few other pieces need to be hashed.
     heads: BTreeSet<[u8; HEAD]>,
-    /// By length, their hashes.
+    /// Their hashes, by length.
     hashes: BTreeMap<usize, BTreeSet<[u8; 32]>>,
 }
 
 static TRACES: RwLock<Traces> = RwLock::new(Traces { heads: BTreeSet::new(), hashes: BTreeMap::new() });
 
-/// Of `rk_` and `sk_`, and also of their base64, so many characters follow from these three alone.
+/// Number of characters at the beginning of a piece that follow from `rk_` or `sk_` alone, also in base64.
 const HEAD: usize = 3;
-/// Shorter than that, a piece of text may be the same by chance.
+/// A shorter piece of text may be the same by chance.
 const SHORTEST: usize = 16;
 
-/// From now on the key is masked wherever it stands.
+/// From now on the key is masked wherever it is.
 pub fn remember(key: &str) {
     let mut traces = TRACES.write().unwrap_or_else(PoisonError::into_inner);
     traces.add(key.bytes());
@@ -42,7 +42,7 @@ pub(super) fn finder(text: &str) -> impl Fn(usize) -> Option<(usize, usize)> {
         while let Some(skipped) = bytes[at..].iter().position(|byte| is_base64(*byte)) {
             let begin = at + skipped;
             at = begin + bytes[begin..].iter().take_while(|byte| is_base64(**byte)).count();
-            // Hardly any text has so many of these characters in a row.
+            // Hardly any text has this many of these characters in a row.
             for start in begin..(at + 1).saturating_sub(*shortest) {
                 if let Some(length) = traces.found(&bytes[start..at]) {
                     return Some((start, start + length));
@@ -77,12 +77,12 @@ impl Traces {
     }
 }
 
-/// Letters, digits, and what stands beside them in base64 and in keys.
+/// Letters, digits, and the other characters of base64 and of keys.
 const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Base64 has two alphabets, of which one is enough.
+/// Base64 has two alphabets; one of them is enough.
 const fn in_one_alphabet(byte: u8) -> u8 {
     match byte {
         b'-' => b'+',
@@ -97,8 +97,8 @@ fn hash(text: impl Iterator<Item = u8>) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// What of the base64 of a text follows from the key alone, where the key stands behind `lead` other bytes. What the
-/// characters at its ends are depends on its neighbours.
+/// The part of a text's base64 that follows from the key alone, if the key is behind `lead` other bytes. The characters
+/// at its ends depend on its neighbours.
 fn base64(key: &[u8], lead: usize) -> impl Iterator<Item = u8> + Clone {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     ((lead * 8).div_ceil(6)..(lead + key.len()) * 8 / 6).map(move |place| {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_what_follows_from_the_key_alone() {
+    fn base64_is_the_part_that_follows_from_the_key_alone() {
         // Of "foobar", "?foobar" and "??foobar".
         assert_eq!(text("foobar", 0), "Zm9vYmFy");
         assert_eq!(text("foobar", 1), "Zvb2Jhc"); // P2Zvb2Jhcg==
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_to_be_a_key_is_not_looked_for() {
+    fn a_text_too_short_to_be_a_key_is_not_looked_for() {
         remember("shortshortshort");
         assert_eq!(masked("a shortshortshort text"), "a shortshortshort text");
     }

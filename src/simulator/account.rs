@@ -1,4 +1,4 @@
-//! The account: its lists, what is in them, and the pages that are served from them.
+//! The account: its lists, their objects, and the pages that are served from them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,15 +16,15 @@ use super::shape::{ELEMENT_INDENT, Shape};
 use crate::error::{Error, Result, foreign};
 use crate::stripe::entities::{ENTITIES, Entity};
 
-/// One list and how its objects look.
+/// One list and the form of its objects.
 #[derive(Debug)]
 struct Row {
     entity: &'static Entity,
     identifiers: Identifiers,
-    /// Parts the chance of this list from that of others.
+    /// Separates the chance of this list from that of others.
     key: u64,
     list: RwLock<List>,
-    /// Made when they are first needed: most runs ask for a few entities only.
+    /// They are made when they are first needed: most runs ask for a few entities only.
     shapes: OnceLock<Vec<Shape>>,
     /// Objects that were given other bytes, by serial number.
     replaced: RwLock<HashMap<u32, Vec<u8>>>,
@@ -32,7 +32,7 @@ struct Row {
     pages: AtomicU64,
 }
 
-/// New objects that come while a run pages.
+/// New objects that arrive while a run reads pages.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrivals {
     pub(super) count: u32,
@@ -77,7 +77,7 @@ impl Account {
         row.list().newest_first().map(|placed| row.identifiers.id(placed.serial)).collect()
     }
 
-    /// The object's bytes as they stand in `data`, without the indent of the first line.
+    /// The object's bytes as they are in `data`, without the indent of the first line.
     pub(super) fn object_bytes(&self, entity: &Entity, id: &str) -> Option<Vec<u8>> {
         let row = self.row(entity);
         let placed = row.find(id)?;
@@ -86,7 +86,7 @@ impl Account {
         Some(bytes)
     }
 
-    /// What the object says about its time: none where it says nothing.
+    /// The time that the object gives; `None` if it gives none.
     pub(super) fn created(&self, entity: &Entity, id: &str) -> Result<Option<i64>> {
         let row = self.row(entity);
         let placed =
@@ -97,7 +97,7 @@ impl Account {
         Ok(row.shape(self.seed, placed.serial).dated.then_some(placed.created))
     }
 
-    /// Has an object other bytes from now on, at its place in the list; tells whether it is there.
+    /// Gives an object other bytes from now on, at its place in the list; returns whether it is there.
     pub(super) fn replace(&self, entity: &Entity, id: &str, bytes: Vec<u8>) -> bool {
         let row = self.row(entity);
         let Some(placed) = row.find(id) else { return false };
@@ -105,14 +105,14 @@ impl Account {
         true
     }
 
-    /// Adds objects and answers their ids, newest first.
+    /// Adds objects and returns their ids, newest first.
     pub(super) fn add(&self, entity: &Entity, count: u32, created: i64) -> Result<Vec<String>> {
         let row = self.row(entity);
         let added = row.list_mut().add(count, created)?;
         Ok(added.iter().rev().map(|placed| row.identifiers.id(placed.serial)).collect())
     }
 
-    /// Deletes an object, and tells whether it was there.
+    /// Deletes an object, and returns whether it was there.
     pub(super) fn delete(&self, entity: &Entity, id: &str) -> bool {
         let row = self.row(entity);
         row.identifiers.serial(id).is_some_and(|serial| row.list_mut().delete(serial))
@@ -130,7 +130,7 @@ impl Account {
         let row = self.row(entity);
         let from = row.start(query, fault)?;
         let asked = Asked { from, window: query.window, limit: query.limit };
-        // Only entities with a fixed query leave anything out: for all others no shape is looked at.
+        // Only entities with a fixed query leave anything out: for all others, no shape needs to be read.
         let visible = |placed: Placed| query.complete || !row.shape(self.seed, placed.serial).hidden;
         let mut page = row.list().page(asked, visible).ok_or_else(|| row.no_such_object(&query.cursor))?;
         distort(&mut page, fault);
@@ -171,19 +171,19 @@ impl Account {
         if self.arrivals.count > 0 && pages.is_multiple_of(self.arrivals.every.max(1)) {
             let mut list = row.list_mut();
             let newest = list.newest_first().next().map_or(now, |placed| placed.created.max(now));
-            // A full list takes no more: four thousand million objects into a run, nobody waits for that.
+            // A full list takes no more objects; but no run reaches four thousand million of them.
             let _ = list.add(self.arrivals.count, newest);
         }
     }
 }
 
-/// The time that an object's bytes say, if they do. No calendar goes beyond the year 9999.
+/// The time that an object's bytes give, if they do. No calendar goes beyond the year 9999.
 fn says(bytes: &[u8], field: &str) -> Option<i64> {
     let members: HashMap<String, &RawValue> = serde_json::from_slice(bytes).ok()?;
     members.get(field)?.get().parse().ok().filter(|time| (0..253_402_300_800).contains(time))
 }
 
-/// What a fault makes of a page.
+/// Changes a page as a fault says.
 fn distort(page: &mut Page, fault: Option<&Fault>) {
     match fault {
         Some(Fault::Empty) => *page = Page { objects: Vec::new(), has_more: true },
@@ -208,7 +208,7 @@ fn quote_number(out: &mut Vec<u8>, start: usize, name: &str) {
 }
 
 impl Row {
-    // A panic elsewhere cannot leave a list half changed: each change is one call that does not panic in between.
+    // A panic elsewhere cannot leave a list half changed: each change is one call that cannot panic in the middle.
     fn list(&self) -> RwLockReadGuard<'_, List> {
         self.list.read().unwrap_or_else(PoisonError::into_inner)
     }

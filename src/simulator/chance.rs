@@ -7,14 +7,14 @@ pub(super) const fn mix(value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// The inverse of [`mix`]: it lets an id carry its object's serial number without looking as if it did.
+/// The inverse of [`mix`]: with it, an id can hold its object's serial number and still look random.
 pub(super) const fn unmix(value: u64) -> u64 {
     let value = (value ^ (value >> 31) ^ (value >> 62)).wrapping_mul(0x3196_42b2_d24d_8ec3);
     let value = (value ^ (value >> 27) ^ (value >> 54)).wrapping_mul(0x96de_1b17_3f11_9089);
     value ^ (value >> 30) ^ (value >> 60)
 }
 
-/// One number from two, in which the order matters.
+/// One number from two; their order matters.
 pub(super) const fn join(left: u64, right: u64) -> u64 {
     mix(mix(left ^ 0x9e37_79b9_7f4a_7c15).wrapping_add(right))
 }
@@ -31,12 +31,12 @@ pub(super) const fn below(random: u64, below: u64) -> u64 {
 }
 
 /// Scales a random number to `0.0..1.0`.
-#[expect(clippy::cast_precision_loss, reason = "53 bits are all that a double holds, and all that is kept")]
+#[expect(clippy::cast_precision_loss, reason = "a double holds 53 bits, and no more are kept")]
 pub(super) fn unit(random: u64) -> f64 {
     (random >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// A sequence of random numbers.
+/// A stream of random numbers.
 pub(super) struct Stream {
     state: u64,
 }

@@ -1,4 +1,4 @@
-//! The simulator's clock: where it reads the time, and nowhere else.
+//! The simulator's clock: nothing else in the simulator reads the time.
 
 #![expect(clippy::disallowed_methods, reason = "a fake server has a clock and makes its clients wait")]
 

@@ -1,4 +1,4 @@
-//! The endpoints: what a request is answered with, before any socket is touched.
+//! The endpoints: they make the answer to a request, without any socket.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,13 +15,13 @@ use crate::stripe::entities::{ENTITIES, Entity};
 
 /// `Stripe-Version` of answers to requests that name none: the account's default.
 pub(super) const DEFAULT_VERSION: &str = "2026-09-30.endive";
-/// Requests that the log keeps.
+/// Number of requests that the log keeps.
 const LOG_LENGTH: usize = 10_000;
-/// Path of the account itself, and what the set of denied entities calls it.
+/// Path of the account itself, and its name in the set of denied entities.
 pub(super) const ACCOUNT_PATH: &str = "/v1/account";
 pub(super) const ACCOUNT: &str = "account";
 
-/// What the simulator reads of a request.
+/// The parts of a request that the simulator reads.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Request<'a> {
     pub(super) method: &'a str,
@@ -46,7 +46,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A request that was counted: its number, and how it is to go wrong.
+/// A request that was counted: its number, and its fault.
 #[derive(Debug)]
 pub(super) struct Counted {
     pub(super) number: u64,
@@ -54,7 +54,7 @@ pub(super) struct Counted {
     refusal: Option<Refusal>,
 }
 
-/// Everything of an answer but its body.
+/// An answer without its body.
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) status: u16,
@@ -69,14 +69,14 @@ pub struct LoggedRequest {
     pub number: u64,
     /// Path and query, as sent.
     pub target: String,
-    /// Status of the answer; 0 where none was given.
+    /// Status of the answer; 0 if none was given.
     pub status: u16,
 }
 
-/// Which keys may read what.
+/// The rights of keys.
 #[derive(Debug)]
 pub(super) struct Access {
-    /// Keys that are known; empty: any `sk_` or `rk_` key that does not say `invalid`.
+    /// Keys that are known; if empty, any `sk_` or `rk_` key that does not contain `invalid`.
     pub(super) keys: Vec<String>,
     /// Names of the entities (or `account`) that no key may read.
     pub(super) denied: Vec<String>,
@@ -90,13 +90,13 @@ pub(super) struct Endpoints {
     pub(super) account: Account,
     pub(super) access: Access,
     pub(super) limits: Limits,
-    /// Seconds that `Retry-After` says when a limit is exceeded.
+    /// Value of `Retry-After` when a limit is exceeded, in seconds.
     pub(super) retry_after: Option<u64>,
     pub(super) faults: RwLock<Arc<Faults>>,
     pub(super) traffic: Traffic,
 }
 
-/// What has been asked so far.
+/// The requests so far.
 #[derive(Debug)]
 pub(super) struct Traffic {
     total: AtomicU64,
@@ -145,7 +145,7 @@ impl Endpoints {
         Counted { number, fault, refusal }
     }
 
-    /// Appends the body of the answer, and answers its head.
+    /// Appends the body of the answer, and returns its head.
     pub(super) fn answer(&self, request: &Request<'_>, counted: &Counted, out: &mut Vec<u8>) -> Head {
         let id = request_id(self.seed, counted.number);
         let version = request.version.unwrap_or(DEFAULT_VERSION).to_owned();
@@ -269,7 +269,7 @@ fn account_object(id: &str) -> String {
 const PAGE_FOR_PEOPLE: &str = "<!DOCTYPE html>\n<html>\n<head><title>Please wait</title></head>\n\
                                <body><h1>We are checking your connection.</h1></body>\n</html>\n";
 
-/// The user of Basic credentials: what stands before the first colon of the base64 text.
+/// The user of Basic credentials: the part before the first colon of the base64 text.
 fn user_of(base64: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let (mut bits, mut held) = (0_u32, 0_u32);
@@ -298,14 +298,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn basic_credentials_carry_the_key_as_user() {
+    fn basic_credentials_hold_the_key_as_user() {
         assert_eq!(user_of("c2tfdGVzdF8xMjM6").as_deref(), Some("sk_test_123"));
         assert_eq!(user_of("c2tfdGVzdF8xMjM6cHc=").as_deref(), Some("sk_test_123"));
         assert_eq!(user_of("!!"), None);
     }
 
     #[test]
-    fn versions_and_accounts_cannot_carry_other_headers() {
+    fn versions_and_accounts_cannot_hold_other_headers() {
         assert!(is_version("2026-09-30.endive") && is_version("2019-05-16") && !is_version("2019-05-16\r\nX: y"));
         assert!(is_account("acct_1PgafTB7WZ01zgkW") && !is_account("acct_1\n") && !is_account("ch_123456"));
     }

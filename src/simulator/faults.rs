@@ -1,7 +1,7 @@
-//! Faults: which requests go wrong, and how.
+//! Faults: the requests that go wrong, and how.
 //!
-//! A specification is rules parted by commas, `kind@when`, e.g. `status=500@p0.01,reset@n7,hang@charges:n12`.
-//! The first rule that fits a request counts.
+//! A specification is a list of rules, separated by commas, `kind@when`, e.g.
+//! `status=500@p0.01,reset@n7,hang@charges:n12`. The first rule that fits a request counts.
 //!
 //! | kind | what the client meets |
 //! |---|---|
@@ -25,7 +25,7 @@
 //! | `vanish` | the cursor's object is deleted just before |
 //!
 //! `when` is `p0.01` (that share of requests), `n7` (the seventh since the faults were set), `n3-5` or `n3+`; with
-//! `charges:` before it only that entity's requests are looked at and counted.
+//! `charges:` before it, only that entity's requests are checked and counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -36,7 +36,7 @@ use super::refusal::Refusal;
 use crate::error::{Error, Result, foreign};
 use crate::stripe::entities::{ENTITIES, by_name};
 
-/// How a request goes wrong.
+/// The way in which a request goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
     Status(Refusal),
@@ -67,7 +67,7 @@ pub(super) enum Member {
     Data,
 }
 
-/// How long a `slow` body drips where nothing else is said.
+/// How long a `slow` body drips if the rule gives no time.
 const SLOW: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,12 +79,12 @@ enum When {
 #[derive(Debug, PartialEq)]
 struct Rule {
     fault: Fault,
-    /// Index of the only entity that the rule looks at.
+    /// Index of the only entity that the rule applies to.
     entity: Option<usize>,
     when: When,
 }
 
-/// A specification, and how many requests it has seen.
+/// A specification, and the number of requests it has seen.
 #[derive(Debug)]
 pub(super) struct Faults {
     rules: Vec<Rule>,
@@ -94,7 +94,7 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// Reads a specification; an empty one is no faults.
+    /// Reads a specification; an empty one means no faults.
     pub(super) fn read(specification: &str, seed: u64) -> Result<Self> {
         let rules = specification.split(',').map(str::trim).filter(|rule| !rule.is_empty());
         let rules = rules
@@ -104,7 +104,7 @@ impl Faults {
         Ok(Self { rules, seed, requests: AtomicU64::new(0), entity_requests })
     }
 
-    /// Counts a request, and answers how it goes wrong, if it does.
+    /// Counts a request, and returns its fault, if it has one.
     pub(super) fn next(&self, entity: Option<usize>) -> Option<&Fault> {
         let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed) + 1;
         let number = count(&self.requests);
@@ -137,7 +137,7 @@ fn read_rule(rule: &str) -> Result<Rule> {
 }
 
 fn read_when(when: &str) -> Result<When> {
-    let wrong = || Error::usage(format!("'{}' is none of p0.01, n7, n3-5 and n3+", foreign(when)));
+    let wrong = || Error::usage(format!("'{}' is not of the form p0.01, n7, n3-5 or n3+", foreign(when)));
     if let Some(share) = when.strip_prefix('p') {
         let share: f64 = share.parse().map_err(|_| wrong())?;
         return if (0.0..=1.0).contains(&share) { Ok(When::Share(share)) } else { Err(wrong()) };
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_can_carry_headers() {
+    fn a_status_can_have_headers() {
         let faults = Faults::read("status=503/retry-after=2/should-retry=false@n1", 1).unwrap();
         let Some(Fault::Status(refusal)) = faults.next(None) else { panic!("no status") };
         assert_eq!(refusal.status, 503);

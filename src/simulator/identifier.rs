@@ -1,9 +1,9 @@
-//! Ids of the objects: Stripe's look, and the serial number inside, so that no map from id to object is needed.
+//! Ids of the objects: they look like Stripe's, and hold the serial number, so that no map from id to object is needed.
 
 use super::chance::{join, mix, of_name, unmix};
 use crate::stripe::entities::{ENTITIES, Entity};
 
-/// What follows the prefix: as long as in `ch_3MmlLrLkdIwHu7ix0uPVpEm2`.
+/// Length of the part after the prefix, as in `ch_3MmlLrLkdIwHu7ix0uPVpEm2`.
 const TAIL: usize = 24;
 /// Characters that hold the 64-bit code.
 const CODE: usize = 11;
@@ -11,8 +11,8 @@ const CODE: usize = 11;
 const ACCOUNT: usize = 10;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Prefix of each entity's ids, in the order of the registry. Coupons, plans, prices and products can have ids that
-/// the user chose; coupons stand for them with characters that a URL must escape.
+/// Prefix of each entity's ids, in the order of the registry. Coupons, plans, prices and products can have ids that the
+/// user chose; coupons represent them, with characters that a URL must escape.
 static PREFIXES: [(&str, &str); 42] = [
     ("accounts", "acct_"),
     ("application_fees", "fee_"),
@@ -63,11 +63,11 @@ pub(super) fn index_of(entity: &Entity) -> usize {
     ENTITIES.iter().position(|other| other.name == entity.name).unwrap_or_default()
 }
 
-/// How the ids of one list are made.
+/// Makes the ids of one list.
 #[derive(Debug, Clone)]
 pub(super) struct Identifiers {
     prefix: &'static str,
-    /// Added to the serial before mixing: equal serials of two lists or two seeds have unlike ids.
+    /// It is added to the serial before mixing: equal serials of two lists or two seeds have different ids.
     key: u64,
     account: [u8; ACCOUNT],
     seed: u64,
@@ -75,12 +75,12 @@ pub(super) struct Identifiers {
 
 impl Identifiers {
     pub(super) fn new(seed: u64, entity: &'static Entity) -> Self {
-        // An entity that the table above does not know yet still has usable ids.
+        // An entity that is not in the table above yet still has usable ids.
         let prefix = PREFIXES.iter().find(|row| row.0 == entity.name).map_or("obj_", |row| row.1);
         Self { prefix, key: join(seed, of_name(entity.name)), account: account_part(seed), seed }
     }
 
-    /// How the ids of another list of the same account are made.
+    /// The same for another list of the same account.
     pub(super) fn sibling(&self, entity: &'static Entity) -> Self {
         Self::new(self.seed, entity)
     }
@@ -111,7 +111,7 @@ impl Identifiers {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The serial in an id; none for text that is no id of this list.
+    /// The serial in an id; `None` for text that is not an id of this list.
     pub(super) fn serial(&self, id: &str) -> Option<u32> {
         let tail = id.strip_prefix(self.prefix)?.as_bytes();
         if tail.len() != TAIL {
@@ -123,12 +123,12 @@ impl Identifiers {
             code = code.checked_mul(62)?.checked_add(u64::try_from(value).ok()?)?;
         }
         let serial = u32::try_from(unmix(code).wrapping_sub(self.key)).ok()?;
-        // Writing it again compares the parts that hold no code.
+        // Making the id again compares the parts that hold no code.
         (self.id(serial) == id).then_some(serial)
     }
 }
 
-/// Id of the account itself, e.g. `acct_1PgafTB7WZ01zgkW`: it ends as all its objects' ids go on.
+/// Id of the account itself, e.g. `acct_1PgafTB7WZ01zgkW`: it ends with the characters that all its objects' ids share.
 pub(super) fn account_id(seed: u64) -> String {
     let head: [u8; 5] = base62(join(seed, 1));
     format!("acct_1{}{}", String::from_utf8_lossy(&head), String::from_utf8_lossy(&account_part(seed)))

@@ -10,7 +10,7 @@ struct Bucket {
     filled_at: Duration,
 }
 
-/// What `Stripe-Rate-Limited-Reason` says.
+/// Values of `Stripe-Rate-Limited-Reason`.
 const GLOBAL: &str = "global-rate";
 const ENDPOINT: &str = "endpoint-rate";
 
@@ -24,15 +24,15 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Limits in requests a second; none is no limit.
+    /// Limits in requests a second; `None` means no limit.
     pub(super) fn new(global: Option<f64>, endpoint: Option<f64>, endpoints: usize) -> Self {
         let full = |rate: Option<f64>| Bucket { tokens: capacity(rate), filled_at: Duration::ZERO };
         let buckets = std::iter::once(full(global)).chain((0..endpoints).map(|_| full(endpoint))).collect();
         Self { global, endpoint, buckets: Mutex::new(buckets) }
     }
 
-    /// Takes a request to that endpoint into account; answers the reason where it is one too many. `now` is the time
-    /// since the simulator's start.
+    /// Takes a request to that endpoint into account; returns the reason if it is one too many. `now` is the time since
+    /// the simulator's start.
     pub(super) fn exceeded(&self, endpoint: usize, now: Duration) -> Option<&'static str> {
         if self.global.is_none() && self.endpoint.is_none() {
             return None;

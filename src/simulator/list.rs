@@ -1,22 +1,22 @@
-//! One list: which objects there are, in which order, and which of them a request names.
+//! One list: its objects, their order, and the objects that a request names.
 
 use super::chance::Stream;
 use crate::error::{Error, Result};
 
-/// Times that an object can have: those that are written with ten digits, years 2001 to 2286.
+/// Times that an object can have: those with ten digits, in the years 2001 to 2286.
 pub(super) const TIMES: std::ops::RangeInclusive<i64> = 1_000_000_000..=9_999_999_999;
 
-/// An object: the rest of it follows from its serial number.
+/// An object; the rest of it follows from its serial number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Placed {
-    /// Seconds since 1970. Objects that do not say their time have one too: it is their place in the list.
+    /// Seconds since 1970. Objects that do not show their time have one, too: it is their place in the list.
     pub(super) created: i64,
     /// Number of the object in its list, in the order of arrival: among objects of one second the later arrival is
     /// the newer one. It is never given twice.
     pub(super) serial: u32,
 }
 
-/// Where a page starts.
+/// The start of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum From {
     /// At the newest object of the window.
@@ -38,13 +38,13 @@ impl Window {
     /// All times.
     pub(super) const ALL: Self = Self { from: i64::MIN, until: i64::MAX };
 
-    /// What lies in both windows.
+    /// The part that is in both windows.
     pub(super) fn and(self, other: Self) -> Self {
         Self { from: self.from.max(other.from), until: self.until.min(other.until) }
     }
 }
 
-/// What a request asks a list for.
+/// A request to a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     pub(super) from: From,
@@ -67,7 +67,7 @@ const GONE: i64 = i64::MIN;
 /// The objects of one list, 24 bytes each.
 #[derive(Debug, Default)]
 pub(super) struct List {
-    /// Those that are there, oldest first: arrivals are appended.
+    /// The objects that are there, oldest first: arrivals are appended.
     order: Vec<Placed>,
     /// Time of each object by serial number, also of deleted ones.
     created: Vec<i64>,
@@ -86,13 +86,13 @@ impl List {
         self.order.iter().rev().copied()
     }
 
-    /// The object with that serial; none where there is none or it was deleted.
+    /// The object with that serial; `None` if there is none or it was deleted.
     pub(super) fn find(&self, serial: u32) -> Option<Placed> {
         let created = *self.created.get(usize::try_from(serial).ok()?)?;
         (created != GONE).then_some(Placed { created, serial })
     }
 
-    /// Adds objects of that time, and answers them.
+    /// Adds objects of that time, and returns them.
     pub(super) fn add(&mut self, count: u32, created: i64) -> Result<Vec<Placed>> {
         let first = u32::try_from(self.created.len()).ok();
         let Some((first, end)) = first.and_then(|first| Some((first, first.checked_add(count)?))) else {
@@ -105,7 +105,7 @@ impl List {
         Ok(added)
     }
 
-    /// Deletes an object, and tells whether it was there.
+    /// Deletes an object, and returns whether it was there.
     pub(super) fn delete(&mut self, serial: u32) -> bool {
         let Some(placed) = self.find(serial) else { return false };
         if let Ok(at) = self.order.binary_search(&placed) {
@@ -115,9 +115,9 @@ impl List {
         true
     }
 
-    /// The page that a request asks for; none where its cursor is no object of the list.
+    /// The page that a request asks for; `None` if its cursor is not an object of the list.
     ///
-    /// A cursor is a place in the list, not in the window: one outside the window still parts older from newer.
+    /// A cursor is a place in the list, not in the window: one outside the window still separates older from newer.
     pub(super) fn page(&self, asked: Asked, visible: impl Fn(Placed) -> bool) -> Option<Page> {
         let oldest = self.order.partition_point(|placed| placed.created < asked.window.from);
         let end = self.order.partition_point(|placed| placed.created < asked.window.until).max(oldest);
@@ -141,7 +141,7 @@ impl List {
         Some(Page { objects, has_more })
     }
 
-    /// The cursor with which a page of that size ends at this object: asking with it repeats the page that led here.
+    /// The cursor with which a page of that size ends at this object: a request with it repeats the page that led here.
     pub(super) fn one_page_before(&self, serial: u32, limit: usize) -> From {
         let newer = self.place(serial).and_then(|at| self.order.get(at + limit));
         newer.map_or(From::Top, |placed| From::After(placed.serial))
@@ -152,7 +152,7 @@ impl List {
     }
 }
 
-/// Times of the objects that are there from the start: more of them lately, sales in which many come within an hour,
+/// Times of the objects that are there from the start: more of them in recent time, sales with many in one hour,
 /// seconds with a few objects, and one second with more than a page.
 pub(super) fn history(seed: u64, count: u64, end: i64, days: u32) -> Vec<i64> {
     let span = u64::from(days) * 86_400 + 1;
@@ -170,7 +170,7 @@ pub(super) fn history(seed: u64, count: u64, end: i64, days: u32) -> Vec<i64> {
                 sales[sale] + chance.below(3_600)
             }
             2 => times.last().copied().unwrap_or(0),
-            // The larger of two draws: the account grows.
+            // This is the larger of two draws: the account grows.
             _ => chance.below(span).max(chance.below(span)),
         };
         times.push(time.min(span - 1));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_upwards_is_the_one_next_to_its_cursor_and_still_newest_first() {
+    fn a_page_upwards_is_next_to_its_cursor_and_still_newest_first() {
         let list = List::new(vec![10, 20, 20, 20, 30]);
         assert_eq!(ask(&list, From::Before(0), Window::ALL, 2), (vec![2, 1], true));
         assert_eq!(ask(&list, From::Before(3), Window::ALL, 2), (vec![4], false));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_object_is_no_cursor_and_its_serial_never_comes_back() {
+    fn a_deleted_object_is_not_a_cursor_and_its_serial_never_comes_back() {
         let mut list = List::new(vec![10, 20, 30]);
         assert!(list.delete(1) && !list.delete(1) && !list.delete(99));
         assert!(list.page(Asked { from: From::After(1), window: Window::ALL, limit: 1 }, |_| true).is_none());

@@ -4,12 +4,12 @@ use super::list::Window;
 use super::refusal::Refusal;
 use crate::stripe::entities::Entity;
 
-/// Objects of a page where no limit is sent.
+/// Objects of a page if no limit is sent.
 const DEFAULT_LIMIT: usize = 10;
 /// Most objects of a page.
 const LARGEST_LIMIT: i64 = 100;
 
-/// Where a page starts, as the request says it.
+/// The start of a page, as the request gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cursor {
     /// At the newest object.
@@ -110,7 +110,7 @@ fn limit(value: &str) -> Result<usize, Refusal> {
     }
 }
 
-/// The window of one `created` parameter; none where there is no such parameter.
+/// The window of one `created` parameter; `None` if there is no such parameter.
 fn window(name: &str, value: &str) -> Option<Result<Window, Refusal>> {
     let of = |make: fn(i64) -> Window| Some(integer(name, value).map(make));
     match name {
@@ -123,7 +123,7 @@ fn window(name: &str, value: &str) -> Option<Result<Window, Refusal>> {
     }
 }
 
-/// Text without percent escapes and with spaces for plus signs.
+/// The text with percent escapes resolved and spaces for plus signs.
 fn decoded(text: &str) -> Result<String, Refusal> {
     let malformed = || Refusal::request("Invalid query string: it is not percent-encoded UTF-8.");
     let mut bytes = Vec::with_capacity(text.len());
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_is_ten_newest_of_all_times() {
+    fn an_empty_query_is_the_ten_newest_of_all_times() {
         let query = read("").unwrap();
         assert_eq!((query.limit, query.cursor, query.window), (10, Cursor::None, Window::ALL));
     }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stripe_refuses_is_refused_by_name() {
+    fn a_parameter_that_stripe_refuses_is_refused_by_name() {
         for (text, code, param) in [
             ("limit=0", "parameter_invalid_integer", "limit"),
             ("limit=101", "parameter_invalid_integer", "limit"),

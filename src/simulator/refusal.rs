@@ -1,4 +1,4 @@
-//! What Stripe says when it does not serve a request: status, headers and error body.
+//! Stripe's answer when it does not serve a request: status, headers and error body.
 
 use crate::error::{Error, Result};
 
@@ -33,12 +33,12 @@ impl Refusal {
         Self { param: Some(param.to_owned()), ..refusal }.with_header("Stripe-Should-Retry", "false")
     }
 
-    /// 400: the cursor is no object of the list, or not any more.
+    /// 400: the cursor is not an object of the list, or no longer one.
     pub(super) fn no_such_object(object: &str, id: &str, param: &str) -> Self {
         Self::parameter("resource_missing", param, format!("No such {object}: '{id}'"))
     }
 
-    /// 400: something that is no parameter.
+    /// 400: something other than a parameter.
     pub(super) fn request(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_request_error", None, message).with_header("Stripe-Should-Retry", "false")
     }
@@ -74,7 +74,7 @@ impl Refusal {
         Self::new(403, "invalid_request_error", None, message).with_header("Stripe-Should-Retry", "false")
     }
 
-    /// 403: `Stripe-Account` names no account that the key may use.
+    /// 403: `Stripe-Account` does not name an account that the key may use.
     pub(super) fn foreign_account(key: &str, account: &str) -> Self {
         let message = format!(
             "The provided key '{}' does not have access to account '{account}' (or that account does not exist). \
@@ -106,7 +106,7 @@ impl Refusal {
         }
     }
 
-    /// 200 all the same: what a proxy makes of an error that it was told to hide.
+    /// 200, although it is an error: a proxy that is configured to hide errors sends this.
     pub(super) fn error_body() -> Self {
         Self { headers: Vec::new(), ..Self::of_status(500) }.answered_with(200)
     }
@@ -145,13 +145,13 @@ impl Refusal {
         self
     }
 
-    /// Changes one thing, as a fault's `/name=value` says.
+    /// Changes one value, as a fault's `/name=value` says.
     pub(super) fn modify(mut self, name: &str, value: &str) -> Result<Self> {
         let header = match name {
             "reason" => "Stripe-Rate-Limited-Reason",
             "retry-after" => "Retry-After",
             "should-retry" => "Stripe-Should-Retry",
-            _ => return Err(Error::usage(format!("'{name}' is none of reason, retry-after and should-retry"))),
+            _ => return Err(Error::usage(format!("'{name}' is not reason, retry-after or should-retry"))),
         };
         if !(1..=LONGEST_VALUE).contains(&value.len()) || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::usage(format!("'{name}' needs a value of 1 to {LONGEST_VALUE} plain characters")));
@@ -161,7 +161,7 @@ impl Refusal {
             return Ok(self.with_header(header, value));
         }
         if name == "reason" {
-            // A 429 without a reason is the one that says another request holds the object.
+            // A 429 without a reason means that another request holds the object.
             self.code = Some("lock_timeout");
             "This object cannot be accessed right now because another API request or Stripe process is currently \
              accessing it. If you see this error intermittently, retry the request."
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_are_json_that_tells_type_code_and_param() {
+    fn bodies_are_json_with_type_code_and_param() {
         let refusal = Refusal::no_such_object("charge", "ch_\"x\n", "starting_after");
         let body: serde_json::Value = serde_json::from_str(&refusal.body("req_1")).unwrap();
         let error = &body["error"];
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn no_refusal_tells_the_key() {
+    fn no_refusal_shows_the_key() {
         let body = Refusal::denied("rk_test_secret", "acct_1", "issuing.card").body("req_1");
         assert!(body.contains("'rk_test_***'") && body.contains("'rak_issuing_card_read'"), "{body}");
         assert!(!Refusal::unknown_key("nonsense").body("req_1").contains("nonsense"));

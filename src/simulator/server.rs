@@ -1,7 +1,7 @@
 //! The sockets: HTTP/1.1 with kept-alive connections, GET only, on loopback only.
 //!
-//! Written by hand because a page is half a megabyte and thousands are asked for in a second: each connection has one
-//! buffer, each answer is rendered into it behind its head, and leaves in one write.
+//! It is written by hand because a page is half a megabyte and clients ask for thousands in a second: each connection
+//! has one buffer, and each answer is rendered into it behind its head and sent in one write.
 
 #![expect(clippy::disallowed_methods, reason = "a fake server has a clock and makes its clients wait")]
 
@@ -22,19 +22,20 @@ use super::faults::Fault;
 const LONGEST_HEAD: usize = 16 * 1024;
 /// Most headers of a request.
 const MOST_HEADERS: usize = 64;
-/// Room before a body, into which the head of the answer is put once the body's length is known.
+/// Room before a body. The head of the answer is written there once the body's length is known.
 const HEAD_ROOM: usize = 1_024;
 /// Pieces of a slow body.
 const DRIPS: u32 = 20;
-/// Time for the first half of a body to arrive before the connection is reset: a reset overtakes what it finds unread.
+/// Time for the first half of a body to arrive before the connection is reset: a reset overtakes bytes that are still
+/// unread.
 const BEFORE_RESET: Duration = Duration::from_millis(20);
 
-/// How the connections behave.
+/// The behaviour of the connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manners {
     /// Wait before each answer.
     pub(super) latency: Duration,
-    /// Most that chance adds to the latency.
+    /// The most that chance adds to the latency.
     pub(super) jitter: Duration,
     /// Whether answers are compressed for clients that take it.
     pub(super) gzip: bool,
@@ -47,17 +48,17 @@ pub(super) async fn serve(listener: TcpListener, endpoints: Arc<Endpoints>, mann
             Ok((stream, _)) => {
                 let endpoints = Arc::clone(&endpoints);
                 tokio::spawn(async move {
-                    // A client that goes away in the middle is no matter of ours.
+                    // A client that goes away in the middle does not matter here.
                     let _ = Connection::new(stream, endpoints, manners).run().await;
                 });
             }
-            // Out of file descriptors, most likely: give the connections there are time to end.
+            // The process is probably out of file descriptors: this gives the open connections time to end.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-/// What the head of a request says.
+/// The head of a request.
 struct Read<'a> {
     request: Request<'a>,
     /// Length of the head.
@@ -67,14 +68,14 @@ struct Read<'a> {
     last: bool,
 }
 
-/// The first request in what has been received: none while its head is incomplete.
+/// The first request in the received bytes; `None` while its head is incomplete.
 fn read_head(received: &[u8]) -> Result<Option<Read<'_>>, httparse::Error> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(length) = parsed.parse(received)? else { return Ok(None) };
     let (method, target) = (parsed.method.unwrap_or_default(), parsed.path.unwrap_or_default());
     let mut request = Request { method, target, ..Request::default() };
-    // No request that the simulator answers has a body, so a body is not read but ends the connection.
+    // No request that the simulator answers has a body, so a body is not read, but ends the connection.
     let mut last = parsed.version == Some(0) || method != "GET";
     let mut takes_gzip = false;
     for header in parsed.headers.iter() {
@@ -161,7 +162,7 @@ impl Connection {
         self.manners.latency + Duration::from_micros(chance)
     }
 
-    /// Puts the answer into the buffer; answers where its head starts and how long its body is promised to be.
+    /// Puts the answer into the buffer; returns the start of its head and the promised length of its body.
     fn render(&mut self, read: &Read<'_>, counted: &Counted) -> (usize, usize) {
         self.out.clear();
         self.out.resize(HEAD_ROOM, 0);
@@ -176,7 +177,7 @@ impl Connection {
         let length = self.out.len() - HEAD_ROOM;
         let text = self.head_text(&head, length, read.last);
         let start = HEAD_ROOM.saturating_sub(text.len());
-        // All values in a head are bounded, and together shorter than the room.
+        // All values in a head are bounded, and together they are shorter than the room.
         self.out[start..HEAD_ROOM].copy_from_slice(&text.as_bytes()[..HEAD_ROOM - start]);
         (start, length)
     }
@@ -224,7 +225,7 @@ impl Connection {
         }
     }
 
-    /// Says nothing until the client goes away.
+    /// Sends nothing until the client goes away.
     async fn hang(&mut self) -> std::io::Result<Open> {
         let mut ignored = [0; 256];
         while self.stream.read(&mut ignored).await? > 0 {}
@@ -232,7 +233,7 @@ impl Connection {
     }
 }
 
-/// Compresses what stands behind the room for the head.
+/// Compresses the bytes behind the room for the head.
 fn compress(out: &mut Vec<u8>) -> std::io::Result<()> {
     let mut encoder = GzEncoder::new(vec![0; HEAD_ROOM], Compression::fast());
     encoder.write_all(&out[HEAD_ROOM..])?;

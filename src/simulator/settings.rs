@@ -1,4 +1,4 @@
-//! What a simulator is like: its settings, their defaults and bounds.
+//! The settings of a simulator, their defaults and bounds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use super::list::TIMES;
 use crate::error::{Error, Result, foreign};
 use crate::stripe::entities::{ENTITIES, Entity, by_name};
 
-/// Objects of an entity that is no default one, unless its count is set.
+/// Objects of an entity that is not a default one, unless its count is set.
 const OTHER_OBJECTS: u64 = 36;
 /// Share of each default entity in `objects`, in percent.
 const SHARES: [(&str, u64); 5] =
     [("balance_transactions", 30), ("charges", 25), ("invoices", 15), ("payment_intents", 25), ("refunds", 5)];
 
-/// What a simulator is like. The same seed, counts, history and end give the same objects, byte for byte.
+/// The settings of a simulator. The same seed, counts, history and end give the same objects, byte for byte.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Port on 127.0.0.1; 0, the default, is any free one.
     pub port: u16,
-    /// What all chance follows from; default 1.
+    /// All chance follows from it; default 1.
     pub seed: u64,
     /// Objects of the five default entities together: 30 % balance transactions, 25 % charges, 25 % payment intents,
     /// 15 % invoices, 5 % refunds. Every other entity has 36, or as many as this if that is fewer. Default 20,000.
@@ -28,20 +28,21 @@ pub struct Settings {
     pub counts: BTreeMap<String, u64>,
     /// Days before `end` in which the objects were created; default 730.
     pub history_days: u32,
-    /// When the simulator's clock starts, in seconds since 1970: no object is newer, and `Date` goes on from there.
+    /// Start of the simulator's clock, in seconds since 1970: no object is newer, and `Date` continues from there.
     /// Default: the real time.
     pub end: Option<i64>,
     /// Requests a second over all endpoints; one second's worth may come at once. Default: no limit. Live Stripe: 100.
     pub rate_limit: Option<f64>,
     /// Requests a second for each endpoint. Default: no limit. Live Stripe: 25.
     pub endpoint_rate_limit: Option<f64>,
-    /// Seconds that `Retry-After` says in answers to requests over a limit. Default: no such header, as with Stripe.
+    /// Value of `Retry-After` in answers to requests over a limit, in seconds. Default: no such header, as with Stripe.
     pub retry_after: Option<u64>,
     /// Wait before each answer; default none.
     pub latency: Duration,
-    /// Most that chance adds to the latency; default nothing.
+    /// The most that chance adds to the latency; default nothing.
     pub latency_jitter: Duration,
-    /// Which requests go wrong, e.g. `status=500@p0.01,reset@n7`; see [`StripeSimulator::set_faults`](super::StripeSimulator::set_faults). Default: none.
+    /// The requests that go wrong, e.g. `status=500@p0.01,reset@n7`; see
+    /// [`StripeSimulator::set_faults`](super::StripeSimulator::set_faults). Default: none.
     pub faults: String,
     /// Objects that are created after each `arrivals_every`-th page of an entity, in that entity; default 0.
     pub arrivals: u32,
@@ -51,7 +52,8 @@ pub struct Settings {
     pub denied: Vec<String>,
     /// Keys that are known. Default, an empty list: every `sk_…` and `rk_…` key that does not contain `invalid`.
     pub keys: Vec<String>,
-    /// Whether answers are compressed for clients that accept gzip; default no, as it costs more than all the rest.
+    /// Whether answers are compressed for clients that accept gzip; default no, because it costs more than all the
+    /// rest.
     pub gzip: bool,
     /// Threads that serve; default 2.
     pub threads: usize,
@@ -83,7 +85,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Refuses what cannot be used.
+    /// Refuses settings that cannot be used.
     pub(super) fn check(&self) -> Result<()> {
         for name in self.counts.keys() {
             entity(name)?;
@@ -109,7 +111,7 @@ impl Settings {
         Ok(())
     }
 
-    /// How many objects of that entity there are at the start.
+    /// Number of objects of that entity at the start.
     pub(super) fn count(&self, entity: &Entity) -> u64 {
         let share = SHARES.iter().find(|share| share.0 == entity.name);
         let usual = share.map_or(self.objects.min(OTHER_OBJECTS), |share| {

@@ -1,6 +1,6 @@
-//! Shapes: an object's bytes as Stripe would print them, with places for what differs from object to object.
+//! Shapes: an object's bytes as Stripe would print them, with places for the parts that differ from object to object.
 //!
-//! A page of 100 charges is half a megabyte, and thousands of them are asked for in a second. So nothing is
+//! A page of 100 charges is half a megabyte, and clients ask for thousands of them in a second. So nothing is
 //! serialised then: an object is a copy of a prepared text, with its id, time and a few numbers written over it.
 //!
 //! Shapes come from templates; see `template` for their language.
@@ -16,7 +16,7 @@ pub(super) const ELEMENT_INDENT: usize = 4;
 const SHAPES_OF_DEFAULTS: u64 = 64;
 const SHAPES_OF_OTHERS: u64 = 16;
 
-/// What is written over one place of a shape.
+/// The text that is written over one place of a shape.
 #[derive(Debug, Clone)]
 enum Fill {
     Id,
@@ -38,7 +38,7 @@ struct Place {
 pub(super) struct Shape {
     text: Vec<u8>,
     places: Vec<Place>,
-    /// Whether objects of this shape say when they were created.
+    /// Whether objects of this shape show when they were created.
     pub(super) dated: bool,
     /// Whether objects of this shape are listed only when the entity's fixed query is sent.
     pub(super) hidden: bool,
@@ -81,8 +81,8 @@ impl Shape {
         self.text.resize(self.text.len() + width, b'0');
     }
 
-    /// Appends the object with that serial and time, as it stands in `data`, without the indent of its first line.
-    /// `key` is a number that differs from list to list.
+    /// Appends the object with that serial and time, as it is in `data`, without the indent of its first line. `key` is
+    /// a number that differs from list to list.
     pub(super) fn render(&self, identifiers: &Identifiers, key: u64, serial: u32, created: i64, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&self.text);
@@ -181,7 +181,7 @@ impl Maker {
     }
 }
 
-/// Digits of a time: all times of the simulator lie between the years 2001 and 2286.
+/// Digits of a time: all times of the simulator are between the years 2001 and 2286.
 const CREATED_WIDTH: usize = 10;
 
 fn write_digits(mut number: u64, place: &mut [u8]) {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_is_json_that_says_id_object_and_time() {
+    fn every_shape_is_json_with_id_object_and_time() {
         for entity in &ENTITIES {
             for text in rendered(entity, 12, 1_700_000_000) {
                 let object: serde_json::Value = serde_json::from_str(&text).expect(&text);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_hold_what_parsers_trip_over() {
+    fn shapes_hold_difficult_text_for_parsers() {
         let texts: Vec<String> = ENTITIES.iter().flat_map(|entity| rendered(entity, 5, 1_700_000_000)).collect();
         let all = texts.concat();
         for piece in [

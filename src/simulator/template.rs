@@ -1,9 +1,9 @@
 //! The language of the templates in `shapes/`: JSON with directives in angle brackets.
 //!
-//! Resolved when a shape is made: `<pick a|b>`, `<repeat 1|3 text>`, `<object>`, `<time>`, `<path>`; picks of one name
-//! (`<pick#order a|b>`) draw alike. Resolved per object, always equally wide: `<id>`, `<created+3600>`, `<ref charges>`
-//! (an id of another list), `<token 24>`, `<hex 8>`, `<digits 4>`, `<number 4>` (no leading zero); places of one name
-//! (`<number#amount 4>`) hold the same.
+//! These are resolved when a shape is made: `<pick a|b>`, `<repeat 1|3 text>`, `<object>`, `<time>`, `<path>`; picks of
+//! one name (`<pick#order a|b>`) draw the same. These are resolved per object, always with the same width: `<id>`,
+//! `<created+3600>`, `<ref charges>` (an id of another list), `<token 24>`, `<hex 8>`, `<digits 4>`, `<number 4>` (no
+//! leading zero); places of one name (`<number#amount 4>`) hold the same.
 
 use crate::stripe::entities::Entity;
 
@@ -23,7 +23,7 @@ pub(super) fn template(entity: &Entity) -> &'static str {
     }
 }
 
-/// The first directive of a text: what stands before it, inside its brackets, and after it.
+/// The first directive of a text: the text before it, inside its brackets, and after it.
 pub(super) fn next_directive(text: &str) -> Option<(&str, &str, &str)> {
     let start = text.find('<')?;
     let mut depth = 0_usize;
@@ -65,7 +65,7 @@ pub(super) fn alternatives(text: &str) -> Vec<&str> {
     found
 }
 
-/// JSON text as Stripe prints it: two spaces a level, the tokens untouched. `level` spaces stand before it already.
+/// JSON text as Stripe prints it: two spaces a level, the tokens untouched. `level` spaces are before it already.
 pub(super) fn pretty(json: &str, level: usize) -> String {
     let (mut printed, mut indent) = (String::with_capacity(2 * json.len()), level);
     let (mut in_string, mut escaped, mut in_directive) = (false, false, false);
@@ -102,7 +102,7 @@ pub(super) fn pretty(json: &str, level: usize) -> String {
                 new_line(&mut printed, indent);
             }
             ':' => printed.push_str(": "),
-            // Directives such as `<number 4>` stand where numbers do: their space is no white space of the JSON.
+            // Directives such as `<number 4>` are in the places of numbers: their space is not white space of the JSON.
             character if character.is_whitespace() && !in_directive => {}
             character => {
                 in_string = character == '"';

@@ -1,6 +1,6 @@
-//! What a client sees over a real socket.
+//! The simulator as a client sees it over a real socket.
 
-#![expect(clippy::disallowed_methods, reason = "a fake server that drips is held against a clock")]
+#![expect(clippy::disallowed_methods, reason = "a fake server that drips is measured with a clock")]
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -15,7 +15,7 @@ use super::*;
 const KEY: &str = "Authorization: Bearer sk_test_1\r\n";
 const END: i64 = 1_800_000_000;
 
-/// One answer; `whole` tells whether all promised bytes came.
+/// One answer; `whole` says whether all promised bytes came.
 struct Answer {
     status: u16,
     head: String,
@@ -134,7 +134,7 @@ fn without_status_all_canceled_subscriptions_are_left_out() {
 }
 
 #[test]
-fn the_truth_is_what_is_served_byte_for_byte() {
+fn the_served_bytes_are_those_of_the_object() {
     #[derive(serde::Deserialize)]
     struct List<'a> {
         #[serde(borrow)]
@@ -201,7 +201,7 @@ fn a_deleted_cursor_is_refused_by_name() {
 }
 
 #[test]
-fn objects_arrive_while_a_walk_goes_on_and_do_not_move_it() {
+fn objects_arrive_during_a_walk_and_do_not_move_it() {
     let simulator = start(Settings { arrivals: 3, arrivals_every: 2, ..settings() });
     let before = simulator.ids("charges").unwrap();
     assert_eq!(walk(&simulator, "/v1/charges?", 100), before);
@@ -235,7 +235,7 @@ fn keys_permissions_and_paths_are_refused_as_stripe_does() {
 }
 
 #[test]
-fn answers_carry_stripes_headers() {
+fn answers_have_stripes_headers() {
     let simulator = start(settings());
     let answer = get(&simulator, "/v1/refunds?limit=1");
     assert!(answer.header("Request-Id").unwrap().starts_with("req_"));

@@ -1,7 +1,7 @@
-//! The registry: which Stripe lists can be landed, one row each.
+//! The registry of Stripe lists that can be landed, one row each.
 //!
-//! Facts from Stripe's OpenAPI description of API version 2026-08-26.dahlia: every top-level v1 list that pages
-//! by cursor, filters on `created` and needs no parameter. To add a list, add a row.
+//! Facts from Stripe's OpenAPI description of API version 2026-08-26.dahlia: every top-level v1 list that has pages by
+//! cursor, filters on `created` and needs no parameter. To add a list, add a row.
 
 use crate::error::{Error, Result};
 
@@ -12,30 +12,30 @@ pub struct Entity {
     pub name: &'static str,
     /// Path of the list, e.g. `/v1/charges`.
     pub path: &'static str,
-    /// What `object` says in each element, e.g. `charge`.
+    /// Value of `object` in each element, e.g. `charge`.
     pub object: &'static str,
     /// Name of the raw table, e.g. `stripe_charges_raw`.
     pub table: &'static str,
-    /// The field that dates an object, in whole seconds since 1970; `None` where objects have none.
+    /// The field that dates an object, in whole seconds since 1970; `None` if objects have none.
     pub time_field: Option<&'static str>,
-    /// Whether Stripe filters the list by `created` without leaving objects out. Where it does not, no time window can cut
-    /// the list, and each run reads it whole; objects may lack the field there.
+    /// Whether Stripe filters the list by `created` without leaving objects out. If it does not, no time window can
+    /// limit the list, and each run reads the whole list; its objects may lack the field.
     pub has_window: bool,
     /// Query parameters that every request carries, so that Stripe leaves nothing out.
     pub fixed_query: &'static [(&'static str, &'static str)],
     /// Whether listed objects can be deleted or age out.
     pub can_vanish: bool,
-    /// Whether a run lands it when no entities are named.
+    /// Whether a run lands it if no entities are named.
     pub default: bool,
-    /// Name of the permission that lets a restricted key read the list, as Stripe's refusals and the address of its form
-    /// for keys spell it; empty where it is not known for certain: Stripe's refusal says it then.
+    /// Name of the permission that lets a restricted key read the list, as Stripe's refusals and the address of its
+    /// form for keys spell it; empty if it is not known for certain: then Stripe's refusal names it.
     pub permission: &'static str,
-    /// What to know about the list; empty where nothing is special.
+    /// A remark about the list; empty if nothing is special.
     pub note: &'static str,
 }
 
 impl Entity {
-    /// Name of the field that dates an object; empty where objects have none.
+    /// Name of the field that dates an object; empty if objects have none.
     #[must_use]
     pub const fn dated_by(&self) -> &'static str {
         match self.time_field {
@@ -45,7 +45,7 @@ impl Entity {
     }
 }
 
-/// A row of the table below: name, path, object, and what differs from most lists.
+/// A row of the table below: name, path, object, and the differences from most lists.
 macro_rules! list {
     ($name:literal, $path:literal, $object:literal $(, $field:ident: $value:expr)* $(,)?) => {
         Entity {
@@ -59,7 +59,7 @@ macro_rules! list {
     };
 }
 
-/// What holds for most lists.
+/// The values of most lists.
 const MOST: Entity = Entity {
     name: "",
     path: "",
@@ -127,10 +127,10 @@ pub fn by_name(name: &str) -> Option<&'static Entity> {
     ENTITIES.iter().find(|entity| entity.name == name)
 }
 
-/// The entities a selection names: `all`, or names parted by commas; empty means the default ones.
+/// The entities that a selection names: `all`, or names separated by commas; empty means the default ones.
 ///
 /// # Errors
-/// A name that is no entity, with the nearest one.
+/// A name that is not an entity's; the error gives the nearest one.
 pub fn select(selection: &str) -> Result<Vec<&'static Entity>> {
     let names: Vec<String> =
         selection.split(',').map(|name| name.trim().replace('-', "_")).filter(|name| !name.is_empty()).collect();
@@ -159,7 +159,7 @@ fn nearest(name: &str) -> &'static str {
     ENTITIES.iter().map(|entity| entity.name).min_by_key(|candidate| distance(name, candidate)).unwrap_or("charges")
 }
 
-/// Levenshtein distance: how many single-character edits part two words.
+/// Levenshtein distance: the number of single-character edits between two words.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut costs: Vec<usize> = (0..=right.len()).collect();

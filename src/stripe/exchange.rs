@@ -1,9 +1,9 @@
-//! One request to Stripe and what came of it: the values that `run` and `http_client` exchange.
+//! One request to Stripe and its outcome: the values that `run` and `http_client` exchange.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A moment, told twice: for pacing (monotonic) and for the tables (wall clock).
+/// A moment, given twice: for pacing (monotonic) and for the tables (wall clock).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
     /// Time since the process's own start: never goes back.
@@ -27,7 +27,7 @@ pub struct Request {
     pub query: Vec<(&'static str, String)>,
     /// Value of `Stripe-Version`.
     pub api_version: String,
-    /// Value of `Stripe-Account`, where a connected account is read.
+    /// Value of `Stripe-Account`, if a connected account is read.
     pub account: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub struct Response {
     pub api_version: Option<String>,
     /// `Date`, in seconds since 1970.
     pub date: Option<i64>,
-    /// `Retry-After`, as a span from the moment of the answer (whole seconds, or a date seen against `Date`).
+    /// `Retry-After`, as a span from the moment of the answer (whole seconds, or a date compared with `Date`).
     pub retry_after: Option<Duration>,
     /// `Stripe-Should-Retry`.
     pub should_retry: Option<bool>,
@@ -61,14 +61,15 @@ pub struct Response {
 }
 
 impl Response {
-    /// Whether it holds what was asked for, whole: a part of it (206), or what a proxy made of it (203), is not that.
+    /// Whether it is the whole answer to the request: a part of it (206), or a version that a proxy changed (203), is
+    /// not.
     #[must_use]
     pub const fn is_success(&self) -> bool {
         self.status == 200
     }
 }
 
-/// Why no complete answer arrived.
+/// The reason why no complete answer arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// No connection: refused, unknown host, TLS.
@@ -85,7 +86,7 @@ pub enum Failure {
     Redirect,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// An answer, whatever its status.

@@ -1,15 +1,15 @@
-//! What is known of a page, beside its objects.
+//! Facts about a page, beside its objects.
 
 use super::window::Range;
 
-/// Where a page stands in its list, and how Stripe answered it. Its rows, its event and the coverage say the same.
+/// A page's place in its list, and how Stripe answered the request. Its rows, its event and the coverage agree on this.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageFacts {
     /// The range it was read for.
     pub range: Range,
     /// The cursor that the request was sent with; `None` at the top of a range.
     pub starting_after: Option<String>,
-    /// Id of the answer's last object; `None` when the page closes its range.
+    /// Id of the answer's last object; `None` if the page closes its range.
     pub next_cursor: Option<String>,
     /// As answered.
     pub has_more: bool,

@@ -1,7 +1,7 @@
-//! Which answers are worth another try, how long to wait before it, and what an answer that is not means.
+//! Decides which answers are worth another try, how long to wait before it, and what the other answers mean.
 //!
-//! The rule is Stripe's own clients': obey `Stripe-Should-Retry` where it is sent, else retry what passes by itself.
-//! A list request changes nothing, so trying again is always safe.
+//! The rule is that of Stripe's own clients: obey `Stripe-Should-Retry` if it is sent, else retry failures that pass by
+//! themselves. A list request changes nothing, so another try is always safe.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::error::{Class, Error, counted, foreign};
 use crate::options::Options;
 use crate::stripe::exchange::{Failure, Response};
 
-/// Longest `Retry-After` that is honoured.
+/// Longest `Retry-After` that is obeyed.
 pub const RETRY_AFTER_CAP: Duration = Duration::from_secs(300);
 
-/// What to make of an HTTP status.
+/// The meaning of an HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct StatusRow {
     first: u16,
@@ -41,7 +41,7 @@ const STATUSES: [StatusRow; 11] = [
     status(499, 499, Class::Server, true, "run again later"),
     status(400, 499, Class::Request, false, "see the message; an account without the product, or an unknown API version, is refused like this"),
     status(500, 599, Class::Server, true, "run again later; Stripe's status page may know more"),
-    status(0, u16::MAX, Class::Answer, false, "this is no answer of Stripe's API; check the base URL"),
+    status(0, u16::MAX, Class::Answer, false, "this is not an answer of Stripe's API; check the base URL"),
 ];
 
 fn row(status: u16) -> &'static StatusRow {
@@ -49,7 +49,7 @@ fn row(status: u16) -> &'static StatusRow {
     STATUSES.iter().find(fits).unwrap_or(&STATUSES[STATUSES.len() - 1])
 }
 
-/// Whether an answer that is no success is worth another try.
+/// Whether an answer that is not a success is worth another try.
 #[must_use]
 pub fn is_worth_retrying(response: &Response) -> bool {
     response.should_retry.unwrap_or(row(response.status).retry)
@@ -64,8 +64,8 @@ pub const fn is_passing(failure: Failure) -> bool {
     }
 }
 
-/// How long to wait before retry number `retry` (from 0): exponential, the share `backoff_jitter` of it random, and
-/// never shorter than the `Retry-After` of the answer. `jitter` is uniform in `[0, 1)`.
+/// How long to wait before retry number `retry` (from 0): the wait grows exponentially, the share `backoff_jitter` of
+/// it is random, and it is never shorter than the `Retry-After` of the answer. `jitter` is uniform in `[0, 1)`.
 #[must_use]
 pub fn wait(options: &Options, retry: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
     let doublings = i32::try_from(retry.min(64)).unwrap_or(64);
@@ -74,7 +74,7 @@ pub fn wait(options: &Options, retry: u32, retry_after: Option<Duration>, jitter
     Duration::from_secs_f64(seconds.max(0.0)).max(retry_after.unwrap_or_default().min(RETRY_AFTER_CAP))
 }
 
-/// The `error` object of Stripe's error bodies. Each has a type; what has none comes from something in between.
+/// The `error` object of Stripe's error bodies. Each has a type; one without a type comes from something in between.
 #[derive(Debug, Deserialize)]
 struct ErrorBody {
     #[serde(rename = "type")]
@@ -89,12 +89,12 @@ struct Envelope {
     error: ErrorBody,
 }
 
-/// What Stripe says of an error, if it is Stripe who says something.
+/// Stripe's description of an error, if the answer is Stripe's.
 fn body_of(response: &Response) -> Option<ErrorBody> {
     Some(serde_json::from_slice::<Envelope>(&response.body).ok()?.error)
 }
 
-/// What an error body says, if the answer has one, whatever its status.
+/// The message of an error body, if the answer has one, whatever its status.
 #[must_use]
 pub fn complaint(response: &Response) -> Option<String> {
     body_of(response)?.message.as_deref().map(foreign)
@@ -126,7 +126,7 @@ pub fn refusal(entity: &str, response: &Response, retries: u32) -> Error {
     let row = row(response.status);
     let Some(body) = body_of(response) else { return refusal_in_between(entity, response, row, retries) };
     let said = body.message.as_deref().map_or_else(|| "no message".to_owned(), foreign);
-    // A 403 may also tell that an account is not the key's, or from where the key may be used.
+    // A 403 may also say that an account is not the key's, or from where the key may be used.
     let (class, remedy) = match row.class {
         Class::Permission if !said.contains("permission") => (Class::Request, "see the message"),
         class => (class, row.remedy),
@@ -136,10 +136,10 @@ pub fn refusal(entity: &str, response: &Response, retries: u32) -> Error {
     Error { code: body.code.as_deref().map(foreign), ..error(entity, response, class, &who, retries, &said, remedy) }
 }
 
-/// Characters that a message has of a refusal that is not Stripe's.
+/// Number of characters that a message quotes of a refusal that is not Stripe's.
 const QUOTED: usize = 100;
 
-/// The error behind an answer that has not the form of Stripe's: a proxy, a gateway, a firewall.
+/// The error behind an answer that does not have the form of Stripe's: from a proxy, a gateway, a firewall.
 fn refusal_in_between(entity: &str, response: &Response, row: &StatusRow, retries: u32) -> Error {
     let status = response.status;
     let class = if row.retry { row.class } else { Class::Answer };
@@ -150,7 +150,7 @@ fn refusal_in_between(entity: &str, response: &Response, row: &StatusRow, retrie
     };
     let body = &response.body[..response.body.len().min(4 * QUOTED)];
     let said = match status {
-        // What does not refuse may hold payload.
+        // An answer that is not a refusal may hold payload.
         0..400 => "not a whole page".to_owned(),
         _ if body.is_empty() => "no text".to_owned(),
         _ => foreign(&String::from_utf8_lossy(body)).chars().take(QUOTED).collect(),
@@ -181,11 +181,9 @@ pub fn silence(entity: &str, failure: Failure, cause: &str, retries: u32) -> Err
         Failure::Connect => ("no connection to the API", "check the network and the base URL, then run again"),
         Failure::Read => ("the answer was cut off", "run again"),
         Failure::Timeout => ("no complete answer in time", "run again, or raise request_timeout_seconds"),
-        Failure::TooLarge => {
-            ("the answer is larger than any page of Stripe's", "lower page_size, or check the base URL")
-        }
-        Failure::Encoding => ("the answer cannot be read", "check what stands between Stripe and here"),
-        Failure::Redirect => ("the API redirects, which is never followed", "check the base URL"),
+        Failure::TooLarge => ("the answer is larger than any Stripe page", "lower page_size, or check the base URL"),
+        Failure::Encoding => ("the answer cannot be read", "check any proxy between Stripe and this machine"),
+        Failure::Redirect => ("the API answered with a redirect, which is never followed", "check the base URL"),
     };
     let tries = tries(retries);
     Error::new(Class::Connection, format!("{entity}: {what}{tries} ({}); {remedy}", foreign(cause)))
@@ -201,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_by_itself_is_retried_and_nothing_else() {
+    fn only_failures_that_pass_by_themselves_are_retried() {
         for status in [408, 409, 421, 424, 425, 429, 499, 500, 502, 503, 504, 520] {
             assert!(is_worth_retrying(&answer(status, "")), "{status}");
             assert_ne!(refusal("charges", &answer(status, ""), 1).class, Class::Request, "{status}");
@@ -218,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vanished_cursor_is_told_from_other_refusals() {
+    fn a_vanished_cursor_is_distinguished_from_other_refusals() {
         let gone = r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"starting_after"}}"#;
         assert!(is_vanished_cursor(&answer(400, gone)));
         assert!(!is_vanished_cursor(&answer(404, gone)));
@@ -248,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_the_form_of_stripes_errors_is_not_taken_for_stripe() {
+    fn an_answer_without_the_form_of_stripes_errors_is_not_taken_for_stripes() {
         let long = format!("<html>\n<p>{}</p>", "x".repeat(500));
         let quoted = format!("<html> <p>{}", "x".repeat(90));
         let gateways = [
@@ -278,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_for_want_of_a_permission_tells_the_account() {
+    fn a_refusal_for_a_missing_permission_names_the_account() {
         let body = r#"{"error":{"type":"invalid_request_error","message":"The provided key 'rk_test_***' does not have the required permissions for this endpoint on account 'acct_1Abc'. Having the 'rak_charge_read' permission would allow this request to continue."}}"#;
         assert_eq!(refused_account(&answer(403, body)).as_deref(), Some("acct_1Abc"));
         assert_eq!(refused_account(&answer(401, body)), None);
@@ -287,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_honoured_up_to_its_cap() {
+    fn retry_after_is_obeyed_up_to_its_cap() {
         let options = Options::default();
         assert_eq!(wait(&options, 0, Some(Duration::from_secs(7)), 0.5), Duration::from_secs(7));
         assert_eq!(wait(&options, 0, Some(Duration::from_secs(9_999)), 0.5), RETRY_AFTER_CAP);
@@ -295,7 +293,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn waits_stay_between_none_and_the_ceiling(retry in 0u32..10_000, jitter in 0f64..1.0, share in 0f64..=1.0) {
+        fn waits_stay_between_zero_and_the_ceiling(retry in 0u32..10_000, jitter in 0f64..1.0, share in 0f64..=1.0) {
             let options = Options { backoff_jitter: share, ..Options::default() };
             let ceiling = (0.5 * 2f64.powi(retry.min(64).cast_signed())).min(60.0);
             let seconds = wait(&options, retry, None, jitter).as_secs_f64();

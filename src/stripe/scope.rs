@@ -1,4 +1,4 @@
-//! Whose list it is.
+//! The owner of a list.
 
 use super::entities::Entity;
 

@@ -1,4 +1,4 @@
-//! Where a page belongs: at the end of the chain that asked for it, held to the order of the list.
+//! Gives a page its place, at the end of the chain that asked for it, and checks it against the order of the list.
 
 use super::answer::{Asked, Effect};
 use super::chain::ActiveChain;
@@ -23,14 +23,16 @@ impl Walk {
         let active = &mut self.chains[at];
         if page.elements() == 0 && page.has_more {
             if active.chain.cursor.is_none() {
-                return Err(asked.error("Stripe answered an empty first page that says there is more; run again later"));
+                return Err(
+                    asked.error("Stripe answered with an empty first page that says there is more; run again later")
+                );
             }
-            let again = "Stripe answered twice a page without objects that says there is more";
+            let again = "Stripe answered twice with a page without objects that says there is more";
             return self.reopen(at, response.request_id.as_deref(), again);
         }
         if self.progress.rows == 0 && active.chain.cursor.is_none() && is_of_another_list(&page) {
             return Err(asked.error(&format!(
-                "{}, and so are all others; check the base URL, and what stands between it and here",
+                "{}, and so are all others; check the base URL, and any proxy between it and this machine",
                 page.refused[0].fault
             )));
         }
@@ -64,14 +66,14 @@ impl Walk {
         let absorbed = active.absorb(&page, &seconds, &self.undated);
         if page.last_id.is_some() && !absorbed.is_fresh {
             return Err(asked.error(
-                "Stripe answered objects of an earlier page again: the list does not advance; run again later",
+                "Stripe answered with objects of an earlier page again: the list does not advance; run again later",
             ));
         }
         // A full page that ends the list costs one confirming request; a shorter one is believed.
         let closes = page.elements() == 0 || (!page.has_more && !full);
         let answered_last = page.last_id.take();
         if answered_last.is_none() && !closes {
-            let missing = "no object of the page has an 'id', so nothing tells where the list goes on";
+            let missing = "no object of the page has an 'id', so it is unknown where the list continues";
             return Err(asked.error(&format!("{missing}; ask for more objects at once (page_size)")));
         }
         if !closes {
@@ -114,15 +116,15 @@ impl Walk {
         Ok(Effect::Page)
     }
 
-    /// The latest second that what an answer holds can have been created in: a server's clock that is far ahead of ours
-    /// says nothing, and an object of the future must not take the next window there.
+    /// The latest second in which the objects of an answer can have been created. A server's clock that is far ahead of
+    /// ours does not count, and an object of the future must not move the next window there.
     fn latest(&self, response: &Response, now: Now) -> i64 {
         let ours = now.wall_micros.div_euclid(1_000_000);
         let latest = ours.saturating_add(self.options.lookback_seconds);
         response.date.filter(|theirs| *theirs <= latest).unwrap_or(ours)
     }
 
-    /// Counts the rows and elements of a page that are odd, and warns of the first.
+    /// Counts the odd rows and elements of a page, and warns about the first.
     fn note_odd(&mut self, page: &Page) {
         let entity = self.scope.entity;
         if entity.has_window {
@@ -144,7 +146,7 @@ impl Walk {
     }
 }
 
-/// Refuses a page of the other mode than the key's. All objects of an account and mode say the same, so one is looked at.
+/// Refuses a page whose mode is not the key's. All objects of an account and mode agree on it, so this looks at one.
 fn check_livemode(page: &Page, expected: Option<bool>, asked: &Asked<'_>) -> Result<(), Error> {
     let Some((expected, row)) = expected.zip(page.rows().next()) else { return Ok(()) };
     if livemode(row.json).is_none_or(|livemode| livemode == expected) {
@@ -152,23 +154,24 @@ fn check_livemode(page: &Page, expected: Option<bool>, asked: &Asked<'_>) -> Res
     }
     let (theirs, ours) = if expected { ("test", "live") } else { ("live", "test") };
     Err(asked.error(&format!(
-        "object {} is {theirs} data, and the key is a {ours} key; check the key, and what stands between Stripe and here",
+        "object {} is {theirs} data, and the key is a {ours} key; check the key, and any proxy between Stripe and \
+         this machine",
         foreign(row.id)
     )))
 }
 
-/// Whether a run that begins with this page reads another list: all that it holds are other objects. A single one may be
-/// odd.
+/// Whether a run that begins with this page reads another list: the page holds only objects of another type. A single
+/// one may be odd.
 fn is_of_another_list(page: &Page) -> bool {
     let is_other = |refused: &Refused| matches!(refused.fault, Fault::OtherObject { .. });
     page.is_empty() && page.refused.len() > 1 && page.refused.iter().all(is_other)
 }
 
-/// Pages in a row with next to nothing in them after which a run gives up.
+/// Number of nearly empty pages in a row after which a run gives up.
 const MOST_THIN_PAGES: u32 = 100;
 
-/// Where each answer has a tenth of what was asked for, or less, and says that there is more, no deadline of a request
-/// bounds the run.
+/// Refuses too many nearly empty pages in a row. If each answer has at most a tenth of the objects asked for and says
+/// that there is more, no deadline of a request bounds the run.
 fn check_thin(page: &Page, active: &mut ActiveChain, page_size: usize, asked: &Asked<'_>) -> Result<(), Error> {
     let is_thin = page.has_more && page.elements() * 10 <= page_size;
     active.thin_pages = if is_thin { active.thin_pages + 1 } else { 0 };
@@ -176,13 +179,13 @@ fn check_thin(page: &Page, active: &mut ActiveChain, page_size: usize, asked: &A
         return Ok(());
     }
     Err(asked.error(&format!(
-        "Stripe answered {MOST_THIN_PAGES} pages in a row with {} or fewer of the {page_size} objects asked for, and says \
-         that there are more; run again later, or check what stands between Stripe and here",
+        "Stripe answered {MOST_THIN_PAGES} pages in a row with {} or fewer of the {page_size} objects asked for, and \
+         said that there are more; run again later, or check any proxy between Stripe and this machine",
         page_size / 10
     )))
 }
 
-/// Holds a page to the order of the list, in which single objects may be out of their place.
+/// Checks a page against the order of the list, in which single objects may be out of place.
 fn settle_order(
     page: &mut Page,
     active: &ActiveChain,
@@ -199,7 +202,7 @@ fn settle_order(
     })
 }
 
-/// Leaves what stands at a page's end and has no id to go on from: the next page begins with it.
+/// Leaves out elements at a page's end that have no id to continue from: the next page begins with them.
 fn leave_the_end(page: &mut Page) {
     while page.refused.last().is_some_and(|last| last.id.is_none() && last.position + 1 == page.elements()) {
         page.refused.pop();

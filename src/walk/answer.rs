@@ -1,4 +1,4 @@
-//! What an answer does to the chain it belongs to.
+//! The effect of an answer on the chain it belongs to.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::stripe::exchange::{Failure, Now, Response};
 use crate::stripe::retry;
 use crate::stripe::window::Range;
 
-/// What a page is called in messages.
+/// The name of a page in messages.
 pub(super) struct Asked<'a> {
     pub(super) entity: &'a str,
     pub(super) request_id: Option<&'a str>,
@@ -23,19 +23,19 @@ impl Asked<'_> {
     }
 }
 
-/// What came of an answer.
+/// The effect of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// A page more waits to be handed over.
+    /// One more page waits to be handed over.
     Page,
-    /// The request is sent again, after so long, because of that.
+    /// The request is sent again, after this time, for this reason.
     Retry(Duration, String),
     /// Neither.
     Nothing,
 }
 
 impl Walk {
-    /// Takes in what came of a request in flight. `jitter` is uniform in `[0, 1)`.
+    /// Takes in the outcome of a request in flight. `jitter` is uniform in `[0, 1)`.
     pub fn handle_response(&mut self, ticket: Ticket, received: Received, now: Now, jitter: f64) -> Effect {
         let asked = self.chains.iter().position(|active| active.ticket == ticket && active.in_flight);
         let Some(at) = asked else { return Effect::Nothing };
@@ -52,7 +52,7 @@ impl Walk {
             Received::Refused(response) => self.take_refusal(at, &response, now, jitter),
             Received::Failed(failure, cause) => self.take_silence(at, failure, &cause, now, jitter),
         };
-        // What else is in flight has been paid for: it is taken in before the run fails.
+        // The other requests in flight have been paid for: their answers are taken in before the run fails.
         let taken = taken.unwrap_or_else(|error| {
             self.stop_asking(error);
             Effect::Nothing
@@ -73,7 +73,7 @@ impl Walk {
         if retry::is_passing(failure) { self.retry(at, error, None, now, jitter) } else { Err(error) }
     }
 
-    /// Sends the same request again later, or gives up with `error` when the retries are used up.
+    /// Sends the same request again later, or gives up with `error` if the retries are used up.
     fn retry(
         &mut self,
         at: usize,
@@ -122,18 +122,21 @@ impl Walk {
         }
         if error.is_no_list() {
             let said = complaint.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
-            return Err(asked.error(&format!("{error}{said}; check the base URL, and what stands between it and here")));
+            return Err(
+                asked.error(&format!("{error}{said}; check the base URL, and any proxy between it and this machine"))
+            );
         }
         Err(asked.error(&error.to_string()))
     }
 
-    /// The cursor leads nowhere: its object is gone. No guessing with earlier ids: a new chain begins at the end of the
-    /// cursor's second, and what the run holds of that second is dropped. `again` is the error where that has been tried.
+    /// The cursor leads nowhere: its object is gone. This does not guess with earlier ids: a new chain begins at the
+    /// end of the cursor's second, and rows of that second that the run already holds are dropped. `again` is the error
+    /// if that was tried before.
     pub(super) fn reopen(&mut self, at: usize, request_id: Option<&str>, again: &str) -> Result<Effect, Error> {
         let asked = Asked { entity: self.scope.entity.name, request_id };
         let active = &mut self.chains[at];
         if active.stalled {
-            return Err(asked.error(&format!("{again} without any progress between; run again later")));
+            return Err(asked.error(&format!("{again} without any progress in between; run again later")));
         }
         let edge = active.edge;
         let range = Range {

@@ -1,6 +1,6 @@
-//! A part of the list that is being read: its chain, the second its cursor stands in, and how densely its objects lie.
+//! A part of the list that is being read: its chain, the second of its cursor, and the density of its objects.
 
-#![expect(clippy::cast_precision_loss, reason = "what is estimated needs no more than 52 bits")]
+#![expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 52 bits")]
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -8,69 +8,69 @@ use std::time::Duration;
 use super::coverage::Chain;
 use crate::page::Page;
 
-/// Names a request in flight: the chain that asks, of which there is never more than one request at once.
+/// Names a request in flight by the chain that asks: a chain never has more than one request at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Ticket(pub(super) u64);
 
-/// A request that is to be sent again.
+/// A request that will be sent again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Retry {
     pub(super) at: Duration,
 }
 
-/// A chain being read, and what is known of the second its cursor stands in.
+/// A chain being read, and what is known of the second of its cursor.
 #[derive(Debug, Default)]
 pub(super) struct ActiveChain {
     pub(super) ticket: Ticket,
     pub(super) chain: Chain,
     /// The lower bound that its last request asked for: the chain's own may have risen since.
     pub(super) asked_down_to: Option<i64>,
-    /// The second of the last row answered.
+    /// The second of the last row that Stripe returned.
     pub(super) edge: Option<i64>,
-    /// Ids of the run's rows in that second (of all its rows where the list has no window).
+    /// Ids of the run's rows in that second (of all its rows if the list has no window).
     held: HashSet<String>,
-    /// Of the second's ids, those that this chain answered itself: to see a page that repeats.
+    /// Of the ids of that second, those from this chain's own answers: they show when a page repeats.
     pub(super) answered: HashSet<String>,
-    /// How many of its last pages in a row had next to nothing in them and said that there is more.
+    /// The number of its last pages in a row that were nearly empty and said that there is more.
     pub(super) thin_pages: u32,
     /// Whether the chain was begun because a cursor vanished, and has kept no row since.
     pub(super) stalled: bool,
     pub(super) in_flight: bool,
     /// How often the request was sent again.
     pub(super) retries: u32,
-    /// Whether and when it is sent again.
+    /// Whether and when the request is sent again.
     pub(super) retry: Option<Retry>,
     density: Density,
 }
 
-/// What a page's ids say.
+/// The result of taking in a page's ids.
 pub(super) struct Absorbed {
     /// For each row, whether the run holds it already.
     pub(super) known: Vec<bool>,
-    /// Whether any element is one that its chain has not answered before.
+    /// Whether the page has any element that was in no earlier answer to its chain.
     pub(super) is_fresh: bool,
 }
 
-/// How densely the objects lie: so many in so many seconds, and seconds that hold whole pages are left out. What the chain
-/// that this one was parted from had seen says too little of the older objects to begin with.
+/// The density of the objects: their number in a number of seconds, without the seconds that hold whole pages. A chain
+/// does not begin with the density of the chain that it was split from, which says too little about the older objects.
 #[derive(Debug, Clone, Copy, Default)]
 struct Density {
     objects: f64,
     seconds: f64,
     /// Whether the last page lay in one second as a whole.
     hot: bool,
-    /// Whether it was the last of the list.
+    /// Whether the last page was the last of the list.
     ended: bool,
 }
 
 impl ActiveChain {
-    /// A chain to go on with. A list without window has no second to stand in: all its ids are kept under `None`.
+    /// A chain to continue. In a list without window a cursor has no second: all its ids are kept under `None`.
     pub(super) fn of(chain: Chain, windowed: bool, ids: &HashMap<Option<i64>, HashSet<String>>) -> Self {
         let edge = chain.edge().filter(|_| windowed);
         Self { edge, held: ids.get(&edge).cloned().unwrap_or_default(), chain, ..Self::default() }
     }
 
-    /// The older part of this one, below a second that is its new bound.
+    /// Splits off the older part of this chain, below a second that becomes this chain's new bound.
     pub(super) fn split_at(&mut self, second: i64, ticket: Ticket) -> Self {
         let mut older = self.chain.range;
         older.lt = Some(second);
@@ -78,7 +78,7 @@ impl ActiveChain {
         Self { ticket, chain: Chain { range: older, ..Chain::default() }, ..Self::default() }
     }
 
-    /// Whether its last page lay in one second. No bound can part a second, so such a chain must never wait.
+    /// Whether its last page lay in one second. No bound can split a second, so such a chain must never wait.
     pub(super) const fn is_hot(&self) -> bool {
         self.density.hot
     }
@@ -88,12 +88,13 @@ impl ActiveChain {
         self.density.ended
     }
 
-    /// The second down to which it has read: what is below is its unread tail.
+    /// The second down to which it has read: its unread tail is below.
     pub(super) fn read_to(&self) -> Option<i64> {
         self.chain.last_created.or(self.chain.range.lt)
     }
 
-    /// Objects in so many seconds of its tail, if they lie as densely as those read; none where nothing was read.
+    /// Expected number of objects in that many seconds of its tail, if they are as dense as those read; `None` if
+    /// nothing was read.
     pub(super) fn expected_in(&self, seconds: f64) -> Option<f64> {
         let Density { objects, seconds: measured, ended, .. } = self.density;
         if ended {
@@ -102,7 +103,7 @@ impl ActiveChain {
         (measured > 0.0).then(|| objects / measured * seconds)
     }
 
-    /// Takes in how densely a page's objects lie.
+    /// Takes in the density of a page's objects.
     pub(super) fn measure(&mut self, page: &Page) {
         let times = || page.created.iter().flatten().copied();
         let (Some(first), Some(last)) = (times().next(), times().next_back()) else { return };
@@ -116,8 +117,8 @@ impl ActiveChain {
         }
     }
 
-    /// Takes the page's ids in. `seconds` are those that its rows count with; `undated` are the ids that the run holds of
-    /// rows without a time, wherever in it they were read.
+    /// Takes in the page's ids. `seconds` are the seconds that its rows count with; `undated` are the ids of all rows
+    /// without a time that the run holds, wherever they were read.
     pub(super) fn absorb(&mut self, page: &Page, seconds: &[Option<i64>], undated: &HashSet<String>) -> Absorbed {
         let edge = seconds.last().copied().flatten().or(self.edge);
         let refused = page.refused.iter().filter_map(|refused| refused.id.as_deref());
@@ -141,7 +142,7 @@ impl ActiveChain {
     }
 }
 
-/// Share of what was measured before that each new page leaves.
+/// Share of the earlier measurements that each new page keeps.
 const MEMORY: f64 = 0.7;
 impl Density {
     fn forget(&mut self) {

@@ -1,7 +1,8 @@
-//! Coverage: which part of a run's window its committed pages have read, and so what is left to read.
+//! Coverage: the part of a run's window that its committed pages have read, and so the part that remains.
 //!
-//! A list is read newest to oldest in **chains**. A chain has a top that never changes (its requests' `created[lt]`),
-//! a cursor, and a lower bound that only rises. What is left is never stored: it is the gaps in what the pages cover.
+//! A list is read newest to oldest in **chains**. A chain has a top that never changes (its requests' `created[lt]`), a
+//! cursor, and a lower bound that only rises. The remaining part is never stored: it is the gaps in the part that the
+//! pages cover.
 
 use std::fmt;
 
@@ -9,12 +10,12 @@ use crate::error::foreign;
 use crate::stripe::facts::PageFacts;
 use crate::stripe::window::Range;
 
-/// What one page says of the coverage.
+/// The coverage of one page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link<'page> {
     /// Number of the page.
     pub page_number: i64,
-    /// Where it stands.
+    /// Its place in the list.
     pub facts: &'page PageFacts,
     /// `created` of its oldest kept row.
     pub min_created: Option<i64>,
@@ -23,7 +24,7 @@ pub struct Link<'page> {
 /// A part of the list that is still to be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain {
-    /// What it is to cover.
+    /// The range that it has to cover.
     pub range: Range,
     /// Id of the last object read; `None` starts at the top.
     pub cursor: Option<String>,
@@ -32,30 +33,30 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The second in which the cursor stands, as far as the pages tell: rows of it may be held already.
+    /// The second of the cursor, as far as the pages show: some of its rows may be held already.
     #[must_use]
     pub fn edge(&self) -> Option<i64> {
         self.last_created.or_else(|| self.cursor.as_ref().and(self.range.lt).map(|top| top.saturating_sub(1)))
     }
 }
 
-/// A page that fits none of the others.
+/// A page that does not fit any of the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenChain {
     /// Number of the page.
     pub page_number: i64,
-    /// What is wrong with it.
+    /// The fault.
     pub reason: Reason,
 }
 
-/// Why a page fits none of the others. What is told of it goes on behind "page 3".
+/// The reason why a page does not fit any of the others. Its text continues "page 3".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// It hangs in the air: the cursor it was asked with, which nobody handed out.
+    /// It has no predecessor: no page handed out the cursor that it was asked with, which is this one.
     Unled(String),
     /// Its range is empty, or reaches below the run's window.
     Outside,
-    /// Its chain covers what another one began with: which of them to go on with, nobody can say.
+    /// Its chain covers the beginning of another one: it is unknown which of them to continue.
     Overlaps,
 }
 
@@ -71,7 +72,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A chain as the pages left it.
+/// A chain in the state in which the pages left it.
 struct Read {
     chain: Chain,
     closed: bool,
@@ -80,11 +81,11 @@ struct Read {
 
 /// The parts of `[start, ∞)` that `links` leave unread, newest first. No links: the whole window is one chain.
 ///
-/// Parts lie apart from each other and from what has been covered: an object is read once in a run.
+/// Parts do not overlap each other or the covered part: an object is read once in a run.
 ///
 /// # Errors
-/// A page whose cursor no earlier page of its chain handed out, or whose range is none that a run comes to. No run
-/// leaves such pages, so what they cover is not to be trusted.
+/// No earlier page of its chain handed out a page's cursor, or no run asks for its range. No run leaves such pages, so
+/// their coverage cannot be trusted.
 pub fn remaining(start: Option<i64>, mut links: Vec<Link<'_>>) -> Result<Vec<Chain>, BrokenChain> {
     links.sort_by_key(|link| link.page_number);
     let mut chains: Vec<Read> = Vec::new();
@@ -104,7 +105,7 @@ pub fn remaining(start: Option<i64>, mut links: Vec<Link<'_>>) -> Result<Vec<Cha
     Ok(gaps(start, chains))
 }
 
-/// Takes one page into the chain it belongs to.
+/// Adds one page to the chain it belongs to.
 fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), BrokenChain> {
     let PageFacts { range, starting_after, next_cursor, .. } = link.facts;
     let closed = link.facts.closes();
@@ -121,7 +122,7 @@ fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), BrokenChain> {
         (_, Some(starting_after)) => {
             return Err(BrokenChain { page_number: link.page_number, reason: Reason::Unled(starting_after.clone()) });
         }
-        // A chain begun again at the same top (its cursor vanished) reads everything below that top anew.
+        // A chain begun again at the same top (its cursor vanished) reads everything below that top again.
         (known, None) => {
             let read = Read {
                 chain: Chain { range: *range, cursor: next_cursor.clone(), last_created: link.min_created },
@@ -137,14 +138,14 @@ fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), BrokenChain> {
     Ok(())
 }
 
-/// What chains in falling order of their tops leave open.
+/// The parts that chains, ordered by falling tops, leave open.
 fn gaps(start: Option<i64>, chains: Vec<Read>) -> Vec<Chain> {
     let mut open = Vec::new();
     let mut covered = Covered::Nothing;
     let tops: Vec<Option<i64>> = chains.iter().map(|read| read.chain.range.lt).collect();
     for (at, read) in chains.into_iter().enumerate() {
         push_gap(&mut open, covered, read.chain.range.lt);
-        // The next chain's top, where there is one, bounds this one: what is below it is read there.
+        // The next chain's top, if there is one, bounds this one: that chain reads everything below.
         let below = tops.get(at + 1).copied().flatten();
         let floor = read.chain.range.gte.max(below);
         covered = Covered::DownTo(if read.closed { read.chain.range.gte } else { floor });
@@ -161,14 +162,14 @@ fn gaps(start: Option<i64>, chains: Vec<Read>) -> Vec<Chain> {
     open
 }
 
-/// How far down from the top the chains reach so far.
+/// The depth from the top that the chains reach so far.
 #[derive(Clone, Copy)]
 enum Covered {
     Nothing,
     DownTo(Option<i64>),
 }
 
-/// Between what is covered above and the next chain's top, if anything lies between them.
+/// Adds the gap between the part covered above and the next chain's top, if there is one.
 fn push_gap(open: &mut Vec<Chain>, covered: Covered, top: Option<i64>) {
     match covered {
         Covered::Nothing if top.is_some() => open.push(unread(top, None)),
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_nobody_led_to_is_told() {
+    fn a_page_without_a_predecessor_is_reported() {
         let links = [page(1, (None, None), (None, Some("a")), 95), page(3, (None, None), (Some("b"), None), 5)];
         assert_eq!(
             remaining(None, links).unwrap_err(),
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_outside_of_the_window_is_told() {
+    fn a_page_outside_of_the_window_is_reported() {
         for range in [(None, None), (Some(4), None), (Some(9), Some(9)), (Some(9), Some(7))] {
             let links = [page(1, range, (None, Some("a")), 95)];
             assert_eq!(remaining(Some(5), links).unwrap_err(), BrokenChain { page_number: 1, reason: Reason::Outside });
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_chain_that_covers_the_next_ones_top_is_told() {
+    fn a_finished_chain_that_covers_the_next_ones_top_is_reported() {
         let links = [page(1, (Some(20), None), (None, None), 20), page(2, (None, Some(50)), (None, Some("c")), 40)];
         assert_eq!(remaining(None, links).unwrap_err(), BrokenChain { page_number: 1, reason: Reason::Overlaps });
     }
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_above_and_between_the_chains_is_left() {
+    fn parts_above_and_between_the_chains_are_left() {
         let links = [page(1, (Some(50), Some(90)), (None, None), 50), page(2, (None, Some(30)), (None, None), 1)];
         assert_eq!(
             remaining(None, links).unwrap(),
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn why_a_page_fits_none_of_the_others_is_said() {
+    fn each_reason_says_why_a_page_does_not_fit() {
         for (reason, words) in [
             (Reason::Unled("ch_1\n".to_owned()), "follows 'ch_1', which"),
             (Reason::Outside, "not in the run's window"),

@@ -1,27 +1,28 @@
-//! The order of a page: newest first, whatever single objects say of their time.
+//! The order of a page: newest first, whatever time single objects give.
 
 use crate::page::Page;
 
-/// Of the objects whose time is known, fewer than one in so many may be out of their place: where more are, it is not the
-/// objects that are odd.
+/// Of the objects whose time is known, fewer than one in this many may be out of place: if more are, the objects are
+/// not the odd thing.
 const ONE_IN: usize = 2;
 
-/// An object is far below the others of its page where it is so many times as far from the last of them as they are from
-/// each other.
+/// An object is far below the others of its page if its distance from the last of them is this many times their
+/// distance from each other.
 const FAR: i64 = 8;
-/// So many objects at the end of a page may be far below the others without being believed: what lies further up is
+/// This many objects at the end of a page may be far below the others and are not believed: objects further up would be
 /// read again for each gap in the list's time.
 const DOUBTFUL: usize = 3;
-/// So many objects tell how far they lie apart.
+/// The number of objects needed to know their distance from each other.
 const MANY: usize = 8;
 
-/// Takes the time from objects that are out of their place, so that they go by their neighbours, and notes them as
+/// Removes the time of objects that are out of place, so that their neighbours give their place, and notes them as
 /// undated. `ceiling` is the newest second that any of them can have, `newest` the newest one that the run has seen.
 ///
-/// Answers which ones may be some that the run has read already, the last one first: nothing tells them from those.
+/// Returns the objects that the run may have read already, the last one first: nothing distinguishes them from those
+/// that it has.
 ///
 /// # Errors
-/// The position of an object that was not odd alone. The list is not newest first, or begins again.
+/// The position of an object that is not the only odd one. The list is not newest first, or begins again.
 pub(super) fn settle(page: &mut Page, ceiling: Option<i64>, newest: Option<i64>) -> Result<Vec<usize>, usize> {
     if is_in_order(&page.created, ceiling) {
         return Ok(Vec::new());
@@ -29,7 +30,7 @@ pub(super) fn settle(page: &mut Page, ceiling: Option<i64>, newest: Option<i64>)
     let odd = out_of_place(&page.created, ceiling);
     let is_above = |created: Option<i64>| ceiling.is_some() && created > ceiling;
     let is_again = |row: &usize| is_above(page.created[*row]) && page.created[*row] <= newest;
-    // Of a few objects none was read before where they lie below the ceiling, or above all that was seen.
+    // Of a few objects none was read before, if they are below the ceiling or above everything seen.
     let dated = page.created.iter().flatten().count();
     let is_few = dated < MANY && ceiling.is_some() && !odd.iter().any(is_again);
     if odd.len() * ONE_IN >= dated && !is_few {
@@ -43,8 +44,8 @@ pub(super) fn settle(page: &mut Page, ceiling: Option<i64>, newest: Option<i64>)
     Ok(again)
 }
 
-/// Leaves what a page has from the first object below `floor` on, where none above follows: the request asked for more
-/// than the chain is to read by now. What is asked next says how far down the chain really goes.
+/// Leaves out a page's objects from the first one below `floor` after which none above follows: the request asked for
+/// more than the chain has to read by now. The next request has the chain's real lower bound.
 pub(super) fn leave_below(page: &mut Page, floor: Option<i64>) {
     let is_below = |created: &Option<i64>| matches!((created, floor), (Some(created), Some(floor)) if *created < floor);
     let inside = page.created.iter().rposition(|created| created.is_some() && !is_below(created));
@@ -55,8 +56,8 @@ pub(super) fn leave_below(page: &mut Page, floor: Option<i64>) {
     }
 }
 
-/// Takes the time from objects that lie below the bound that was asked for. The list goes by what Stripe holds them to
-/// be, and not by what they say.
+/// Removes the time of objects that are below the bound that was asked for. The list goes by Stripe's own record of
+/// their time, and not by the time that they give.
 pub(super) fn forget_below(page: &mut Page, floor: Option<i64>) {
     for row in 0..page.len() {
         if floor.is_some() && page.created[row] < floor && page.created[row].is_some() {
@@ -66,8 +67,8 @@ pub(super) fn forget_below(page: &mut Page, floor: Option<i64>) {
     }
 }
 
-/// Leaves the end of a page that others follow to the next one, where it seems to lie far below what is before it: only
-/// what follows tells whether it is out of its place.
+/// Leaves the end of a page to the next page, if there is one and the end seems far below the objects before it: only
+/// the following objects show whether it is out of place.
 pub(super) fn leave_doubtful_end(page: &mut Page) {
     if !page.has_more {
         return;
@@ -77,7 +78,7 @@ pub(super) fn leave_doubtful_end(page: &mut Page) {
     if dated.len() < MANY {
         return;
     }
-    // Not from the first one on: that may be odd itself.
+    // Not from the first one: it may be odd itself.
     let (upper, end) = (dated.len() / 4, dated.len() - DOUBTFUL - 1);
     let others = i64::try_from(end - upper).unwrap_or(i64::MAX);
     let usual = (dated[upper].1.saturating_sub(dated[end].1) / others.max(1)).max(1);
@@ -87,8 +88,9 @@ pub(super) fn leave_doubtful_end(page: &mut Page) {
     }
 }
 
-/// The second that each object counts with: its own, or else that of the object before it; `before` is that of the one
-/// before the first. An object without time so counts as newer than it may be, and is never taken to lie below its range.
+/// The second that each object counts with: its own, or else that of the object before it; `before` is the second
+/// before the first object. So an object without time counts as newer than it may be, and is never taken as below its
+/// range.
 pub(super) fn seconds(created: &[Option<i64>], before: Option<i64>) -> Vec<Option<i64>> {
     let mut last = before;
     created
@@ -108,10 +110,11 @@ fn is_in_order(created: &[Option<i64>], mut ceiling: Option<i64>) -> bool {
     })
 }
 
-/// The objects outside of the longest row of times that never rise: as few as can be.
+/// The objects outside the longest series of times that never rise: as few as possible.
 fn out_of_place(created: &[Option<i64>], ceiling: Option<i64>) -> Vec<usize> {
     let times: Vec<(usize, i64)> = created.iter().enumerate().filter_map(|(row, time)| Some((row, (*time)?))).collect();
-    // How many are in the longest such row that ends with each, none above the ceiling, and which one is before it.
+    // For each object: the length of the longest such series that ends with it, with none above the ceiling, and the
+    // object before it.
     let mut longest: Vec<(usize, Option<usize>)> = Vec::with_capacity(times.len());
     for (at, (_, time)) in times.iter().enumerate() {
         let before = (0..at).filter(|before| longest[*before].0 > 0 && times[*before].1 >= *time);
@@ -140,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_place_is_as_little_as_can_be() {
+    fn as_few_objects_as_possible_are_out_of_place() {
         for (times, ceiling, expected) in [
             (&[][..], None, &[][..]),
             (&[9, 8, 8, 7], Some(9), &[]),

@@ -1,4 +1,4 @@
-//! One request for one object, and what its answer tells: whether the key may read a list, and what to do if not.
+//! One request for one object. Its answer shows whether the key may read a list, and what to do if not.
 
 use crate::error::{Class, Error};
 use crate::options::Options;
@@ -33,20 +33,21 @@ impl ProbeState {
     }
 }
 
-/// What an answer tells of a list.
+/// The findings of an answer about a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
     /// The list.
     pub entity: &'static Entity,
     /// Whether it can be read.
     pub state: ProbeState,
-    /// Permission to read it: as Stripe names it where it is missing, else as the registry does; empty where neither does.
+    /// Permission to read it: as Stripe names it if it is missing, else as the registry does; empty if neither names
+    /// it.
     pub permission: String,
     /// `Stripe-Version`, as answered.
     pub api_version: Option<String>,
-    /// How far this machine's clock is ahead of Stripe's, in seconds, about; `None` where the answer has no date.
+    /// How far this machine's clock is ahead of Stripe's, in seconds, roughly; `None` if the answer has no date.
     pub clock_offset_seconds: Option<i64>,
-    /// Why it cannot be read.
+    /// The reason why it cannot be read.
     pub error: Option<Error>,
 }
 
@@ -61,7 +62,7 @@ pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> R
     Request::to(entity.path, query, options.stripe_version.clone(), account)
 }
 
-/// What came of [`request`].
+/// Reads the outcome of [`request`].
 #[must_use]
 pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
     let (answer, error) = match outcome {
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_says_that_the_list_can_be_read_and_what_time_it_is() {
+    fn a_page_shows_that_the_list_can_be_read_and_the_time() {
         let found = probe("charges", &answer(200, r#"{"object":"list","data":[],"has_more":false}"#));
         assert_eq!((found.state, found.error), (ProbeState::Readable, None));
         assert_eq!((found.clock_offset_seconds, found.permission.as_str()), (Some(10), "rak_charge_read"));
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_is_wrong_is_told_apart() {
+    fn other_faults_are_distinguished() {
         let refusal = r#"{"error":{"type":"invalid_request_error","message":"No."}}"#;
         let page = r#"{"object":"list","data":[],"has_more":false}"#;
         for (outcome, state) in [

@@ -1,27 +1,29 @@
-//! Which part of the list is read next, and how an idle slot gets a part of its own: work stealing on the unread tail.
+//! Chooses the part of the list that is read next, and gives an idle slot a part of its own: work stealing on the
+//! unread tail.
 //!
-//! The window begins as one chain, read newest to oldest. Only when a request could be sent and each chain is being read
-//! already is the heaviest unread tail parted at a whole second: the parent keeps its cursor and its requests' filters,
-//! only its lower bound rises; the child takes the older half. So a small window stays one request, and a backfill has
-//! as many chains as it has idle slots, wherever in time its objects lie.
+//! The window begins as one chain, read newest to oldest. The heaviest unread tail is split at a whole second, but only
+//! if a request could be sent and each chain is being read already. The parent keeps its cursor and its requests'
+//! filters, only its lower bound rises; the child takes the older half. So a small window stays one request, and a
+//! backfill has as many chains as it has idle slots, wherever in time its objects are.
 
-#![expect(clippy::cast_precision_loss, reason = "what is estimated needs no more than 52 bits")]
+#![expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 52 bits")]
 
 use super::Walk;
 use super::chain::{ActiveChain, Ticket};
 use crate::stripe::exchange::Now;
 
-/// Requests that a tail must be worth to be parted: below, reading on is as fast.
+/// Requests that a tail must be worth before it is split: below that, one chain is as fast.
 const WORTH_SPLITTING: f64 = 3.0;
-/// 1 January 2011, when Stripe began: as deep as a list may well reach.
+/// 1 January 2011, when Stripe began: a list may reach this deep.
 const STRIPE_BEGAN: i64 = 1_293_840_000;
-/// A tail that is open at the bottom is taken to reach so many times as deep as the run has come, and is parted at that
-/// depth: nobody says when an account began, and asking by halves since Stripe did costs a small one more than its pages.
+/// A tail that is open at the bottom is assumed to reach this many times as deep as the run has come, and is split at
+/// that depth: it is unknown when an account began, and for a small account, halving the time since Stripe began costs
+/// more requests than its pages.
 const DEEPER: i64 = 4;
 
 impl Walk {
-    /// The chain to send the next request for: not in flight, and its retry, if any, due. Hot seconds first, which cannot
-    /// be parted and would be all that is left in the end; then the heaviest.
+    /// The chain to send the next request for: not in flight, and its retry, if any, due. Hot seconds come first: they
+    /// cannot be split, and would otherwise be the last to remain. Then comes the heaviest.
     pub(super) fn ready(&self, now: Now) -> Option<usize> {
         let due = |active: &ActiveChain| active.retry.is_none_or(|retry| now.monotonic >= retry.at);
         let ready = self.chains.iter().enumerate().filter(|(_, active)| !active.in_flight && due(active));
@@ -32,8 +34,8 @@ impl Walk {
             .map(|(at, _)| at)
     }
 
-    /// The chain whose unread tail is worth the most requests, and the second to part it at. None while a request waits to
-    /// be sent again: what went wrong would go wrong for each new part as well.
+    /// The chain whose unread tail is worth the most requests, and the second to split it at. `None` while a request
+    /// waits to be sent again: the same would go wrong for each new part as well.
     pub(super) fn heaviest(&self) -> Option<(usize, i64)> {
         if !self.scope.entity.has_window || self.chains.iter().any(|active| active.retry.is_some()) {
             return None;
@@ -45,7 +47,7 @@ impl Walk {
         heavy.max_by(|one, other| one.2.total_cmp(&other.2)).map(|(at, second, _)| (at, second))
     }
 
-    /// Parts the heaviest tail. Answers the new chain.
+    /// Splits the heaviest tail. Returns the new chain.
     pub(super) fn split(&mut self) -> Option<usize> {
         let (at, second) = self.heaviest()?;
         let ticket = self.next_ticket();
@@ -59,7 +61,7 @@ impl Walk {
         Ticket(self.tickets)
     }
 
-    /// Requests that are left for the whole run.
+    /// Requests that remain for the whole run.
     pub(super) fn left_to_ask(&self) -> f64 {
         if self.progress.pages == 0 {
             return f64::INFINITY;
@@ -72,7 +74,7 @@ impl Walk {
         self.chains.iter().map(|active| left(active).unwrap_or_default().max(1.0)).sum()
     }
 
-    /// Requests that are left as far as the pages tell; none while nobody knows where the list ends.
+    /// Requests that remain as far as the pages show; 0 while the end of the list is unknown.
     pub(super) fn requests_in_sight(&self) -> f64 {
         let is_open = |active: &ActiveChain| active.chain.range.gte.is_none() && !active.is_at_the_end();
         if !self.is_open || self.error.is_some() || self.chains.iter().any(is_open) {
@@ -81,21 +83,21 @@ impl Walk {
         self.chains.iter().map(|active| self.requests_for(active).unwrap_or_default().max(1.0)).sum()
     }
 
-    /// Requests that a chain's tail is worth, if its objects lie as densely as those read.
+    /// Requests that a chain's tail is worth, if its objects are as dense as those read.
     fn requests_for(&self, active: &ActiveChain) -> Option<f64> {
         let seconds = active.read_to()?.saturating_sub(self.bottom(active)?).max(0) as f64;
         Some(active.expected_in(seconds)? / f64::from(self.options.page_size))
     }
 
-    /// Where a chain's tail ends, or is taken to end where it is open.
+    /// The second where a chain's tail ends, or is assumed to end if it is open.
     fn bottom(&self, active: &ActiveChain) -> Option<i64> {
         let last = active.read_to()?;
         let read = self.newest?.saturating_sub(last).max(1);
         active.chain.range.gte.or_else(|| Some(last.saturating_sub(read.saturating_mul(DEEPER)).max(0)))
     }
 
-    /// The second to part a chain's tail at: its middle, or its end where it is open. One that is worth it lasts for more
-    /// than two, since each page counts for one at least: something is left on both sides.
+    /// The second to split a chain's tail at: its middle, or its end if it is open. A tail that is worth it is longer
+    /// than two seconds, since each page counts for at least one: so something remains on both sides.
     fn middle(&self, active: &ActiveChain) -> Option<i64> {
         let (last, bottom) = (active.read_to()?, self.bottom(active)?);
         let is_open = active.chain.range.gte.is_none();

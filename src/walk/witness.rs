@@ -1,7 +1,7 @@
-//! Whether a key reads the account that a lake's rows are from, where no answer tells the account's id.
+//! Finds out whether a key reads the account that a lake's rows are from, if no answer gives the account's id.
 //!
-//! A list that never loses objects still has the objects of the newest second that was landed. Where none of them is in
-//! it any more, it is another account's list, or test data was deleted.
+//! A list that never loses objects still has the objects of the newest second that was landed. If none of them is in it
+//! any more, it is another account's list, or test data was deleted.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::stripe::exchange::{Outcome, Request};
 /// Objects of one second that are asked for.
 const OBJECTS: usize = 100;
 
-/// Whether the objects of a list can tell whose it is.
+/// Whether the objects of a list can show whose list it is.
 #[must_use]
 pub const fn is_witness(entity: &Entity) -> bool {
     entity.has_window && !entity.can_vanish
@@ -30,11 +30,11 @@ pub fn request(entity: &Entity, options: &Options, account: Option<String>, seco
     Request::to(entity.path, query, options.stripe_version.clone(), account)
 }
 
-/// What came of [`request`]: whether any of the landed objects is there still. False where the answer does not tell, since
-/// it is a refusal, or not all of the second.
+/// Reads the outcome of [`request`]: whether any of the landed objects is still there. False if the answer does not
+/// show it, because it is a refusal or does not have the whole second.
 ///
 /// # Errors
-/// `Class::Usage`: none of them is there.
+/// `Class::Usage` if none of them is there.
 pub fn read(entity: &'static Entity, outcome: &Outcome, landed: &BTreeSet<String>) -> Result<bool> {
     let Outcome::Answered(response) = outcome else { return Ok(false) };
     if !response.is_success() {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn where_none_is_there_it_is_another_account() {
+    fn if_none_is_there_it_is_another_account() {
         for others in [&[][..], &["ch_other"]] {
             let error = read_charges(&answer(200, others, false), &["ch_2", "ch_1"]).unwrap_err();
             assert_eq!(error.class, Class::Usage);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_nothing_is_held_against_nobody() {
+    fn an_answer_that_shows_nothing_is_not_an_error() {
         let silence = Outcome::Failed(Failure::Timeout, "late".to_owned());
         for outcome in [answer(403, &[], false), answer(206, &[], false), answer(200, &["ch_other"], true), silence] {
             assert_eq!(read_charges(&outcome, &["ch_1"]), Ok(false), "{outcome:?}");
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn only_lists_that_never_lose_objects_tell() {
+    fn only_lists_that_never_lose_objects_are_witnesses() {
         for (name, tells) in [("charges", true), ("customers", false), ("accounts", false), ("events", false)] {
             assert_eq!(is_witness(by_name(name).unwrap()), tells, "{name}");
         }

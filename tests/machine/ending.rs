@@ -62,7 +62,10 @@ fn an_interrupt_waits_for_no_answer_and_loses_no_page() {
     assert_eq!(reader.run.error(), None, "what was fetched is handed over first");
     assert_eq!(reader.group().unwrap().fetched, 1);
     let error = reader.error();
-    assert!(error.class == Class::Interrupted && error.message.contains("charges: interrupted"), "{error:?}");
+    assert!(
+        error.class == Class::Interrupted && error.message.contains("charges: the run was interrupted"),
+        "{error:?}"
+    );
     assert_eq!(reader.hand(late, &page(&[("ch_2", 3)], false)), Effect::Nothing);
 }
 

@@ -1,4 +1,4 @@
-//! What a driver does where its tasks go wrong; how it fares with a server, the tests of the whole show.
+//! A driver whose tasks go wrong; the tests of the whole cover a driver with a server.
 
 use super::*;
 use crate::checkpoint::{Attempt, History, plan};

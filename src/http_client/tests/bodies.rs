@@ -1,4 +1,4 @@
-//! Bodies: whole, cut, compressed, and longer than any.
+//! Bodies: whole, cut, compressed, and longer than the bound.
 
 use super::super::body::LARGEST;
 use super::*;
@@ -41,11 +41,11 @@ async fn gzip_is_read_under_each_of_its_names_and_in_any_number_of_members() {
 }
 
 #[tokio::test]
-async fn an_encoding_that_was_not_asked_for_is_told_as_such() {
+async fn an_encoding_that_was_not_asked_for_is_reported_as_such() {
     for encoding in ["br", "deflate", "gzip, gzip", "\u{e9}"] {
         let (failure, line) = failed(Server::ask(encoded(encoding, "", &GZIP), Then::Close, PATIENT).await.0);
         assert_eq!(failure, Failure::Encoding);
-        assert!(line.starts_with("it is encoded as '") && line.ends_with("', and only gzip was asked for"), "{line}");
+        assert!(line.starts_with("it is encoded as '") && line.ends_with("', but only gzip was asked for"), "{line}");
     }
 }
 
@@ -61,8 +61,8 @@ async fn a_compressed_body_is_inflated_and_must_be_whole() {
     assert_eq!(failed(Server::ask(forged, Then::Close, PATIENT).await.0).0, Failure::Read);
 }
 
-/// The beginning of a deflate stream that never ends, and the 13 bytes that go on with it: a literal zero, then
-/// "258 bytes more of it" over and over, 13 bits each, so that 8 of them end where they began within a byte.
+/// The beginning of a deflate stream that never ends, and the 13 bytes that continue it: a literal zero, then "258
+/// bytes more of it" over and over, 13 bits each, so that 8 of them end where they began within a byte.
 fn endless_zeros() -> (Vec<u8>, Vec<u8>) {
     let header = "010"; // not the last block; fixed codes (01, low bit first)
     let literal = "00110000";

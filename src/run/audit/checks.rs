@@ -1,4 +1,4 @@
-//! Events and rows of a run, held against each other.
+//! Compares the events of a run with its rows.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,7 +8,8 @@ use crate::digest::{Hex, rows_digest};
 use crate::error::{Class, counted};
 use crate::walk::coverage::{self, Link};
 
-/// How far a window may begin ahead of the clock of whoever read it, in seconds: clocks that are wrong by days exist.
+/// How far a window may begin ahead of the clock of the process that read it, in seconds: some clocks are wrong by
+/// days.
 const AHEAD_SECONDS: i64 = 31 * 86_400;
 
 impl Audit {
@@ -21,7 +22,7 @@ impl Audit {
         for page in events.iter().filter_map(|event| event.kind.page()) {
             if !seen.insert(page.page_number) {
                 let at = At { run_id, page_number: page.page_number, request_id: page.facts.request_id.as_deref() };
-                self.findings.push(at.finding("twice", "more than one PAGE_COMMITTED tells of the page"));
+                self.findings.push(at.finding("twice", "more than one PAGE_COMMITTED describes the page"));
                 continue;
             }
             let found = rows.pages.remove(&page.page_number).unwrap_or_default();
@@ -38,23 +39,23 @@ impl Audit {
         let rows = i64::try_from(found.hashes.len()).unwrap_or(i64::MAX);
         if rows != page.row_count {
             let message = format!(
-                "the event promises {} and the table has {rows}",
+                "the event promises {}, but the table has {rows}",
                 counted(count(page.row_count), "row", "rows")
             );
             self.findings.push(at.finding("rows missing", &message));
         } else if !found.hashes.keys().copied().eq(0..rows) {
             self.findings.push(at.finding("rows missing", "the positions of its rows have holes"));
         } else if rows_digest(found.hashes.values().map(Hex::new)) != page.rows_digest {
-            let message = "its rows are others than those the event was made of: rows were changed or moved";
+            let message = "its rows are not those that the event was made from: rows were changed or moved";
             self.findings.push(at.finding("altered", message));
         } else if rows > 0
             && (&found.next_cursor, &found.starting_after) != (&page.facts.next_cursor, &page.facts.starting_after)
         {
-            self.findings.push(at.finding("altered", "its rows and its event name other cursors"));
+            self.findings.push(at.finding("altered", "its rows and its event name different cursors"));
         }
     }
 
-    /// Pages that are in the raw table and in no event: the mark of a crash, which the next attempt mends.
+    /// Finds pages that are in the raw table and in no event: the sign of a crash, which the next attempt repairs.
     fn check_orphans(&mut self, run_id: &str, events: &[Event], rows: &RunRows) {
         let closed = events.iter().any(|event| ends(&event.kind));
         if rows.pages.is_empty() {
@@ -69,7 +70,8 @@ impl Audit {
         }
         for (number, page) in &rows.pages {
             let at = At { run_id, page_number: *number, request_id: page.request_id.as_deref() };
-            self.findings.push(at.finding("event missing", "the run has ended and no event tells of the page's rows"));
+            self.findings
+                .push(at.finding("event missing", "the run has ended, but no event describes the page's rows"));
         }
     }
 
@@ -89,7 +91,7 @@ impl Audit {
                     "gap",
                     run_id,
                     &format!(
-                        "is called complete, and {} not covered",
+                        "is called complete, but {} not covered",
                         counted(left.len(), "part of its window is", "parts of its window are")
                     ),
                 );
@@ -99,7 +101,7 @@ impl Audit {
         }
     }
 
-    /// Every attempt has a number of its own, and the watermark never goes back.
+    /// Checks that every attempt has a number of its own, and that the watermark never goes back.
     pub(super) fn check_epochs(&mut self, events: &BTreeMap<(Option<String>, String), Vec<Event>>) {
         let mut by_account: BTreeMap<&Option<String>, BTreeMap<i64, Vec<&Event>>> = BTreeMap::new();
         for ((account, _), run) in events {
@@ -124,7 +126,7 @@ impl Audit {
                     self.run_finding(
                         "window",
                         &event.run_id,
-                        "has a window that begins in the future, where nothing is",
+                        "has a window that begins in the future, where no object is",
                     );
                 }
                 for event in attempt {
@@ -132,9 +134,13 @@ impl Audit {
                         watermark = None;
                     } else if event.kind == Kind::Completed {
                         if event.max_created_seen < watermark {
-                            self.run_finding("watermark", &event.run_id, "has a watermark older than the run before");
+                            self.run_finding(
+                                "watermark",
+                                &event.run_id,
+                                "has a watermark older than that of the run before",
+                            );
                         }
-                        // The next run takes no watermark over that is later than the end of this one.
+                        // The next run does not take over a watermark that is later than the end of this one.
                         watermark = event.max_created_seen.map(|seen| seen.min(seconds(event)));
                     }
                 }
@@ -148,7 +154,7 @@ fn seconds(event: &Event) -> i64 {
     event.at_micros.div_euclid(1_000_000)
 }
 
-/// Whether the run is over for good: no later attempt goes on with it.
+/// Whether the run is finally over: no later attempt continues it.
 fn ends(kind: &Kind) -> bool {
     *kind == Kind::Completed || kind.gives_up()
 }
