@@ -499,7 +499,7 @@ class Client:
         """
 
     def probe(self, entity: str, account: str | None = None) -> Probe:
-        """Ask for one object of the entity's list, once. Raises for bad input only; Stripe's errors are answers."""
+        """Ask once for one object of the list. Raises for bad input only; Stripe's errors are in the answer."""
 
     def store_properties(self, store_id: str, account_id: str | None = None) -> dict[str, str]:
         """Properties of a new checkpoint table: which account, mode and server the lake belongs to."""
