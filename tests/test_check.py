@@ -53,7 +53,7 @@ def test_a_key_that_is_refused_is_not_tried_again() -> None:
         with pytest.raises(AuthenticationError, match="check that the key") as raised:
             found.raise_for_status()
         (tried,) = found.entities
-        said = f"{tried.entity} cannot be read, and 4 other lists would fail the same: not tried"
+        said = f"{tried.entity} cannot be read, and 4 other lists would fail the same and were not tried"
         assert raised.value.summary == said
         assert found.account is None
 

@@ -333,7 +333,7 @@ def test_tables_are_in_a_lake_or_in_a_catalog() -> None:
         (("--catalog", "main"), "catalog and schema belong together"),
         (("--schema", "raw"), "catalog and schema belong together"),
         (("--lake", "l", "--catalog", "main", "--schema", "raw"), "a lake and a catalog exclude each other"),
-        (("--catalog", "main", "--schema", "raw"), "a catalog is written by Spark, and there is no pyspark here"),
+        (("--catalog", "main", "--schema", "raw"), "a catalog is written by Spark, and pyspark is not installed here"),
     ]:
         with pytest.raises(UsageError, match=message):
             open_tables(read("run", *arguments).table_options())

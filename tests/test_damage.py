@@ -90,7 +90,7 @@ def checkpointed(table: Path) -> None:
     DeltaTable(table).create_checkpoint()
 
 
-REMOVE = "restore it from a backup, or remove it: the next run then looks what else it needs"
+REMOVE = "restore it from a backup, or remove it: the next run then finds out what else it needs"
 SAME = "its commit files say the same"
 CASES = {
     "the newest commit is torn": Case(

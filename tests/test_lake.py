@@ -106,7 +106,7 @@ def test_a_lake_of_a_name_that_delta_rs_cannot_use_is_refused_before_anything_is
 ) -> None:
     with pytest.raises(UsageError) as refused:
         land(tmp_path / place.format(name), stripe)
-    assert f": its path has {said}, with which delta-rs cannot work; choose another folder" in str(refused.value)
+    assert f": its path has {said}, and delta-rs cannot work with that; choose another folder" in str(refused.value)
     assert list(tmp_path.iterdir()) == []
     assert not [path for _, path, _ in stripe.request_log() if path != "/v1/account"]
 

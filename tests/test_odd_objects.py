@@ -181,7 +181,7 @@ def test_a_list_in_which_each_fiftieth_object_is_odd_in_another_way_lands(lake: 
         (result,) = report.entities
         assert (result.exit_code, result.refused, result.undated) == (1, len(REFUSED), len(LAND) - 3)
         assert f"and {len(REFUSED) - 1} more" in str(result.message)
-        assert f"customers: {len(LAND) - 3} objects without a time that can be used" in str(report)
+        assert f"customers: {len(LAND) - 3} objects landed without a usable time" in str(report)
         account.assert_landed(lake)
         named = events(lake, "event_type = 'OBJECT_REFUSED'")
         assert len({(event["page_number"], event["error_message"]) for event in named}) == len(REFUSED)

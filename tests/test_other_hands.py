@@ -73,7 +73,7 @@ def rewrite(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
     "told",
     [
         (RAW, 1, "mend the column, or move the table away and land everything again with --from-scratch"),
-        (CHECKPOINTS, 2, "mend the column or choose another place"),
+        (CHECKPOINTS, 2, "mend the column or choose another location"),
     ],
 )
 def test_a_table_whose_columns_were_changed_is_let_be(

@@ -80,7 +80,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_panic_is_an_error_of_the_call(call: str) -> None:
-    with pytest.raises(StripeRawError, match=r"internal error \(PanicException\): left == right; what was") as raised:
+    with pytest.raises(StripeRawError, match=r"internal error \(PanicException\): left == right; all") as raised:
         CALLS[call](Raises(PanicException("left == right")))
     assert isinstance(raised.value.__cause__, PanicException)
 

@@ -139,6 +139,6 @@ def test_an_interrupt_is_a_warning(lake: Path, caplog: pytest.LogCaptureFixture)
     report = interrupted.value.report
     assert report.exit_code == 130
     assert 0 < report.entities[0].rows == len(landed(lake, "charges"))
-    assert str(interrupted.value) == "what had been read is committed; charges interrupted"
+    assert str(interrupted.value) == "all that had been read is committed; charges interrupted"
     assert "interrupted" in "\n".join(record.getMessage() for record in of(caplog, logging.WARNING))
     assert of(caplog, logging.ERROR) == []

@@ -120,7 +120,7 @@ def test_an_interrupt_prints_the_report_and_says_last_what_became_of_the_lists(l
     assert {entity["state"] for entity in json.loads(printed)["entities"]} == {"interrupted"}
     last = json_lines(said)[-1]
     assert last["exit_code"] == 130
-    assert last["message"].startswith("interrupted: what had been read is committed; 5 of 5 lists interrupted (")
+    assert last["message"].startswith("interrupted: all that had been read is committed; 5 of 5 lists interrupted (")
 
 
 def test_verify_says_in_json_what_it_found(

@@ -100,13 +100,13 @@ class Entity:
     def can_vanish(self) -> bool: ...
     @property
     def is_witness(self) -> bool:
-        """Whether its objects can tell whose a lake is: the list has a window and never loses objects."""
+        """Whether its objects can show whose a lake is: the list has a window and never loses objects."""
 
     @property
     def default(self) -> bool: ...
     @property
     def permission(self) -> str:
-        """Permission that lets a restricted key read the list; "" where only Stripe's refusal tells it."""
+        """Permission that lets a restricted key read the list; "" where only Stripe's refusal names it."""
     @property
     def note(self) -> str: ...
 
@@ -133,9 +133,9 @@ class Schema:
     @property
     def names(self) -> list[str]: ...
     def difference(self, actual: _ArrowSchema) -> str | None:
-        """One line on the first column that keeps rows of these columns out of `actual`; None where they fit.
+        """One line about the first column that keeps rows of these columns out of `actual`; None if they fit.
 
-        Columns are appended by name: their order does not matter, nor do others that allow null.
+        Columns are appended by name: their order does not matter, and other columns may be there if they allow null.
         """
 
 def entities(selection: str = "all") -> list[Entity]:
@@ -155,23 +155,23 @@ def holds_secret(text: str) -> bool:
     """Whether the text holds a secret of Stripe's, or held one before it was masked."""
 
 def stray_secret(values: Mapping[str, object]) -> Exception | None:
-    """What is to be raised where the value of an option holds a secret of Stripe's; None where no value does."""
+    """The error to raise if the value of an option holds a secret of Stripe's; None if no value does."""
 
 def raw_schema() -> Schema: ...
 def checkpoint_schema() -> Schema: ...
 def check_account(account: str) -> None:
-    """UsageError for what is no id of a connected account."""
+    """UsageError if it is not the id of a connected account."""
 
 def check_raw_table(properties: Mapping[str, str], store_id: str, place: str) -> None:
-    """TableError where the raw table at `place` does not belong to the lake `store_id`."""
+    """TableError if the raw table at `place` does not belong to the lake `store_id`."""
 
 def log_records() -> list[tuple[int, str]]:
-    """What the compiled half logged since the last call: (level as in `logging`, line). Bounded; oldest are dropped."""
+    """The log of the compiled half since the last call: (level as in `logging`, line). Bounded; oldest are dropped."""
 
 def enter_delta_rs() -> None:
     """To be called before delta-rs is used.
 
-    UsageError in a process that was forked off from one that has called it: delta-rs' threads are not copied.
+    UsageError in a process that was forked from one that has called it: delta-rs' threads are not copied.
     """
 
 CHECKPOINT_TABLE: str
@@ -180,10 +180,10 @@ LAYOUT_VERSION: str
 
 @final
 class History:
-    """What the checkpoint table says of one entity: folded from its events, in any order."""
+    """The state of one entity in the checkpoint table: folded from its events, in any order."""
 
     def __new__(cls, entity: str, account: str | None = None, lifecycle: _ArrowStream | None = None) -> Self:
-        """`lifecycle`: all events of the entity and account but PAGE_COMMITTED; None where it never ran."""
+        """`lifecycle`: all events of the entity and account but PAGE_COMMITTED; None if it never ran."""
 
     def add_pages(self, pages: _ArrowStream) -> None:
         """The PAGE_COMMITTED events of the run `run_id`."""
@@ -201,7 +201,7 @@ class History:
     @property
     def owner(self) -> str | None: ...
     def holder(self) -> tuple[str, int] | None:
-        """Who is presumed to work on the latest run, and their last sign of life (microseconds since 1970)."""
+        """The process presumed to work on the latest run, and its last sign of life (microseconds since 1970)."""
 
     @property
     def pages(self) -> int: ...
@@ -211,7 +211,7 @@ class History:
     def watermark(self) -> int | None: ...
     @property
     def newest_rows(self) -> list[_Condition] | None:
-        """Which rows of the raw table are of the newest second that has landed."""
+        """Conditions for the rows of the raw table in the newest second that has landed."""
 
     @property
     def newest_event_at_micros(self) -> int | None: ...
@@ -226,17 +226,17 @@ class History:
     def promise(
         self, store_id: str, what: Literal["everything", "rows", "earlier rows"] = "everything"
     ) -> Promise | None:
-        """What the events say that the raw table holds; None where they tell of no row.
+        """The rows that the raw table holds according to the events; None if they report no row.
 
         "rows" leaves fences out, and "earlier rows" the latest run, too: both for a history with the pages of all runs.
         """
 
     def next_run(self, lookback_seconds: int) -> str:
-        """What the next run will do, in one line."""
+        """One line that says what the next run will do."""
 
 @final
 class Promise:
-    """What events say that a raw table holds, as questions to it."""
+    """The rows that a raw table holds according to the events, as questions to it."""
 
     @property
     def app_id(self) -> str:
@@ -248,7 +248,7 @@ class Promise:
 
     @property
     def newest_rows(self) -> list[_Condition]:
-        """Which rows must be there: those of the newest commit, where it is known, else any of the account."""
+        """The rows that must be there: those of the newest commit, if it is known, else any of the account."""
 
     @property
     def any_rows(self) -> list[_Condition]:
@@ -262,7 +262,7 @@ class Promise:
 
 @disjoint_base
 class Commit:
-    """One Delta commit: what to append, and the transaction identifier that fences it.
+    """One Delta commit: the rows to append, and the transaction identifier that fences it.
 
     An Arrow stream that can be read more than once: pyarrow, polars, duckdb, deltalake and Spark take it.
     """
@@ -280,7 +280,7 @@ class Commit:
 
     @property
     def nonce(self) -> str:
-        """Tells this attempt's commits from those of any other."""
+        """Distinguishes this attempt's commits from those of any other."""
 
     @property
     def metadata(self) -> str:
@@ -290,8 +290,8 @@ class Commit:
     def must_be_seen(self) -> bool:
         """Whether it must be seen in the table before anything else is committed.
 
-        An engine that drops a repeated transaction without a word (Spark) has to be asked; one that refuses it
-        (delta-rs under a compare-and-swap) has told already.
+        An engine that drops a repeated transaction silently (Spark) has to be asked; one that refuses it (delta-rs
+        under a compare-and-swap) has answered already.
         """
 
     @property
@@ -300,7 +300,7 @@ class Commit:
 
 @final
 class Rows(Commit):
-    """Rows for one commit of a raw table; none is a fence."""
+    """Rows for one commit of a raw table; without rows it is a fence."""
 
 @final
 class Checkpoint(Commit):
@@ -332,7 +332,7 @@ class Progress:
     def retries(self) -> int: ...
     @property
     def left(self) -> int:
-        """Requests that are left, as far as the pages tell; 0 while the list's end is not in sight."""
+        """Requests that remain, so far as the pages show; 0 while the list's end is not in sight."""
 
     @property
     def bytes(self) -> int:
@@ -342,7 +342,7 @@ class Progress:
     def reached(self) -> int | None: ...
     @property
     def newest(self) -> int | None:
-        """The largest `created` seen in the whole run: what the next run begins from."""
+        """The largest `created` seen in the whole run: the next run begins from it."""
 
     @property
     def undated(self) -> int:
@@ -354,7 +354,7 @@ class Progress:
 
 @final
 class Run:
-    """One attempt at one run of one entity: the machine that knows what to ask and what to commit, in which order.
+    """One attempt at one run of one entity: the machine that decides the requests and the commits, and their order.
 
     The order is the write protocol's: `started`, then `fence`, then `recover_events` and `recover_rows`, then the
     pairs, then `ended`.
@@ -386,18 +386,18 @@ class Run:
 
     @property
     def notices(self) -> list[str]:
-        """Lines for the user: what is resumed."""
+        """Lines for the user: the run that is resumed."""
 
     @property
     def refusal(self) -> Exception | None:
-        """Why the attempt is not a success although it goes to its end: objects that cannot be rows."""
+        """The reason that the attempt is not a success although it goes to its end: objects that cannot be rows."""
 
     def started(self) -> Checkpoint: ...
     def fence(self) -> Rows: ...
     def recover_events(self, events: _ArrowStream) -> list[list[_Condition]]:
         """Take all events of `run_id`, read after both fences.
 
-        Answers which rows of the raw table are wanted: a list of reads, each a list of conditions.
+        Returns the reads of the raw table that are wanted, each a list of conditions.
         """
 
     def recover_rows(self, rows: _ArrowStream) -> None:
@@ -407,13 +407,13 @@ class Run:
     def __next__(self) -> tuple[Rows, Checkpoint]: ...
     def __aiter__(self) -> AsyncIterator[tuple[Rows, Checkpoint]]: ...
     async def __anext__(self) -> tuple[Rows, Checkpoint]:
-        """The next pair. A wait that is cancelled ends the run: what it would have answered may be lost to it."""
+        """The next pair. A wait that is cancelled ends the run: the pair it waited for may be lost to it."""
 
     def close(self) -> None:
-        """End the fetching and free the buffers, whoever still holds on to the run. It can still tell `failed`."""
+        """End the fetching and free the buffers, even if something still holds the run. `failed` still works."""
 
     def ended(self) -> Checkpoint:
-        """The closing event: RUN_COMPLETED, or RUN_FAILED (Abandoned, Reset) where the attempt gives a run up."""
+        """The closing event: RUN_COMPLETED, or RUN_FAILED (Abandoned, Reset) if the attempt gives a run up."""
 
     def failed(self, error_class: str, message: str) -> Checkpoint:
         """A RUN_FAILED event; the message is masked, and made one line."""
@@ -424,7 +424,7 @@ RECOVERY_COLUMNS: list[str]
 
 @final
 class Probe:
-    """What one request for one object tells of an entity."""
+    """The result of one request for one object of an entity."""
 
     @property
     def entity(self) -> str: ...
@@ -438,17 +438,17 @@ class Probe:
         """Stripe-Version as answered."""
     @property
     def clock_offset_seconds(self) -> int | None:
-        """How far this machine's clock is ahead of Stripe's; None where the answer had no date."""
+        """How far this machine's clock is ahead of Stripe's; None if the answer had no date."""
     @property
     def error(self) -> Exception | None:
-        """Why the list cannot be read."""
+        """The reason that the list cannot be read."""
 
 @final
 class ApiKey:
     """A Stripe API key: no text of it is seen from here on.
 
-    It cannot be printed or pickled, and is wiped from memory when nothing holds it any more. From when it is made, no
-    message of this process shows it, nor what it is in base64. Raises UsageError for what is no `sk_`/`rk_` secret.
+    It cannot be printed or pickled, and is wiped from memory when nothing holds it any more. Once it is made, no
+    message of this process shows it, or its base64 form. Raises UsageError if it is not an `sk_`/`rk_` secret.
     """
 
     def __new__(cls, key: str | ApiKey) -> Self: ...
@@ -470,8 +470,8 @@ class ApiKey:
 class Client:
     """A Stripe key, an API address and the options of a run; one HTTP client shared by all entities.
 
-    Raises UsageError for a key that is no `sk_`/`rk_` secret, an option out of bounds, or an address the key may not
-    be sent to. The key is shown nowhere.
+    Raises UsageError for a key that is not an `sk_`/`rk_` secret, an option out of bounds, or an address the key may
+    not be sent to. The key is shown nowhere.
     """
 
     def __new__(cls, api_key: str | ApiKey, **options: Unpack[_Options]) -> Self: ...
@@ -481,34 +481,34 @@ class Client:
     def origin(self) -> str: ...
     @property
     def authorities(self) -> str:
-        """Whose certificate authorities are trusted: the machine's, the environment's in their place, `ca_file`'s."""
+        """The source of the trusted certificate authorities: the machine, the environment in its place, `ca_file`."""
 
     def ask_account_id(self) -> None:
-        """Ask for the account behind the key, and do not wait: whoever calls `account_id` then waits for less."""
+        """Ask for the account behind the key, and do not wait: a later call of `account_id` waits for less."""
 
     def account_id(self) -> str | None:
-        """The account behind the key; None where no answer tells it. One request, however often it is called.
+        """The account behind the key; None if no answer names it. One request, however often it is called.
 
-        Raises ConnectionFailedError where no connection can be made: there is no network.
+        Raises ConnectionFailedError if no connection can be made: there is no network.
         """
 
     def is_same_account(self, history: History, rows: _ArrowStream) -> bool:
         """Ask whether the entity's newest landed objects are still in its list: `rows` are its `newest_rows`.
 
-        False where the answer does not tell. UsageError where none is there: the lake has another account's objects.
+        False if the answer does not show it. UsageError if none is there: the lake has another account's objects.
         """
 
     def probe(self, entity: str, account: str | None = None) -> Probe:
-        """Ask for one object of the entity's list, once. Raises for bad input only; the answer has what Stripe says."""
+        """Ask once for one object of the list. Raises for bad input only; Stripe's errors are in the answer."""
 
     def store_properties(self, store_id: str, account_id: str | None = None) -> dict[str, str]:
         """Properties of a new checkpoint table: which account, mode and server the lake belongs to."""
 
     def rebinding_properties(self, properties: dict[str, str], account_id: str | None = None) -> dict[str, str] | None:
-        """Properties that make a lake without rows this client's; None where it is already, or is no lake of ours."""
+        """Properties that make a lake without rows this client's; None if it is already, or is not a lake of ours."""
 
     def check_store(self, properties: Mapping[str, str], place: str, account_id: str | None = None) -> None:
-        """UsageError where the lake at `place` belongs to another account, mode, server or layout."""
+        """UsageError if the lake at `place` belongs to another account, mode, server or layout."""
 
     def missing_properties(self, properties: Mapping[str, str], account_id: str | None = None) -> dict[str, str]:
         """Properties that a checkpoint table lacks and that are known now: the account."""
@@ -529,7 +529,7 @@ class Client:
     ) -> Run:
         """The next attempt for `entity`: a new window, or the unfinished run. Sends nothing yet.
 
-        `store_id` is the lake's (`stripe_raw.store_id`), `owner` names this process. Raises HeldError where another
+        `store_id` is the lake's (`stripe_raw.store_id`), `owner` names this process. Raises HeldError if another
         process holds the run and is presumed alive.
         """
 
@@ -561,7 +561,7 @@ class Audit:
         """Rows with all columns; every payload is hashed again."""
 
     def without_table(self) -> None:
-        """Tell that there is no raw table: what it lacks is one finding, and not one for each page."""
+        """Say that there is no raw table: that is one finding then, and not one for each page."""
 
     def finish(self) -> list[Finding]: ...
     @property
@@ -572,14 +572,14 @@ class Audit:
     def rows(self) -> int: ...
     @property
     def notes(self) -> list[str]:
-        """What is no fault but worth knowing: unfinished runs, runs from before a reset."""
+        """Facts that are not faults but worth knowing: unfinished runs, runs from before a reset."""
 
 @final
 class StripeSimulator:
     """A fake Stripe on 127.0.0.1, running from its construction until `stop()`, the end of its `with`, or its deletion.
 
-    The same seed, counts, history and end give the same objects, byte for byte. Whatever cannot be used is answered
-    with a ValueError of one plain line.
+    The same seed, counts, history and end give the same objects, byte for byte. An argument that cannot be used
+    raises a ValueError of one plain line.
     """
 
     def __new__(
@@ -607,27 +607,27 @@ class StripeSimulator:
         """Start one.
 
         port: 0 is any free one.
-        seed: what all chance follows from.
+        seed: all chance follows from it.
         objects: of the five default entities together (30 % balance transactions, 25 % charges, 25 % payment intents,
             15 % invoices, 5 % refunds); every other entity has 36, or as many as this if that is fewer.
         counts: objects of single entities, by name, in place of the above.
-        rate_limit, endpoint_rate_limit: requests a second, over all endpoints and for each; None is no limit. What is
-            over a limit is answered with 429 and its reason.
+        rate_limit, endpoint_rate_limit: requests a second, over all endpoints and for each; None is no limit. A
+            request over a limit is answered with 429 and its reason.
         retry_after: seconds that `Retry-After` says then; None sends none, as Stripe does.
         latency_ms, latency_jitter_ms: wait before each answer, and the most that chance adds to it.
-        faults: which requests go wrong; see `set_faults`.
+        faults: the requests that go wrong; see `set_faults`.
         arrivals, arrivals_every: after every so many pages of an entity that many objects are created in it.
         denied: entities (or "account") that no key may read: 403.
         keys: those that are known; None or none: every `sk_` and `rk_` key that does not contain "invalid".
         gzip: compress answers for clients that accept it.
         history_days, end: the objects were created in these days before `end` (seconds since 1970; None: now). The
             simulator's clock goes on from `end`.
-        threads: that serve.
+        threads: the number that serve.
         """
 
     @property
     def url(self) -> str:
-        """Where it is, e.g. `http://127.0.0.1:8080`: what a client takes as Stripe's base URL."""
+        """Its address, e.g. `http://127.0.0.1:8080`, which a client takes as Stripe's base URL."""
 
     @property
     def port(self) -> int:
@@ -648,13 +648,13 @@ class StripeSimulator:
         """The latest 10,000 requests, oldest first: number, path and query, status (0: no answer was given)."""
 
     def ids(self, entity: str) -> list[str]:
-        """Ids of all objects of an entity that are there, newest first: what a complete walk of its list sees."""
+        """Ids of all objects of an entity that are there, newest first, as a complete walk of its list sees them."""
 
     def raw(self, entity: str, id: str) -> bytes:
         """An object as it is served: its bytes in `data`, without the indent of its first line."""
 
     def created(self, entity: str, id: str) -> int | None:
-        """When an object says it was created, in seconds since 1970; None where it does not say."""
+        """The time of creation that an object states, in seconds since 1970; None if it states none."""
 
     def add(self, entity: str, count: int = 1, created: int | None = None) -> list[str]:
         """Add objects created at that time (seconds since 1970; None: now); their ids, newest first.
@@ -663,23 +663,23 @@ class StripeSimulator:
         """
 
     def replace(self, entity: str, id: str, raw: bytes) -> None:
-        """Have an object other bytes from now on, at its place in the list: any bytes, also those of no JSON."""
+        """Give an object other bytes from now on, at its place in the list: any bytes, even if they are not JSON."""
 
     def delete(self, entity: str, id: str) -> None:
         """Delete an object: it is in no list and no cursor any more."""
 
     def set_faults(self, faults: str) -> None:
-        """Set which requests go wrong from now on, in place of what was set before.
+        """Set the requests that go wrong from now on, in place of those set before.
 
-        Rules are parted by commas, `kind@when`, e.g. `status=500@p0.01,reset@n7,hang@charges:n12`; the first that fits
-        a request counts.
+        Rules are separated by commas, `kind@when`, e.g. `status=500@p0.01,reset@n7,hang@charges:n12`; the first that
+        fits a request counts.
 
         kind: `status=N` (300 to 599; `/reason=…`, `/retry-after=…`, `/should-retry=…` after it set that header, `none`
         removes it), `reset_head` (the connection, before the first byte), `reset` (in mid-body), `cut` (it ends before
         the promised length), `truncate` (complete HTTP, broken JSON), `hang` (no answer), `slow` or `slow=N` (drips for
         N ms, 2000), `html` (200 with a page for people), `error_body` (200 with Stripe's error body), `wrong_type=M`
         (the member `created` of an object, `has_more` or `data` is of another type), `empty` (no objects, but
-        has_more), `more` and `no_more` (has_more is true, or false, whatever is so), `short` (half of the objects, and
+        has_more), `more` and `no_more` (has_more is true, or false, in any case), `short` (half of the objects, and
         not has_more), `wrong_object` (one of another list among the others), `repeat` (the page before once more),
         `stuck` (the first page, whatever the cursor), `vanish` (the cursor's object is deleted just before).
 
@@ -691,7 +691,7 @@ class StripeSimulator:
         """From now on no request goes wrong."""
 
     def stop(self) -> None:
-        """Stop listening and end all connections. What was asked and what there is can still be looked at."""
+        """Stop listening and end all connections. The requests and the objects can still be looked at."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...

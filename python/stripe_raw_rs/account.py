@@ -1,4 +1,4 @@
-"""Whose account a key reads, and whose objects the lake has: learnt from what landed where no answer tells it."""
+"""The account of a key and the account of a lake: if no answer names them, the objects that landed show it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from stripe_raw_rs.tables import Tables
 
 
-# A key that may read none of so many lists that the lake has is not asked for more of them.
+# If a key may read none of so many of the lake's lists, it is not tried on more of them.
 _MOST_ASKED = 5
 
 
 def check_account_of_lake(
     client: Client, tables: Tables, state: StateStore, entities: Sequence[Entity], account: str | None
 ) -> None:
-    """Refuse a key of another account than the lake's, and record the account where it is told for the first time.
+    """Refuse a key of another account than the lake's, and record the account when it is first known.
 
-    Where the account is not known on both sides, one list that never loses objects is asked for those that landed last:
-    one of this call, or else any that the lake has. Raises UsageError where they are gone.
+    If the account is not known on both sides, one list that never loses objects is asked for those that landed last:
+    one of this call, or else any that the lake has. Raises UsageError if they are gone.
     """
     if state.tells_account:
         return
@@ -42,5 +42,5 @@ def _is_of_same_account(client: Client, tables: Tables, state: StateStore, entit
     try:
         return raw.check() and raw.is_of_same_account(client, state.latest_run(entity.name, account))
     except TableError:
-        # What is wrong with a table concerns its list, which will say so.
+        # A fault of a table concerns its list alone, which will report it.
         return False

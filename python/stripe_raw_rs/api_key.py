@@ -1,4 +1,4 @@
-"""The key, read from where it is kept.
+"""Reading the key from its place: a Databricks secret, a file, or the environment.
 
 No variable ever holds its text: error reporters send what the variables of a traceback hold.
 """
@@ -56,7 +56,7 @@ def _databricks_secret(scope: str, name: str) -> ApiKey:
         message = (
             f"the secret '{plain(name)}' of scope '{plain(scope)}' cannot be read: {plain(_first_line(error))}; "
             f"put it there (databricks secrets put-secret {plain(scope)} {plain(name)}), "
-            "and give whoever runs the job READ on the scope"
+            "and give the identity that runs the job READ on the scope"
         )
         # The error may hold the request that was sent.
         raise UsageError(message) from None
@@ -70,7 +70,7 @@ def _ask(scope: str, name: str) -> str:
             from databricks.sdk.runtime import dbutils  # noqa: PLC0415
 
             return str(dbutils.secrets.get(scope, name))
-        except Exception:  # noqa: BLE001, S110 - runtimes of some kinds have none; what counts is how the SDK fares
+        except Exception:  # noqa: BLE001, S110 - runtimes of some kinds have none; the SDK's answer counts
             pass
     from databricks.sdk import WorkspaceClient  # noqa: PLC0415
 

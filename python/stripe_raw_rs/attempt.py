@@ -27,7 +27,7 @@ logger = logging.getLogger("stripe_raw_rs")
 
 @dataclass(frozen=True)
 class Job:
-    """What all entities of one call share."""
+    """The parts that all entities of one call share."""
 
     client: Client
     tables: Tables
@@ -71,12 +71,12 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
     try:
         write(run, job, raw, is_first=history.watermark is None)
     finally:
-        # An error's traceback keeps the run alive as long as the report; its buffers are everybody's.
+        # An error's traceback keeps the run alive as long as the report; its buffers count in the budget of all runs.
         run.close()
 
 
 def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
-    """Take one attempt through the write protocol. The order of these lines is what makes a kill harmless."""
+    """Take one attempt through the write protocol. The order of these lines makes a kill harmless."""
     state, display = job.state, job.display
     state.append(run.started())
     try:
@@ -102,9 +102,9 @@ def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
 
 
 def naming_the_winner(job: Job, entity: Entity, run: Run, fenced: FencedError) -> StripeRawError:
-    """Tell who has the run now, where the table can still be read.
+    """Name the process that has the run now, if the table can still be read.
 
-    Whoever took over began an attempt of our number or a later one. Where no event tells of it, there were events once.
+    The process that took over began an attempt of our number or a later one. If no event reports it, events are lost.
     """
     try:
         with panics_as_errors():
@@ -113,16 +113,16 @@ def naming_the_winner(job: Job, entity: Entity, run: Run, fenced: FencedError) -
         return fenced
     if history.epoch < run.epoch:
         return TableError(
-            f"table '{job.state.location}' has lost events of this list, which its transactions tell of: "
+            f"table '{job.state.location}' has lost events of this list, as its transactions show: "
             "restore it from a backup, or land everything again into another lake"
         )
     return FencedError(f"{history.owner} holds run {history.run_id} now: {fenced}")
 
 
 def _append_failed(run: Run, state: StateStore, error: BaseException) -> None:
-    """Leave word of the failure, so that the next process need not wait for this one. The failure itself goes on."""
+    """Record the failure, so that the next process need not wait for this one. The caller raises the error itself."""
     try:
         with panics_as_errors():
             state.append(run.failed(getattr(error, "error_class", "Internal"), error_line(error)))
     except Exception as second:  # noqa: BLE001 - the first error is the one to hear about
-        logger.debug("%s: no RUN_FAILED event: %s", run.entity, error_line(second))
+        logger.debug("%s: the RUN_FAILED event is not written: %s", run.entity, error_line(second))

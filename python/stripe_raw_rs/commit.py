@@ -1,4 +1,4 @@
-"""Committing to a table whose answer may get lost: never assume, look."""
+"""Committing to a table whose answer may get lost: the outcome is looked up, never assumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WAITS = (0.2, 0.5, 1.0, 2.0)
 def commit(table: Table, item: Commit) -> None:
     """Append `item` to `table`, and return when it is known to be there.
 
-    Raises FencedError where another process took over, TableError where the commit cannot be made or its outcome
+    Raises FencedError if another process took over, TableError if the commit cannot be made or its outcome
     cannot be learned; in both cases nothing may be written afterwards.
     """
     look = table.skips_silently and item.must_be_seen
@@ -35,12 +35,12 @@ def commit(table: Table, item: Commit) -> None:
         outcome = _look(table, item)
         if outcome == "landed":
             return
-        # Written without an error and yet not there: the version was taken, and the commit skipped without a word.
+        # It was written without an error and is not there: the version was taken, and the commit skipped silently.
         if outcome == "superseded" or (outcome == "absent" and error is None):
             raise fenced(table) from error
         if wait is None:
             raise _gave_up(table, error, outcome) from error
-        # From here on nothing is taken on trust: what is tried again may be skipped, by us or by a rival's commit.
+        # From here on each try is looked up: it may be skipped because of our own commit or of a rival's.
         look = table.skips_silently
         time.sleep(wait)
 

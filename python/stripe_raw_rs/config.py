@@ -1,4 +1,4 @@
-"""What the user asked for, checked as far as the command line can."""
+"""The options that the user gave, checked as far as the command line can."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The options that name a file or a folder.
 PATHS = ("lake", "staging_volume", "api_key_file", "ca_file")
-# What the library says by `give_up`, and what concerns the command's own output.
+# Options that are `give_up` in the library, and those of the command's own output.
 COMMAND_LINE_ONLY = ("restart_run", "from_scratch", "log_format", "verbose")
 # The compiled half counts in 64 bits.
 _LARGEST = (1 << 63) - 1
@@ -25,20 +25,20 @@ _YES_NO = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false"
 
 @dataclass(frozen=True)
 class Config:
-    """One call of `stripe-raw`: the subcommand, and what was written for its options."""
+    """One call of `stripe-raw`: the subcommand, and the values written for its options."""
 
     command: str
     written: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        """Refuse bytes that are not UTF-8. A path may have them, and says so where it cannot be used."""
+        """Refuse bytes that are not UTF-8. A path may have them, and is refused later if it cannot be used."""
         for name, value in self.written.items():
             if name not in PATHS and any("\ud800" <= sign <= "\udfff" for sign in value):
                 message = f"{name} must be UTF-8, and {value!a} is not"
                 raise UsageError(message)
 
     def __repr__(self) -> str:
-        """Show what was written; a key that strayed in is masked."""
+        """Show the values; a key that strayed in is masked."""
         values = " ".join(f"{name}={plain(value)!r}" for name, value in sorted(self.written.items()))
         return f"Config({self.command} {values})"
 
@@ -56,7 +56,7 @@ class Config:
         return value
 
     def flag(self, name: str) -> bool:
-        """Tell whether a flag is set."""
+        """Say whether a flag is set."""
         value = self.written.get(name, "no").strip().lower()
         if value not in _YES_NO:
             message = f"{name} must be yes or no, not '{plain(value)}'"
@@ -73,18 +73,18 @@ class Config:
         return int(_number(OPTIONS[name], self.required(name)))
 
     def keywords(self) -> dict[str, Any]:
-        """Give what was written for options of the library, each as its type."""
+        """Give the values written for options of the library, each in its type."""
         typed = {name: self._typed(OPTIONS[name]) for name in self.written if name not in COMMAND_LINE_ONLY}
         give_up = self.give_up()
         return typed if give_up is None else {**typed, "give_up": give_up}
 
     def table_options(self) -> TableOptions:
-        """Give what says where the tables are, and how they are made."""
+        """Give the options that say where the tables are, and how they are made."""
         given = self.keywords().items()
         return cast("TableOptions", {name: value for name, value in given if name in TableOptions.__annotations__})
 
     def give_up(self) -> Literal["restart", "scratch"] | None:
-        """Tell which way an unfinished run is given up, if any."""
+        """Say in which way an unfinished run is given up, if any."""
         restart, scratch = self.flag("restart_run"), self.flag("from_scratch")
         if restart and scratch:
             ways = f"{option('restart_run')} and {option('from_scratch')}"

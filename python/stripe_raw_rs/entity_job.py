@@ -20,7 +20,7 @@ logger = logging.getLogger("stripe_raw_rs")
 
 
 def ingest_entity(job: Job, entity: Entity) -> EntityResult:
-    """Ingest one list. Whatever goes wrong is in the result, and is logged here, in full and once."""
+    """Ingest one list. Its error, if any, is in the result, and is logged here, in full and once."""
     began = time.monotonic()
     runs: list[Run] = []
     error: BaseException | None = None
@@ -57,7 +57,7 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
 
 
 def _forget_locals(error: BaseException) -> None:
-    """Drop what the frames of an error's traceback hold on to: pages, above all, for as long as the report lives."""
+    """Drop the values in the frames of an error's traceback: pages, above all, would live as long as the report."""
     link: BaseException | None = error
     while link is not None:
         traceback.clear_frames(link.__traceback__)

@@ -1,4 +1,4 @@
-"""The key in the environment: who reads it, and who is not to get it."""
+"""The key in the environment: reading it, and hiding it from child processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def key_of_environment() -> ApiKey:
 
 @contextmanager
 def without_key() -> Iterator[None]:
-    """Let child processes that are started now, such as Spark's JVM, not inherit the key."""
+    """Keep child processes that are started now, such as Spark's JVM, from inheriting the key."""
     with _TAKEN:
         give_back = _take()
         try:
@@ -36,7 +36,7 @@ def without_key() -> Iterator[None]:
 def _take() -> Callable[[], None]:
     key = os.environ.pop(KEY_VARIABLE, None)
 
-    # Kept by a function, which shows it in no traceback, as a variable of `without_key` would be.
+    # A function keeps it: no traceback shows it there, as it would show a variable of `without_key`.
     def give_back() -> None:
         if key is not None:
             os.environ[KEY_VARIABLE] = key

@@ -1,4 +1,4 @@
-"""What can go wrong, one class for each thing a caller may want to tell apart.
+"""The errors, one class for each kind that a caller may want to handle separately.
 
 Every message is one plain line: what is wrong, where, what to do. The API key is in none of them.
 """
@@ -13,11 +13,11 @@ class StripeRawError(Exception):
 
     Attributes:
         error_class: the name that a RUN_FAILED event carries.
-        exit_code: what `stripe-raw` exits with.
-        status: HTTP status, where Stripe answered.
+        exit_code: the exit code of `stripe-raw`.
+        status: HTTP status, if Stripe answered.
         code: Stripe's `error.code`.
         request_id: Stripe's `Request-Id`, to quote to Stripe's support.
-        summary: one line in place of the message, where the log has told the errors of single lists already.
+        summary: one line in place of the message, if the log has the errors of single lists already.
 
     """
 
@@ -96,7 +96,7 @@ class AnswerError(StripeRawError):
 
 
 class TableError(StripeRawError):
-    """A table that cannot be written or read, or that holds what the protocol cannot have written."""
+    """A table that cannot be written or read, or that holds something the protocol cannot have written."""
 
     error_class = "Table"
 
@@ -109,7 +109,7 @@ class HeldError(StripeRawError):
 
 
 class FencedError(StripeRawError):
-    """Another process took the run over. What it committed stands; nothing of ours after that point does."""
+    """Another process took the run over. Its commits stand; none of ours after that point does."""
 
     error_class = "Fenced"
     exit_code = 75

@@ -1,4 +1,4 @@
-"""What the key may read: one request of one object for each entity. Nothing is written."""
+"""Finding out what the key may read: one request of one object for each entity. Nothing is written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEADINGS = ("entity", "state", "permission")
 
 @dataclass(frozen=True)
 class Check:
-    """What was found. Its text is a table for people, with a line for each thing to do."""
+    """The result of `check`. Its text is a table for people, with a line for each thing to do."""
 
     origin: str
     mode: str
@@ -56,7 +56,7 @@ class Check:
         offset = self.clock_offset_seconds
         clock = "unknown" if offset is None else f"{offset:+d} s against Stripe's"
         facts = (
-            f"{self.mode} mode at {self.origin}, account {self.account or 'not told (the key need not say)'}, "
+            f"{self.mode} mode at {self.origin}, account {self.account or 'unknown (the key need not show it)'}, "
             f"API version {self.api_version or 'unknown'}, clock {clock}, certificate authorities {self.authorities}"
         )
         rows += [(name, "not tried", "-") for name in self.not_tried]
@@ -93,16 +93,16 @@ class Check:
                 error.summary = f"{len(errors)} {of} cannot be read ({', '.join(errors)})"
             elif isinstance(error, StripeRawError):
                 left = counted(len(self.not_tried), "other list")
-                error.summary = f"{', '.join(errors)} cannot be read, and {left} would fail the same: not tried"
+                error.summary = f"{', '.join(errors)} cannot be read, and {left} would fail the same and were not tried"
             raise error
 
 
 def check(**given: Unpack[CheckKeywords]) -> Check:
-    """Try to read each entity: can the key, and if not, which permission is missing or what else is wrong.
+    """Try to read each entity: whether the key can, and if not, which permission is missing or what else is wrong.
 
     One request of one object for each entity, and one for the account's id. A key that is refused altogether, or a
     server that cannot be reached, is not asked again. Keywords are those of `ingest`, with the environment behind them.
-    Raises UsageError for what cannot be used as given.
+    Raises UsageError if something cannot be used as given.
     """
     keywords = cast("dict[str, Any]", given)
     key = take_key(keywords)

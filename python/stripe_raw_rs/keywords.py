@@ -1,4 +1,4 @@
-"""What callers of `ingest` and `check` give by name, with the environment behind it, as on the command line."""
+"""The keywords of `ingest` and `check`, with the environment behind them, as on the command line."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ _PYTHON_ONLY = {
     "run": ("tables", "api_key", "give_up", "display"),
     "check": ("api_key", *(option.name for option in _core.options())),
 }
-# What has no text: a method that it must have, and what it is.
+# Keywords that are not texts: a method that the value must have, and what to call it.
 _OBJECTS = {"tables": ("table", "an object with the methods of Tables"), "display": ("tick", "a Display")}
-# What may be more than a text.
+# Keywords of more types than a text.
 _MORE_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "entities": ((str,), "a text or a list of texts"),
     "start": ((str, date, int), "a text, a date, a datetime or whole seconds since 1970"),
@@ -68,13 +68,13 @@ def keyword_names(command: str) -> list[str]:
 
 
 def signature(command: str) -> inspect.Signature:
-    """Make the function's signature, for `help` and editors: what is None is as if it were not given."""
+    """Make the function's signature, for `help` and editors: a keyword that is None counts as not given."""
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature([inspect.Parameter(name, kind, default=None) for name in keyword_names(command)])
 
 
 def take_key(given: dict[str, Any]) -> ApiKey | None:
-    """Take the key out of what is given: a text that is a key stands in no variable while anything can go wrong."""
+    """Take the key out of the keywords: no variable may hold a key's text while anything can go wrong."""
     key = given.pop("api_key", None)
     try:
         return None if key is None else _core.ApiKey(key)
@@ -88,10 +88,10 @@ def take_key(given: dict[str, Any]) -> ApiKey | None:
 def with_environment(
     command: str, given: dict[str, Any], variable: Callable[[str], str | None] = os.getenv
 ) -> dict[str, Any]:
-    """Give the keywords of a call, those that are not None, with the environment's behind them.
+    """Give those keywords of a call that are not None, with the environment's behind them.
 
-    Raises UsageError for a name that is none, for a value of another type, and for one that holds a secret: in `given`
-    it is masked first, since the caller's traceback shows it.
+    Raises UsageError for an unknown name, for a value of another type, and for a value that holds a secret: that value
+    is first masked in `given`, since the caller's traceback shows it.
     """
     _mask_secrets(given)
     names = keyword_names(command)
@@ -111,7 +111,7 @@ def with_environment(
 
 
 def _mask_secrets(given: dict[str, Any]) -> None:
-    """Mask what is given, in place: names, too, and what an iterator yields, which is seen only here."""
+    """Mask the keywords in place: their names, too, and the items of an iterator, which are seen only here."""
     entities = given.get("entities")
     if isinstance(entities, Iterable) and not isinstance(entities, (str, bytes)):
         given["entities"] = [_shown(entity) for entity in entities]
@@ -125,7 +125,7 @@ def _shown(value: object) -> object:
 
 
 def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the caller gave
-    """Give a value as the options have it, the names of entities as one text. Raises UsageError for another type."""
+    """Give a value as the options take it, the names of entities as one text. Raises UsageError for another type."""
     if name == "entities" and isinstance(value, list) and all(isinstance(entity, str) for entity in value):
         return ",".join(value)
     if name in _OBJECTS:
@@ -143,7 +143,7 @@ def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the caller
 
 
 def _types(name: str) -> tuple[tuple[type, ...], str]:
-    """Which types a keyword may have, and what they are called."""
+    """The types that a keyword may have, and what to call them."""
     if name in _MORE_TYPES:
         return _MORE_TYPES[name]
     if name in PATHS:

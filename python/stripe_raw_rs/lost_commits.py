@@ -1,4 +1,4 @@
-"""A raw table that has lost commits is not gone on with: rows that events tell of would be missing without a word."""
+"""No run goes on with a raw table that has lost commits: rows that events report would be missing unnoticed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def require_kept(raw: RawWriter, state: StateStore, history: History, account: str | None) -> None:
-    """Raise TableError where the raw table lacks what events tell of.
+    """Raise TableError if the raw table lacks rows that events report.
 
-    The events of the latest run, which are at hand, raise a suspicion; only then are those of all runs read. A commit
-    without rows that is lost, a fence, took nothing with it.
+    The events of the latest run are at hand. The events of all runs are read only if those raise a suspicion. A lost
+    commit without rows, a fence, took nothing with it.
     """
     promise = history.promise(state.store_id)
     kept = "all" if promise is None else raw.kept(promise)

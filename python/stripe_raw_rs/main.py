@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Do what the arguments say: return when it is done, raise where it failed.
+    """Do what the arguments say: return when it is done, raise if it failed.
 
     Without a subcommand the main job runs, so named parameters of a job's wheel task are enough:
     `main(["--catalog=main", "--schema=stripe_raw"])`.
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         config = parse(sys.argv[1:] if argv is None else argv)
     finally:
-        # Where a key stands that does not belong there, no traceback is to show it.
+        # A key may stand in the arguments by mistake: no traceback may show it.
         del argv
     with command_line():
         execute(config)
@@ -47,17 +47,17 @@ def console() -> int:
         main()
         sys.stdout.flush()
     except StripeRawError as error:
-        # What each list came to, the log has told already.
+        # The log has already reported how each list ended.
         return _failed(f"error: {error.summary or one_line(error)}", error.exit_code)
     except KeyboardInterrupt as error:
         _failed(f"interrupted: {told}" if (told := one_line(error)) else "interrupted", 130)
         sys.stdout.flush()
         sys.stderr.flush()
-        # Threads may still be at work after a second Ctrl-C. An interpreter that ends around them can crash; leaving
-        # at once is what was asked for, and the tables are safe against it.
+        # Threads may still be at work after a second Ctrl-C. An interpreter that ends around them can crash; the user
+        # asked to leave at once, and the tables are safe against it.
         os._exit(130)
     except BrokenPipeError:
-        # Whoever read the output has seen enough. The interpreter flushes once more at exit, into nothing.
+        # The reader has closed the output. The interpreter flushes once more at exit, to nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the last resort: one line, whatever it was
@@ -66,14 +66,14 @@ def console() -> int:
 
 
 def _open_streams() -> None:
-    """Have somewhere to write where whoever started the process has closed stdout or stderr."""
+    """Open a place to write to if the parent process has closed stdout or stderr."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as the process
 
 
 def _failed(line: str, exit_code: int) -> int:
-    """Say last what went wrong, in the format of the log."""
+    """Write the last line, which says what went wrong, in the format of the log."""
     if wants_json(sys.argv[1:]):
         sys.stderr.write(last_line(line.removeprefix("error: "), exit_code) + "\n")
     else:

@@ -28,7 +28,7 @@ class OptionRow:
 
     @property
     def flag(self) -> str:
-        """As it is written on the command line."""
+        """The option as it is written on the command line."""
         return "--" + self.name.replace("_", "-")
 
     @property
@@ -73,7 +73,7 @@ _ROWS = (
         *("auto", "yes", "no"),
     ),
     _flag("check_payloads", "with Spark: a constraint on raw tables that each payload has its hash"),
-    _text("bundle_target", "NAME", "", "target of the bundle that runs this; told in the events' settings"),
+    _text("bundle_target", "NAME", "", "target of the bundle that runs this; recorded in the events' settings"),
     _text("stripe_secret_scope", "SCOPE", "", "Databricks secret scope that has the key"),
     _text("stripe_secret_key", "NAME", "", "name of the secret in that scope"),
     _text("entities", "NAMES", "", "comma list of entities, or all; without it the five default ones"),
@@ -90,7 +90,7 @@ _ROWS = (
     OptionRow("port", "integer", "PORT", "8420", "port to listen on; 0 takes a free one"),
     OptionRow("seed", "integer", "N", "1", "the same seed makes the same objects"),
     OptionRow("objects", "integer", "N", "20000", "objects over the five default entities"),
-    OptionRow("rate_limit", "decimal", "N", "", "requests allowed per second; without it all"),
+    OptionRow("rate_limit", "decimal", "N", "", "requests allowed per second; without it no limit"),
     OptionRow("latency_ms", "integer", "MS", "0", "milliseconds before each answer"),
     _text("faults", "SPEC", "", "faults to answer with, such as status=503@p0.01,reset@n7"),
     *(
@@ -107,8 +107,8 @@ _ROWS = (
 
 OPTIONS = {row.name: row for row in _ROWS}
 
-# Ways to say one thing. Where one of them is named, by a caller or on the command line, the environment is not asked
-# for the others: what was said on purpose wins over a variable that happens to be set.
+# Ways to say one thing. If one of them is named, by a caller or on the command line, the environment is not asked for
+# the others: an option that was given on purpose wins over a variable that happens to be set.
 WAYS = (
     (("tables",), ("lake",), ("catalog", "schema")),
     (("api_key",), ("api_key_file",), ("stripe_secret_scope", "stripe_secret_key")),
@@ -153,7 +153,7 @@ COMMANDS = {
 def in_environment(
     names: Iterable[str], given: Collection[str], variable: Callable[[str], str | None]
 ) -> dict[str, str]:
-    """Read those of the options from the environment that are not given, and that nothing given stands in for.
+    """Read from the environment the options that are not given, and that no given one replaces.
 
     Secrets are masked, so that no traceback shows them.
     """
@@ -170,7 +170,7 @@ def without_secrets(text: str) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """End a message on a word that is none of these: with the one that was probably meant, if any."""
+    """The end of a message about an unknown word: the one of `words` that was probably meant, if any."""
     choice = list(words)
     near = [one for one in choice if one.startswith(word)] or difflib.get_close_matches(word, choice, n=1, cutoff=0.65)
     return f", did you mean {near[0]}?" if near else ""

@@ -1,4 +1,4 @@
-"""What is raised past every `except Exception`: a panic of the compiled half, or of another library's."""
+"""Panics, of the compiled half or of another library, which pass every `except Exception`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def panics_as_errors() -> Iterator[None]:
-    """Raise an error in place of a panic, so that whoever expects errors gets one."""
+    """Raise an error in place of a panic, so that a caller who expects errors gets one."""
     try:
         yield
     except Exception:
@@ -27,11 +27,11 @@ def panics_as_errors() -> Iterator[None]:
 
 
 def as_error(error: BaseException) -> BaseException:
-    """Make an error of a panic. What ends a program, a generator or a task on purpose stays what it is."""
+    """Make an error of a panic. An exception that ends a program, a generator or a task on purpose stays as it is."""
     if isinstance(error, (Exception, KeyboardInterrupt, SystemExit, GeneratorExit)) or _is_cancellation(error):
         return error
     told = StripeRawError(
-        f"internal error ({plain(type(error).__name__)}): {plain(error)}; what was committed stands, and the next run "
+        f"internal error ({plain(type(error).__name__)}): {plain(error)}; all commits stand, and the next run "
         "goes on from there"
     )
     told.__cause__ = error

@@ -39,17 +39,17 @@ def ingest(**given: Unpack[IngestKeywords]) -> Report:
     """Land what is new in the entities' lists, and report on each.
 
     The tables are in the folder `lake`, or in the schema `schema` of `catalog`, see `TableOptions`; `tables` are any
-    others. The key is `api_key`, or the Databricks secret that is named, or what the file has, or `STRIPE_API_KEY`, in
+    others. The key is `api_key`, or the named Databricks secret, or the content of the file, or `STRIPE_API_KEY`, in
     this order; it is kept nowhere. An entity that fails does not stop the others: the report says so, and its
     `raise_for_status()` raises. `give_up` ends an unfinished run first: "restart" begins again where the last
     complete run left off, "scratch" at the beginning of the account.
 
-    Keywords are the options of `stripe-raw run`, with their defaults: what is None is as if it were not given. Behind
+    Keywords are the options of `stripe-raw run`, with their defaults: one that is None counts as not given. Behind
     them stand the variables `STRIPE_RAW_...`, as on the command line.
 
-    Ctrl-C ends all entities at their next page. What they have is committed; then IngestInterrupted is raised, a
+    Ctrl-C ends all entities at their next page. Their pages are committed; then IngestInterrupted is raised, a
     KeyboardInterrupt that has the report. Before the first list is read, and at a second Ctrl-C, it is a plain
-    KeyboardInterrupt. Raises UsageError for what cannot be used as given; nothing was written then.
+    KeyboardInterrupt. Raises UsageError if something cannot be used as given; nothing was written then.
     """
     keywords = cast("dict[str, Any]", given)
     key = take_key(keywords)
@@ -61,7 +61,7 @@ ingest.__signature__ = signature("run")  # type: ignore[attr-defined]
 
 
 def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
-    """Do what `ingest` does with exactly these keywords, whatever the environment says."""
+    """Do the work of `ingest` with exactly these keywords, whatever the environment says."""
     began = time.monotonic()
     selection = _core.entities(options.get("entities", ""))
     job = _job(key, options, selection)
@@ -73,7 +73,7 @@ def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
 
 
 def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Entity]) -> Job:
-    """Open everything that the lists share. What cannot be used is found out here, before anything is written."""
+    """Open everything that the lists share. Anything unusable is found here, before anything is written."""
     account, checkpoint_table, give_up = (
         options.get(name) for name in ("stripe_account", "checkpoint_table", "give_up")
     )
@@ -81,7 +81,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     if account is not None:
         _core.check_account(account)
     checkpoint_table = checkpoint_table or _core.CHECKPOINT_TABLE
-    # Catalogs and some file systems take names for the same that differ in case alone.
+    # Catalogs and some file systems take names that differ in case alone for the same name.
     if checkpoint_table.lower() in {entity.table for entity in _core.entities("all")}:
         message = f"'{checkpoint_table}' is the name of a raw table: choose another checkpoint table"
         raise UsageError(message)
@@ -94,14 +94,15 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     # Stripe answers while the tables are opened.
     client.ask_account_id()
     tables = options.get("tables") or open_tables(cast("TableOptions", _of(options, TableOptions.__annotations__)))
-    # What concerns all lists is looked at before anything is written; a raw table's columns concern its own list.
+    # The checkpoint table concerns all lists: its columns are checked before anything is written. A raw table's columns
+    # concern its own list.
     check_schema(tables.table(checkpoint_table), _core.checkpoint_schema())
     for entity in selection:
         tables.table(entity.table)
     state = StateStore(tables, client, checkpoint_table)
     if give_up != "scratch":
         check_account_of_lake(client, tables, state, selection, account)
-    # A cluster may have kept an older wheel, and an environment may name other authorities: both are said.
+    # A cluster may have kept an older wheel, and an environment may name other authorities: the log names both.
     what = (_core.__version__, counted(len(selection), "list"), tables.location, client.authorities)
     logger.info("stripe-raw %s lands %s in %s; certificate authorities: %s", *what)
     return Job(
@@ -127,7 +128,7 @@ def _of(options: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
 
 
 def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], bool]:
-    """Ingest all entities at once, while this thread keeps an ear open for Ctrl-C; tell whether there was one."""
+    """Ingest all entities at once, while this thread waits for Ctrl-C; say whether there was one."""
     results: dict[str, EntityResult] = {}
 
     def work(entity: Entity) -> None:

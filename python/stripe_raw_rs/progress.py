@@ -1,4 +1,4 @@
-"""Telling how far a run is: to a display, and in the log one line per commit."""
+"""Reporting how far a run is: to a display, and in the log with one line per commit."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ logger = logging.getLogger("stripe_raw_rs")
 
 
 class Display(Protocol):
-    """What the pipeline tells. All but `tick` come from the entities' threads."""
+    """The pipeline's reports. All but `tick` come from the entities' threads."""
 
     def began(self, run: Run) -> None:
-        """Tell that an attempt begins."""
+        """Report that an attempt begins."""
 
     def committed(self, run: Run, checkpoint: Checkpoint) -> None:
-        """Tell that a group of pages is in both tables."""
+        """Report that a group of pages is in both tables."""
 
     def finished(self, result: EntityResult) -> None:
-        """Tell that an entity is done, well or not."""
+        """Report that an entity is done, complete or not."""
 
     def tick(self) -> None:
         """Let time pass; called from one thread, several times a second."""
@@ -66,7 +66,7 @@ class LogLines:
         )
 
     def finished(self, result: EntityResult) -> None:
-        """Say how it ended; what went wrong is logged by the pipeline."""
+        """Say that it is complete; the pipeline logs errors."""
         if result.error is None:
             said = counted(result.rows, "object")
             logger.info("%s: complete, %s", result.entity, said, extra={"fields": result.to_dict()})
@@ -79,6 +79,6 @@ class LogLines:
 
 
 def drain_log() -> None:
-    """Hand what the compiled half logged to `logging`."""
+    """Hand the log of the compiled half to `logging`."""
     for level, line in _core.log_records():
         logger.log(level, "%s", line)

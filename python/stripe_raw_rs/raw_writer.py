@@ -29,7 +29,7 @@ class RawWriter:
         self.location = self._table.location
 
     def check(self) -> bool:
-        """Tell whether the table is there. Refuse one with other columns, and one that belongs to another lake."""
+        """Say whether the table is there. Refuse one with other columns, and one that belongs to another lake."""
         self._is_checked = self._table.exists()
         if self._is_checked:
             difference = _core.raw_schema().difference(self._table.schema())
@@ -54,11 +54,11 @@ class RawWriter:
             self.check()
 
     def kept(self, promise: Promise) -> Kept:
-        """Look what is left of what events tell of; of a table that is not there, nothing."""
+        """Say how many of the rows that events report are still there; "none" if the table is not there."""
         return self._table.kept(promise) if self._is_checked else "none"
 
     def fence(self, rows: Rows) -> None:
-        """Commit no rows under this attempt's first version: older attempts can commit nothing from here on."""
+        """Make a commit without rows under this attempt's first version: older attempts can then commit nothing."""
         commit(self._table, rows)
 
     def append(self, rows: Rows) -> None:
@@ -67,7 +67,7 @@ class RawWriter:
             commit(self._table, rows)
 
     def is_of_same_account(self, client: Client, history: History) -> bool:
-        """Ask whether the key's list still has what landed last; False where nobody can tell."""
+        """Ask whether the key's list still has the objects that landed last; False if nobody can say."""
         newest = history.newest_rows
         return newest is not None and asked(
             self._table, lambda: client.is_same_account(history, self._table.read(["_stripe_id"], newest))
@@ -82,5 +82,5 @@ class RawWriter:
         asked(self._table, lambda: audit.add_rows(self._table.read(_core.raw_schema().names, [])))
 
     def damage(self) -> Damage | None:
-        """Look what is wrong with the table's files."""
+        """Find out what is wrong with the table's files."""
         return self._table.damage()

@@ -1,4 +1,4 @@
-"""What a run of several entities came to: values, a table for people, and one exit code."""
+"""The outcome of one call for several entities: values, a table for people, and one exit code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEADINGS = (
 
 @dataclass(frozen=True)
 class EntityResult:
-    """What one entity came to, over all attempts of this call."""
+    """The outcome of one entity, over all attempts of this call."""
 
     entity: str
     run_id: str | None = None
@@ -48,22 +48,22 @@ class EntityResult:
 
     @property
     def exit_code(self) -> int:
-        """What `stripe-raw` would exit with for this entity alone."""
+        """The exit code that `stripe-raw` would have for this entity alone."""
         return 0 if self.error is None else getattr(self.error, "exit_code", 1)
 
     @property
     def state(self) -> State:
-        """How it ended."""
+        """The state in which it ended."""
         return _STATES.get(self.exit_code, "failed")
 
     @property
     def error_class(self) -> str | None:
-        """The name of what went wrong, as a RUN_FAILED event carries it."""
+        """The class of the error, as a RUN_FAILED event carries it."""
         return None if self.error is None else getattr(self.error, "error_class", "Internal")
 
     @property
     def message(self) -> str | None:
-        """One line on what went wrong, the entity's name first."""
+        """One line about the error, with the entity's name first."""
         if self.error is None:
             return None
         line = error_line(self.error)
@@ -71,12 +71,10 @@ class EntityResult:
 
     @property
     def notice(self) -> str | None:
-        """One line on rows that are odd and did land."""
+        """One line about rows that are odd and did land."""
         if not self.undated:
             return None
-        return (
-            f"{self.entity}: {counted(self.undated, 'object')} without a time that can be used, see _stripe_created_at"
-        )
+        return f"{self.entity}: {counted(self.undated, 'object')} landed without a usable time, see _stripe_created_at"
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
@@ -101,7 +99,7 @@ class EntityResult:
 
 @dataclass(frozen=True)
 class Report:
-    """What `ingest` did. Printing it shows a table; in a notebook it is one."""
+    """The outcome of `ingest`. Printing it shows a table; a notebook shows it as one."""
 
     location: str
     entities: tuple[EntityResult, ...]
@@ -115,7 +113,7 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """One line on how the lists ended, with the names of those that did not complete."""
+        """One line about how the lists ended, with the names of those that did not complete."""
         if len(self.entities) == 1:
             return f"{self.entities[0].entity} {self.entities[0].state}"
         ended = {state: [result.entity for result in self.entities if result.state == state] for state in _STATES_TOLD}
@@ -125,7 +123,7 @@ class Report:
         return ", ".join([f"{number} {of} {first}", *(f"{number} {state}" for number, state in others)])
 
     def raise_for_status(self) -> None:
-        """Raise what the exit code stands for; the first such error, with the others' lines added."""
+        """Raise the first error that has the exit code, with the lines of the other errors added."""
         if self.exit_code == 0:
             return
         wrong = [result for result in self.entities if result.error is not None]
@@ -150,7 +148,7 @@ class Report:
         return "\n".join([self.table(), *messages])
 
     def table(self) -> str:
-        """Show numbers, and what is odd; what went wrong is left to whoever says it elsewhere."""
+        """Show the numbers and the notices; the errors are reported elsewhere."""
         notices = [result.notice for result in self.entities if result.notice is not None]
         return "\n".join([text_table(_HEADINGS, [result.cells() for result in self.entities]), *notices])
 
@@ -163,18 +161,18 @@ class Report:
 
 
 class IngestInterrupted(KeyboardInterrupt):
-    """Ctrl-C ended `ingest` in good order: what had been read is committed, and the next run goes on from there.
+    """Ctrl-C ended `ingest` in good order: all that had been read is committed, and the next run goes on from there.
 
     Attributes:
-        report: what each list came to.
+        report: the outcome of each list.
 
     """
 
     def __init__(self, report: Report) -> None:
         """Keep the report."""
-        super().__init__(f"what had been read is committed; {report.summary}")
+        super().__init__(f"all that had been read is committed; {report.summary}")
         self.report = report
 
     def __reduce__(self) -> tuple[type[IngestInterrupted], tuple[Report]]:
-        """Be made of the report again, in the parent of the process where it was raised."""
+        """Make it from the report again, in the parent of the process that raised it."""
         return IngestInterrupted, (self.report,)

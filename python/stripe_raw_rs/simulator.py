@@ -1,7 +1,7 @@
 """A fake Stripe on 127.0.0.1, good enough to test a pipeline against.
 
-It serves every list of the registry, pages as Stripe does, and tells the truth afterwards: which objects there are and
-what each was, byte for byte. All objects follow from the seed.
+It serves every list of the registry, pages as Stripe does, and can say afterwards which objects there are and what the
+bytes of each are. All objects follow from the seed.
 
     from stripe_raw_rs.simulator import StripeSimulator
 

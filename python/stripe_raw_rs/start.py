@@ -1,4 +1,4 @@
-"""Where a first run begins: a date, a date-time or seconds since 1970, read as UTC."""
+"""The start of a first run: a date, a date-time or seconds since 1970, read as UTC."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stripe_raw_rs.exceptions import UsageError
 
 
 def start_seconds(start: str | date | int) -> int:
-    """Convert a start to whole seconds since 1970. Raises UsageError for what is no moment of the past."""
+    """Convert a start to whole seconds since 1970. Raises UsageError if it is not a moment of the past."""
     if isinstance(start, int):
         seconds = start
     else:

@@ -1,4 +1,4 @@
-"""The checkpoint table: events in, events out. What they mean, the compiled half knows."""
+"""The checkpoint table: events in, events out. The compiled half knows their meaning."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class StateStore:
     def __init__(self, tables: Tables, client: Client | None, name: str | None = None) -> None:
         """Open the table, and create it if it is absent; without a client it is only read, and must be there.
 
-        Raises UsageError where the lake belongs to another account, mode or server, or has another schema. One without
-        rows then becomes the client's.
+        Raises UsageError if the lake belongs to another account, mode or server, or has another schema. A lake without
+        rows that belongs to another then becomes the client's.
         """
         self._tables = tables
         self._table = tables.table(name or _core.CHECKPOINT_TABLE)
@@ -47,7 +47,9 @@ class StateStore:
         check_schema(self._table, _core.checkpoint_schema())
         properties = self._table.properties()
         if "stripe_raw.store_id" not in properties:
-            message = f"table '{self._table.location}' was not created by stripe-raw: no property stripe_raw.store_id"
+            message = (
+                f"table '{self._table.location}' was not created by stripe-raw: it has no property stripe_raw.store_id"
+            )
             raise UsageError(message)
         self._missing: dict[str, str] = {}
         if client is not None:
@@ -60,7 +62,7 @@ class StateStore:
         self.store_id = properties["stripe_raw.store_id"]
 
     def _bind(self, properties: dict[str, str]) -> dict[str, str] | None:
-        """Make a lake without rows the client's; None where it has any, or where somebody may be about to land some.
+        """Make a lake without rows the client's; None if it has any, or if somebody may be about to land some.
 
         A run that begins at this moment either is seen here, after the properties are changed, or sees them changed.
         """
@@ -68,7 +70,7 @@ class StateStore:
             return None
         self._table.set_properties(properties)
         if self._is_in_use():
-            message = f"the lake at '{self._tables.location}' was taken into use by another process: run again"
+            message = f"another process has begun to use the lake at '{self._tables.location}': run again"
             raise UsageError(message)
         logger.warning("the lake had no rows: it belongs to this key's account, mode and server from now on")
         return self._table.properties()
@@ -90,7 +92,7 @@ class StateStore:
             self._client.check_store(self._table.properties(), self._tables.location, self._account)
 
     def record_account(self) -> None:
-        """Record the account that the lake belongs to, if it was told for the first time."""
+        """Record the account that the lake belongs to, if it is known for the first time."""
         if self._missing:
             self._table.set_properties(self._missing)
 
@@ -115,7 +117,7 @@ class StateStore:
         return asked(self._table, lambda: _core.History(entity, account, self._read(_of(entity, account))))
 
     def recover(self, run: Run, account: str | None) -> list[list[Condition]]:
-        """Give all events of a run to its recovery, which answers what it wants to know of the raw table."""
+        """Give all events of a run to its recovery, which answers with the reads of the raw table that it needs."""
         mine: list[Condition] = [("run_id", "=", run.run_id, "string"), *_of(run.entity, account)]
         return asked(self._table, lambda: run.recover_events(self._read(mine)))
 

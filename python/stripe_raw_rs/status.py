@@ -1,4 +1,4 @@
-"""What the checkpoint table says of each entity. Reads only, and needs no key."""
+"""The state of each entity, from the checkpoint table. Reads only, and needs no key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EntityStatus:
     watermark: int | None = None
     last_event: int | None = None
     refused: tuple[str, ...] = ()
-    # Who works on the run now, as far as can be told: nobody, where the process is known to be gone.
+    # The process that works on the run now, so far as is known; None if it is known to be gone.
     holder: str | None = None
 
     @property
@@ -67,7 +67,7 @@ def status(tables: Tables, *, lookback_seconds: int, checkpoint_table: str | Non
 
 
 def _entity_or_error(state: StateStore, entity: str, account: str | None, lookback_seconds: int) -> EntityStatus:
-    """Read the state of one entity; where its events cannot be read, that is what is said of it."""
+    """Read the state of one entity; if its events cannot be read, the error takes its place."""
     try:
         with panics_as_errors():
             return _entity(state, entity, account, lookback_seconds)

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def error_line(error: BaseException) -> str:
-    """One plain line on an error; of an unforeseen one with its type."""
+    """One plain line about an error; for an unforeseen one with its type."""
     if isinstance(error, StripeRawError):
         return one_line(error)
     return plain(f"{type(error).__name__}: {error}")
 
 
 def counted(number: int, thing: str, things: str = "") -> str:
-    """A number of things: `1 page`, `2 pages`; `things` where more than one are not called like one with an s."""
+    """A number of things: `1 page`, `2 pages`; `things` is the plural where it is not the singular with an s."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
 def date_time(seconds: int | None) -> str:
-    """Seconds since 1970 as a date-time in UTC; a dash for none, and for what no calendar holds."""
+    """Seconds since 1970 as a date-time in UTC; a dash for none, and for one that no calendar has."""
     try:
         return "-" if seconds is None else f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S}"
     except (OverflowError, OSError, ValueError):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-# How often the waiting thread looks up: it answers Ctrl-C and redraws within this time.
+# How often the waiting thread wakes up: it answers Ctrl-C and redraws within this time.
 _WAIT_SECONDS = 0.1
 
 
@@ -25,8 +25,8 @@ def each_in_a_thread(
     """Call `work` on all items at once and wait for all of them; `tick` is called meanwhile, several times a second.
 
     The first Ctrl-C calls `interrupt`, which is to make the work end in good order; a second one leaves at once. The
-    threads are daemons so that it can: the tables are safe against being left at any moment. Tells whether there
-    was one.
+    threads are daemons so that it can: the tables are safe against being left at any moment. Returns whether there
+    was a Ctrl-C.
     """
     left = len(items)
     count = threading.Lock()

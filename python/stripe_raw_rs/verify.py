@@ -1,4 +1,4 @@
-"""An audit of the tables, from the tables alone. The rules are the compiled half's; this feeds it and tells."""
+"""An audit of the tables, from the tables alone. The compiled half has the rules; this module feeds it and reports."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from stripe_raw_rs._core import Entity
     from stripe_raw_rs.tables import Tables
 
-# What helps, by the kinds of findings that it helps with. What is unreadable says so itself, and a window of the future
-# needs nothing.
+# Each remedy, after the kinds of findings that it helps with. An unreadable table names its own remedy, and a window of
+# the future needs none.
 _REMEDIES = (
     ({"rows missing", "altered"}, "your log of erasures explains what was erased on purpose"),
     (
@@ -33,15 +33,15 @@ _REMEDIES = (
         "restore the checkpoint table from a backup, or land everything again into another lake",
     ),
 )
-# More findings of one entity than anyone reads; the rest is counted.
+# So many findings of one entity are shown, more than anyone reads; the rest is counted.
 _SHOWN = 20
 
 
 @dataclass(frozen=True)
 class EntityAudit:
-    """What the audit of one entity came to.
+    """The outcome of the audit of one entity.
 
-    `findings` are pairs of kind and message. `runs`, `pages` and `rows` are those that were seen; None where it could
+    `findings` are pairs of kind and message. `runs`, `pages` and `rows` are those that were seen; None if it could
     not be audited.
     """
 
@@ -53,7 +53,7 @@ class EntityAudit:
     notes: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Tell it to people; of many findings only the first ones."""
+        """Give its lines for people; of many findings only the first ones."""
         what = counted(len(self.findings), "finding")
         if self.runs is None or self.pages is None or self.rows is None:
             head = f"{self.entity}: not audited: {what}"
@@ -88,7 +88,7 @@ def verify(tables: Tables, *, say: Callable[[str], None], checkpoint_table: str 
 
 
 def audits(tables: Tables, checkpoint_table: str | None = None) -> Iterator[EntityAudit]:
-    """Audit one entity of these tables after the other; that one cannot be audited is a finding of its own."""
+    """Audit one entity of these tables after the other; an entity that cannot be audited is a finding."""
     state = StateStore(tables, None, checkpoint_table)
     known = {entity for entity, _ in state.entities()}
     for entity in _core.entities("all"):
@@ -102,7 +102,7 @@ def audits(tables: Tables, checkpoint_table: str | None = None) -> Iterator[Enti
 
 
 def raise_for_findings(found: Iterable[EntityAudit], tables: Tables) -> None:
-    """Raise TableError where anything was found, with what to do."""
+    """Raise TableError if there are findings, and say what to do."""
     kinds = [kind for audit in found for kind, _ in audit.findings]
     if kinds:
         remedies = [with_options(remedy) for helped, remedy in _REMEDIES if helped & {*kinds}]

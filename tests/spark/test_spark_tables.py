@@ -208,7 +208,7 @@ def test_which_way_is_taken_is_found_by_trying(spark: SparkSession, tmp_path: Pa
     assert arrow == (not spark.version.startswith("3."))
     assert Frames(spark).way.__name__ == ("_arrow" if arrow else "_pandas")
     assert Frames(spark, str(tmp_path)).way.__name__ == ("_arrow" if arrow else "_parquet")
-    with pytest.raises(UsageError, match="staging volume '/Volumes/no/such/one' is no folder"):
+    with pytest.raises(UsageError, match="staging volume '/Volumes/no/such/one' is not a folder"):
         Frames(spark, "/Volumes/no/such/one")
 
 

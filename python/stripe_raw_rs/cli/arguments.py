@@ -28,7 +28,7 @@ STRIPE_API_KEY or --api-key-file, never from an option's value.
 def parse(arguments: Sequence[str], variable: Callable[[str], str | None] = os.getenv) -> Config:
     """Read a command line. Without a subcommand it is `run`, which is how named parameters of a job arrive.
 
-    What holds a secret is masked before it is looked at, so that neither a message nor a traceback's variables show it.
+    A word with a secret is masked before anything else, so that neither a message nor a traceback's variables show it.
     """
     words = [_hyphenated(without_secrets(word)) for word in arguments]
     del arguments
@@ -43,7 +43,7 @@ def parse(arguments: Sequence[str], variable: Callable[[str], str | None] = os.g
     command = COMMANDS[known.command]
     said = {name: getattr(known, name) for name in command.options}
     given = {name: value for name, value in said.items() if value is not None}
-    # An empty value, as job parameters have it that nobody filled in, says nothing.
+    # An empty value counts as not given: job parameters that nobody filled in have it.
     meant = {name for name, value in given.items() if value}
     behind = in_environment(command.options, meant, variable)
     written = {name: value for name, value in {**behind, **given}.items() if value}
@@ -53,7 +53,7 @@ def parse(arguments: Sequence[str], variable: Callable[[str], str | None] = os.g
 
 
 def wants_json(arguments: Sequence[str], variable: Callable[[str], str | None] = os.getenv) -> bool:
-    """Tell whether a command line asks for JSON, whatever else is wrong with it."""
+    """Say whether a command line asks for JSON, even if something else is wrong with it."""
     wanted = variable(OPTIONS["log_format"].variable)
     for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
         name, equals, value = _hyphenated(word).partition("=")
@@ -101,7 +101,7 @@ def _hyphenated(word: str) -> str:
 
 
 def _unknown(word: str, command: CommandRow) -> UsageError:
-    # Only the name is repeated: what follows may be a secret.
+    # Only the name is repeated: the rest may be a secret.
     name = word.partition("=")[0]
     if name in ("--api-key", "--key"):
         return UsageError(

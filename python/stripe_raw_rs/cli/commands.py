@@ -1,4 +1,4 @@
-"""What each subcommand of `stripe-raw` does: options in, text or JSON out."""
+"""The subcommands of `stripe-raw`: options in, text or JSON out."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from stripe_raw_rs.config import Config
     from stripe_raw_rs.report import Report
 
-# Of the objects that a list refused, those that `status` shows; the rest is counted.
+# `status` shows so many of the objects that a list refused; the rest is counted.
 _SHOWN_REFUSED = 3
 
 
 @panics_as_errors()
 def execute(config: Config) -> None:
-    """Do what a command line says. Raises where it fails."""
+    """Do what a command line says. Raises if it fails."""
     commands: dict[str, Callable[[Config], None]] = {
         "run": _run,
         "check": _check,
@@ -138,7 +138,7 @@ def _is_json(config: Config) -> bool:
 
 
 def _configure_log(config: Config) -> LiveLines | None:
-    """Write the log to stderr; where that is a terminal, above lines that show how far the lists are."""
+    """Write the log to stderr; if that is a terminal, above lines that show how far the lists are."""
     live = None if _is_json(config) else live_lines(sys.stderr)
     around = nullcontext if live is None else live.away
     configure_log(config.log_format(), verbose=config.flag("verbose"), around=around)

@@ -23,7 +23,7 @@ _LOOK_UP_SECONDS = 0.5
 _KEY = "rk_test_demo"
 _OBJECTS = 20_000
 _NEW_OBJECTS = 25
-# Says that a folder's tables were made here, from objects that never were, and may be made afresh.
+# Marks a folder whose tables were made here, from made-up objects, and may be made again.
 _MARKER = ".stripe-raw-demo"
 
 
@@ -32,11 +32,11 @@ def demo(lake: str | Path, *, say: Callable[[str], None], display: Display | Non
     folder = Path(lake).expanduser()
     _prepare(folder, say)
     with StripeSimulator(objects=_OBJECTS, seed=1) as stripe:
-        say(f"a made-up Stripe account with {_OBJECTS:,} objects is at {stripe.url}\n\nfirst run, all of it:")
+        say(f"a made-up Stripe account with {_OBJECTS:,} objects is at {stripe.url}\n\nthe first run reads all of it:")
         _land(folder, stripe, say, display)
         for entity in _core.entities(""):
             stripe.add(entity.name, _NEW_OBJECTS)
-        say(f"\n{_NEW_OBJECTS} new objects each; second run, only what is new and the lookback before it:")
+        say(f"\n{_NEW_OBJECTS} objects are new in each list; the second run reads those and the lookback before them:")
         _land(folder, stripe, say, display)
     say(f"\nquery it, in Python:\n\n{programs(folder / 'stripe_charges_raw')}")
 
@@ -89,12 +89,10 @@ def _prepare(folder: Path, say: Callable[[str], None]) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         names = [_core.CHECKPOINT_TABLE, *(entity.table for entity in _core.entities(""))]
         if marker.exists():
-            say(f"the tables of an earlier demo in '{folder}' are made afresh")
+            say(f"the tables of an earlier demo in '{folder}' are made again")
             for name in names:
                 shutil.rmtree(folder / name, ignore_errors=True)
-        marker.write_text(
-            "Tables of a made-up Stripe account; `stripe-raw demo` makes them afresh.\n", encoding="utf-8"
-        )
+        marker.write_text("Tables of a made-up Stripe account; `stripe-raw demo` makes them again.\n", encoding="utf-8")
     except OSError as error:
         message = f"'{plain(folder)}' cannot be used for the demo: {plain(error.strerror or error)}"
         raise UsageError(message) from None

@@ -1,4 +1,4 @@
-"""What a run is doing, drawn on a terminal: one line for each list, never more than the terminal has."""
+"""The progress of the runs, drawn on a terminal: one line for each list, never more than the terminal has."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stripe_raw_rs.report import EntityResult
 
 _REDRAW_SECONDS = 0.2
-# Below the lines the cursor needs one of its own.
+# The cursor needs a line of its own below them.
 _CURSOR_LINES = 1
 
 
@@ -89,7 +89,7 @@ class LiveLines:
 
 
 def _size(stream: TextIO) -> os.terminal_size:
-    """The size of the terminal that `stream` is, which need not be the one of the standard output."""
+    """The size of the terminal that `stream` is; the standard output may be another one."""
     try:
         size = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
@@ -98,10 +98,10 @@ def _size(stream: TextIO) -> os.terminal_size:
 
 
 def _row(run: Run, seconds: float) -> tuple[str, ...]:
-    """What is to be drawn of a run: its name first, then numbers."""
+    """The cells of a run's line: its name first, then numbers."""
     now = run.progress()
     speed = now.rows / seconds if seconds > 0 else 0.0
-    # Nobody knows how much is left while the list's end is not in sight.
+    # Nobody knows how many requests remain while the list's end is not in sight.
     left = f"{now.left:,}" if now.left else "?"
     retries = f", {counted(now.retries, 'retry', 'retries')}" if now.retries else ""
     return (
@@ -114,7 +114,7 @@ def _row(run: Run, seconds: float) -> tuple[str, ...]:
 
 
 def _lines(rows: list[tuple[str, ...]], most: int) -> list[str]:
-    """As many of the rows as fit, in columns; of the others how many they are."""
+    """As many of the rows as fit, in columns; of the others only their number."""
     if most < 1:
         return []
     shown = rows if len(rows) <= most else rows[: most - 1]

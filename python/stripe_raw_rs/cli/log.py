@@ -1,4 +1,4 @@
-"""How `stripe-raw` writes its log to stderr: plain lines, or JSON for machines."""
+"""The log of `stripe-raw` on stderr: plain lines, or JSON for machines."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "message": one_line(record.getMessage()),
         }
-        # What a list came to has a message of its own; the record's comes first.
+        # The outcome of a list has a message of its own; the record's takes its place.
         values = {**line, **getattr(record, "fields", {}), **line}
         trace = _trace(self, record)
         return json.dumps(values if trace is None else {**values, "traceback": trace})
 
 
 def last_line(text: str, exit_code: int) -> str:
-    """What a failed command says last where its log is JSON."""
+    """The last line of a failed command whose log is JSON."""
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     return json.dumps({"time": now, "level": "error", "message": one_line(text), "exit_code": exit_code})
 
@@ -80,5 +80,5 @@ def _time(record: logging.LogRecord) -> str:
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
     if not record.exc_info:
         return None
-    # What a library says may be made for a terminal, or to look like a record.
+    # A library's text may be made for a terminal, or to look like a record.
     return "\n".join(map(one_line, formatter.formatException(record.exc_info).splitlines()))

@@ -1,4 +1,4 @@
-"""How a table is read with duckdb, polars and pyspark: programs that run where they are pasted into Python."""
+"""Programs that read a table with duckdb, polars and pyspark; they run when they are pasted into Python."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ spark.sql("SELECT get_json_object(_raw_json, '$.currency') AS currency, count(*)
 
 
 def programs(charges: Path) -> str:
-    """Programs that read this table of charges, from whichever folder they are run; an empty line ends each."""
+    """Programs that read this table of charges, run from any folder; an empty line ends each."""
     return _PROGRAMS.format(table=str(charges.resolve()))

@@ -1,4 +1,4 @@
-"""The seam to the tables: what the write protocol asks of them, whoever writes them.
+"""The interface to the tables: the methods that the write protocol needs, whichever library writes the tables.
 
 Only modules of this package may import a table library, and each does so when it is first needed: importing
 `stripe_raw_rs` stays light, and needs none of them.
@@ -48,7 +48,7 @@ class ArrowSchema(Protocol):
 
 
 class Commit(ArrowStream, Protocol):
-    """What becomes one commit of one table; `Rows` and `Checkpoint` are such.
+    """The content of one commit of one table: `Rows` and `Checkpoint` are such.
 
     Exporting it again must give the same rows again: a commit whose outcome was lost is repeated byte by byte.
     """
@@ -63,7 +63,7 @@ class Commit(ArrowStream, Protocol):
 
     @property
     def nonce(self) -> str:
-        """What tells this attempt's commits from those of any other."""
+        """A text that distinguishes this attempt's commits from those of any other."""
 
     @property
     def metadata(self) -> str:
@@ -74,7 +74,7 @@ class Commit(ArrowStream, Protocol):
         """Whether it must be seen in the table before anything else is committed."""
 
     def __len__(self) -> int:
-        """Count the rows; none is a fence."""
+        """Count the rows; a commit without rows is a fence."""
 
 
 class CommitUnknownError(Exception):
@@ -93,18 +93,18 @@ class Table(Protocol):
 
     name: str
     location: str
-    # Whether `append` passes a version that is taken over without a word, as Spark does: what became of the commit is
-    # then for `outcome` to say.
+    # Whether `append` silently skips a version that is taken, as Spark does: `outcome` then says whether the commit
+    # landed.
     skips_silently: bool
 
     def exists(self) -> bool:
-        """Tell whether the table is there."""
+        """Say whether the table is there."""
 
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
-        """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
+        """Create the table, append-only, if it is absent; `properties()` shows whose properties it has."""
 
     def damage(self) -> Damage | None:
-        """Look what is wrong with the table's files; None where nothing is, or where nobody can look at them."""
+        """Find out what is wrong with the table's files; None if nothing is, or if nobody can look at them."""
 
     def properties(self) -> dict[str, str]:
         """Read the table's properties."""
@@ -113,27 +113,27 @@ class Table(Protocol):
         """Add properties to the table, or give them other values."""
 
     def schema(self) -> ArrowSchema:
-        """Read the table's columns. A type that Arrow has no word for stands as null, with its own name beside it."""
+        """Read the table's columns. A type that Arrow does not have is given as null, with its own name beside it."""
 
     def append(self, commit: Commit) -> None:
         """Append the rows and store the commit's version, both or nothing, if that version is still free.
 
-        Columns are matched by name. Others, which the table's owner added, are left null, and the table gets none.
+        Columns are matched by name. Columns that the table's owner added are left null, and no column is added.
 
-        A version already stored that is not below ours raises FencedError, unless the stored commit is ours, or
-        changes nothing where the table `skips_silently`. Any other failure raises CommitUnknownError.
+        If the table has stored a version that is not below ours, this raises FencedError, unless the stored commit is
+        ours; where the table `skips_silently`, it changes nothing. Any other failure raises CommitUnknownError.
         """
 
     def outcome(self, commit: Commit) -> Outcome:
-        """Look what became of a commit: it is in the table, it is not, or another one stands in its place.
+        """Look up the outcome of a commit: it is in the table, it is not, or another one stands in its place.
 
-        Where the table `skips_silently` nobody can tell the last two apart by looking: "absent" may be either.
+        Where the table `skips_silently`, the last two look the same: "absent" may be either.
         """
 
     def kept(self, promise: Promise) -> Kept:
-        """Look what is left of what events tell of: all of it, only some, or no row of the account.
+        """Say how many of the rows that events report are still there: all, only some, or no row of the account.
 
-        Commits are what may be lost. Rows that their owner erased are not: their commits are still told of.
+        Only commits count as lost. Rows that their owner erased do not: the table still records their commits.
         """
 
     def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
@@ -144,7 +144,7 @@ class Table(Protocol):
 
 
 class Tables(Protocol):
-    """The place where the tables are."""
+    """The location of the tables."""
 
     location: str
 
@@ -163,15 +163,17 @@ def check_table_name(name: str) -> None:
 
 
 def check_schema(table: Table, wanted: Schema) -> None:
-    """Refuse a table that is there and that rows of the `wanted` columns do not fit into. Writes nothing."""
+    """Refuse a table that is there but does not take rows of the `wanted` columns. Writes nothing."""
     difference = wanted.difference(table.schema()) if table.exists() else None
     if difference is not None:
-        message = f"table '{table.location}' has another schema: {difference}; mend the column or choose another place"
+        message = (
+            f"table '{table.location}' has another schema: {difference}; mend the column or choose another location"
+        )
         raise UsageError(message)
 
 
 def asked(table: Table, question: Callable[[], Answer]) -> Answer:
-    """Ask something for which the table is read. Where it fails for the table's files, say so: which, and what to do.
+    """Ask a question that reads the table. If it fails because of a damaged file, name the file and what to do.
 
     A stream is read when it is used, so this belongs around its use.
     """
@@ -188,7 +190,7 @@ def asked(table: Table, question: Callable[[], Answer]) -> Answer:
 def fenced(table: Table) -> FencedError:
     """Say that another process has the entity now."""
     message = (
-        f"another process took over in table '{table.name}': what it commits stands, and this process stops; "
+        f"another process took over in table '{table.name}': its commits stand, and this process stops; "
         "run again when it is done"
     )
     return FencedError(message)

@@ -1,4 +1,4 @@
-"""Which place the tables are in, and what it needs: a folder and delta-rs, or a catalog and Spark.
+"""Opening the location of the tables with its library: a folder with delta-rs, or a catalog with Spark.
 
 Importing `stripe_raw_rs` needs none of the table libraries: each is imported here, when it is first needed.
 """
@@ -22,7 +22,7 @@ OLDEST_DELTALAKE = (1, 6, 6)
 
 
 class TableOptions(TypedDict, total=False):
-    """Where the tables are, and how they are made there.
+    """The location of the tables, and how they are made there.
 
     Either `lake`, a folder of this machine, written by delta-rs; or `catalog` and `schema`, written by Spark. The rest
     is for Spark alone. `staging_volume`: folder that this process and Spark both see, for a Spark that takes no Arrow.
@@ -39,7 +39,7 @@ class TableOptions(TypedDict, total=False):
 
 
 def open_tables(options: TableOptions) -> Tables:
-    """Open the place where the tables are. Writes nothing yet."""
+    """Open the location of the tables. Writes nothing yet."""
     lake, catalog, schema = options.get("lake"), options.get("catalog"), options.get("schema")
     if lake is not None and (catalog is not None or schema is not None):
         message = f"a lake and a catalog exclude each other: give {option('lake')}, or {_catalog_options()}"
@@ -91,7 +91,8 @@ def _open_catalog(catalog: str, schema: str, options: TableOptions) -> Tables:
         if error.name is None or error.name.split(".")[0] not in ("pyspark", "pyarrow"):
             raise
         message = (
-            f"a catalog is written by Spark, and there is no {error.name} here: run it on Databricks or beside Spark"
+            f"a catalog is written by Spark, and {error.name} is not installed here: "
+            "run on Databricks, or where Spark is installed"
         )
         raise UsageError(message) from None
     return SparkTables(catalog, schema, options)

@@ -1,4 +1,4 @@
-"""One commit to a Delta table by delta-rs: written, and looked for."""
+"""One commit to a Delta table by delta-rs: written, and looked up."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _COMMIT_RETRIES = 1000
 # A commit group is one file; its size is bounded where it is gathered.
 _TARGET_FILE_SIZE = 1 << 40
-# Own commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
+# Our commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
 # somebody else's, which stops the run and loses nothing.
 _HISTORY = 1000
 
 
 def outcome_of(table: DeltaTable, commit: Commit) -> Outcome:
-    """Look what became of a commit, by where the transaction stands and by the table's history."""
+    """Look up the outcome of a commit, by the transaction's version and by the table's history."""
     stored = table.transaction_version(commit.app_id)
     if stored is None or stored < commit.commit_version:
         return "absent"
@@ -38,7 +38,7 @@ def write(table: DeltaTable, commit: Commit) -> None:
     """Append the rows and store the commit's version, as one file and one commit."""
     payload = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
     rows = RecordBatchReader.from_arrow(commit)
-    # "merge" is what makes delta-rs leave a column null. It would also add columns to the table: so it is chosen only
+    # "merge" makes delta-rs leave a column null. It would also add columns to the table: so it is chosen only
     # where the table has all of ours, at the very version that is written to.
     is_narrower = set(rows.schema.names) < {field.name for field in table.schema().fields}
     write_deltalake(

@@ -1,4 +1,4 @@
-"""Which tables delta-rs cannot append to, though it reads them."""
+"""Tables that delta-rs can read but cannot append to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-# What Spark may have given a table and delta-rs 1.6 refuses to write to, by name of the table feature.
+# Features that Spark may have given a table and that delta-rs 1.6 refuses to write to, by name.
 _BEYOND = {
     "clustering": "liquid clustering",
     "icebergCompatV1": "Iceberg compatibility",
@@ -21,9 +21,9 @@ _CONSTRAINT = "delta.constraints."
 
 
 def beyond_delta_rs(table: DeltaTable) -> str | None:
-    """Name what a table has that keeps delta-rs from appending to it; None where nothing does."""
+    """Name the features of a table that keep delta-rs from appending to it; None if there are none."""
     found = sorted({*(table.protocol().writer_features or [])} & _BEYOND.keys())
-    # Of the functions in constraints delta-rs knows fewer than Spark.
+    # delta-rs knows fewer functions in constraints than Spark does.
     found += [name for name in table.metadata().configuration if name.startswith(_CONSTRAINT)]
     named = (_BEYOND.get(name, f"the check constraint {name.removeprefix(_CONSTRAINT)}") for name in found)
     return ", ".join(named) or None

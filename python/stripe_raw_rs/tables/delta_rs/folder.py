@@ -1,4 +1,4 @@
-"""The folder that a lake is in: what it may be named, what may lie in it, and what its disk must be able to do."""
+"""The folder of a lake: the rules for its name, for the folders in it, and for its disk."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.surface import option
 
-# What delta-rs 1.6 cannot have in a table's path, whether it is told as a path or as a URL. It panics at some of these,
-# takes others for the end of a URL and finds no history then, and decodes `%41` on one of the ways to a file.
+# Texts that delta-rs 1.6 cannot have in a table's path, given as a path or as a URL. It panics at some of these, takes
+# others for the end of a URL and finds no history then, and decodes `%41` on one of the ways to a file.
 _BEYOND = re.compile(r"[\x00-\x1f\x7f#?\[\]^|\\\ud800-\udfff]|%[0-9A-Fa-f]{2}|(?<=/)_delta_log(?=/)")
 # Room for the names of tables and of their files below the lake, in bytes: the longest table name, a commit file.
 _ROOM = 255 + 100
-# How a disk says that it knows no hard links. Delta-rs makes each commit file by one: of two writers one must lose.
+# The errors of a disk without hard links. Delta-rs makes each commit file by one: of two writers one must lose.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EXDEV, errno.EMLINK})
 
 
 class LakeFolder:
-    """The folder of a lake, under the name that links lead to."""
+    """The folder of a lake, under its name without links."""
 
     def __init__(self, lake: str | Path) -> None:
         """Name the folder, and refuse a name that cannot be used. Nothing is made yet."""
@@ -34,14 +34,14 @@ class LakeFolder:
         try:
             self.path = Path(lake).expanduser().resolve()
         except (OSError, RuntimeError, ValueError) as error:
-            message = f"lake '{plain(lake)}' is no folder: {plain(error)}"
+            message = f"lake '{plain(lake)}' is not a folder: {plain(error)}"
             raise UsageError(message) from None
         _check_name(self.path)
         self._lock = threading.Lock()
         self._has_links = False
 
     def table(self, name: str) -> Path:
-        """Name the folder of one table. A link would lead what is written out of the lake, or to another table."""
+        """Name the folder of one table. Through a link, rows would land outside the lake or in another table."""
         folder = self.path / name
         for part in (folder, folder / "_delta_log"):
             if part.is_symlink():
@@ -69,14 +69,14 @@ class LakeFolder:
                 raise
 
     def _make(self) -> list[Path]:
-        """Make the folder and what is missing above it. What was made, the outermost first."""
+        """Make the folder and the missing ones above it. Returns those it made, the outermost first."""
         made: list[Path] = []
         try:
             for folder in reversed([one for one in (self.path, *self.path.parents) if not one.exists()]):
                 with suppress(FileExistsError):
                     folder.mkdir(mode=0o700 if folder == self.path else 0o777)
                     made.append(folder)
-            # Where a file has that name, this says so.
+            # If a file has that name, this says so.
             self.path.mkdir(exist_ok=True)
         except OSError as error:
             _remove(made)
@@ -86,11 +86,11 @@ class LakeFolder:
 
     def _require_rights(self, folder: Path) -> None:
         if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-            message = f"lake '{plain(self.path)}' is not writable: '{folder}' is no folder that this user may write"
+            message = f"lake '{plain(self.path)}' is not writable: '{folder}' is not a folder that this user may write"
             raise UsageError(message)
 
     def _require_links(self) -> None:
-        """Try a hard link before anything is written: without them a commit fails when its rows are there already."""
+        """Try a hard link before anything is written: without them a commit fails after its rows are written."""
         probe = self.path / f".stripe_raw_{uuid4().hex}"
         linked = probe.with_suffix(".link")
         try:
@@ -103,7 +103,7 @@ class LakeFolder:
                     f"choose another disk; on Databricks give {option('catalog')} and {option('schema')} in place of a lake"
                 )
                 raise UsageError(message) from None
-            # Whatever else is wrong with the disk, what is really written will say.
+            # Any other fault of the disk shows when something is really written.
         finally:
             for file in (linked, probe):
                 with suppress(OSError):
@@ -123,7 +123,7 @@ def _check_name(path: Path) -> None:
     if found is not None:
         message = (
             f"lake '{plain(path)}' cannot be used: its path has {_named(found[0])}, "
-            "with which delta-rs cannot work; choose another folder"
+            "and delta-rs cannot work with that; choose another folder"
         )
         raise UsageError(message)
     if max(len(os.fsencode(part)) for part in path.parts) > os.pathconf(path.anchor, "PC_NAME_MAX"):
@@ -141,7 +141,7 @@ def _named(sign: str) -> str:
 
 
 def _remove(folders: list[Path]) -> None:
-    """Remove folders that were made for nothing, as far as they are empty."""
+    """Remove folders that were made in vain, as far as they are empty."""
     for folder in reversed(folders):
         with suppress(OSError):
             folder.rmdir()

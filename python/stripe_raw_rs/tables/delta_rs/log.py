@@ -1,6 +1,6 @@
-"""What is wrong with the files of a table that cannot be read, or that has lost commits: which file, and what to do.
+"""The damaged file of a table that cannot be read, or that has lost commits, and what to do about it.
 
-delta-rs names no file when it cannot read a table's log. Here the log is looked through, once something is wrong.
+delta-rs names no file when it cannot read a table's log. This module looks through the log once something is wrong.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*parquet")
-# What a Parquet file begins and ends with.
+# The bytes that a Parquet file begins and ends with.
 _MAGIC = b"PAR1"
 _RESTORE = "restore it from a backup, or land everything into another lake"
 
 
 def unreadable(folder: Path) -> Damage | None:
-    """Find what keeps delta-rs from reading the table's log; None where it is all there."""
+    """Find what keeps delta-rs from reading the table's log; None if it is all there."""
     log = folder / "_delta_log"
     commits, checkpoints = _versions(log, _COMMIT), _versions(log, _CHECKPOINT)
     return next(_in_checkpoints(log, commits, checkpoints), None) or next(_in_commits(commits, checkpoints), None)
 
 
 def emptied(folder: Path) -> Damage | None:
-    """Find a commit file of no bytes. delta-rs reads it as a commit of nothing, so it may be why commits are lost."""
+    """Find a commit file of no bytes. delta-rs reads it as a commit of nothing, so it may explain lost commits."""
     log = folder / "_delta_log"
     newest = max(_versions(log, _CHECKPOINT), default=-1)
     empty = (file for version, file in _versions(log, _COMMIT).items() if version > newest and not _has_bytes(file))
@@ -52,7 +52,7 @@ def missing_data(table: DeltaTable, folder: Path) -> Damage | None:
 
 
 def _in_checkpoints(log: Path, commits: dict[int, Path], checkpoints: dict[int, Path]) -> Iterator[Damage]:
-    """What is wrong with checkpoints of the log, which are beyond need where the commits from before are there."""
+    """Find damaged checkpoints of the log. None is needed if the commits before it are there."""
     hint = log / "_last_checkpoint"
     hinted = _hinted(hint)
     broken = [version for version, file in checkpoints.items() if not _is_parquet(file)]
@@ -73,7 +73,7 @@ def _in_checkpoints(log: Path, commits: dict[int, Path], checkpoints: dict[int, 
 
 
 def _in_commits(commits: dict[int, Path], checkpoints: dict[int, Path]) -> Iterator[Damage]:
-    """What is wrong with commits above the newest checkpoint."""
+    """Find damaged commits above the newest checkpoint."""
     first, last = max(checkpoints, default=-1) + 1, max(commits, default=-1)
     for version in range(first, last + 1):
         file = commits.get(version)
@@ -83,12 +83,12 @@ def _in_commits(commits: dict[int, Path], checkpoints: dict[int, Path]) -> Itera
             yield Damage(f"its commit file {_told(file)} is empty", _RESTORE)
         elif not _is_json(file):
             what = f"its commit file {_told(file)} is torn"
-            alone = "restore it from a backup, or remove it: the next run then looks what else it needs"
+            alone = "restore it from a backup, or remove it: the next run then finds out what else it needs"
             yield Damage(what, alone if version == last > 0 else _RESTORE)
 
 
 def _versions(log: Path, name: re.Pattern[str]) -> dict[int, Path]:
-    """Files of one kind, by version. A checkpoint of no bytes is none, to delta-rs as well."""
+    """Files of one kind, by version. A checkpoint of no bytes does not count, for delta-rs either."""
     files = sorted(log.iterdir()) if log.is_dir() else []
     found = [(match, file) for file in files if (match := name.fullmatch(file.name)) is not None]
     return {int(match[1]): file for match, file in found if name is _COMMIT or _has_bytes(file)}

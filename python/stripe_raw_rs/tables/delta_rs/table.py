@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stripe_raw_rs.tables.delta_rs.folder import LakeFolder
     from stripe_raw_rs.tables.delta_rs.select import Selection
 
-# So many versions a table object is taken along before it is loaded anew. Measured, it is the same from 10 to 40.
+# A table object is updated over so many versions before it is loaded again. Measured, it is the same from 10 to 40.
 _STEPS = 16
 
 
@@ -47,12 +47,12 @@ class DeltaRsTable:
         self._written: tuple[DeltaTable, int] | None = None
 
     def exists(self) -> bool:
-        """Tell whether the table is there."""
+        """Say whether the table is there."""
         with self._reading():
             return DeltaTable.is_deltatable(self.location)
 
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
-        """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
+        """Create the table, append-only, if it is absent; `properties()` shows whose properties it has."""
         self._lake.require_writable(self._folder)
         if self.exists():
             self._require_appendable()
@@ -71,8 +71,8 @@ class DeltaRsTable:
                 mode="ignore",
                 description=description,
                 configuration=configuration,
-                raise_if_key_not_exists=False,  # stripe_raw.* are no keys of Delta's
-                # Version 0 or nothing: a retry would put our properties over those of whoever came first.
+                raise_if_key_not_exists=False,  # stripe_raw.* are not keys of Delta's
+                # Version 0 or nothing: a retry would put our properties over those of the process that came first.
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         except (DeltaError, OSError) as error:
@@ -82,14 +82,14 @@ class DeltaRsTable:
                 raise TableError(message) from error
 
     def damage(self) -> Damage | None:
-        """Look what is wrong with the table's files."""
+        """Find out what is wrong with the table's files."""
         return self._blocking() or emptied(self._folder)
 
     def _blocking(self) -> Damage | None:
-        """Look what keeps the table from being read."""
+        """Find out what keeps the table from being read."""
         try:
             return unreadable(self._folder) or missing_data(DeltaTable(self.location), self._folder)
-        except Exception:  # noqa: BLE001 - what was asked failed already, and that is what is told then
+        except Exception:  # noqa: BLE001 - the question failed already, and that error is reported
             return None
 
     def properties(self) -> dict[str, str]:
@@ -99,7 +99,7 @@ class DeltaRsTable:
     def set_properties(self, properties: Mapping[str, str]) -> None:
         """Add properties to the table, or give them other values."""
         try:
-            # stripe_raw.* are no keys of Delta's.
+            # stripe_raw.* are not keys of Delta's.
             self._load().alter.set_table_properties(dict(properties), raise_if_not_exists=False)
         except (DeltaError, OSError) as error:
             message = f"table '{self.location}' cannot be given its properties: {reason(error, self.location)}"
@@ -132,8 +132,8 @@ class DeltaRsTable:
         """The table as it is now, and the version that it was loaded at.
 
         Going on from our last append takes a fifth of the time that the whole log takes; but each step makes the next
-        one slower. And where other hands have put another table in its place, or an older one, the log does not hold
-        the commit that ours ends with: what is there then is read from its beginning.
+        one slower. And if other hands have put another table in its place, or an older one, the log does not hold the
+        commit that ours ends with: the table is then read from its beginning.
         """
         written, self._written = self._written, None
         if written is not None:
@@ -146,12 +146,12 @@ class DeltaRsTable:
         return table, table.version()
 
     def outcome(self, commit: Commit) -> Outcome:
-        """Look what became of a commit."""
+        """Look up the outcome of a commit."""
         with self._reading():
             return outcome_of(self._load(), commit)
 
     def kept(self, promise: Promise) -> Kept:
-        """Look what is left of what events tell of, by where the transaction stands."""
+        """Say how many of the rows that events report are still there, by the transaction's version."""
         table = self._load()
         if not self._any(table, promise.any_rows):
             return "none"
@@ -175,7 +175,7 @@ class DeltaRsTable:
         return sorted(rows, key=lambda row: [(cell is not None, cell) for cell in row])
 
     def _any(self, table: DeltaTable, conditions: Sequence[Condition]) -> bool:
-        """Tell whether any row meets all conditions; the first one found is enough."""
+        """Say whether any row meets all conditions; the first one found is enough."""
         with self._reading():
             found = self._select(table, "SELECT", [conditions[0][0]], conditions, limit=1).reader
             return any(batch.num_rows > 0 for batch in found)
@@ -197,7 +197,7 @@ class DeltaRsTable:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Tell errors of delta-rs as this table's. What it says of one in a query is of no class of its own."""
+        """Raise errors of delta-rs as this table's. Its errors in a query have no class of their own."""
         try:
             yield
         except TableError:

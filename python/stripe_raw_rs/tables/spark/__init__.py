@@ -24,7 +24,7 @@ class SparkTables:
     """The tables of one schema of a catalog."""
 
     def __init__(self, catalog: str, schema: str, options: TableOptions) -> None:
-        """Find the Spark session and the catalog; nothing is written yet. Of `options` the rest is read."""
+        """Find the Spark session and the catalog; nothing is written yet. The rest comes from `options`."""
         check_name("catalog", catalog)
         check_name("schema", schema)
         self.location = f"{catalog}.{schema}"

@@ -1,4 +1,4 @@
-"""What Spark says of an error, in one plain line."""
+"""The text of an error of Spark, in one plain line."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from stripe_raw_rs._core import plain
 
 # Spark's messages go on with stack traces and the values of rows; the line with the error's class says what it is.
 _ERROR_CLASS = re.compile(r"\[[A-Z][A-Z0-9_.]+\][^\n]*")
-# How the classic session begins what it says of any error.
+# The classic session begins the text of every error so.
 _PY4J = "An error occurred while calling "
 
 
 def reason(error: BaseException) -> str:
-    """One plain line of what went wrong in Spark: no stack trace, and none of the values that Delta quotes."""
+    """One plain line about an error of Spark: no stack trace, and none of the values that Delta quotes."""
     text = str(error)
     found = _ERROR_CLASS.search(text)
     lines = (line.removeprefix(": ") for line in text.splitlines() if not line.startswith(_PY4J))

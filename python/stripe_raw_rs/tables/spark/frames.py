@@ -1,4 +1,4 @@
-"""Arrow into Spark and out of it, exactly: by whichever public way the Spark at hand takes."""
+"""Arrow into Spark and out of it, exactly, by a public way that the Spark at hand takes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Frames:
             yield frame.coalesce(1)
 
     def _no_rows(self, columns: StructType) -> DataFrame:
-        """A frame without rows, made by Spark itself: of an empty list it would ask a Python worker."""
+        """A frame without rows, made by Spark itself: for an empty list it would ask a Python worker."""
         return self._session.range(0).selectExpr(
             *(f"CAST(NULL AS {column.dataType.simpleString()}) AS `{column.name}`" for column in columns)
         )
@@ -103,7 +103,7 @@ class Selection:
     def __init__(self, rows: Iterator[Row], schema: pa.Schema) -> None:
         """Take the rows, their moments as microseconds, in the columns of `schema`. Their first batch is read now."""
         batches = _batches(rows, schema)
-        # What is wrong with a query is wrong at its first row: here it is still an error of Spark's.
+        # A faulty query fails at its first row: here the error is still Spark's.
         first = next(batches, None)
         self._reader = pa.RecordBatchReader.from_batches(schema, _chain(first, batches))
 
@@ -125,15 +125,15 @@ def _folder(volume: str) -> Path:
     folder = Path(volume)
     if not folder.is_dir():
         message = (
-            f"the staging volume '{plain(volume)}' is no folder that this process sees: name one such as "
-            "/Volumes/CATALOG/SCHEMA/VOLUME, or leave the option away"
+            f"the staging volume '{plain(volume)}' is not a folder that this process sees: name one such as "
+            "/Volumes/CATALOG/SCHEMA/VOLUME, or leave the option out"
         )
         raise UsageError(message)
     return folder
 
 
 def _slices(table: pa.Table) -> Iterator[pa.Table]:
-    """Part a table into pieces below the limit, without copying. One row may be above it."""
+    """Split a table into pieces below the limit, without copying. One row may be above it."""
     if table.nbytes <= _SLICE_BYTES or table.num_rows == 1:
         yield table
         return

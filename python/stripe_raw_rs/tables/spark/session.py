@@ -33,7 +33,7 @@ def find_session() -> SparkSession:
 
 
 def clustered(wish: str) -> bool:
-    """Decide whether new raw tables are clustered: by default where Delta's own readers are Databricks'."""
+    """Decide whether new raw tables are clustered: by default where the readers are Databricks' own."""
     if wish not in ("auto", "yes", "no"):
         message = f"liquid_clustering must be auto, yes or no, not '{plain(wish)}'"
         raise UsageError(message)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql.types import StructType
 
-# What Unity Catalog does not allow in the name of a catalog or schema, and what could end a quoted name.
+# Characters that Unity Catalog does not allow in the name of a catalog or schema, or that could end a quoted name.
 _NOT_IN_A_NAME = re.compile(r"[`.;/\s\x00-\x1f\x7f]")
 _LONGEST_NAME = 255
-# The columns that tables are clustered by, in those that have one.
+# The column that tables are clustered by, if they have it.
 _CLUSTERED_BY = "_stripe_created_at"
 # Name and rule of the constraint that each payload has its hash; Spark keeps it as a property of the table.
 CONSTRAINT = "stripe_raw_payload"
@@ -26,7 +26,7 @@ _RULE = f"sha2({PAYLOAD_COLUMN}, 256) = _payload_sha256"
 
 
 def check_name(what: str, name: str) -> None:
-    """Refuse a name of a catalog or schema that cannot be one, before anything is sent."""
+    """Refuse an impossible name of a catalog or schema, before anything is sent."""
     if not name or len(name) > _LONGEST_NAME or _NOT_IN_A_NAME.search(name):
         message = (
             f"{what} '{plain(name)}' cannot be used: a name has 1 to {_LONGEST_NAME} characters, "

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-# Own commits are looked for right after they were tried, so they are among the newest; the second number is for one
+# Our commits are looked for right after they were tried, so they are among the newest; the second number is for one
 # that many others followed. Beyond it a commit counts as dropped, which stops the run and loses nothing.
 _HISTORY = (50, 1000)
 
@@ -45,11 +45,11 @@ class SparkTable:
         self._sql_name = sql_name
 
     def exists(self) -> bool:
-        """Tell whether the table is there."""
+        """Say whether the table is there."""
         return self._asked(lambda: bool(self._session.catalog.tableExists(self._sql_name)))
 
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
-        """Create the table, append-only, if it is absent; whose properties won, `properties()` tells."""
+        """Create the table, append-only, if it is absent; `properties()` shows whose properties it has."""
         columns = pa.schema(schema)
         try:
             if not self.exists():
@@ -68,7 +68,7 @@ class SparkTable:
             self._require_constraint()
 
     def damage(self) -> Damage | None:
-        """The files are out of sight; what Spark says of an error names them."""
+        """The files are out of sight; an error of Spark names them."""
         return None
 
     def properties(self) -> dict[str, str]:
@@ -88,7 +88,7 @@ class SparkTable:
     def append(self, commit: Commit) -> None:
         """Append under the commit's version, see `Table.append`. Spark skips a version that is taken.
 
-        `saveAsTable` would make a table that is not there, without our properties; so that is asked first.
+        `saveAsTable` would make a missing table, without our properties; so this first checks that it is there.
         """
         try:
             self._require_there()
@@ -120,9 +120,9 @@ class SparkTable:
         return self._asked(lambda: Selection(self._select(columns, conditions, moments).toLocalIterator(), schema))
 
     def kept(self, promise: Promise) -> Kept:
-        """Look what is left of what events tell of.
+        """Say how many of the rows that events report are still there.
 
-        Spark does not tell where a transaction stands, so rows of the newest commit are looked for, and where there is
+        Spark does not report a transaction's version, so rows of the newest commit are looked for, and if there are
         none, the commit itself in the table's history.
         """
         if self._any(promise.newest_rows):
@@ -135,7 +135,7 @@ class SparkTable:
         return "all" if promise.may_be_among(told, from_creation) else "some"
 
     def _any(self, conditions: Sequence[Condition]) -> bool:
-        """Tell whether any row meets all conditions; the first one found is enough."""
+        """Say whether any row meets all conditions; the first one found is enough."""
         return bool(self._asked(lambda: self._select([conditions[0][0]], conditions).limit(1).collect()))
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
@@ -144,7 +144,7 @@ class SparkTable:
         return sorted((tuple(row) for row in found), key=lambda row: [(cell is not None, cell) for cell in row])
 
     def _write(self, frame: DataFrame, commit: Commit) -> None:
-        # Never `insertInto`: it ignores the transaction's identifier, and what is repeated is there twice.
+        # Never `insertInto`: it ignores the transaction's identifier, and a repeated commit is there twice.
         frame.write.format("delta").mode("append").option("txnAppId", commit.app_id).option(
             "txnVersion", str(commit.commit_version)
         ).option("userMetadata", commit.metadata).option("compression", "zstd").saveAsTable(self._sql_name)
@@ -181,7 +181,7 @@ class SparkTable:
         return self._asked(lambda: self._session.sql(statement).collect())
 
     def _asked(self, question: Callable[[], Answer]) -> Answer:
-        """Ask Spark; whatever it raises is told as this table's error."""
+        """Ask Spark; any error of Spark is raised as this table's."""
         try:
             return question()
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Columns of the tables in the words of Arrow, of Spark and of Spark's SQL."""
+"""Columns of the tables in the types of Arrow, of Spark and of Spark's SQL."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _TYPES: tuple[tuple[pa.DataType, DataType], ...] = (
 
 
 def to_spark(schema: pa.Schema) -> StructType:
-    """Say columns in Spark's types."""
+    """Give columns in Spark's types."""
     kinds = dict(_TYPES)
     return StructType([StructField(field.name, kinds[field.type], field.nullable) for field in schema])
 
 
 def to_arrow(columns: StructType) -> pa.Schema:
-    """Say columns in Arrow's types. One that is none of ours stands as null, with its own name beside it."""
+    """Give columns in Arrow's types. A type that is not ours becomes null, with its own name beside it."""
     kinds = {kind.typeName(): arrow for arrow, kind in _TYPES}
     return pa.schema([_field(field, kinds.get(field.dataType.typeName())) for field in columns])
 
