@@ -1,30 +1,31 @@
 //! The write protocol, checked state by state.
 //!
 //! Two append-only tables without a common transaction: the raw table holds rows, the checkpoint table holds events.
-//! What the protocol promises, whoever is killed between whichever two steps, with any number of processes at once:
+//! The protocol makes these promises, whichever process is killed between any two steps, with any number of processes at
+//! once:
 //!
 //! - **Nothing twice**: an object has at most one row in a run.
 //! - **No lie**: the rows of a PAGE_COMMITTED are in the raw table.
 //! - **Nothing lost**: after RUN_COMPLETED every object that Stripe still lists has its row.
-//! - **One end**: a run has at most one RUN_COMPLETED, and then events and rows tell of the same objects, each once.
+//! - **One end**: a run has at most one RUN_COMPLETED, and then events and rows hold the same objects, each once.
 //!
-//! A process takes these steps ([`Step`]); `epoch` numbers the attempts, `sequence` the commits of one attempt, and an
-//! append carries both as its Delta transaction version:
+//! A process takes these steps ([`model::Step`]). `epoch` numbers the attempts, `sequence` numbers the commits of one
+//! attempt, and an append carries both as its Delta transaction version:
 //!
 //! 1. Read the checkpoint events; my epoch is the largest one there plus one.
 //! 2. Fence the checkpoint table: append RUN_STARTED as version (epoch, 0).
-//! 3. Read it back. Another process may have taken the epoch: then stop.
+//! 3. Read it back. If another process has taken the epoch, stop.
 //! 4. Fence the raw table: an empty commit, also (epoch, 0). From here on no older attempt can append to either table.
-//! 5. Only now read the state. The position comes from the rows that are there, not from the events.
+//! 5. Read the state only now. The position comes from the rows that are there, not from the events.
 //! 6. Write the missing PAGE_COMMITTED of rows that an older attempt appended before it died.
 //! 7. Fetch a page, append its rows to the raw table, then its event to the checkpoint table; repeat.
 //! 8. Append RUN_COMPLETED.
 //!
 //! The tables behave as Delta on Spark does: an append whose version is not above the stored one is **dropped without
-//! a word**, so a process that has lost its place goes on in good faith. (Delta-rs has no such rule; there the tables'
-//! classes compare and refuse, which is stricter.) Between any two steps a process may be killed, another may start,
-//! and Stripe may delete an object. The checker walks every state that can come of this, with up to three processes
-//! and two deletions.
+//! a word**, so a process that has lost its place goes on and does not notice. (Delta-rs has no such rule; there the
+//! tables' classes compare and refuse, which is stricter.) Between any two steps a process may be killed, another may
+//! start, and Stripe may delete an object. The checker visits every state that can follow, with up to three processes and
+//! two deletions.
 //!
 //! Four wrong variants show that each rule is needed, and that the checker would notice:
 //!
@@ -32,10 +33,10 @@
 //! - [`Variant::CheckpointOnly`] takes its position from the events. Rows whose event a kill prevented are fetched and
 //!   appended again. A row is there twice.
 //! - [`Variant::VersionIsPageNumber`] lets the tables drop a page that is already there, by its number. That holds
-//!   until an object is deleted: then the page of that number holds other objects, and its event tells of rows that
-//!   were dropped. A lie.
+//!   until an object is deleted: then the page of that number holds other objects, and its event names rows that were
+//!   dropped. This is a lie.
 //! - [`Variant::RawFenceFirst`]: between the two fences an older attempt's rows are dropped, but its event is not.
-//!   A lie.
+//!   This is a lie.
 //!
 //! The numbers of states are part of the tests: a model that has silently become smaller proves less.
 

@@ -1,10 +1,10 @@
-//! The checker of the model: every state that can be reached, nearest first.
+//! The checker of the model: it visits every state that can be reached, nearest first.
 
 use std::fmt;
 
 use super::{ALL, GONE, OBJECTS, State, Step, Variant, Violation};
 
-/// What can happen next.
+/// An event that can happen next.
 #[derive(Debug, Clone, Copy)]
 enum Move {
     Deletes(usize),
@@ -24,7 +24,7 @@ impl fmt::Display for Move {
     }
 }
 
-/// All states found, in the order found, and where each came from.
+/// All states found, in the order found, and the origin of each.
 struct Found {
     states: Vec<State>,
     origins: Vec<(u32, Move)>,
@@ -70,7 +70,7 @@ impl Found {
         true
     }
 
-    /// How the world came to the state at `index`.
+    /// The moves that lead to the state at `index`.
     fn story(&self, mut index: u32) -> Vec<String> {
         let mut story = Vec::new();
         while index != 0 {
@@ -83,7 +83,7 @@ impl Found {
     }
 }
 
-/// What an exploration came to.
+/// The result of an exploration.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) states: usize,
@@ -94,7 +94,7 @@ pub(crate) struct Report {
     pub(crate) story: Vec<String>,
 }
 
-/// Walks every state, nearest first, and stops at the first violation.
+/// Visits every state, nearest first, and stops at the first violation.
 pub(crate) fn explore(variant: Variant, processes: usize, deletions: u32) -> Report {
     let mut found = Found::new();
     let mut terminal = 0;
@@ -116,7 +116,7 @@ pub(crate) fn explore(variant: Variant, processes: usize, deletions: u32) -> Rep
                     }
                 }
                 Err(seen) => {
-                    // The state with the two rows is not representable; it counts, and the story ends with it.
+                    // The state with the two rows cannot be represented; it counts, and the story ends with it.
                     found.states.push(state);
                     found.origins.push((origin, action));
                     violation = Some(seen);

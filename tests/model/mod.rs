@@ -2,7 +2,7 @@
 
 pub(crate) mod checker;
 
-/// What the process under test does.
+/// The rules that the processes under test follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variant {
     /// The protocol.
@@ -17,7 +17,7 @@ pub(crate) enum Variant {
     RawFenceFirst,
 }
 
-/// What must never be seen.
+/// A state that must never be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Violation {
     /// An object has two rows.
@@ -30,7 +30,7 @@ pub(crate) enum Violation {
     TwoEnds,
     /// At the end, an object stands in two PAGE_COMMITTED.
     CountedTwice,
-    /// At the end, events and rows tell of different objects.
+    /// At the end, events and rows hold different objects.
     Audit,
 }
 
@@ -52,7 +52,7 @@ fn last(objects: Objects) -> Cursor {
     u8::try_from(u8::BITS - objects.leading_zeros()).expect("eight bits")
 }
 
-/// What Stripe answers: a page and `has_more`. A cursor that was deleted is replaced by its time, less what was `seen`.
+/// Stripe's answer: a page and `has_more`. A cursor that was deleted is replaced by its time, without the `seen` objects.
 fn list(alive: Objects, cursor: Cursor, seen: Objects) -> (Objects, bool) {
     let mut rest = alive;
     if cursor > 0 {
@@ -106,7 +106,7 @@ const EVENTS: usize = 12;
 
 // ---- The processes. ----
 
-/// What a process does next.
+/// The next action of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Step {
     #[default]
@@ -124,7 +124,7 @@ enum Step {
     Gone,
 }
 
-/// A process, with all it remembers.
+/// A process, with everything that it remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Process {
     step: Step,
@@ -132,7 +132,7 @@ struct Process {
     sequence: u8,
     cursor: Cursor,
     pending: Objects,
-    /// What the last answer said; true while there is none.
+    /// The `has_more` of the last answer; true while there is none.
     has_more: bool,
     seen: Objects,
 }
@@ -145,9 +145,9 @@ const GONE: Process =
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct State {
-    /// What Stripe still lists.
+    /// The objects that Stripe still lists.
     alive: Objects,
-    /// The raw table: for each object the version it was appended with, 0 where it has no row.
+    /// The raw table: for each object the version that it was appended with, 0 if it has no row.
     rows: [Version; OBJECTS],
     /// Delta's transaction version of the raw table.
     rows_version: Version,
@@ -189,12 +189,12 @@ impl State {
         self.events_of(Kind::RunCompleted).next().is_some()
     }
 
-    /// The objects that a PAGE_COMMITTED tells of.
-    fn told(&self) -> Objects {
-        self.events_of(Kind::PageCommitted).fold(0, |told, page| told | page.objects)
+    /// The objects that a PAGE_COMMITTED names.
+    fn named(&self) -> Objects {
+        self.events_of(Kind::PageCommitted).fold(0, |named, page| named | page.objects)
     }
 
-    /// Appends to the raw table. With a version the append is dropped where that is not above the stored one.
+    /// Appends to the raw table. With a version the append is dropped if that is not above the stored one.
     fn append_rows(&mut self, objects: Objects, version: Version, with_version: bool) -> Result<(), Violation> {
         if with_version {
             if version <= self.rows_version {
@@ -228,10 +228,10 @@ impl State {
         self.events[free] = event;
     }
 
-    /// What is wrong with the tables, if anything is.
+    /// The fault of the tables, if they have one.
     fn violation(&self) -> Option<Violation> {
         let landed = self.landed();
-        let (mut ends, mut told, mut counted_twice) = (0, 0, 0);
+        let (mut ends, mut named, mut counted_twice) = (0, 0, 0);
         for event in &self.events {
             match event.kind {
                 Kind::Absent => break,
@@ -240,8 +240,8 @@ impl State {
                     if event.objects & !landed != 0 {
                         return Some(Violation::Lie);
                     }
-                    counted_twice |= told & event.objects;
-                    told |= event.objects;
+                    counted_twice |= named & event.objects;
+                    named |= event.objects;
                 }
                 Kind::RunCompleted => {
                     if self.alive & !landed != 0 {
@@ -258,7 +258,7 @@ impl State {
             if counted_twice != 0 {
                 return Some(Violation::CountedTwice);
             }
-            if told != landed {
+            if named != landed {
                 return Some(Violation::Audit);
             }
         }
@@ -270,7 +270,7 @@ impl State {
         self.processes.iter().all(|process| matches!(process.step, Step::NotStarted | Step::Gone))
     }
 
-    /// The state after one process took its step.
+    /// The state after one process has taken its step.
     fn step(mut self, variant: Variant, id: usize) -> Result<Self, Violation> {
         let me = self.processes[id];
         let owner = u8::try_from(id).expect("few processes");
@@ -334,17 +334,17 @@ impl State {
         Ok(self)
     }
 
-    /// Where the process goes on, by what the tables say.
+    /// The process at the place where it goes on, which follows from the tables.
     fn resume(&self, variant: Variant, me: Process) -> Process {
-        let (landed, told) = (self.landed(), self.told());
+        let (landed, named) = (self.landed(), self.named());
         let pages = self.events_of(Kind::PageCommitted).count();
         let by_events = self.events_of(Kind::PageCommitted).last().map_or(0, |page| last(page.objects));
-        let fetch = Process { step: Step::Fetch, cursor: by_events, seen: told, ..me };
+        let fetch = Process { step: Step::Fetch, cursor: by_events, seen: named, ..me };
         match variant {
             Variant::VersionIsPageNumber => Process { sequence: u8::try_from(pages).expect("few pages"), ..fetch },
             Variant::CheckpointOnly => fetch,
             Variant::Proposed | Variant::NoFence | Variant::RawFenceFirst => {
-                let orphans = landed & !told;
+                let orphans = landed & !named;
                 let step = if orphans == 0 { Step::Fetch } else { Step::Reconcile };
                 Process { step, sequence: 1, cursor: last(landed), pending: orphans, seen: landed, ..me }
             }

@@ -35,7 +35,7 @@ impl Chance {
     }
 }
 
-/// What a table does with a commit whose version is not newer than the one it holds.
+/// The reaction of a table to a commit whose version is not newer than the one that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     /// Refuses it, like delta-rs under a compare-and-swap.
@@ -54,7 +54,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Appends, unless a newer or equal version is there. Answers whether it landed, as far as the engine tells.
+    /// Appends, unless a newer or equal version is there. Answers whether it landed, as far as the engine says so.
     fn append(&mut self, engine: Engine, commit: &Commit) -> bool {
         let stored = self.versions.get(&commit.app_id).copied().unwrap_or(-1);
         if commit.version <= stored {
@@ -67,14 +67,14 @@ impl Table {
         true
     }
 
-    /// Whether it holds what events promise, by either way in which a table can tell: where its transaction stands, and
-    /// the rows or, where they were erased, the commits.
+    /// Whether it holds what events promise, by either way in which a table can show it: the version of its transaction,
+    /// and the rows or, if they were erased, the commits.
     fn keeps(&self, promise: &Promise) -> bool {
         let stands_at = self.versions.get(&promise.app_id).copied().unwrap_or(-1);
         let has_rows = !select(&self.batches, &promise.newest_rows()).is_empty();
         let commits: Vec<&str> = self.metadata.iter().map(String::as_str).collect();
-        let is_told = promise.newest_rows() == promise.any_rows() || promise.may_be_among(commits, true);
-        stands_at >= promise.version() && has_rows && is_told
+        let is_shown = promise.newest_rows() == promise.any_rows() || promise.may_be_among(commits, true);
+        stands_at >= promise.version() && has_rows && is_shown
     }
 
     fn holds(&self, commit: &Commit) -> bool {
@@ -100,19 +100,19 @@ pub(crate) struct World {
     pub(crate) checkpoints: Table,
     pub(crate) engine: Engine,
     pub(crate) clock: Duration,
-    /// How far the wall clock of whoever is at work goes wrong, in seconds.
+    /// How far the wall clock of the process at work is wrong, in seconds.
     pub(crate) wrong_by: i64,
-    /// The same of Stripe's clock, as `Date` tells it; none where answers have no `Date`.
+    /// The same for Stripe's clock, as `Date` shows it; none if answers have no `Date`.
     pub(crate) date_wrong_by: Option<i64>,
     pub(crate) requests: usize,
-    /// Whether processes look for what must be seen; without it the protocol is broken.
+    /// Whether processes look for commits that must be seen; without it the protocol is broken.
     pub(crate) looks: bool,
     /// One request in so many fails; 0 for none.
     pub(crate) faults: u64,
     pub(crate) chance: Chance,
     /// One object in so many has no time that can be used; 0 for none.
     pub(crate) undated: usize,
-    /// Number of the object, from 1, that is another one than the list holds; 0 for none.
+    /// Number, from 1, of the object that does not belong into the list; 0 for none.
     pub(crate) stray: usize,
     born: usize,
 }
@@ -145,7 +145,7 @@ impl World {
         Now { monotonic: self.clock, wall_micros: (EPOCH + self.wrong_by) * 1_000_000 + micros }
     }
 
-    /// What time it is, in seconds since 1970, whatever the clocks say.
+    /// The true time, in seconds since 1970, whatever the clocks say.
     fn time(&self) -> i64 {
         EPOCH + i64::try_from(self.clock.as_secs()).unwrap()
     }
@@ -167,7 +167,7 @@ impl World {
         }
     }
 
-    /// What Stripe would answer.
+    /// The answer that Stripe would give.
     fn serve(&mut self, request: &Request) -> Outcome {
         self.requests += 1;
         self.clock += Duration::from_millis(100);
@@ -195,7 +195,7 @@ impl World {
         let inside =
             |object: &&Object| gte.is_none_or(|gte| object.created >= gte) && lt.is_none_or(|lt| object.created < lt);
         let rest: Vec<&Object> = self.list[from..].iter().filter(inside).collect();
-        assert!(self.entity.has_window || (gte, lt) == (None, None), "a list without window is asked for one");
+        assert!(self.entity.has_window || (gte, lt) == (None, None), "a request has a window, but the list has none");
         let data: Vec<String> = rest.iter().take(limit).map(|object| text(self.entity, object)).collect();
         let body = format!(
             "{{\n \"object\": \"list\",\n \"data\": [{}],\n \"has_more\": {}, \"url\": \"/v1/charges\"\n}}",
@@ -230,7 +230,7 @@ impl World {
 
 fn text(entity: &Entity, object: &Object) -> String {
     let Object { id, created, .. } = object;
-    // Where the time is optional, every third object has none.
+    // If the time is optional, every third object has none.
     let is_without_time = !entity.has_window && id.ends_with(['0', '3', '6', '9']);
     let time = match created % 4 {
         _ if !object.is_undated && !is_without_time => format!("\"created\": {created}, "),

@@ -10,12 +10,12 @@ use stripe_raw_rs::walk::Ticket;
 
 use super::{Engine, Table, World, select};
 
-/// Appends, and looks where the commit says that it must be seen.
+/// Appends, and looks for the commit if that says that it must be seen.
 fn lands(table: &mut Table, engine: Engine, commit: &Commit) -> bool {
     table.append(engine, commit) && (!commit.must_be_seen || table.holds(commit))
 }
 
-/// What a process does next.
+/// The next action of a process.
 enum Next {
     Plan,
     AppendStarted(Commit),
@@ -29,7 +29,7 @@ enum Next {
     Over(Result<(), Error>),
 }
 
-/// A process that lands the list: one effect a step, so that it can be stopped between any two.
+/// A process that lands the list. It has one effect a step, so that it can be stopped between any two.
 pub(crate) struct Process {
     name: String,
     options: Options,
@@ -37,7 +37,7 @@ pub(crate) struct Process {
     take_over: bool,
     run: Option<Run>,
     next: Next,
-    /// How many requests it has in flight at most, and those it has.
+    /// How many requests it has in flight at most, and the ones that it has now.
     width: usize,
     in_flight: Vec<(Ticket, Outcome)>,
     pub(crate) runs_completed: usize,
@@ -74,7 +74,7 @@ impl Process {
         self
     }
 
-    /// How it ended, once it has.
+    /// Its outcome, once it has ended.
     pub(crate) fn outcome(&self) -> Option<&Result<(), Error>> {
         match &self.next {
             Next::Over(outcome) => Some(outcome),
@@ -82,7 +82,7 @@ impl Process {
         }
     }
 
-    /// Runs to its end. Answers how it ended and after how many steps.
+    /// Runs to its end. Answers its outcome and the number of its steps.
     pub(crate) fn finish(&mut self, world: &mut World) -> (Result<(), Error>, usize) {
         for steps in 0..100_000 {
             if let Some(outcome) = self.outcome() {
@@ -186,7 +186,7 @@ impl Process {
         for what in [What::Everything, What::Rows, What::EarlierRows] {
             let promise = Promise::of(&history, what, "store", world.entity.name, None).filter(|_| world.looks);
             let kept = promise.as_ref().is_none_or(|promise| world.raw.keeps(promise));
-            assert!(kept, "the raw table has all that events tell of: {promise:?}");
+            assert!(kept, "the raw table lacks rows that events promise: {promise:?}");
         }
         let attempt = Attempt {
             now: world.now(),
@@ -237,7 +237,7 @@ impl Process {
             let (now, jitter) = (world.now(), f64::from(u32::try_from(world.chance.below(1_000)).unwrap()) / 1_000.0);
             self.run().walk_mut().handle_response(ticket, &outcome, now, jitter);
         } else {
-            let at = run.poll_timeout().expect("a run that waits says until when");
+            let at = run.poll_timeout().expect("a run that waits has a time to wait for");
             world.clock = world.clock.max(at);
         }
         Ok(Next::Work)
