@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -16,8 +17,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
-from tests.places import schema_folder, tables_of
+from tests.places import place_of, schema_folder, tables_of
 from tests.spark.lanes import FEW_ROWS, LANES
 
 if TYPE_CHECKING:
@@ -271,3 +273,37 @@ def stripe() -> Iterator[StripeSimulator]:
     """A small account: seven pages of charges, some of the rest."""
     with StripeSimulator(seed=7, counts={name: 650 if name == "charges" else 120 for name in DEFAULT}) as simulator:
         yield simulator
+
+
+# One request at a time makes the steps the same each time. The parts of a list depend on the time of the answers.
+IN_PARTS: dict[str, Any] = {"entities": "charges", "page_size": 5, "lookback_seconds": 0}
+ONE_AT_A_TIME: dict[str, Any] = {**IN_PARTS, "max_concurrent_requests": 1}
+EACH_PAGE: dict[str, Any] = {**ONE_AT_A_TIME, "commit_interval_seconds": 0}
+
+
+@contextmanager
+def account() -> Iterator[StripeSimulator]:
+    """23 charges, seven of them created in one second: pages of five begin and end inside it."""
+    with StripeSimulator(seed=11, counts={"charges": 16}) as stripe:
+        stripe.add("charges", 7, created=stripe.created("charges", stripe.ids("charges")[6]))
+        yield stripe
+
+
+def land(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
+    """A clean run in this process; it takes over the run of a dead process by itself."""
+    options = {**options, "backoff_base_seconds": 0.01}
+    ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
+
+
+@pytest.fixture
+def few_charges() -> Iterator[StripeSimulator]:
+    with account() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def landed_lake(tmp_path: Path, few_charges: StripeSimulator) -> Path:
+    """A lake with one complete run, and an account that has more objects by now."""
+    land(tmp_path / "lake", few_charges, EACH_PAGE)
+    few_charges.add("charges", 8)
+    return tmp_path / "lake"

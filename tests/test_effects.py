@@ -14,19 +14,16 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from deltalake import DeltaTable
 
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child
-from tests.conftest import KEY, events
-from tests.test_kill import EACH_PAGE, IN_PARTS, MODES, account, land
+from tests.conftest import EACH_PAGE, IN_PARTS, KEY, account, events, land
+from tests.test_kill import MODES
 from tests.truth import assert_true
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 EVERY = "EVERY_CRASH_POINT" in os.environ
 SHARES = 4
@@ -269,112 +266,98 @@ def changes(library: Path, lake: Path, stripe: StripeSimulator, kinds: str = CHA
     return len(log_of(lake).read_text().splitlines())
 
 
-@pytest.fixture
-def stripe() -> Iterator[StripeSimulator]:
-    with account() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def landed(tmp_path: Path, stripe: StripeSimulator) -> Path:
-    """A lake with one complete run, and more to land than that."""
-    land(tmp_path / "lake", stripe, EACH_PAGE)
-    stripe.add("charges", 8)
-    return tmp_path / "lake"
-
-
 @in_shares
 def test_a_moment_without_space_is_waited_out(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, share: int
+    tmp_path: Path, library: Path, few_charges: StripeSimulator, share: int
 ) -> None:
-    count = changes(library, tmp_path / "counted", stripe)
+    count = changes(library, tmp_path / "counted", few_charges)
     for at in shared(points(count, 9), share, count):
         # The tables are made before there is anything to lose, and their making is not repeated.
-        assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, "ENOSPC", CHANGES)) == 0 or at < 14
+        assert suffer(library, tmp_path / f"lake{at}", few_charges, Act(at, "ENOSPC", CHANGES)) == 0 or at < 14
 
 
 @pytest.mark.parametrize("do", ["ENOSPC-on", "EROFS-on", "EDQUOT-on", "EIO-on"])
 def test_storage_that_fails_from_some_moment_on_is_one_clear_line(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, do: str
+    tmp_path: Path, library: Path, few_charges: StripeSimulator, do: str
 ) -> None:
-    count = changes(library, tmp_path / "counted", stripe)
+    count = changes(library, tmp_path / "counted", few_charges)
     for at in points(count, 17, 3):
-        assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, do, CHANGES)) != 0
+        assert suffer(library, tmp_path / f"lake{at}", few_charges, Act(at, do, CHANGES)) != 0
 
 
 @pytest.mark.parametrize("do", ["ENOSPC-on", "EROFS-on"])
 def test_a_lake_that_can_no_longer_be_written_is_one_clear_line(
-    landed: Path, library: Path, stripe: StripeSimulator, do: str
+    landed_lake: Path, library: Path, few_charges: StripeSimulator, do: str
 ) -> None:
-    assert suffer(library, landed, stripe, Act(1, do, CHANGES)) == 1
+    assert suffer(library, landed_lake, few_charges, Act(1, do, CHANGES)) == 1
 
 
 @pytest.mark.parametrize("do", ["EPERM-on", "ENOSYS-on", "EOPNOTSUPP-on"])
 @pytest.mark.parametrize("is_there", [False, True])
 def test_a_disk_without_hard_links_is_found_out_before_anything_is_written(
-    landed: Path, library: Path, stripe: StripeSimulator, do: str, *, is_there: bool
+    landed_lake: Path, library: Path, few_charges: StripeSimulator, do: str, *, is_there: bool
 ) -> None:
-    lake = landed if is_there else landed.with_name("new")
-    before = contents(landed.parent)
-    done = call(lake, stripe, **watched(library, lake, Act(1, do, "link")))
+    lake = landed_lake if is_there else landed_lake.with_name("new")
+    before = contents(landed_lake.parent)
+    done = call(lake, few_charges, **watched(library, lake, Act(1, do, "link")))
     line = refusal(done, lake, (2,))
     assert "is on a disk without hard links, by which delta-rs commits: choose another disk; on Databricks" in line
     assert "goes on" not in line
     log_of(lake).unlink()
-    assert contents(landed.parent) == before
-    go_on(lake, stripe, EACH_PAGE)
+    assert contents(landed_lake.parent) == before
+    go_on(lake, few_charges, EACH_PAGE)
 
 
 @pytest.mark.parametrize("kind", ["open", "write", "rename", "link"])
 def test_a_raw_table_that_fails_alone_is_told_of_in_the_events(
-    landed: Path, library: Path, stripe: StripeSimulator, kind: str
+    landed_lake: Path, library: Path, few_charges: StripeSimulator, kind: str
 ) -> None:
-    done = call(landed, stripe, **watched(library, landed / RAW, Act(2, "ENOSPC-on", kind)))
-    line = refusal(done, landed / RAW)
-    (failed,) = events(landed, "event_type = 'RUN_FAILED'")
+    done = call(landed_lake, few_charges, **watched(library, landed_lake / RAW, Act(2, "ENOSPC-on", kind)))
+    line = refusal(done, landed_lake / RAW)
+    (failed,) = events(landed_lake, "event_type = 'RUN_FAILED'")
     assert failed["error_class"] == "Table"
     assert failed["error_message"] in line
     assert WORDS["ENOSPC"] in failed["error_message"]
-    go_on(landed, stripe, EACH_PAGE)
+    go_on(landed_lake, few_charges, EACH_PAGE)
 
 
 @pytest.mark.parametrize("kind", ["open", "write", "rename", "link", "unlink"])
 def test_an_error_of_the_disk_is_tried_again_and_leaves_nothing_half_done(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, kind: str
+    tmp_path: Path, library: Path, few_charges: StripeSimulator, kind: str
 ) -> None:
-    count = changes(library, tmp_path / "counted", stripe, kind)
+    count = changes(library, tmp_path / "counted", few_charges, kind)
     assert count > 10
     for at in points(count, 5):
-        code = suffer(library, tmp_path / f"lake{at}", stripe, Act(at, "EIO", kind))
+        code = suffer(library, tmp_path / f"lake{at}", few_charges, Act(at, "EIO", kind))
         assert code == 0 or at < 5
 
 
 @pytest.mark.parametrize("kind", ["rename", "link"])
 def test_a_file_that_is_there_although_its_disk_said_no_is_not_written_twice(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, kind: str
+    tmp_path: Path, library: Path, few_charges: StripeSimulator, kind: str
 ) -> None:
     """A link makes the entry of a table's log: the commit is there, and its answer is lost."""
-    count = changes(library, tmp_path / "counted", stripe, kind)
+    count = changes(library, tmp_path / "counted", few_charges, kind)
     entries = {name: DeltaTable(tmp_path / "counted" / name).version() for name in (RAW, CHECKPOINTS)}
     for at in points(count, 3):
         lake = tmp_path / f"lake{at}"
-        done = call(lake, stripe, **watched(library, lake, Act(at, "EIO-after", kind)))
+        done = call(lake, few_charges, **watched(library, lake, Act(at, "EIO-after", kind)))
         assert done.returncode == 0, done.stderr
-        assert_true(lake, stripe, "charges")
+        assert_true(lake, few_charges, "charges")
         assert entries == {name: DeltaTable(lake / name).version() for name in (RAW, CHECKPOINTS)}
 
 
 def test_a_raw_table_dropped_before_events_told_of_its_rows_is_filled_again(
-    tmp_path: Path, library: Path, stripe: StripeSimulator
+    tmp_path: Path, library: Path, few_charges: StripeSimulator
 ) -> None:
-    effects = effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE)
+    effects = effects_of(library, tmp_path / "counted", few_charges, **EACH_PAGE)
     landing = [at for at, (kind, path) in enumerate(effects, 1) if kind == "link" and f"/{RAW}/" in path]
     lake = tmp_path / "lake"
     # Its creation, its fence, and the first page.
-    die(library, lake, stripe, Act(landing[2], "kill-after"), EACH_PAGE)
+    die(library, lake, few_charges, Act(landing[2], "kill-after"), EACH_PAGE)
     assert len(DeltaTable(lake / RAW).file_uris()) == 1
     shutil.rmtree(lake / RAW)
-    go_on(lake, stripe, EACH_PAGE)
+    go_on(lake, few_charges, EACH_PAGE)
 
 
 def contents(folder: Path) -> dict[Path, bytes | None]:

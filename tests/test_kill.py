@@ -10,27 +10,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child, steps_of
-from tests.conftest import DEFAULT, KEY, events
-from tests.places import place_of
+from tests.conftest import DEFAULT, EACH_PAGE, IN_PARTS, KEY, ONE_AT_A_TIME, account, events, land
 from tests.truth import Served, assert_true, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-# One request at a time: the steps are the same each time. How a list is read in parts follows from when answers come.
-IN_PARTS: dict[str, Any] = {"entities": "charges", "page_size": 5, "lookback_seconds": 0}
-OPTIONS: dict[str, Any] = {**IN_PARTS, "max_concurrent_requests": 1}
-EACH_PAGE: dict[str, Any] = {**OPTIONS, "commit_interval_seconds": 0}
-IN_GROUPS: dict[str, Any] = {**OPTIONS, "commit_interval_seconds": 3_600}
+IN_GROUPS: dict[str, Any] = {**ONE_AT_A_TIME, "commit_interval_seconds": 3_600}
 MODES = pytest.mark.parametrize(
     "options",
     [
@@ -40,23 +32,9 @@ MODES = pytest.mark.parametrize(
 )
 
 
-@contextmanager
-def account() -> Iterator[StripeSimulator]:
-    """23 charges, seven of them created in one second: pages of five begin and end inside it."""
-    with StripeSimulator(seed=11, counts={"charges": 16}) as stripe:
-        stripe.add("charges", 7, created=stripe.created("charges", stripe.ids("charges")[6]))
-        yield stripe
-
-
 def kill(lake: Path, stripe: StripeSimulator, step: int, **options: Any) -> None:
     with Child(lake, stripe, step, "SIGKILL", **options) as child:
         assert child.ended() == -signal.SIGKILL
-
-
-def land(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
-    """A clean run in this process; the dead one's run is taken over without being asked."""
-    options = {**options, "backoff_base_seconds": 0.01}
-    ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
 
 
 def runs(lake: Path) -> int:
@@ -141,7 +119,7 @@ def test_a_kill_while_the_list_is_read_in_parts_loses_and_doubles_nothing(tmp_pa
 @pytest.mark.kill
 def test_a_kill_between_groups_of_some_pages_loses_and_doubles_nothing(tmp_path: Path) -> None:
     """How many pages a group takes is a matter of time here, and so is the number of steps."""
-    options = {**OPTIONS, "commit_interval_seconds": 0.05}
+    options = {**ONE_AT_A_TIME, "commit_interval_seconds": 0.05}
     with StripeSimulator(seed=11, counts={"charges": 50}, latency_ms=15) as stripe:
         steps = steps_of(tmp_path / "counted", stripe, **options)
         for step in range(9, len(steps) + 1):
