@@ -1,4 +1,4 @@
-"""What other hands did to the tables' columns, or to a table as a whole, is noticed before anything is written."""
+"""Changes by other hands to the tables' columns, or to a whole table, are noticed before anything is written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def require_column(table: Path) -> None:
 
 
 def rewrite(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Another table in the place of this one, with its properties."""
+    """Put another table in the place of this one, with its properties."""
     old = DeltaTable(table)
     rows, configuration = change(old.to_pyarrow_table()), old.metadata().configuration
     shutil.rmtree(table)
@@ -61,7 +61,7 @@ def rewrite(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
         (CHECKPOINTS, 2, "mend the column or choose another place"),
     ],
 )
-def test_a_table_whose_columns_were_changed_is_let_be(
+def test_a_table_whose_columns_were_changed_is_left_alone(
     landed_lake: Path, few_charges: StripeSimulator, change: Any, said: str, told: tuple[str, int, str]
 ) -> None:
     name, code, remedy = told
@@ -71,13 +71,15 @@ def test_a_table_whose_columns_were_changed_is_let_be(
     line = refusal(call(landed_lake, few_charges), landed_lake / name, (code,))
     assert said in line
     assert line.endswith(remedy)
-    assert versions(landed_lake) == before, "nothing was written"
+    assert versions(landed_lake) == before, "nothing is written"
     shutil.rmtree(landed_lake)
     landed_lake.with_name("kept").rename(landed_lake)
     go_on(landed_lake, few_charges, EACH_PAGE)
 
 
-def test_a_raw_table_that_was_dropped_is_not_made_anew_unasked(landed_lake: Path, few_charges: StripeSimulator) -> None:
+def test_a_raw_table_that_was_dropped_is_not_made_again_unasked(
+    landed_lake: Path, few_charges: StripeSimulator
+) -> None:
     shutil.rmtree(landed_lake / RAW)
     for _again in range(2):
         line = refusal(call(landed_lake, few_charges), landed_lake / RAW)
@@ -88,7 +90,7 @@ def test_a_raw_table_that_was_dropped_is_not_made_anew_unasked(landed_lake: Path
     assert_whole(landed_lake, few_charges, "charges")
 
 
-def test_a_checkpoint_table_that_was_dropped_leaves_the_rows_to_nobody(
+def test_rows_whose_checkpoint_table_was_dropped_are_not_continued(
     landed_lake: Path, few_charges: StripeSimulator
 ) -> None:
     shutil.rmtree(landed_lake / CHECKPOINTS)
@@ -103,7 +105,7 @@ def test_a_checkpoint_table_that_was_dropped_leaves_the_rows_to_nobody(
     assert_true(landed_lake, few_charges, "charges")
 
 
-def test_events_that_were_removed_are_told_as_such_and_not_as_another_process(
+def test_removed_events_are_reported_as_removed_and_not_as_another_process(
     landed_lake: Path, few_charges: StripeSimulator
 ) -> None:
     events = DeltaTable(landed_lake / CHECKPOINTS)
@@ -116,7 +118,7 @@ def test_events_that_were_removed_are_told_as_such_and_not_as_another_process(
     go_on(landed_lake.with_name("another"), few_charges, EACH_PAGE)
 
 
-def test_a_raw_table_of_another_lake_is_let_be(landed_lake: Path, few_charges: StripeSimulator) -> None:
+def test_a_raw_table_of_another_lake_is_left_alone(landed_lake: Path, few_charges: StripeSimulator) -> None:
     other = landed_lake.with_name("other")
     land(other, few_charges, EACH_PAGE)
     kept = landed_lake.with_name("kept")
