@@ -32,7 +32,7 @@ _ROOT = Path(__file__).parents[1]
 class Child:
     """A process that runs the main job with stepped tables; `with` ends it if it is still there."""
 
-    def __init__(  # noqa: PLR0913 - keywords tell them apart
+    def __init__(  # noqa: PLR0913 - keywords distinguish them
         self,
         lake: Path,
         stripe: StripeSimulator | Gateway,

@@ -1,4 +1,4 @@
-"""The contract of the tables, whoever writes them, with commits made by hand."""
+"""The contract of the tables, for every engine that writes them, with commits made by hand."""
 
 from __future__ import annotations
 

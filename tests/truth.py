@@ -42,7 +42,7 @@ def assert_true(lake: Path, stripe: StripeSimulator, name: str, before: Served |
         at = row["_stripe_created_at"]
         assert (None if at is None else at.timestamp()) == created
     _assert_events_match(rows, events(lake, f"entity = '{name}'"))
-    # delta-rs reads the tables, whoever wrote them: a second reader sees faults that the first may overlook.
+    # delta-rs reads the tables, whichever engine wrote them: a second reader sees faults that the first may overlook.
     verify(open_tables({"lake": lake}), say=lambda _line: None)
 
 

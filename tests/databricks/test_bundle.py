@@ -209,7 +209,7 @@ def test_the_task_is_called_with_these_parameters(name: str) -> None:
 
 
 @EACH_TARGET
-def test_the_job_runs_once_at_a_time_is_tried_again_and_sends_mails_of_its_failure(name: str) -> None:
+def test_the_job_has_one_run_at_a_time_is_tried_again_and_mails_its_failures(name: str) -> None:
     target = resolved(BUNDLE, name, {"failure_emails": ["someone@example.com"]})
     job, task = target.job, target.task
     assert job["max_concurrent_runs"] == 1
