@@ -1,9 +1,9 @@
 # `just` lists the recipes. CI calls the same ones.
 
 cache := env("XDG_CACHE_HOME", env("HOME") / ".cache") / "stripe-raw-rs"
-# `uv run` tells where uv is, which need not be on the path; the README's first command puts it into .tools.
+# `uv run` sets UV to the path of uv, which need not be on the path; the README's first command puts uv into .tools.
 uv := env("UV", if path_exists(".tools/bin/uv") == "true" { justfile_directory() / ".tools/bin/uv" } else { "uv" })
-# Tools and tests that need no compiled extension must not wait for one.
+# Tools and tests that do not need the compiled extension must not wait for it.
 tool := uv + " run --only-dev"
 
 # List the recipes
@@ -14,10 +14,10 @@ default:
 # The whole gate, as CI runs it
 check: test rest
 
-# What the gate asks beyond `test`
+# The steps of the gate beyond `test`
 rest: lint types deny test-edge test-kills test-delta-floor test-lanes test-wheel
 
-# What is left of the lanes of Spark after `test`; a process is killed on one classic Spark, which dies with it, and on Connect
+# The other lanes of Spark; a process is killed on one classic Spark, which dies with it, and on Connect
 test-lanes: (test-spark "spark40" "-m" "kill") (test-spark "spark35" "-m" "not kill") (test-spark "spark41" "-m" "not kill") (test-spark "connect40")
 
 # The tests of the core and of the Python side, on delta-rs and on Spark 4
@@ -32,7 +32,7 @@ test-edge *arguments:
     cargo test --locked --no-default-features --features http,simulator --lib {{ arguments }}
     cargo test --locked --no-default-features --features http,simulator --doc
 
-# Fuzz page, minify or checkpoint; what it finds goes to target/fuzz, what is worth keeping into tests/fuzz/corpus by hand
+# Fuzz page, minify or checkpoint; its findings go to target/fuzz, those worth keeping into tests/fuzz/corpus by hand
 [arg("target", pattern="page|minify|checkpoint")]
 fuzz target seconds="60":
     @cargo fuzz --version >/dev/null 2>&1 || \
@@ -42,7 +42,7 @@ fuzz target seconds="60":
         --debug-assertions {{ target }} target/fuzz/found/{{ target }} tests/fuzz/corpus/{{ target }} -- \
         -max_total_time={{ seconds }} -max_len=2048 -artifact_prefix=target/fuzz/
 
-# Change the code that recovery and paging rest on, one place at a time: a change that no test sees is printed
+# Change the code of recovery and paging, one place at a time, and print each change that no test sees
 mutants *arguments:
     @cargo mutants --version >/dev/null 2>&1 || \
         { echo "cargo-mutants is missing: cargo install cargo-mutants --locked"; exit 1; } >&2
@@ -52,11 +52,11 @@ mutants *arguments:
 test-python *arguments:
     {{ uv }} run pytest -n 2 --dist loadgroup -m "not wheel and not effects and not kill" {{ arguments }}
 
-# Kills at commit steps, and kills and faults of the storage at writes to files and requests; needs a C compiler
+# Test kills at commit steps, and kills and faults of the storage at writes to files and requests; needs a C compiler
 test-kills *arguments:
     {{ uv }} run pytest -n 2 -m "effects or kill" {{ arguments }}
 
-# The same at every single write and request (some 15 minutes)
+# The same tests at every single write and request (about 15 minutes)
 test-crash-points *arguments:
     EVERY_CRASH_POINT=1 {{ uv }} run pytest -n 2 -m effects {{ arguments }}
 
@@ -71,12 +71,12 @@ test-delta-floor *arguments: (_environment "delta-floor")
         tests/test_commit.py tests/test_damage.py tests/test_delta_floor.py tests/test_lost_commits.py \
         tests/test_pipeline.py tests/test_tables.py
 
-# What excludes another has an environment of its own; the extension is the project's own, compiled once for all
+# Groups that exclude each other have environments of their own; the extension is the project's, compiled once for all
 _environment group:
     {{ uv }} sync --quiet
     UV_PROJECT_ENVIRONMENT=.venv-{{ group }} {{ uv }} sync --quiet --no-install-project --group {{ group }}
 
-# The tests of the wheel that the bundle builds, installed as Databricks does; needs Python 3.10 to 3.13, Java 17, Maven
+# The tests of the wheel that the bundle builds, installed as on Databricks; needs Python 3.10 to 3.13, Java 17, Maven
 test-wheel *arguments:
     {{ uv }} run pytest -m wheel {{ arguments }}
 
@@ -95,41 +95,41 @@ readme:
 lint: fmt-check clippy
     {{ tool }} ruff check
 
-# Whether everything is formatted
+# Check the formatting
 fmt-check:
     cargo fmt --check
     {{ tool }} ruff format --check
 
-# Clippy over each set of features that is built
+# Run Clippy over each set of features that is built
 clippy:
     cargo clippy --locked --all-targets --no-default-features -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features http -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features http,simulator -- -D warnings
     cargo clippy --locked --all-targets -- -D warnings
 
-# Types of Python, and the stub against the compiled extension
+# Check the types of Python, and the stub against the compiled extension
 types:
     {{ uv }} run mypy python tests
     {{ uv }} run python -m mypy.stubtest stripe_raw_rs._core
 
-# Who may use whom
+# Check which room uses which
 layers:
     {{ tool }} pytest --noconftest tests/test_layers.py
 
-# Licences, sources and bans of the crates
+# Check licences, sources and bans of the crates
 deny:
     {{ tool }} cargo-deny check bans licenses sources
 
-# A long run with faults on: is it whole, and are memory and file handles flat? Five million objects take some minutes
+# A long run with faults on: is it whole, do memory and file handles stay flat? Five million objects take some minutes
 soak objects="5000000":
     {{ uv }} run python -m tests.soak {{ objects }}
 
-# The benchmarks: one page, a slot, the compiled half, and the whole beside a stripe-python loop and dlt (Linux)
+# The benchmarks: one page, a slot, the compiled half, and the whole program beside a stripe-python loop and dlt (Linux)
 bench:
     cargo bench --locked --no-default-features --features http,simulator --bench page --bench slots --bench pipeline
     {{ uv }} run --group bench python tests/bench/end_to_end.py
 
-# 10,000 charges appended on a lane of Spark, over what Spark alone takes for them (Linux)
+# 10,000 charges appended on a lane of Spark, over the time that Spark alone takes for them (Linux)
 bench-spark lane="spark40": (_environment replace(lane, "connect", "spark"))
     PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_append.py {{ lane }}
 
@@ -137,14 +137,14 @@ bench-spark lane="spark40": (_environment replace(lane, "connect", "spark"))
 [arg("architecture", pattern="x86_64|aarch64")]
 wheel architecture="x86_64": (_standard-library architecture) _no-wheels (_wheel architecture)
 
-# The wheels of both architectures; aarch64 is left out where Rust cannot build for it
+# The wheels of both architectures; aarch64 is left out if Rust cannot build for it
 wheels: _no-wheels (_wheel "x86_64")
     @if {{ just_executable() }} _standard-library aarch64; then {{ just_executable() }} _wheel aarch64; else echo "aarch64 is left out"; fi
 
 _no-wheels:
     rm -rf dist
 
-# Where things lie on the machine that builds is nobody's business: the compiler writes other names for these folders
+# Paths of the building machine are private: the compiler writes other names for these folders
 remap := "--remap-path-prefix="
 tools := remap + env("CARGO_HOME", env("HOME") / ".cargo") + "=/cargo\u{1f}" + remap + env("RUSTUP_HOME", env("HOME") / ".rustup") + "=/rustup"
 sources := remap + justfile_directory() + "=/stripe-raw-rs\u{1f}" + remap + env("CARGO_TARGET_DIR", justfile_directory() / "target") + "=/target"

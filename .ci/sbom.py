@@ -1,6 +1,6 @@
 """Take the folder of this checkout out of the lists of parts in the wheels in `dist`.
 
-maturin names the project there by the folder that it was built in, and has no option for another name.
+maturin names the project there by the folder in which it was built, and has no option for another name.
 """
 # ruff: noqa: INP001 - a program, in no package
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    """Write each wheel again, whose other files stay what they are."""
+    """Write each wheel again; its other files stay the same."""
     for wheel in sorted(ROOT.glob("dist/*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             entries = [(entry, archive.read(entry)) for entry in archive.infolist()]
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def recorded(record: bytes, changed: dict[str, bytes]) -> bytes:
-    """Put hash and length of what has changed into the wheel's own list of files."""
+    """Put hash and length of changed files into the wheel's own list of files."""
     lines = {line.partition(",")[0]: line for line in record.decode().splitlines(keepends=True)}
     lines |= {name: line_of(name, content) for name, content in changed.items()}
     return "".join(lines.values()).encode()

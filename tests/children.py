@@ -1,4 +1,4 @@
-"""Child processes that run the main job, each on its own, and are waited for by what becomes of them."""
+"""Child processes that run the main job, each on its own, and helpers that wait for their end or their stop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stripe_raw_rs.simulator import StripeSimulator
     from tests.gateway import Gateway
 
-# Seconds after which a child has hung.
+# Seconds after which a child is taken for hanging.
 _LONGEST = 240
 _ROOT = Path(__file__).parents[1]
 
@@ -32,7 +32,7 @@ _ROOT = Path(__file__).parents[1]
 class Child:
     """A process that runs the main job with stepped tables; `with` ends it if it is still there."""
 
-    def __init__(  # noqa: PLR0913 - keywords tell them apart
+    def __init__(  # noqa: PLR0913 - keywords distinguish them
         self,
         lake: Path,
         stripe: StripeSimulator | Gateway,
@@ -73,7 +73,7 @@ class Child:
         self._process.wait()
 
     def lives(self) -> bool:
-        """Tell whether it has not ended yet."""
+        """Say whether it has not ended yet."""
         return self._process.poll() is None
 
     def stands_still(self) -> bool:
@@ -89,8 +89,8 @@ class Child:
         """Wait for its end; a signal's number is negative."""
         output, errors = self._process.communicate(timeout=_LONGEST)
         if output:
-            told = json.loads(output)
-            self.said, self.steps, self.peak_kib = told["said"], told["steps"], told["peak_kib"]
+            report = json.loads(output)
+            self.said, self.steps, self.peak_kib = report["said"], report["steps"], report["peak_kib"]
         code = self._process.returncode
         assert code in {0, 1, 75, -signal.SIGKILL}, errors
         assert "Traceback" not in errors, errors
@@ -98,7 +98,7 @@ class Child:
 
 
 def steps_of(lake: Path, stripe: StripeSimulator, **options: Any) -> list[str]:
-    """The steps that a process takes which nobody stops."""
+    """The steps of a process that nobody stops."""
     with Child(lake, stripe, **options) as child:
         assert child.ended() == 0, child.said
         return child.steps
@@ -111,5 +111,5 @@ def wait_for(condition: Any, seconds: float = 30) -> None:
         with suppress(Exception):
             if condition():
                 return
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "the condition did not come true in time"
         time.sleep(0.02)

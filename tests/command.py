@@ -35,7 +35,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def on_terminal(*arguments: object, lines: int = 40, columns: int = 100) -> str:
-    """What a command shows on a terminal of that size."""
+    """The text that a command shows on a terminal of that size."""
     terminal, end = pty.openpty()
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     environment = variables(KEY, {"TERM": "xterm"})

@@ -1,4 +1,4 @@
-"""What all tests share: commits made by hand for the tables, a simulator and a command line for the whole."""
+"""Helpers and fixtures that all tests share: commits made by hand, lakes, accounts, and checks of a whole lake."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -16,8 +17,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
-from tests.places import schema_folder, tables_of
+from tests.places import place_of, schema_folder, tables_of
 from tests.spark.lanes import FEW_ROWS, LANES
 
 if TYPE_CHECKING:
@@ -39,18 +41,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("lane") == _DELTA_RS:
         return
-    # pyspark leaves sockets and files to the garbage collector, and uses what its own dependencies advise against.
+    # pyspark leaves sockets and files to the garbage collector, and uses features that its dependencies advise against.
     for kind in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning", "DeprecationWarning", "FutureWarning"):
         config.addinivalue_line("filterwarnings", f"ignore::{kind}")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Where there is no Spark, its own tests cannot even be imported."""
+    """Without Spark, its own tests cannot even be imported."""
     return True if config.getoption("lane") == _DELTA_RS and collection_path.name == "spark" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On delta-rs run all but Spark's own tests; on a lane of Spark those, and the ones that hold for any tables."""
+    """Run all tests but Spark's own on delta-rs, and on a lane of Spark those and the ones that hold for any tables."""
     lane = config.getoption("lane")
 
     def belongs(item: pytest.Item) -> bool:
@@ -67,17 +69,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail whatever test lets the key show in what it or its children print or log."""
+    """Fail every test that shows the key in text that it or its children print or log."""
     report = yield
     printed = "".join(text for name, text in report.sections if name.startswith("Captured "))
     if report.when != "setup" and report.passed and CANARY in printed:
         report.outcome = "failed"
-        report.longrepr = f"the key is in what {item.name} printed or logged"
+        report.longrepr = f"the key is in the text that {item.name} printed or logged"
     return report
 
 
 class HandMade:
-    """A commit as `Rows` and `Checkpoint` offer it, of rows given as a table."""
+    """A commit as `Rows` and `Checkpoint` offer it, with rows that are given as a table."""
 
     def __init__(self, rows: pa.Table, version: int, app_id: str = "app", *, must_be_seen: bool = True) -> None:
         self.app_id = app_id
@@ -139,7 +141,7 @@ def rows_of(*ids: str, account: str | None = None) -> pa.Table:
 
 @pytest.fixture(scope="session")
 def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
-    """Where Spark keeps its tables, with everything set up so that this process and its children can have a session."""
+    """The folder of Spark's tables, with everything set up so that this process and its children can have a session."""
     name = request.config.getoption("lane")
     if name == _DELTA_RS:
         yield None
@@ -164,7 +166,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def spark(warehouse: Path | None) -> SparkSession:
-    """The one session of this run."""
+    """The only session of this test run."""
     assert warehouse is not None
     from pyspark.sql import SparkSession  # noqa: PLC0415 - lanes of Spark alone have it
 
@@ -175,7 +177,7 @@ def spark(warehouse: Path | None) -> SparkSession:
 
 @pytest.fixture
 def lake(tmp_path: Path, warehouse: Path | None) -> Path:
-    """A folder that is not there yet, for tables."""
+    """A folder for tables that does not exist yet."""
     return tmp_path / "lake" if warehouse is None else schema_folder(warehouse, f"lake_{next(_SERIAL)}")
 
 
@@ -186,10 +188,10 @@ def tables(lake: Path) -> Tables:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No option and no key from the environment the tests were started in."""
+    """Remove options and keys of the environment in which the tests were started."""
     for name in [name for name in os.environ if name.startswith(("STRIPE_RAW_", "STRIPE_API_KEY"))]:
         monkeypatch.delenv(name)
-    # The command line makes the log its own, and writes it to what stderr is just then.
+    # The command line takes over the log, and writes it to the stderr of that moment.
     logger = logging.getLogger("stripe_raw_rs")
     for name, value in (("handlers", list(logger.handlers)), ("propagate", logger.propagate), ("level", logger.level)):
         monkeypatch.setattr(logger, name, value)
@@ -221,7 +223,7 @@ def compact(body: bytes) -> str:
 
 
 def landed(lake: Path, name: str, columns: str = "*") -> pa.Table:
-    """All rows of a raw table, read by DuckDB from what the Delta log says is there."""
+    """All rows of a raw table, read by DuckDB from the files that the Delta log names."""
     table = DeltaTable(lake / f"stripe_{name}_raw")
     return _query(f"SELECT {columns} FROM read_parquet($files)", table)  # noqa: S608 - columns are the tests' own
 
@@ -236,7 +238,7 @@ def events(lake: Path, condition: str = "TRUE") -> list[dict[str, Any]]:
 
 
 def tamper(lake: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Write a table anew, changed, with its properties: what no append-only writer would do."""
+    """Write a table again, changed, with its properties, as no append-only writer would do."""
     place = lake / name
     old = DeltaTable(place)
     rows = old.to_pyarrow_table()
@@ -257,7 +259,7 @@ def _query(sql: str, table: DeltaTable) -> pa.Table:
 
 
 def assert_whole(lake: Path, stripe: StripeSimulator, name: str) -> None:
-    """Every object is there, once per run, as it was sent."""
+    """Check that every object is there, once per run, as it was sent."""
     rows = landed(lake, name, "_stripe_id, _ingest_run_id, _raw_json, _payload_sha256").to_pylist()
     assert {row["_stripe_id"] for row in rows} == set(stripe.ids(name))
     assert len({(row["_ingest_run_id"], row["_stripe_id"]) for row in rows}) == len(rows)
@@ -271,3 +273,37 @@ def stripe() -> Iterator[StripeSimulator]:
     """A small account: seven pages of charges, some of the rest."""
     with StripeSimulator(seed=7, counts={name: 650 if name == "charges" else 120 for name in DEFAULT}) as simulator:
         yield simulator
+
+
+# One request at a time makes the steps the same each time. The parts of a list depend on the time of the answers.
+IN_PARTS: dict[str, Any] = {"entities": "charges", "page_size": 5, "lookback_seconds": 0}
+ONE_AT_A_TIME: dict[str, Any] = {**IN_PARTS, "max_concurrent_requests": 1}
+EACH_PAGE: dict[str, Any] = {**ONE_AT_A_TIME, "commit_interval_seconds": 0}
+
+
+@contextmanager
+def account() -> Iterator[StripeSimulator]:
+    """23 charges, seven of them created in one second: pages of five begin and end inside it."""
+    with StripeSimulator(seed=11, counts={"charges": 16}) as stripe:
+        stripe.add("charges", 7, created=stripe.created("charges", stripe.ids("charges")[6]))
+        yield stripe
+
+
+def land(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
+    """A clean run in this process; it takes over the run of a dead process by itself."""
+    options = {**options, "backoff_base_seconds": 0.01}
+    ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
+
+
+@pytest.fixture
+def few_charges() -> Iterator[StripeSimulator]:
+    with account() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def landed_lake(tmp_path: Path, few_charges: StripeSimulator) -> Path:
+    """A lake with one complete run, and an account that has more objects by now."""
+    land(tmp_path / "lake", few_charges, EACH_PAGE)
+    few_charges.add("charges", 8)
+    return tmp_path / "lake"

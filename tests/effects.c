@@ -1,18 +1,18 @@
-// Counts what a process does to a folder and to its TCP peers, and acts at one of these effects: a library for
-// LD_PRELOAD. See tests/test_effects.py.
+// A library for LD_PRELOAD that counts the effects of a process on a folder and on its TCP peers, and acts at one of
+// these effects. See tests/test_effects.py.
 //
-//   EFFECTS_FOLDER  effects on this folder and on what is below it count, and requests over TCP; nothing else does
-//   EFFECTS_KINDS   only these kinds count, in commas; all of them where it is not set
+//   EFFECTS_FOLDER  effects on this folder and below it count, and requests over TCP; nothing else does
+//   EFFECTS_KINDS   only these kinds count, separated by commas; all of them if it is not set
 //   EFFECTS_LOG     file to which each effect that counts appends a line: its kind and its path
 //   EFFECTS_AT      number of the effect to act at, from 1
 //   EFFECTS_DO      kill        the process ends before the effect
 //                   kill-after  the process ends after it
-//                   ENOSPC      (or another errno) it fails without taking place
-//                   ENOSPC-on   it does, and so does each later one
-//                   EIO-after   it takes place, and then says that it failed
+//                   ENOSPC      (or another errno) the effect fails and does not take place
+//                   ENOSPC-on   it does so, and so does each later one
+//                   EIO-after   it takes place, and then reports that it failed
 //
-// Calls are counted, whatever becomes of them. Writing through memory maps, and system calls made without libc, would
-// not be seen: that every file has a creation and a write among the effects is for the tests to check.
+// Calls are counted, whatever their result is. Writes through memory maps, and system calls made without libc, would
+// not be seen, so the tests check that every file has a creation and a write among the effects.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -79,7 +79,7 @@ __attribute__((constructor)) static void begin(void) {
             if (strlen(ERRORS[i].name) == length && !strncmp(what, ERRORS[i].name, length)) error = ERRORS[i].number;
         const char *how = what + length;
         todo = !*how ? ONCE : !strcmp(how, "-on") ? ON : !strcmp(how, "-after") ? AFTER : NOTHING;
-        // A word that nobody knows must not pass for a test.
+        // An unknown word must not pass for a test.
         if (!error || todo == NOTHING) abort();
     }
     kinds = getenv("EFFECTS_KINDS");
@@ -87,7 +87,7 @@ __attribute__((constructor)) static void begin(void) {
 }
 
 static void die(void) {
-    // To this thread: a signal to the process may take effect while this thread goes on for a moment.
+    // The signal goes to this thread: with one to the process, this thread could go on for a moment.
     raise(SIGKILL);
     for (;;) pause();
 }
@@ -114,7 +114,7 @@ static int below(const char *path) {
     return !strncmp(path, folder, length) && (!path[length] || path[length] == '/');
 }
 
-// What a file descriptor is open on: a path, or what the kernel calls it.
+// The target of a file descriptor: a path, or the kernel's name for it.
 static int target(int fd, char *path) {
     char link[64];
     snprintf(link, sizeof link, fd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d", fd);
@@ -166,7 +166,7 @@ static enum verdict on_fd(const char *kind, int fd) {
     }                                                                                                                  \
     return result
 
-// Opening is an effect where it can make a file or empty one.
+// Opening is an effect if it can make a file or empty one.
 #define OPENING(flags, dirfd, path) ((flags) & (O_CREAT | O_TRUNC) ? on_path("open", dirfd, path) : PASS)
 #define MODE(flags)                                                                                                    \
     mode_t mode = 0;                                                                                                   \

@@ -1,12 +1,12 @@
-//! What fuzzing has found, run again: every input of the corpus, and some thousand changes of each that are the same
-//! each time. `just fuzz` goes on from there.
+//! The inputs that fuzzing has found, run again: every input of the corpus, and thousands of changed ones that are the
+//! same each time. `just fuzz` goes on from there.
 
 use std::path::Path;
 
 #[path = "fuzz/targets.rs"]
 mod targets;
 
-/// Changed inputs that each target is given.
+/// How many changed inputs each target gets.
 const EXECUTIONS: usize = 20_000;
 /// No change makes an input longer.
 const LONGEST: usize = 4096;
@@ -61,7 +61,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| std::fs::read(path).expect("an input")).collect()
 }
 
-/// Runs a target, and names the input where that breaks a promise.
+/// Runs a target, and names an input that breaks a promise.
 fn run(target: &str, run: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
     let corpus = corpus(target);
     assert!(!corpus.is_empty(), "no input for {target}");

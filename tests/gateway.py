@@ -1,4 +1,4 @@
-"""What stands between a client and Stripe: a proxy on loopback that changes answers on their way."""
+"""A gateway between a client and Stripe: a proxy on loopback that changes answers on their way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-# What is said again on each stretch of the way.
+# Headers that each connection sets for itself.
 _PER_CONNECTION = ("Connection", "Content-Length", "Transfer-Encoding")
 _PASSED_ON = ("Authorization", "Stripe-Version", "Stripe-Account")
 
@@ -32,7 +32,7 @@ class Answer:
 
     @property
     def is_list(self) -> bool:
-        """Whether a list was asked for, and not the account."""
+        """Whether the request was for a list, and not for the account."""
         return not self.target.startswith("/v1/account")
 
 
@@ -42,7 +42,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class Gateway:
-    """Serves what the server behind it serves, changed."""
+    """Serves the answers of the server behind it, changed."""
 
     def __init__(self, url: str, change: Callable[[Answer], None]) -> None:
         self.requests: list[str] = []

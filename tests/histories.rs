@@ -1,6 +1,6 @@
 //! The machine against a simulated Stripe, tables and clock: thousands of histories with crashes at any step, objects
-//! that arrive and vanish, failing requests and rival processes. After each of them a clean run must leave every object
-//! landed, once a run, with an audit that finds nothing.
+//! that arrive and vanish, failing requests and rival processes. After each history a clean run must leave every object
+//! landed, once a run, and the audit must find nothing.
 
 mod world;
 
@@ -18,7 +18,7 @@ fn options(page_size: u32, commit_interval: Duration) -> Options {
     Options { page_size, commit_interval, max_retries: 1_000, lookback_seconds: 60, ..Options::default() }
 }
 
-/// What must hold after any history: nothing lost, nothing twice in a run, and the audit agrees.
+/// Checks the promises after a history: nothing is lost, nothing is twice in a run, and the audit agrees.
 fn check(world: &World) {
     let mut times: HashMap<(String, String), usize> = HashMap::new();
     for landed in world.landed() {
@@ -33,7 +33,7 @@ fn check(world: &World) {
     let events = world.checkpoints.batches.iter().flat_map(|batch| events_of(batch).unwrap());
     let refused: Vec<_> = events.filter_map(|event| event.kind.refused().map(str::to_owned)).collect();
     for stray in strays {
-        assert!(refused.iter().any(|line| line.contains(&stray.id)), "{stray:?} is named nowhere: {refused:?}");
+        assert!(refused.iter().any(|line| line.contains(&stray.id)), "no event names {stray:?}: {refused:?}");
     }
     let mut audit = Audit::new(world.entity.name);
     world.checkpoints.batches.iter().for_each(|batch| audit.add_events(batch).unwrap());
@@ -42,7 +42,7 @@ fn check(world: &World) {
     assert!(findings.is_empty(), "{findings:#?}");
 }
 
-/// A history: bursts of objects, many in one second.
+/// Fills the list: bursts of objects, many in one second.
 fn populate(world: &mut World, objects: u64) {
     for _ in 0..objects {
         let age = 1 + i64::try_from(world.chance.below(objects / 3 + 1)).unwrap();
@@ -60,7 +60,7 @@ fn stir(world: &mut World) {
     }
 }
 
-/// The clocks jump by up to a month, to and fro; the monotonic one never does.
+/// The clocks jump by up to a month, forward or back; the monotonic one never does.
 fn jump(world: &mut World) {
     const MONTH: i64 = 30 * 86_400;
     let mut far = || i64::try_from(world.chance.below(2 * MONTH.unsigned_abs())).unwrap() - MONTH;
@@ -117,7 +117,7 @@ fn a_small_incremental_run_is_one_request() {
 }
 
 #[test]
-fn a_crash_between_any_two_effects_loses_and_doubles_nothing() {
+fn a_crash_between_any_two_effects_neither_loses_nor_doubles_an_object() {
     for (interval, width) in [(Duration::ZERO, 1), (Duration::from_millis(350), 1), (Duration::from_millis(350), 4)] {
         let mut steps = 0;
         loop {
@@ -153,8 +153,8 @@ fn a_process_that_is_presumed_alive_is_not_disturbed() {
     check(&world);
 }
 
-/// A clock that went back makes a sign of life look as if it were to come. Nobody can tell whether its process lives, so
-/// it is presumed alive until that hour, which the message tells; whoever knows better takes the run over.
+/// After a clock went back, a sign of life lies in the future. Nobody can know whether its process lives, so the process
+/// is presumed alive until that hour, which the message names. Anyone who knows better takes the run over.
 #[test]
 fn a_sign_of_life_from_the_future_holds_a_run_until_it_is_taken_over() {
     let mut world = World::new("charges", 3, Engine::Refuses);
@@ -175,7 +175,7 @@ fn a_sign_of_life_from_the_future_holds_a_run_until_it_is_taken_over() {
 }
 
 #[test]
-fn a_run_that_is_taken_over_without_a_word_learns_it_within_a_minute() {
+fn a_run_that_is_taken_over_without_a_word_notices_it_within_a_minute() {
     let mut world = World::new("charges", 3, Engine::Skips);
     populate(&mut world, 500);
     let options = options(5, Duration::ZERO);
@@ -190,7 +190,7 @@ fn a_run_that_is_taken_over_without_a_word_learns_it_within_a_minute() {
 }
 
 #[test]
-fn a_run_can_be_given_up_and_a_lake_begun_from_scratch() {
+fn a_run_can_be_given_up_and_a_lake_can_be_begun_from_scratch() {
     for how in [GiveUp::Restart, GiveUp::Scratch] {
         let mut world = World::new("charges", 5, Engine::Refuses);
         populate(&mut world, 23);
@@ -207,8 +207,9 @@ fn a_run_can_be_given_up_and_a_lake_begun_from_scratch() {
     }
 }
 
-/// The event of a page without rows is the only trace of it. An engine that skips without a word can drop it while the
-/// rows of the page after it still land, between a rival's two fences; so such an event must be seen before going on.
+/// The event of a page without rows is the only trace of that page. An engine that skips without a word can drop this
+/// event between a rival's two fences, while the rows of the next page still land. So the run must see such an event
+/// before it goes on.
 #[test]
 fn without_looking_the_event_of_an_empty_page_can_be_lost() {
     let options = options(1, Duration::from_millis(400));
@@ -220,13 +221,13 @@ fn without_looking_the_event_of_an_empty_page_can_be_lost() {
         let (outcome, _) = Process::new("last", &options).finish(&mut world);
         outcome.is_err_and(|error| error.class == Class::Table)
     });
-    assert!(broken.is_some(), "the histories do not reach the case any more");
+    assert!(broken.is_some(), "no history reaches the case any more");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Crashes, arrivals, deletions and faults in any order.
+    /// Crashes, arrivals, deletions and faults come in any order.
     #[test]
     fn any_history_of_crashes_ends_whole(
         seed in any::<u64>(),
@@ -257,8 +258,8 @@ proptest! {
         check(&world);
     }
 
-    /// The wall clock, and Stripe's, jump by days between any two steps: of processes that crash, of one that is whole,
-    /// and between the runs.
+    /// The wall clock and Stripe's clock jump by days between any two steps: in processes that crash, in one that does
+    /// not, and between the runs.
     #[test]
     fn any_history_of_jumping_clocks_ends_whole(
         seed in any::<u64>(),
@@ -289,14 +290,14 @@ proptest! {
                 prop_assert_eq!(process.outcome(), Some(&Ok(())));
             }
         }
-        // What has arrived since is for the next one, whatever its clock says.
+        // An object that has arrived since is for the next process, whatever its clock says.
         world.create(0);
         let (outcome, _) = Process::new("last", &options).asking(width).finish(&mut world);
         prop_assert_eq!(outcome, Ok(()));
         check(&world);
     }
 
-    /// Three processes at once, each taking over from the others, in any interleaving.
+    /// Three processes work at once and take over from each other, in any interleaving.
     #[test]
     fn any_interleaving_of_rivals_ends_whole(
         seed in any::<u64>(),
@@ -315,7 +316,7 @@ proptest! {
         let (outcome, _) = Process::new("last", &options).finish(&mut world);
         prop_assert_eq!(outcome, Ok(()));
         check(&world);
-        // Whoever was asleep wakes up when all is done, and nothing it does counts.
+        // A rival that was asleep wakes up when all is done, and none of its steps counts.
         for rival in &mut rivals {
             for _ in 0..3 {
                 rival.step(&mut world);

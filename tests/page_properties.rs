@@ -1,4 +1,4 @@
-//! What holds of every page, over generated ones: `page::decode` against the oracle that the fuzz targets use, too.
+//! Rules that hold for every page, over generated pages: `page::decode` against the oracle that the fuzz targets use, too.
 
 use proptest::prelude::*;
 use stripe_raw_rs::page::{Decoder, Fault, decode};
@@ -13,7 +13,7 @@ fn entity() -> &'static Entity {
     by_name("charges").expect("a list of Stripe's")
 }
 
-/// JSON with the whitespace between its tokens still to be chosen: each may be followed by some.
+/// JSON without whitespace between its tokens yet: some may follow each token.
 type Tokens = Vec<String>;
 
 fn number() -> impl Strategy<Value = String> {
@@ -69,14 +69,14 @@ fn value() -> impl Strategy<Value = Tokens> {
     })
 }
 
-/// A charge with members of any kind between those that matter.
+/// A charge with members of any kind between those that count.
 fn charge() -> impl Strategy<Value = Tokens> {
     let members = proptest::collection::vec(("\"[a-z_]{1,40}\"|\"\\\\u00e9\"|\"\\\\ud800\"|\"\u{e9}\"", value()), 0..8);
     (members, "[a-z]{1,40}", any::<i64>()).prop_flat_map(|(mut members, id, created)| {
         members.push(("\"id\"".to_owned(), vec![format!("\"{id}\"")]));
         members.push(("\"object\"".to_owned(), vec!["\"charge\"".to_owned()]));
         members.push(("\"created\"".to_owned(), vec![created.to_string()]));
-        // A generated member of the same name may stand before the one that counts, but not behind.
+        // A generated member of the same name may be before the one that counts, but not behind it.
         members.retain({
             let mut left = members.len();
             move |(key, _)| {
@@ -101,7 +101,7 @@ fn list() -> impl Strategy<Value = (Vec<Tokens>, Tokens)> {
     })
 }
 
-/// How whitespace is chosen.
+/// The way in which whitespace is chosen.
 #[derive(Debug, Clone)]
 enum Space {
     None,
@@ -173,12 +173,12 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// The same page, or none from both; depth is the one thing in which they may differ.
+/// Both decoders give the same page, or none; they may differ in the depth only.
 fn agrees(body: &[u8]) -> Result<(), TestCaseError> {
     agrees_after(&mut Decoder::default(), body)
 }
 
-/// The same of a decoder that has seen other pages.
+/// The same for a decoder that has seen other pages.
 fn agrees_after(decoder: &mut Decoder, body: &[u8]) -> Result<(), TestCaseError> {
     match decoder.decode(body, entity(), usize::MAX) {
         Err(error) if error.fault == Fault::TooDeep => {}
@@ -203,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_page_is_accepted_just_when_serde_json_accepts_it(
+    fn a_changed_page_is_accepted_only_if_serde_json_accepts_it_too(
         (_, list) in list(),
         space in space(),
         at in any::<proptest::sample::Index>(),
@@ -212,7 +212,7 @@ proptest! {
         let body = printed(&list, &space);
         let at = at.index(body.len());
         let mut decoder = Decoder::default();
-        // As often as it takes until the decoder expects what stays the same.
+        // As often as the decoder needs until it expects the bytes that stay the same.
         for _ in 0..5 {
             agrees_after(&mut decoder, &body)?;
         }
@@ -232,14 +232,14 @@ proptest! {
         let body = printed(&list, &space);
         let at = at.index(body.len());
         for body in [changed(body.clone(), at, &change), body.clone(), changed(body.clone(), at, &change), body] {
-            let told = |error: stripe_raw_rs::page::PageError| error.to_string();
+            let line = |error: stripe_raw_rs::page::PageError| error.to_string();
             let after_others = decoder.decode(&body, entity(), usize::MAX);
-            prop_assert_eq!(after_others.map_err(told), decode(&body, entity()).map_err(told));
+            prop_assert_eq!(after_others.map_err(line), decode(&body, entity()).map_err(line));
         }
     }
 
     #[test]
-    fn a_list_cut_short_is_told_as_cut((_, list) in list(), space in space(), at in any::<proptest::sample::Index>()) {
+    fn a_list_cut_short_is_reported_as_cut((_, list) in list(), space in space(), at in any::<proptest::sample::Index>()) {
         let body = printed(&list, &space);
         let error = decode(&body[..at.index(body.trim_ascii_end().len())], entity()).expect_err("half a list");
         prop_assert!(error.is_truncated(), "{}", error);
@@ -252,16 +252,16 @@ proptest! {
     }
 }
 
-/// Every byte of a charge as Stripe prints it, for that is what the fast path was made for.
+/// Changes every byte of a charge as Stripe prints it, since the fast path was made for such text.
 #[test]
-fn a_changed_page_of_stripes_is_accepted_just_when_serde_json_accepts_it() {
+fn a_changed_page_of_stripes_is_accepted_only_if_serde_json_accepts_it_too() {
     let body = charges::page(1);
     let mut decoder = Decoder::default();
     agrees_after(&mut decoder, &body).expect("a page");
     let changes: Vec<_> =
         b" \n\"\\{]:,-0e\0\x80".iter().flat_map(|byte| [Change::Replace(*byte), Change::Insert(*byte)]).collect();
     for at in 0..body.len() {
-        // One after the other all changes get their turn at every kind of place; a deleted byte is missed everywhere.
+        // All changes take turns at every kind of place; a byte is deleted at every place.
         for change in [&changes[at % changes.len()], &changes[(at * 7 + at / 7) % changes.len()], &Change::Delete] {
             let body = changed(body.clone(), at, change);
             if let Err(error) = agrees(&body).and_then(|()| agrees_after(&mut decoder, &body)) {

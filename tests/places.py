@@ -1,4 +1,4 @@
-"""Where tests land: a folder for delta-rs, or a schema of Spark's catalog, told by the name of its folder."""
+"""The place where tests land: a folder for delta-rs, or a schema of Spark's catalog; the folder's name decides."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SCHEMA = ".db"
 
 
 def schema_folder(warehouse: Path, schema: str) -> Path:
-    """The folder in which Spark keeps a schema's tables: to the tests it is a lake like any other."""
+    """The folder in which Spark keeps a schema's tables: for the tests it is a lake like any other."""
     return warehouse / f"{schema}{_SCHEMA}"
 
 
 def place_of(lake: Path) -> TableOptions:
-    """What `ingest` is told, so that the tables are in this folder."""
+    """The options of `ingest` by which the tables are in this folder."""
     if lake.suffix == _SCHEMA:
         return {"catalog": "spark_catalog", "schema": lake.stem}
     return {"lake": lake}
 
 
 def tables_of(lake: Path) -> Tables:
-    """The tables in this folder, by whoever is to write it."""
+    """The tables in this folder, by the engine that writes it."""
     return open_tables(place_of(lake))

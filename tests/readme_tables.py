@@ -1,4 +1,4 @@
-"""The README's tables that follow from the code; `just readme` writes them, a test holds the README against them."""
+"""The README's tables that follow from the code; `just readme` writes them, and a test checks them."""
 
 from __future__ import annotations
 

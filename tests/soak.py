@@ -1,7 +1,7 @@
-"""A long run with faults on: whether everything is there at its end, and memory and file handles are flat on the way.
+"""A long run with faults on: everything must be there at its end, and memory and file handles must stay flat.
 
-`just soak` takes five million objects; `tests/test_soak.py` a small share of that. The run is a process of its own,
-looked at from outside four times a second.
+`just soak` takes five million objects, and `tests/test_soak.py` takes a small share of that. The run is a process of
+its own, and is looked at from outside four times a second.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KEY = "rk_test_soak"
 LISTS = ("payment_intents", "charges", "balance_transactions", "refunds", "invoices")
-# What passes by itself, of every kind, on about three requests of a hundred; and some time out.
+# Faults of every kind that pass by themselves, on about three requests of a hundred; and some requests time out.
 FAULTS = (
     "status=500@p0.005,status=503/retry-after=0@p0.005,status=429/reason=endpoint-rate@p0.002,status=409@p0.002,"
     "reset@p0.005,cut@p0.005,truncate@p0.005,hang@p0.0005"
@@ -33,7 +33,7 @@ _QUICK = ("--backoff-base-seconds=0.01", "--backoff-max-seconds=0.1", "--request
 
 @dataclass(frozen=True)
 class Soak:
-    """What came of it. Samples are (megabytes in use, file handles), evenly spread over the run."""
+    """The result of a soak. Samples are (megabytes in use, file handles), evenly spread over the run."""
 
     seconds: float
     entities: list[dict[str, Any]]
@@ -51,7 +51,7 @@ class Soak:
 
 
 def soak(objects: int, lake: Path, **options: str) -> Soak:
-    """Land that many objects over five lists, with faults on; raises where the run or its audit fails."""
+    """Land that many objects over five lists, with faults on; raises if the run or its audit fails."""
     counts = dict.fromkeys(LISTS, objects // len(LISTS))
     with StripeSimulator(seed=13, counts=counts, gzip=True, faults=FAULTS) as stripe:
         arguments = ["run", f"--lake={lake}", f"--api-base-url={stripe.url}", "--log-format=json", *_QUICK]
@@ -87,7 +87,7 @@ def soak(objects: int, lake: Path, **options: str) -> Soak:
 
 
 def _sample(process: int) -> tuple[float, int] | None:
-    """Megabytes in use and open files; none where the process has just ended."""
+    """Megabytes in use and open files; none if the process has just ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
         handles = sum(1 for _ in Path(f"/proc/{process}/fd").iterdir())
@@ -98,7 +98,7 @@ def _sample(process: int) -> tuple[float, int] | None:
 
 
 def main(objects: int, say: Callable[[str], None]) -> None:
-    """Soak, and say what was seen in each tenth."""
+    """Soak, and print the samples of each tenth."""
     with tempfile.TemporaryDirectory() as folder:
         found = soak(objects, Path(folder) / "lake")
     rows, requests, retries = (found.total(what) for what in ("rows", "requests", "retries"))

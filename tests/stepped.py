@@ -1,9 +1,9 @@
-"""Tables that tell of each step of a process, and a child process that a signal stops at one of them.
+"""Tables that report each step of a process, and a child process that a signal stops at one of them.
 
 A step is the moment before or after a change to a table, the table's creation included; steps are counted over all
 tables of the process. `python -m tests.stepped JOB` (JSON, see `main`) runs the main job, and ends or stands still at
-the chosen step, without warning, by a signal to itself. Where it lives on it says how it ended,
-what its steps were, and how much memory it took.
+the chosen step, without warning, by a signal to itself. If it lives on, it says how it ended, which steps it took and
+how much memory it used.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def main(job: dict[str, Any]) -> int:
         if len(steps) == job["step"]:
             number = signal.Signals[job["signal"]]
             if job["delay"]:
-                # Into the middle of what comes next.
+                # The signal comes in the middle of the next step.
                 threading.Timer(job["delay"], os.kill, (os.getpid(), number)).start()
                 return
-            # To this thread: a signal to the process may take effect while this thread goes on for a moment.
+            # The signal goes to this thread: with one to the process, this thread could go on for a moment.
             signal.pthread_kill(threading.get_ident(), number)
 
     report = ingest(tables=SteppedTables(open_tables(job["place"]), step), **job["options"])
@@ -84,7 +84,7 @@ def main(job: dict[str, Any]) -> int:
 
 
 def peak_kib() -> int:
-    """The most memory this process had in use. What `getrusage` says would begin with what the parent had."""
+    """The most memory this process had in use. The number of `getrusage` would begin with the memory of the parent."""
     status = Path("/proc/self/status")
     lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
     return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)

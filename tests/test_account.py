@@ -1,4 +1,4 @@
-"""A lake has the objects of one account, whether or not its key may say which."""
+"""A lake has the objects of one account, even if its key may not say which account that is."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs import Report
 
-# The first request of a call is the question for the account. A server that fails does not tell it.
+# The first request of a call asks for the account. A server that fails does not name it.
 UNKNOWN = "status=500/should-retry=false@n1"
 # Stripe refuses most restricted keys, and its refusal names the account.
 REFUSED = {"denied": ["account"]}
 
 
 class Server:
-    """One address at which one account after the other is."""
+    """One address that serves one account after the other."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -47,7 +47,7 @@ def account_of(lake: Path) -> str | None:
 
 
 @pytest.mark.contract
-def test_another_accounts_key_lands_nothing_where_no_answer_tells_the_account(lake: Path) -> None:
+def test_another_accounts_key_lands_nothing_if_no_answer_names_the_account(lake: Path) -> None:
     server = Server()
     with server.open(1, faults=UNKNOWN) as stripe:
         land(lake, stripe).raise_for_status()
@@ -66,7 +66,7 @@ def test_another_accounts_key_lands_nothing_where_no_answer_tells_the_account(la
 
 
 @pytest.mark.parametrize("settings", [{}, REFUSED])
-def test_another_account_is_refused_as_soon_as_any_answer_tells_it(lake: Path, settings: dict[str, Any]) -> None:
+def test_another_account_is_refused_as_soon_as_any_answer_names_it(lake: Path, settings: dict[str, Any]) -> None:
     server = Server()
     with server.open(1, **settings) as stripe:
         land(lake, stripe).raise_for_status()
@@ -79,12 +79,14 @@ def test_another_account_is_refused_as_soon_as_any_answer_tells_it(lake: Path, s
 
 @pytest.mark.contract
 @pytest.mark.parametrize("settings", [{}, REFUSED])
-def test_the_account_is_recorded_when_it_is_told_for_the_first_time(lake: Path, settings: dict[str, Any]) -> None:
+def test_the_account_is_recorded_when_an_answer_names_it_for_the_first_time(
+    lake: Path, settings: dict[str, Any]
+) -> None:
     server = Server()
     with server.open(1, faults=UNKNOWN) as stripe:
         land(lake, stripe).raise_for_status()
     assert account_of(lake) is None
-    # Before it is recorded, the objects that landed say whether it is the lake's.
+    # Before the account is recorded, the objects that landed show whether it is the lake's.
     with server.open(2, **settings) as stripe, pytest.raises(UsageError, match="another account's key"):
         land(lake, stripe)
     assert account_of(lake) is None
@@ -93,10 +95,12 @@ def test_the_account_is_recorded_when_it_is_told_for_the_first_time(lake: Path, 
         assert account_of(lake) == stripe.account
         asked = stripe.requests
         land(lake, stripe).raise_for_status()
-        assert stripe.requests - asked == 3, "one for the account, and one for each list: nothing is asked twice"
+        assert stripe.requests - asked == 3, (
+            "one request for the account, and one for each list: nothing is asked twice"
+        )
 
 
-def test_test_data_that_was_deleted_is_landed_from_scratch(lake: Path) -> None:
+def test_a_lake_whose_test_data_was_deleted_is_landed_from_scratch(lake: Path) -> None:
     server = Server()
     with server.open(1, faults=UNKNOWN) as stripe:
         land(lake, stripe).raise_for_status()
@@ -122,7 +126,7 @@ def test_a_page_of_the_other_mode_is_refused(lake: Path) -> None:
     assert landed(lake, "charges").num_rows == 0
 
 
-def test_without_a_network_one_line_says_so_and_nothing_is_written(lake: Path) -> None:
+def test_a_run_without_a_network_says_so_in_one_line_and_writes_nothing(lake: Path) -> None:
     stripe = StripeSimulator()
     stripe.stop()
     with pytest.raises(ConnectionFailedError, match=rf"^{stripe.url}: no connection to the API after 1 retry "):

@@ -1,6 +1,6 @@
 """Any history of arrivals, deletions, faults and kills ends whole: hypothesis looks for one that does not.
 
-A kill is an exception here that nobody may catch to write more: the tables are dead to the attempt from then on.
+A kill is an exception here. Nobody may catch it and write more: the attempt can no longer use its tables.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs import Report
 
-# Those that Stripe or the net may cause at any time; each is tried again, until the retries are used up.
+# Faults that Stripe or the network may cause at any time; each request is tried again, until the retries are used up.
 PASSING = ("status=500", "status=429", "status=409", "reset", "truncate", "cut", "empty", "vanish", "repeat", "html")
 
 
@@ -36,7 +36,7 @@ class Killed(SystemExit):
 
 
 def killed_at(number: int) -> Callable[[str], None]:
-    """A step that is the last one the process takes."""
+    """A step function that kills the process at the step of that number."""
     count = 0
 
     def step(_what: str) -> None:
@@ -59,7 +59,7 @@ HISTORIES = st.lists(st.one_of(ATTEMPTS, ATTEMPTS, ARRIVALS, DELETIONS), min_siz
 
 
 class World:
-    """One account, one lake, and all objects there ever were."""
+    """One account, one lake, and all objects that ever existed."""
 
     def __init__(self, lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
         self.lake = lake

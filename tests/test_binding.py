@@ -35,7 +35,7 @@ def origin_of(lake: Path) -> str:
 
 @contract
 @pytest.mark.parametrize("first", ["its key was refused", "it was empty"])
-def test_a_lake_without_rows_goes_to_who_lands_the_first(
+def test_a_lake_without_rows_goes_to_the_account_that_lands_the_first_ones(
     lake: Path, first: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -56,7 +56,7 @@ def test_a_lake_without_rows_goes_to_who_lands_the_first(
 
 
 @contract
-def test_a_lake_that_somebody_is_about_to_write_stays_theirs(lake: Path) -> None:
+def test_a_lake_that_a_process_is_about_to_write_stays_with_its_account(lake: Path) -> None:
     with StripeSimulator(seed=1, objects=100) as theirs, StripeSimulator(seed=2, objects=100) as ours:
         client = Client(KEY, api_base_url=theirs.url)
         state = StateStore(tables_of(lake), client)
@@ -70,11 +70,11 @@ def test_a_lake_that_somebody_is_about_to_write_stays_theirs(lake: Path) -> None
 
 
 @contract
-def test_a_run_that_finds_its_lake_given_to_another_account_lands_nothing(lake: Path) -> None:
+def test_a_run_whose_lake_went_to_another_account_lands_nothing(lake: Path) -> None:
     with StripeSimulator(seed=1, objects=100) as theirs, StripeSimulator(seed=2, objects=100) as ours:
 
         class Rival(LogLines):
-            """Takes the lake when it is open already, and nothing is written yet."""
+            """Takes the lake when it is open already, but nothing is written yet."""
 
             def began(self, run: Run) -> None:
                 super().began(run)
@@ -87,7 +87,7 @@ def test_a_run_that_finds_its_lake_given_to_another_account_lands_nothing(lake: 
         verify(tables_of(lake), say=print)
 
 
-def test_rows_that_no_event_tells_of_count(lake: Path) -> None:
+def test_rows_that_no_event_names_count(lake: Path) -> None:
     with StripeSimulator(seed=1, objects=100) as theirs, StripeSimulator(seed=2, objects=100) as ours:
         land(lake, theirs).raise_for_status()
         moved = lake / "stripe_ingestion_checkpoints"

@@ -1,4 +1,4 @@
-"""The key is looked for wherever a run leaves anything, whichever way the run ends."""
+"""The tests look for the key at every place where a run leaves anything, in whichever way the run ends."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.conftest import CANARY, KEY, events, landed
 if TYPE_CHECKING:
     from pathlib import Path
 
-# As it is, and as HTTP's Basic scheme would send it, at whatever offset it begins there.
+# The key as it is, and as HTTP's Basic scheme would send it, at any offset.
 TRACES = [CANARY, *(base64.b64encode(b"." * lead + CANARY.encode()).decode()[4:24] for lead in range(3))]
 QUICK = ("--backoff-base-seconds", "0.01", "--backoff-max-seconds", "0.02", "--max-retries", "2")
 SOON = ("--request-timeout-seconds", "0.3")
-# What goes wrong, and how the simulator and the command line bring it about.
+# The fault, and how the simulator and the command line bring it about.
 PATHS: dict[str, tuple[dict[str, Any], tuple[str, ...], int]] = {
     "nothing": ({}, (), 0),
     "the key is refused": ({"keys": ["rk_test_another"]}, (), 1),
@@ -37,8 +37,8 @@ PATHS: dict[str, tuple[dict[str, Any], tuple[str, ...], int]] = {
     "no answer": ({"faults": "hang@n4+"}, SOON, 1),
     "another object": ({"faults": "wrong_object@n4+"}, (), 1),
     "requests used up": ({}, ("--max-requests", "3"), 1),
-    "a version that cannot be": ({}, ("--stripe-version", "a b"), 2),
-    "an entity that is none": ({}, ("--entities", KEY), 2),
+    "an impossible version": ({}, ("--stripe-version", "a b"), 2),
+    "an unknown entity": ({}, ("--entities", KEY), 2),
     "the key as an option": ({}, (f"--api-key={KEY}",), 2),
     "the key as an option's value": ({}, ("--page-size", KEY), 2),
     "the key in the address": ({}, ("--api-base-url", f"https://{KEY}@localhost"), 2),
@@ -67,7 +67,7 @@ def assert_absent_below(folder: Path) -> None:
 
 
 def assert_absent_in_tables(lake: Path) -> None:
-    """Parquet is compressed: what the columns hold is looked at, too."""
+    """Check the columns' values, too, since Parquet is compressed."""
     if (lake / "stripe_ingestion_checkpoints").exists():
         assert_absent(repr(events(lake)), "the events")
     if (lake / "stripe_charges_raw").exists():
@@ -97,7 +97,7 @@ def test_no_command_leaves_the_key_anywhere(tmp_path: Path, path: str, source: s
     assert_absent_in_tables(lake)
 
 
-# What the command line alone brings about is the same here as when nothing goes wrong.
+# Faults that only the command line brings about make no difference here.
 @pytest.mark.parametrize("path", ["nothing", *(path for path, (settings, _, _) in PATHS.items() if settings)])
 def test_no_exception_of_the_library_holds_the_key(tmp_path: Path, path: str, caplog: pytest.LogCaptureFixture) -> None:
     settings, _, _ = PATHS[path]
@@ -129,7 +129,7 @@ def test_a_client_does_not_show_its_key() -> None:
     assert_absent(repr(raised.value) + "".join(traceback.format_exception(raised.value)), "the error")
 
 
-def test_the_search_itself_would_find_the_key() -> None:
+def test_the_search_for_the_key_would_find_it() -> None:
     with pytest.raises(AssertionError, match="stdout"):
         assert_absent(f"... {KEY} ...", "stdout")
     with pytest.raises(AssertionError, match="stderr"):

@@ -1,4 +1,4 @@
-"""`stripe-raw check` says what the key may read, and what to do about the rest; it writes nothing."""
+"""`stripe-raw check` says which lists the key may read, and what to do about the rest; it writes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_key_that_may_read_everything_is_told_so() -> None:
+def test_a_check_says_that_the_key_may_read_everything() -> None:
     with StripeSimulator(objects=10) as stripe:
         found = check(api_key=KEY, api_base_url=stripe.url, entities="all")
         assert {probe.state for probe in found.entities} == {"readable"}
@@ -29,7 +29,7 @@ def test_a_key_that_may_read_everything_is_told_so() -> None:
         found.raise_for_status()
 
 
-def test_a_missing_permission_is_named_and_the_rest_is_tried_all_the_same() -> None:
+def test_a_missing_permission_is_named_and_the_other_lists_are_still_tried() -> None:
     with StripeSimulator(objects=10, denied=["charges", "refunds"]) as stripe:
         done = call("check", "--api-base-url", stripe.url)
         assert done.returncode == 1, done.stderr
@@ -67,7 +67,7 @@ def test_a_server_that_cannot_be_reached_is_not_tried_again() -> None:
     assert "clock unknown" in done.stdout
 
 
-def test_machines_read_json_of_it(tmp_path: Path) -> None:
+def test_a_check_prints_json_for_machines(tmp_path: Path) -> None:
     with StripeSimulator(objects=10, denied=["payouts"]) as stripe:
         done = call("check", "--api-base-url", stripe.url, "--entities", "payouts,charges", "--log-format", "json")
         told = json.loads(done.stdout)
@@ -79,14 +79,14 @@ def test_machines_read_json_of_it(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_secret_key_is_warned_of() -> None:
+def test_a_check_warns_of_a_secret_key() -> None:
     with StripeSimulator(objects=1) as stripe:
         done = call("check", "--api-base-url", stripe.url, key="sk_test_CANARYcanary")
         assert done.returncode == 0, done.stderr
         assert "a restricted key (rk_...) is enough" in done.stderr
 
 
-def test_a_permission_is_what_the_caller_reads() -> None:
+def test_a_caller_can_read_the_missing_permission() -> None:
     with StripeSimulator(objects=1, denied=["charges"]) as stripe:
         (probe,) = check(api_key=KEY, api_base_url=stripe.url, entities="charges").entities
         assert isinstance(probe.error, PermissionMissingError)

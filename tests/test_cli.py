@@ -1,4 +1,4 @@
-"""The command line as people use it: a child process, its exit code, and what it says."""
+"""The command line as people use it: a child process, its exit code, and its output."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_run_says_what_it_did(lake: Path, stripe: StripeSimulator) -> None:
     assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "no findings")
 
 
-def test_machines_read_json(lake: Path, stripe: StripeSimulator) -> None:
+def test_a_run_prints_json_for_machines(lake: Path, stripe: StripeSimulator) -> None:
     done = call("run", "--lake", lake, "--api-base-url", stripe.url, "--log-format", "json")
     assert done.returncode == 0, done.stderr
     assert {json.loads(line)["level"] for line in done.stderr.splitlines()} <= {"info", "debug"}
@@ -74,7 +74,7 @@ def test_named_parameters_of_a_job_are_enough(lake: Path, stripe: StripeSimulato
         (("--unknown", "1"), KEY, "unknown option"),
     ],
 )
-def test_bad_input_is_one_line_and_nothing_is_written(
+def test_bad_input_ends_in_one_line_and_nothing_is_written(
     lake: Path, arguments: tuple[str, ...], key: str | None, said: str
 ) -> None:
     done = call("run", "--lake", lake, *arguments, key=key)
@@ -97,7 +97,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
         (("--latency-ms", "-1"), "latency_ms cannot be -1"),
     ],
 )
-def test_a_simulator_that_cannot_be_is_refused(arguments: tuple[str, ...], said: str) -> None:
+def test_impossible_settings_of_a_simulator_are_refused(arguments: tuple[str, ...], said: str) -> None:
     done = call("simulate", *arguments, key=None)
     assert (done.returncode, done.stderr) == (2, f"stripe-raw: error: {said}\n")
 
@@ -108,7 +108,7 @@ def test_a_simulator_whose_port_is_taken_is_refused(stripe: StripeSimulator) -> 
     assert str(stripe.port) in done.stderr
 
 
-def test_a_lake_that_cannot_be_is_refused(tmp_path: Path, stripe: StripeSimulator) -> None:
+def test_an_impossible_lake_is_refused(tmp_path: Path, stripe: StripeSimulator) -> None:
     (tmp_path / "file").write_text("mine")
     done = call("run", "--lake", tmp_path / "file", "--api-base-url", stripe.url)
     assert done.returncode == 2
@@ -128,7 +128,7 @@ def test_a_table_with_other_columns_is_refused(
 
 
 @pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
-def test_a_run_is_the_same_where_nobody_listens(lake: Path, stripe: StripeSimulator, closed: str) -> None:
+def test_a_run_is_the_same_if_nobody_reads_its_output(lake: Path, stripe: StripeSimulator, closed: str) -> None:
     line = shlex.join(command("run", "--lake", lake, "--api-base-url", stripe.url, "--entities", "refunds"))
     done = subprocess.run(["sh", "-c", f"{line} {closed}"], env=variables(KEY, {}), check=False)
     assert done.returncode == 0
@@ -136,7 +136,7 @@ def test_a_run_is_the_same_where_nobody_listens(lake: Path, stripe: StripeSimula
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, "narenas:1,"), ("narenas:8", "narenas:8")])
-def test_the_command_has_delta_rs_return_freed_memory_and_the_library_leaves_that_alone(
+def test_the_command_makes_delta_rs_return_freed_memory_and_the_library_does_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], before: str | None, after: str
 ) -> None:
     name = "_RJEM_MALLOC_CONF"
@@ -166,7 +166,7 @@ def test_an_interrupt_ends_in_good_order(lake: Path, number: signal.Signals) -> 
         assert len(failed) == 5
 
 
-def test_of_two_processes_one_steps_back(lake: Path) -> None:
+def test_one_of_two_processes_steps_back(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 3_000}, latency_ms=100) as stripe:
         arguments = ("run", "--lake", lake, "--api-base-url", stripe.url, "--entities", "charges")
         first = start(*arguments, "--commit-interval-seconds", "0.3")
@@ -179,7 +179,7 @@ def test_of_two_processes_one_steps_back(lake: Path) -> None:
         assert_whole(lake, stripe, "charges")
 
 
-def test_the_demo_can_be_repeated_and_harms_nobody(tmp_path: Path) -> None:
+def test_the_demo_can_be_repeated_and_leaves_other_folders_alone(tmp_path: Path) -> None:
     lake = tmp_path / "demo"
     for _ in range(2):
         done = call("demo", "--lake", lake, key=None)

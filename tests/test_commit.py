@@ -1,4 +1,4 @@
-"""Committing: compare-and-swap between writers, and answers that get lost."""
+"""Commits: compare-and-swap between writers, and answers that get lost."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_a_fence_is_a_commit_without_rows(lake: Path, table: Table) -> None:
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_of_eight_writers_one_wins(lake: Path, table: Table, round_: int) -> None:
-    # Each thread has its own lake object, so that no lock of ours stands between them, only Delta's own check.
+def test_one_of_eight_writers_wins(lake: Path, table: Table, round_: int) -> None:
+    # Each thread has its own lake object, so that no lock of ours is between them, only Delta's own check.
     barrier = threading.Barrier(8)
 
     def write(number: int) -> bool:
@@ -85,7 +85,7 @@ def test_a_version_that_is_taken_is_refused(table: Table, version: int) -> None:
     assert ids(table) == ["ch_1"]
 
 
-def test_who_goes_on_writing_sees_what_others_wrote_since(lake: Path, table: Table) -> None:
+def test_a_writer_that_goes_on_sees_the_later_commits_of_others(lake: Path, table: Table) -> None:
     commit(table, HandMade(rows_of("ch_1"), 1))
     commit(tables_of(lake).table(table.name), HandMade(rows_of("ch_other"), 1 << 32))
     with pytest.raises(FencedError):
@@ -95,7 +95,7 @@ def test_who_goes_on_writing_sees_what_others_wrote_since(lake: Path, table: Tab
 
 
 def writing(table: Table) -> tuple[Any, str]:
-    """Where the library's own writing is called: the object, and its attribute."""
+    """The place where the library's own writing is called: the object, and its attribute."""
     if table.skips_silently:
         return type(table), "_write"
     from stripe_raw_rs.tables.delta_rs import commit as delta_commit  # noqa: PLC0415 - the table's own module
@@ -104,7 +104,7 @@ def writing(table: Table) -> tuple[Any, str]:
 
 
 class Faulty:
-    """The library's own writing, with the answer lost, or never begun, a number of times."""
+    """The library's own writing; a number of times its answer is lost, or it does not begin."""
 
     def __init__(self, write: Callable[..., None], *, times: int, landing: bool) -> None:
         self.calls = 0
@@ -129,7 +129,7 @@ def faulty(table: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fault
     def install(**options: Any) -> Faulty:
         fault = Faulty(getattr(owner, name), **options)
 
-        # A function is a method where its owner is a class; an object that can be called is not.
+        # A function becomes a method if its owner is a class; an object that can be called does not.
         def write(*arguments: Any, **rest: Any) -> None:
             fault(*arguments, **rest)
 
@@ -158,7 +158,7 @@ def test_a_commit_that_never_lands_is_an_error(table: Table, faulty: Callable[..
     assert ids(table) == []
 
 
-def test_a_writer_taken_over_while_its_answer_was_lost_stops(
+def test_a_writer_stops_if_it_was_taken_over_while_its_answer_was_lost(
     lake: Path, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner, name = writing(table)
@@ -176,7 +176,7 @@ def test_a_writer_taken_over_while_its_answer_was_lost_stops(
     assert ids(table) == ["ch_other"]
 
 
-def test_a_table_that_vanished_is_an_error(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_to_a_table_that_vanished_is_an_error(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(committing, "_WAITS", (0,))
     missing = tables.table("stripe_refunds_raw")
     with pytest.raises(CommitUnknownError):
@@ -187,7 +187,7 @@ def test_a_table_that_vanished_is_an_error(tables: Tables, monkeypatch: pytest.M
         missing.read(["_stripe_id"], [])
 
 
-def test_null_where_none_may_be_is_refused(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_null_that_is_not_allowed_is_refused(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(committing, "_WAITS", (0,))
     holes = rows_of("ch_1").set_column(0, "_stripe_id", pa.array([None], pa.string()))
     with pytest.raises(TableError, match="nothing of this commit is stored"):

@@ -1,4 +1,4 @@
-"""Files of a table that are torn, empty or gone: which one, what to do about it, and that it helps."""
+"""Files of a table that are torn, empty or gone: the message names the file and a remedy, and the remedy helps."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def forget_checkpoint(table: Path) -> None:
 
 
 def condense(table: Path) -> None:
-    """The log as it is after Delta has cleaned it up: a checkpoint, and nothing from before."""
+    """Make the log as Delta's clean-up leaves it: a checkpoint, and nothing from before."""
     before = newest(table)
     DeltaTable(table).create_checkpoint()
     for version in range(before):
@@ -77,7 +77,7 @@ def condense(table: Path) -> None:
 
 
 class Case(NamedTuple):
-    """Damage to a table: what is done to it, what is said, and what helps; restoring it always does."""
+    """Damage to a table: the damage, the message about it, and the remedy; a restore always helps."""
 
     spoil: Callable[[Path], Any]
     what: str
@@ -162,7 +162,7 @@ def whole(lake: Path, stripe: StripeSimulator) -> Path:
 
 
 def spoiled(table: Path, case: Case) -> str:
-    """Spoil a table, and answer what is to be said of it."""
+    """Spoil a table, and answer the message to expect."""
     case.before(table)
     version = newest(table)
     shutil.copytree(table, table.parent.with_name("kept"))
@@ -185,7 +185,7 @@ def lines_of(lake: Path) -> tuple[list[str], str]:
 
 
 @each_case
-def test_a_raw_table_that_cannot_be_read_is_told_by_its_file_and_stops_its_own_list(
+def test_a_raw_table_that_cannot_be_read_stops_its_own_list_and_its_file_is_named(
     whole: Path, stripe: StripeSimulator, case: Case
 ) -> None:
     said = spoiled(whole / RAW, case)
@@ -201,7 +201,7 @@ def test_a_raw_table_that_cannot_be_read_is_told_by_its_file_and_stops_its_own_l
 
 
 @each_case
-def test_a_checkpoint_table_that_cannot_be_read_is_told_by_its_file(
+def test_a_checkpoint_table_that_cannot_be_read_is_refused_and_its_file_is_named(
     whole: Path, stripe: StripeSimulator, case: Case
 ) -> None:
     said = spoiled(whole / CHECKPOINTS, case)
@@ -221,13 +221,13 @@ def test_a_checkpoint_table_that_cannot_be_read_is_told_by_its_file(
 @pytest.mark.parametrize(
     "case", [case for case in CASES.values() if case.helps], ids=[name for name, case in CASES.items() if case.helps]
 )
-def test_what_is_told_to_do_helps(whole: Path, stripe: StripeSimulator, name: str, case: Case) -> None:
+def test_the_remedy_in_the_message_helps(whole: Path, stripe: StripeSimulator, name: str, case: Case) -> None:
     spoiled(whole / name, case)
     assert case.helps is not None
     case.helps(whole / name)
     report = land(whole, stripe)
     if name == RAW and case.remedy == REMOVE:
-        # What was in it is told of, so it is missed.
+        # Events name the rows that were in it, so they are missed.
         assert "are lost: it lacks rows that the checkpoint table tells of" in str(report.entities[0].message)
         report = land(whole, stripe, entities="charges", give_up="scratch")
     report.raise_for_status()
@@ -260,7 +260,7 @@ def test_a_data_file_that_cannot_be_read_is_named(
                 status(tables_of(whole), lookback_seconds=0)
             assert str(raised.value) == said
             report = land(whole, stripe)
-            # Of the other list are the other files.
+            # The other files belong to the other list.
             told = {result.message for result in report.entities} - {None}
             assert told <= {f"charges: {said}", f"refunds: {said}"}
             assert told
@@ -269,7 +269,9 @@ def test_a_data_file_that_cannot_be_read_is_named(
     verify(tables_of(whole), say=lambda _line: None)
 
 
-def test_a_log_that_is_torn_while_a_run_writes_is_told_by_its_file(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_is_torn_while_a_run_writes_is_named_by_its_file(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(committing, "_WAITS", (0,))
     table = tables_of(lake).table(RAW)
     table.create(Columns(SCHEMA), {}, "")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Which delta-rs will do: the oldest one is a fact of pyproject.toml, of the check, and of a lane of its own."""
+"""The oldest delta-rs that is allowed: pyproject.toml, the check, and a lane of its own agree on it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_delta_rs_that_is_too_old_is_refused_before_anything_is_written(
     assert not lake.exists()
 
 
-def test_where_delta_rs_is_missing_it_is_said_what_to_install(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_message_says_what_to_install_if_delta_rs_is_missing(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "deltalake", None)
     with pytest.raises(UsageError) as refused:
         open_tables({"lake": lake})

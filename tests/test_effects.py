@@ -1,8 +1,8 @@
-"""Each single write and each request of a process as a place where it ends, or where its storage fails.
+"""A process ends, or its storage fails, at each single write and each request.
 
-tests/test_kill.py ends processes between the calls of the library that writes the tables; here they end within them,
-where a file is half there. tests/effects.c counts what a process does, and acts. How much there is to count is taken
-from a run that nothing happens to, so that what another version of the library does is tried as well.
+tests/test_kill.py ends processes between the calls of the library that writes the tables. Here they end within these
+calls, when a file is half there. tests/effects.c counts the effects of a process, and acts. The number of effects comes
+from an undisturbed run, so that the effects of another version of the library are tried as well.
 """
 
 from __future__ import annotations
@@ -14,23 +14,20 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from deltalake import DeltaTable
 
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child
-from tests.conftest import KEY, events
-from tests.test_kill import EACH_PAGE, IN_PARTS, MODES, account, land
+from tests.conftest import EACH_PAGE, IN_PARTS, KEY, account, events, land
+from tests.test_kill import MODES
 from tests.truth import assert_true
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 EVERY = "EVERY_CRASH_POINT" in os.environ
 SHARES = 4
-# What tries many points comes in parts, so that they can be spread over processes.
+# A test that tries many points comes in shares, so that they can be spread over processes.
 in_shares = pytest.mark.parametrize("share", range(SHARES))
 pytestmark = [pytest.mark.effects, pytest.mark.timeout(3_600 if EVERY else 300)]
 
@@ -42,7 +39,7 @@ CHECKPOINTS = "stripe_ingestion_checkpoints"
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """tests/effects.c, compiled."""
     if sys.platform != "linux":
-        pytest.skip("LD_PRELOAD is a matter of Linux")
+        pytest.skip("only Linux has LD_PRELOAD")
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler: cc")
     built = tmp_path_factory.mktemp("effects") / "effects.so"
@@ -52,7 +49,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Act(NamedTuple):
-    """What is to happen at which effect of some kinds, or of all; see tests/effects.c."""
+    """The act, and the effect to act at, of some kinds or of all; see tests/effects.c."""
 
     at: int = 0
     do: str = ""
@@ -71,17 +68,17 @@ def log_of(lake: Path) -> Path:
 
 
 def effects_of(library: Path, lake: Path, stripe: StripeSimulator, **options: Any) -> list[tuple[str, str]]:
-    """Kind and path of each effect of a process that nothing happens to."""
+    """Kind and path of each effect of an undisturbed process."""
     with Child(lake, stripe, environment=watched(library, lake), **options) as child:
         assert child.ended() == 0, child.said
     return [(kind, path) for kind, _, path in (line.partition(" ") for line in log_of(lake).read_text().splitlines())]
 
 
 def points(count: int, usual: int, every: int = 1) -> range:
-    """Effects to try, so far apart usually, and where every crash point is asked for.
+    """Effects to try: their distance usually, and the one if every crash point is asked for.
 
-    A page of its own is fourteen effects. A distance that has no divisor with that in common brings each kind of effect
-    its turn, a page for each.
+    A page of its own is fourteen effects. With a distance that has no common divisor with fourteen, each kind of effect
+    gets its turn, a page for each.
     """
     return range(1, count + 1, every if EVERY else usual)
 
@@ -99,7 +96,7 @@ def die(library: Path, lake: Path, stripe: StripeSimulator, act: Act, options: d
 
 
 def go_on(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
-    """The next process, to which nothing happens, makes it whole."""
+    """Let the next process, undisturbed, make the lake whole."""
     land(lake, stripe, options)
     assert_true(lake, stripe, "charges")
 
@@ -110,26 +107,26 @@ def die_and_go_on(library: Path, lake: Path, stripe: StripeSimulator, act: Act, 
 
 
 @pytest.mark.parametrize("options", [EACH_PAGE, IN_PARTS], ids=["one at a time", "in parts"])
-def test_nothing_that_a_process_does_escapes_the_count(tmp_path: Path, library: Path, options: dict[str, Any]) -> None:
+def test_the_count_misses_no_effect_of_a_process(tmp_path: Path, library: Path, options: dict[str, Any]) -> None:
     lake = tmp_path / "lake"
     with account() as stripe:
         effects = effects_of(library, lake, stripe, **options)
         kinds = Counter(kind for kind, _ in effects)
         assert kinds["send"] == stripe.requests
     files = {str(path) for path in lake.rglob("*") if path.is_file()}
-    # The first link tries whether the disk has any, with a file that goes again.
+    # The first link tests whether the disk has links, with a file that is removed again.
     first = next(path for kind, path in effects if kind == "link").removesuffix(".link")
     effects = [(kind, path) for kind, path in effects if not path.startswith(first)]
     assert files == {path for kind, path in effects if kind in {"link", "rename"}}
-    # Each came about as a whole file of another name.
+    # Each was made as a whole file of another name.
     made = {path.removesuffix("#1") for kind, path in effects if kind == "open"}
     assert files == made == {path.removesuffix("#1") for kind, path in effects if kind == "write"}
-    assert not kinds["sync"], "README.md says that there is none"
+    assert not kinds["sync"], "README.md says that there is no sync"
 
 
 @MODES
 @in_shares
-def test_a_kill_just_before_any_effect_loses_and_doubles_nothing(
+def test_a_kill_just_before_any_effect_neither_loses_nor_doubles_an_object(
     tmp_path: Path, library: Path, options: dict[str, Any], share: int
 ) -> None:
     with account() as stripe:
@@ -140,7 +137,9 @@ def test_a_kill_just_before_any_effect_loses_and_doubles_nothing(
 
 
 @in_shares
-def test_a_kill_just_after_an_effect_loses_and_doubles_nothing(tmp_path: Path, library: Path, share: int) -> None:
+def test_a_kill_just_after_an_effect_neither_loses_nor_doubles_an_object(
+    tmp_path: Path, library: Path, share: int
+) -> None:
     with account() as stripe:
         count = len(effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE))
         for at in shared(points(count, 9, 2), share, count):
@@ -149,10 +148,10 @@ def test_a_kill_just_after_an_effect_loses_and_doubles_nothing(tmp_path: Path, l
 
 
 @in_shares
-def test_a_kill_at_an_effect_while_the_list_is_read_in_parts_loses_and_doubles_nothing(
+def test_a_kill_at_an_effect_while_the_list_is_read_in_parts_neither_loses_nor_doubles_an_object(
     tmp_path: Path, library: Path, share: int
 ) -> None:
-    """How many effects there are is a matter of time here, so a process may end before its last one comes."""
+    """The number of effects depends on time here, so a process may end before the chosen one comes."""
     options = {**IN_PARTS, "commit_interval_seconds": 0.02}
     with StripeSimulator(seed=11, counts={"charges": 120}, latency_ms=10) as stripe:
         count = len(effects_of(library, tmp_path / "counted", stripe, **options))
@@ -166,10 +165,10 @@ def test_a_kill_at_an_effect_while_the_list_is_read_in_parts_loses_and_doubles_n
 
 
 @in_shares
-def test_a_kill_while_the_tables_logs_are_condensed_loses_and_doubles_nothing(
+def test_a_kill_while_the_tables_logs_are_condensed_neither_loses_nor_doubles_an_object(
     tmp_path: Path, library: Path, share: int
 ) -> None:
-    """Delta writes a checkpoint of its own log every hundred commits; here at every second one."""
+    """Delta writes a checkpoint of its own log every hundred commits; here it does so at every second one."""
     options = {**EACH_PAGE, "lookback_seconds": 3_600}
     with account() as stripe:
         land(tmp_path / "lake", stripe, options)
@@ -186,10 +185,10 @@ def test_a_kill_while_the_tables_logs_are_condensed_loses_and_doubles_nothing(
 
 
 @in_shares
-def test_a_second_kill_at_an_effect_of_the_recovery_loses_and_doubles_nothing(
+def test_a_second_kill_at_an_effect_of_the_recovery_neither_loses_nor_doubles_an_object(
     tmp_path: Path, library: Path, share: int
 ) -> None:
-    """The first leaves rows without events: the raw table's newest log entry is there, its events are not."""
+    """The first kill leaves rows without events: the raw table's newest log entry is there, its events are not."""
     with account() as stripe:
         effects = effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE)
         landing = [at for at, (kind, path) in enumerate(effects, 1) if kind == "link" and f"/{RAW}/" in path]
@@ -203,7 +202,7 @@ def test_a_second_kill_at_an_effect_of_the_recovery_loses_and_doubles_nothing(
             die_and_go_on(library, lake, stripe, Act(at, "kill"), EACH_PAGE)
 
 
-# What the command is asked for here; the commits' waits between tries are what is left away of it.
+# The command as the tests call it; only the waits of a commit between its tries are taken away.
 COMMAND = (
     "import sys; from stripe_raw_rs import commit; commit._WAITS = (0, 0, 0, 0); "
     "from stripe_raw_rs.main import console; sys.exit(console())"
@@ -218,7 +217,7 @@ WORDS = {
 
 
 def call(lake: Path, stripe: StripeSimulator, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`stripe-raw run`, one page after the other, which must come to an end."""
+    """`stripe-raw run`, one page after the other; it must come to an end."""
     arguments = ["--entities=charges", "--page-size=5", "--commit-interval-seconds=0", "--max-concurrent-requests=1"]
     return subprocess.run(
         [sys.executable, "-c", COMMAND, "run", f"--lake={lake}", f"--api-base-url={stripe.url}", *arguments, *more],
@@ -231,27 +230,27 @@ def call(lake: Path, stripe: StripeSimulator, *more: str, **environment: str) ->
 
 
 def refusal(done: subprocess.CompletedProcess[str], place: Path, codes: tuple[int, ...] = (1,)) -> str:
-    """The one line in which a run says what went wrong, and where."""
+    """The only line in which a run says what went wrong, and where."""
     assert done.returncode in codes, done.stderr
     assert "Traceback" not in done.stderr
     lines = done.stderr.splitlines()
     assert lines[-1].startswith("stripe-raw: error: ")
-    # An error of a list is said in the log, what cannot be used as given in the last line: each once.
+    # The log reports an error of a list, and the last line reports a value that cannot be used: each once.
     (line,) = [line for line in lines if str(place) in line and (" error   " in line or line == lines[-1])]
     assert "\\u{" not in line, "colours"
-    # What delta-rs 1.6 cannot help saying when it gives up a file, in one of its own threads, is all there is beside.
+    # The only other text is from a thread of delta-rs 1.6, which panics when it gives up a file.
     panics = [said for said in done.stderr.splitlines() if "panicked at" in said]
     assert all("object_store" in said and "buffered.rs" in said for said in panics), done.stderr
     return line
 
 
 def suffer(library: Path, lake: Path, stripe: StripeSimulator, act: Act) -> int:
-    """Run into a fault: complete data, or one clear line. Once it is gone, the next run ends whole."""
+    """Run into a fault, which ends in complete data or one clear line. Once it is gone, the next run ends whole."""
     done = call(lake, stripe, **watched(library, lake, act))
     if done.returncode == 0:
         assert_true(lake, stripe, "charges")
     else:
-        # Where not even the folder can be made, nothing was written, which is a code of its own.
+        # If not even the folder can be made, nothing was written, which has a code of its own.
         line = refusal(done, lake, (1, 2) if not lake.exists() else (1,))
         assert WORDS[act.do.partition("-")[0]].lower() in line.lower()
         if "cannot commit" in line:
@@ -263,118 +262,104 @@ def suffer(library: Path, lake: Path, stripe: StripeSimulator, act: Act) -> int:
 
 
 def changes(library: Path, lake: Path, stripe: StripeSimulator, kinds: str = CHANGES) -> int:
-    """How many effects of some kinds a run has that nothing happens to."""
+    """The number of effects of some kinds in an undisturbed run."""
     done = call(lake, stripe, **watched(library, lake, Act(kinds=kinds)))
     assert done.returncode == 0, done.stderr
     return len(log_of(lake).read_text().splitlines())
 
 
-@pytest.fixture
-def stripe() -> Iterator[StripeSimulator]:
-    with account() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def landed(tmp_path: Path, stripe: StripeSimulator) -> Path:
-    """A lake with one complete run, and more to land than that."""
-    land(tmp_path / "lake", stripe, EACH_PAGE)
-    stripe.add("charges", 8)
-    return tmp_path / "lake"
-
-
 @in_shares
 def test_a_moment_without_space_is_waited_out(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, share: int
+    tmp_path: Path, library: Path, few_charges: StripeSimulator, share: int
 ) -> None:
-    count = changes(library, tmp_path / "counted", stripe)
+    count = changes(library, tmp_path / "counted", few_charges)
     for at in shared(points(count, 9), share, count):
-        # The tables are made before there is anything to lose, and their making is not repeated.
-        assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, "ENOSPC", CHANGES)) == 0 or at < 14
+        # The tables are created before there is anything to lose, and their creation is not repeated.
+        assert suffer(library, tmp_path / f"lake{at}", few_charges, Act(at, "ENOSPC", CHANGES)) == 0 or at < 14
 
 
 @pytest.mark.parametrize("do", ["ENOSPC-on", "EROFS-on", "EDQUOT-on", "EIO-on"])
-def test_storage_that_fails_from_some_moment_on_is_one_clear_line(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, do: str
+def test_storage_that_fails_from_some_moment_on_ends_in_one_clear_line(
+    tmp_path: Path, library: Path, few_charges: StripeSimulator, do: str
 ) -> None:
-    count = changes(library, tmp_path / "counted", stripe)
+    count = changes(library, tmp_path / "counted", few_charges)
     for at in points(count, 17, 3):
-        assert suffer(library, tmp_path / f"lake{at}", stripe, Act(at, do, CHANGES)) != 0
+        assert suffer(library, tmp_path / f"lake{at}", few_charges, Act(at, do, CHANGES)) != 0
 
 
 @pytest.mark.parametrize("do", ["ENOSPC-on", "EROFS-on"])
-def test_a_lake_that_can_no_longer_be_written_is_one_clear_line(
-    landed: Path, library: Path, stripe: StripeSimulator, do: str
+def test_a_lake_that_can_no_longer_be_written_ends_in_one_clear_line(
+    landed_lake: Path, library: Path, few_charges: StripeSimulator, do: str
 ) -> None:
-    assert suffer(library, landed, stripe, Act(1, do, CHANGES)) == 1
+    assert suffer(library, landed_lake, few_charges, Act(1, do, CHANGES)) == 1
 
 
 @pytest.mark.parametrize("do", ["EPERM-on", "ENOSYS-on", "EOPNOTSUPP-on"])
 @pytest.mark.parametrize("is_there", [False, True])
 def test_a_disk_without_hard_links_is_found_out_before_anything_is_written(
-    landed: Path, library: Path, stripe: StripeSimulator, do: str, *, is_there: bool
+    landed_lake: Path, library: Path, few_charges: StripeSimulator, do: str, *, is_there: bool
 ) -> None:
-    lake = landed if is_there else landed.with_name("new")
-    before = contents(landed.parent)
-    done = call(lake, stripe, **watched(library, lake, Act(1, do, "link")))
+    lake = landed_lake if is_there else landed_lake.with_name("new")
+    before = contents(landed_lake.parent)
+    done = call(lake, few_charges, **watched(library, lake, Act(1, do, "link")))
     line = refusal(done, lake, (2,))
     assert "is on a disk without hard links, by which delta-rs commits: choose another disk; on Databricks" in line
     assert "goes on" not in line
     log_of(lake).unlink()
-    assert contents(landed.parent) == before
-    go_on(lake, stripe, EACH_PAGE)
+    assert contents(landed_lake.parent) == before
+    go_on(lake, few_charges, EACH_PAGE)
 
 
 @pytest.mark.parametrize("kind", ["open", "write", "rename", "link"])
-def test_a_raw_table_that_fails_alone_is_told_of_in_the_events(
-    landed: Path, library: Path, stripe: StripeSimulator, kind: str
+def test_a_raw_table_that_fails_alone_is_reported_in_the_events(
+    landed_lake: Path, library: Path, few_charges: StripeSimulator, kind: str
 ) -> None:
-    done = call(landed, stripe, **watched(library, landed / RAW, Act(2, "ENOSPC-on", kind)))
-    line = refusal(done, landed / RAW)
-    (failed,) = events(landed, "event_type = 'RUN_FAILED'")
+    done = call(landed_lake, few_charges, **watched(library, landed_lake / RAW, Act(2, "ENOSPC-on", kind)))
+    line = refusal(done, landed_lake / RAW)
+    (failed,) = events(landed_lake, "event_type = 'RUN_FAILED'")
     assert failed["error_class"] == "Table"
     assert failed["error_message"] in line
     assert WORDS["ENOSPC"] in failed["error_message"]
-    go_on(landed, stripe, EACH_PAGE)
+    go_on(landed_lake, few_charges, EACH_PAGE)
 
 
 @pytest.mark.parametrize("kind", ["open", "write", "rename", "link", "unlink"])
 def test_an_error_of_the_disk_is_tried_again_and_leaves_nothing_half_done(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, kind: str
+    tmp_path: Path, library: Path, few_charges: StripeSimulator, kind: str
 ) -> None:
-    count = changes(library, tmp_path / "counted", stripe, kind)
+    count = changes(library, tmp_path / "counted", few_charges, kind)
     assert count > 10
     for at in points(count, 5):
-        code = suffer(library, tmp_path / f"lake{at}", stripe, Act(at, "EIO", kind))
+        code = suffer(library, tmp_path / f"lake{at}", few_charges, Act(at, "EIO", kind))
         assert code == 0 or at < 5
 
 
 @pytest.mark.parametrize("kind", ["rename", "link"])
-def test_a_file_that_is_there_although_its_disk_said_no_is_not_written_twice(
-    tmp_path: Path, library: Path, stripe: StripeSimulator, kind: str
+def test_a_file_that_is_there_although_its_disk_reported_an_error_is_not_written_twice(
+    tmp_path: Path, library: Path, few_charges: StripeSimulator, kind: str
 ) -> None:
     """A link makes the entry of a table's log: the commit is there, and its answer is lost."""
-    count = changes(library, tmp_path / "counted", stripe, kind)
+    count = changes(library, tmp_path / "counted", few_charges, kind)
     entries = {name: DeltaTable(tmp_path / "counted" / name).version() for name in (RAW, CHECKPOINTS)}
     for at in points(count, 3):
         lake = tmp_path / f"lake{at}"
-        done = call(lake, stripe, **watched(library, lake, Act(at, "EIO-after", kind)))
+        done = call(lake, few_charges, **watched(library, lake, Act(at, "EIO-after", kind)))
         assert done.returncode == 0, done.stderr
-        assert_true(lake, stripe, "charges")
+        assert_true(lake, few_charges, "charges")
         assert entries == {name: DeltaTable(lake / name).version() for name in (RAW, CHECKPOINTS)}
 
 
-def test_a_raw_table_dropped_before_events_told_of_its_rows_is_filled_again(
-    tmp_path: Path, library: Path, stripe: StripeSimulator
+def test_a_raw_table_dropped_before_events_named_its_rows_is_filled_again(
+    tmp_path: Path, library: Path, few_charges: StripeSimulator
 ) -> None:
-    effects = effects_of(library, tmp_path / "counted", stripe, **EACH_PAGE)
+    effects = effects_of(library, tmp_path / "counted", few_charges, **EACH_PAGE)
     landing = [at for at, (kind, path) in enumerate(effects, 1) if kind == "link" and f"/{RAW}/" in path]
     lake = tmp_path / "lake"
-    # Its creation, its fence, and the first page.
-    die(library, lake, stripe, Act(landing[2], "kill-after"), EACH_PAGE)
+    # The table has its creation, its fence, and the first page.
+    die(library, lake, few_charges, Act(landing[2], "kill-after"), EACH_PAGE)
     assert len(DeltaTable(lake / RAW).file_uris()) == 1
     shutil.rmtree(lake / RAW)
-    go_on(lake, stripe, EACH_PAGE)
+    go_on(lake, few_charges, EACH_PAGE)
 
 
 def contents(folder: Path) -> dict[Path, bytes | None]:

@@ -1,9 +1,9 @@
-"""What goes wrong on the wire ends in complete data or in one clear line, never in silence: the matrix of faults.
+"""The matrix of faults: a fault on the wire ends in complete data or in one clear line, never in silence.
 
 Each row of `MATRIX` is a fault. It is tried at the first page of a list, at one in the middle and at the last, once
-(the next request is served) and for good (every request from there on), wherever that is two things. Faults of many
-requests at once are for tests/test_limits.py and tests/histories.rs; the latter also have the jumps of the clock, which
-enters the machine as an argument and so can jump there without anybody's clock being touched.
+(the next request is served) and for good (every request from there on), if these two differ. Faults of many requests
+at once are for tests/test_limits.py and tests/histories.rs. The latter also have the jumps of the clock: the machine
+gets the time as an argument, so it can jump there, and no real clock is touched.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def faulty(fault: str) -> How:
 
 
 def away(account: Account, lake: Path, page: int, lasting: bool) -> Report:  # noqa: FBT001 - of one shape
-    """Nobody listens any more; where it does not last, until one attempt to connect has been refused."""
+    """Nobody listens any more; if it does not last, until one attempt to connect has been refused."""
 
     def act() -> None:
         account.stripe.stop()
@@ -133,7 +133,7 @@ def move(lake: Path, url: str) -> None:
 
 
 def stirred(change: Callable[[StripeSimulator, list[str], int], None]) -> How:
-    """The list changes while the page is asked for; where it lasts, at every page from there on."""
+    """The list changes while the page is asked for; if it lasts, at every page from there on."""
 
     def run(account: Account, lake: Path, page: int, lasting: bool) -> Report:  # noqa: FBT001 - of one shape
         stripe, ids = account.stripe, list(account.before)
@@ -172,19 +172,19 @@ class Whole:
 class Unseen:
     """The run is complete and something is missing, which neither it nor `verify` can know.
 
-    Such an answer is what the end of a list looks like. README says so under what is not promised. The next run reads
-    only what is new, so only one from scratch brings the objects.
+    Such an answer looks like the end of a list. README says so under what is not promised. The next run reads only new
+    objects, so only one from scratch brings the missing ones.
     """
 
 
 class Odd:
-    """The run is complete, and one object has landed as it was answered, which was without a time."""
+    """The run is complete, and one object has landed as it was answered: without a time."""
 
 
 class Refused:
     """The run is complete but for an object that cannot be a row; an event names it, and the exit code is 1.
 
-    What should have stood in its place only a run from scratch brings.
+    Only a run from scratch brings the object that should have been in its place.
     """
 
 
@@ -196,9 +196,9 @@ class Fails(NamedTuple):
 
 
 Outcome = type[Whole] | type[Unseen] | type[Odd] | type[Refused] | Fails | None
-"""None: not tried, for it would be the same thing again."""
+"""None: not tried, because it would be the same thing again."""
 Each = Outcome | tuple[Outcome, Outcome, Outcome]
-"""Of the first page, one in the middle, and the last."""
+"""The outcomes at the first page, at one in the middle, and at the last."""
 
 
 class Row(NamedTuple):
@@ -206,14 +206,14 @@ class Row(NamedTuple):
     how: How
     once: Each
     lasting: Each
-    # In no days all objects have the same second: no order of time tells one page from another.
+    # With 0 days all objects have the same second, so times do not distinguish one page from another.
     days: int = 730
     # Time to do something while a request waits for its answer.
     latency_ms: int = 0
 
 
 def simulated(fault: str, once: Each, lasting: Each = None) -> Row:
-    """A row of the simulator's fault. Where the run does not try again, once and for good is the same."""
+    """A row of the simulator's fault. If the run does not try again, once and for good are the same."""
     return Row(fault, faulty(fault), once, lasting)
 
 
@@ -266,19 +266,19 @@ MATRIX = [
     simulated("status=502", Whole, refusal(502, ServerError)),
     simulated("status=503/retry-after=0", Whole, refusal(503, ServerError)),
     simulated("status=504", Whole, refusal(504, ServerError)),
-    # Pages that lie. One that is full is not believed to be the last, one that is not full is.
+    # Pages that lie. A full page is not believed to be the last; one that is not full is.
     simulated("no_more", Whole, Whole),
     simulated("short", Unseen),
     simulated("more", Whole, ENDLESS),
     simulated("empty", (EMPTY_FIRST, Whole, Whole), EMPTY_FIRST),
-    # A first page has no cursor that could be ignored; after it, it is the second request that is answered like this.
+    # A first page has no cursor that could be ignored; there, the second request is answered like this.
     simulated("repeat", (Whole, NOT_ADVANCING, NOT_ADVANCING), NOT_ADVANCING),
     simulated("stuck", (Whole, NOT_ADVANCING, NOT_ADVANCING), NOT_ADVANCING),
     Row("repeat in one second", faulty("repeat"), (Whole, EARLIER, EARLIER), EARLIER, days=0),
     Row("stuck in one second", faulty("stuck"), (Whole, EARLIER, EARLIER), EARLIER, days=0),
     # Lists that change.
     simulated("vanish", Whole, Whole),
-    # Where no second can be left, a cursor that vanishes each time leads nowhere.
+    # If the walk cannot leave the second, a cursor that vanishes each time leads nowhere.
     Row("vanish in one second", faulty("vanish"), Whole, (Whole, STANDING, STANDING), days=0),
     Row("objects arrive", stirred(arrive), Whole, Whole, latency_ms=30),
     Row("objects depart", stirred(depart), Whole, Whole, latency_ms=30),
@@ -336,7 +336,7 @@ def test_a_fault_ends_in_complete_data_or_in_one_clear_line(
     else:
         if outcome is Whole and stripe.ids("charges") == list(account.before):
             assert_true(lake, stripe, "charges")
-        # Nothing that was read is lost, and the next run goes on from there; what came behind a run's back it finds.
+        # Nothing that was read is lost, and the next run goes on from there; it finds objects that arrived unseen.
         account.land(lake, api_key=ROLLED).raise_for_status()
         assert_true(lake, stripe, "charges", account.before)
     stripe.stop()
@@ -346,10 +346,10 @@ def test_a_fault_ends_in_complete_data_or_in_one_clear_line(
 @pytest.mark.parametrize(
     ("address", "why"), [("https://name.invalid", "resolving DNS"), ("https://127.0.0.1:{port}", "corrupt|invalid")]
 )
-def test_an_address_that_leads_nowhere_is_told_at_once_and_nothing_is_written(
+def test_an_address_that_leads_nowhere_is_reported_at_once_and_nothing_is_written(
     lake: Path, page: int, address: str, why: str
 ) -> None:
-    """The run stands at that page. The lake is told that it belongs to the bad address: a lake belongs to one."""
+    """The run is at that page. The lake is assigned to the bad address, since a lake belongs to one address."""
     account = Account(Row("", away, None, None))
     bad = address.format(port=account.stripe.port)
     if page > 1:
@@ -403,10 +403,10 @@ def assert_one_clear_line(lake: Path, report: Report, outcome: Fails) -> None:
     assert line.startswith("charges: ")
     failed = events(lake, "event_type = 'RUN_FAILED'")[-1]
     assert (failed["error_class"], failed["error_message"]) == (outcome.error.error_class, line)
-    print(line)  # noqa: T201 - whether it is clear, a reader sees
+    print(line)  # noqa: T201 - a reader sees whether it is clear
 
 
-# --- what is more than a cell
+# --- tests that are more than a cell
 
 
 def test_retries_come_to_an_end(lake: Path, stripe: StripeSimulator) -> None:
@@ -440,7 +440,7 @@ def test_a_permission_that_is_missing_is_named_and_the_others_go_on(lake: Path) 
         assert (raised.value.request_id or "").startswith("req_")
 
 
-def test_limits_are_kept_with_however_many_tries(lake: Path) -> None:
+def test_a_list_lands_whole_under_a_limit_however_many_tries_it_takes(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 1_500}, endpoint_rate_limit=40) as stripe:
         report = land(lake, stripe, page_size=20, backoff_max_seconds=0.1, max_retries=50)
         report.raise_for_status()

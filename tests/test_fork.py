@@ -1,4 +1,4 @@
-"""Forked processes have no threads of their parent: what needs them is refused there, at once and in one line."""
+"""A forked process has no threads of its parent: calls that need them are refused there, at once and in one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs.simulator import StripeSimulator
 
-# What each program begins with; `within` runs something in a forked child and says what came of it, in one line.
+# The beginning of each program; `within` runs an action in a forked child and prints its outcome in one line.
 PROLOGUE = '''
 import asyncio, os, signal, subprocess, sys
 from stripe_raw_rs import ApiKey, Client, History, check, ingest, main
@@ -69,7 +69,7 @@ REFUSED = "UsageError this process was forked from process "
 
 
 def said(program: str, lake: Path, url: str) -> list[str]:
-    """The lines that a program prints; neither it nor what it forked outlives this."""
+    """The lines that a program prints; neither it nor its forked children outlive this call."""
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROLOGUE + program, KEY, url, str(lake)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
@@ -84,7 +84,7 @@ def said(program: str, lake: Path, url: str) -> list[str]:
 
 @pytest.mark.parametrize("before", ["check(**options)", "land()", "Client(key, api_base_url=url).account_id()"])
 @pytest.mark.parametrize("after", ["check(**options)", "land()", "Client(key, api_base_url=url)"])
-def test_what_sends_requests_is_refused_in_a_child_of_a_process_that_has_sent_some(
+def test_a_call_that_sends_requests_is_refused_in_a_child_of_a_process_that_has_sent_some(
     lake: Path, stripe: StripeSimulator, before: str, after: str
 ) -> None:
     refused, ended = said(f"{before}\nwithin(lambda: {after})", lake, stripe.url)
@@ -107,14 +107,14 @@ def test_what_sends_requests_is_refused_in_a_child_of_a_process_that_has_sent_so
         "run.run_id",
     ],
 )
-def test_what_a_child_has_of_its_parent_is_refused_too(lake: Path, stripe: StripeSimulator, action: str) -> None:
+def test_a_child_may_not_use_objects_of_its_parent(lake: Path, stripe: StripeSimulator, action: str) -> None:
     program = f"client, run = Client(key, api_base_url=url), begun()\nnext(run)\nwithin(lambda: {action})"
     refused, ended = said(program, lake, stripe.url)
     assert refused.startswith(REFUSED)
     assert ended == "ended"
 
 
-def test_what_a_child_has_of_its_parent_goes_without_a_word(lake: Path, stripe: StripeSimulator) -> None:
+def test_a_child_drops_objects_of_its_parent_without_a_word(lake: Path, stripe: StripeSimulator) -> None:
     program = """
 run = begun()
 first, _ = next(run)
@@ -147,7 +147,7 @@ def test_delta_rs_is_refused_in_a_child_of_a_process_that_has_used_it(
 
 
 def test_a_panic_of_delta_rs_in_a_child_is_an_error_like_any_other(lake: Path, stripe: StripeSimulator) -> None:
-    """What else uses delta-rs in the parent is not ours to know."""
+    """We cannot know who else uses delta-rs in the parent."""
     program = """
 from deltalake import DeltaTable
 land_elsewhere()
@@ -163,7 +163,7 @@ within(lambda: status(open_tables({"lake": lake}), lookback_seconds=0))
         assert "spawn" in line
 
 
-def test_a_child_may_do_everything_where_its_parent_has_done_nothing(lake: Path, stripe: StripeSimulator) -> None:
+def test_a_child_may_do_everything_if_its_parent_has_done_nothing(lake: Path, stripe: StripeSimulator) -> None:
     program = "client = Client(key, api_base_url=url)\nwithin(lambda: land().exit_code)\nprint(land().exit_code)"
     assert said(program, lake, stripe.url) == ["answered 0", "ended", "0"]
 

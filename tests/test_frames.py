@@ -1,4 +1,4 @@
-"""The key is in no variable of a traceback: error reporters send what those hold to others."""
+"""The key is in no variable of a traceback, because error reporters send these variables to others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TESTS = Path(__file__).parent
-# Where the key is: what the command line is given for it, and what a call of the library is.
+# The place of the key: the options of the command line, and the keywords of the library.
 SOURCES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "argument": ((), {"api_key": KEY}),
     "environment": ((), {}),
@@ -31,7 +31,7 @@ SOURCES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
 }
 FAILING = [path for path in PATHS if path != "nothing"]
-# `check` asks once, and ends before most of what goes wrong in a run.
+# `check` asks once, and ends before most of the faults of a run.
 CALLS = [("run", path) for path in FAILING]
 CALLS += [("check", path) for path in FAILING if PATHS[path][2] == 2 or {"keys", "denied"} & PATHS[path][0].keys()]
 REFUSED = [
@@ -43,14 +43,14 @@ REFUSED = [
 
 
 def put(key: str, source: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Put a key where a source says that it is."""
+    """Put a key at the place that a source names."""
     monkeypatch.chdir(folder)
     if source == "environment":
         monkeypatch.setenv("STRIPE_API_KEY", key)
     if source == "file":
         Path("key-file").write_text(key + "\n")
     if source == "secret":
-        # As Databricks' runtime has it; its real package meets the key in the tests of the wheel.
+        # Databricks' runtime has it like this; its real package meets the key in the tests of the wheel.
         runtime = ModuleType("databricks.sdk.runtime")
         vars(runtime)["dbutils"] = SimpleNamespace(secrets=SimpleNamespace(get=lambda _scope, _name: key))
         monkeypatch.setitem(sys.modules, "databricks.sdk", ModuleType("databricks.sdk"))
@@ -59,7 +59,7 @@ def put(key: str, source: str, monkeypatch: pytest.MonkeyPatch, folder: Path) ->
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, and all that it comes from."""
+    """An error, and all its causes."""
     seen: dict[int, BaseException] = {}
     left: list[BaseException | None] = [error]
     while left:
@@ -71,7 +71,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def held(error: BaseException) -> Iterator[tuple[str, object]]:
-    """The variables of all frames of a traceback, each with where it is. Tests hold the key on purpose."""
+    """The variables of all frames of a traceback, each with its place. Frames of tests hold the key on purpose."""
     for link in chain(error):
         trace = link.__traceback__
         while trace is not None:
@@ -83,7 +83,7 @@ def held(error: BaseException) -> Iterator[tuple[str, object]]:
 
 
 def shown(value: object, depth: int = 5) -> Iterator[str]:
-    """All that a value shows: itself, what it contains, and what objects of this package are made of."""
+    """All texts that a value shows: its own, and those of its items and of the attributes of this package's objects."""
     yield repr(value)
     if depth == 0 or isinstance(value, (str, bytes)):
         return
@@ -161,7 +161,7 @@ def test_no_frame_of_a_command_holds_a_key_that_is_refused(
         assert_in_no_frame(raised.value)
 
 
-# What is no text can be an argument, or Databricks' answer.
+# A value that is not a text can be an argument, or Databricks' answer.
 @pytest.mark.parametrize("source", ["argument", "secret"])
 @pytest.mark.parametrize("key", [*REFUSED, pytest.param(f"{KEY}\ud800", id="no text")])
 @pytest.mark.parametrize("call", [ingest, check])
@@ -204,13 +204,13 @@ def test_no_frame_holds_a_key_that_is_among_entities(
 
 
 @pytest.mark.parametrize("keyword", [{KEY: 1}, {"tables": KEY}, {"display": KEY}, {"give_up": KEY}, {"start": [KEY]}])
-def test_no_frame_holds_a_key_that_is_a_name_or_stands_for_an_object(keyword: dict[str, Any]) -> None:
+def test_no_frame_holds_a_key_that_is_a_name_or_is_given_in_place_of_an_object(keyword: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as raised:
         ingest(**{"api_key": KEY, **keyword})
     assert_in_no_frame(raised.value)
 
 
-def test_the_search_itself_would_find_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_in_frames_would_find_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", KEY)
     source = "def fails(given):\n    kept = {'one': [given]}\n    raise KeyError(kept)"
     for value in (KEY, os.environ, SimpleNamespace(key=KEY)):

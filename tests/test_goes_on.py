@@ -1,4 +1,4 @@
-"""Whoever is told that the next run goes on can rely on it: once the cause is gone, it does, and nothing is missing."""
+"""A user can rely on a message that the next run goes on: once the cause is gone, it does, and nothing is missing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
 
 
 class Cause:
-    """What ends a run of `lake`, as long as the patch is there."""
+    """Causes that end a run of `lake`, as long as the patch is there."""
 
     def __init__(self, lake: Path, stripe: StripeSimulator, patch: pytest.MonkeyPatch) -> None:
         self.lake = lake
@@ -119,12 +119,12 @@ def test_the_next_run_goes_on_where_an_error_says_so(
     again = land(lake, stripe, lookback_seconds=0)
     again.raise_for_status()
     assert_true(lake, stripe, "charges")
-    # What is committed already is not asked for again: the rest is, with its end; the account; what is new since.
+    # Committed pages are not asked for again; the rest is, with its end, the account, and the new objects.
     assert stripe.requests - asked <= ALL_PAGES - told + 3
     assert len({event["run_id"] for event in events(lake)}) == 2
 
 
-def test_no_error_says_that_the_next_run_goes_on_but_those_that_are_tried_here() -> None:
+def test_only_the_errors_tried_here_say_that_the_next_run_goes_on() -> None:
     sources = [*(ROOT / "src").rglob("*.rs"), *(ROOT / "python").rglob("*.py")]
     told = {
         words

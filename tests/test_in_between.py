@@ -1,4 +1,4 @@
-"""What stands between us and Stripe is not taken for Stripe."""
+"""A server between us and Stripe is not taken for Stripe."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def packs(encoding: str, members: int = 1) -> Callable[[Answer], None]:
 
 
 def crowds(answer: Answer) -> None:
-    """More objects than asked for."""
+    """Answer more objects than asked for."""
     page = json.loads(answer.body)
     page["data"] += page["data"]
     answer.body = json.dumps(page).encode()
@@ -80,7 +80,7 @@ def crowds(answer: Answer) -> None:
 
 @pytest.mark.parametrize("code", [408, 421, 425, 499, 502, 520])
 @pytest.mark.parametrize("body", [b"", b"<html>"])
-def test_what_passes_is_tried_again_whoever_says_it(
+def test_a_passing_fault_is_tried_again_whoever_reports_it(
     lake: Path, account: StripeSimulator, code: int, body: bytes
 ) -> None:
     with Gateway(account.url, every_third(refuses(code, body))) as gateway:
@@ -124,7 +124,7 @@ SOMETHING = "charges: something between here and Stripe refused with"
         (packs("br"), ConnectionFailedError, "the answer cannot be read .*encoded as 'br'"),
     ],
 )
-def test_a_refusal_from_in_between_is_told_as_such(
+def test_a_refusal_from_in_between_is_reported_as_such(
     lake: Path,
     account: StripeSimulator,
     change: Callable[[Answer], None],
@@ -135,7 +135,7 @@ def test_a_refusal_from_in_between_is_told_as_such(
         with pytest.raises(error, match=words) as raised:
             land(lake, gateway.url, max_concurrent_requests=1).raise_for_status()
         assert str(raised.value).isprintable()
-        assert len(landed(lake, "charges")) == 10, "what came before it has landed"
+        assert len(landed(lake, "charges")) == 10, "the page before it has landed"
     with Gateway(account.url, lambda answer: change(answer) if answer.is_list else None) as gateway:
         (probe,) = check(api_key=KEY, api_base_url=gateway.url, entities="charges").entities
         assert probe.state == {"PermissionMissingError": "permission missing", "RequestError": "not available"}.get(
@@ -175,7 +175,7 @@ def test_neither_a_clock_nor_an_object_of_the_future_moves_the_window_there(lake
 def test_a_lake_whose_window_was_moved_to_the_future_goes_on_from_when_that_was(
     lake: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As a version before this one left it: its watermark lies in the year 2076."""
+    """An earlier version left such a lake: its watermark is in the year 2076."""
     with StripeSimulator(seed=7, counts={"charges": OBJECTS}) as stripe:
         land(lake, stripe.url).raise_for_status()
         poison(lake, 3_350_000_000)

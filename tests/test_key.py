@@ -1,4 +1,4 @@
-"""Where the key comes from, and what is said where it cannot be one."""
+"""The sources of the key, and the messages for a text that cannot be one."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LIVE = f"sk_live_{CANARY}"
 
 
 def reads(key: ApiKey, stripe: StripeSimulator) -> bool:
-    """Whether it is the key that the server knows."""
+    """Say whether it is the key that the server knows."""
     (probe,) = check(api_key=key, api_base_url=stripe.url, entities="charges").entities
     return probe.error is None
 
 
-def test_a_key_tells_its_mode_and_kind_and_nothing_else() -> None:
+def test_a_key_shows_its_mode_and_kind_and_nothing_else() -> None:
     key, live = ApiKey(KEY), ApiKey(LIVE)
     assert (repr(key), key.mode, key.is_restricted) == ("ApiKey(test mode)", "test", True)
     assert (repr(live), live.mode, live.is_restricted) == ("ApiKey(live mode)", "live", False)
@@ -48,7 +48,7 @@ def test_a_key_comes_from_the_environment_or_a_file(monkeypatch: pytest.MonkeyPa
     assert read_api_key().mode == "test"
     file = tmp_path / "key"
     file.write_text(LIVE + "\n")
-    assert read_api_key(file=file).mode == "live", "what is named counts, not what happens to be set"
+    assert read_api_key(file=file).mode == "live", "the named file counts, not a variable that happens to be set"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be-sig"])
@@ -88,7 +88,7 @@ def test_a_file_without_a_key_is_refused_with_the_reason(content: bytes, said: s
     assert CANARY not in str(refused.value)
 
 
-def test_what_is_not_a_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_key_file_that_is_not_a_regular_file_is_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     places: list[tuple[str | Path, str]] = [
@@ -148,7 +148,7 @@ def test_a_secret_that_was_named_is_not_replaced_by_a_key_that_happens_to_be_set
         read_api_key(secret_scope="stripe", secret_key="api_key")  # noqa: S106 - names
 
 
-def test_who_reads_the_key_waits_while_another_thread_has_it_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_of_the_key_waits_while_another_thread_has_it_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", KEY)
     hidden, read = threading.Event(), threading.Event()
     modes: list[str] = []

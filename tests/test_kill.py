@@ -1,4 +1,4 @@
-"""kill -9 of a real process at each of its commit steps: the next process loses nothing and doubles nothing.
+"""`kill -9` ends a real process at each of its commit steps: the next process loses nothing and doubles nothing.
 
 The steps are counted in a run that nobody kills, so a step that is added to the protocol is tried as well.
 """
@@ -10,27 +10,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child, steps_of
-from tests.conftest import DEFAULT, KEY, events
-from tests.places import place_of
+from tests.conftest import DEFAULT, EACH_PAGE, IN_PARTS, KEY, ONE_AT_A_TIME, account, events, land
 from tests.truth import Served, assert_true, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-# One request at a time: the steps are the same each time. How a list is read in parts follows from when answers come.
-IN_PARTS: dict[str, Any] = {"entities": "charges", "page_size": 5, "lookback_seconds": 0}
-OPTIONS: dict[str, Any] = {**IN_PARTS, "max_concurrent_requests": 1}
-EACH_PAGE: dict[str, Any] = {**OPTIONS, "commit_interval_seconds": 0}
-IN_GROUPS: dict[str, Any] = {**OPTIONS, "commit_interval_seconds": 3_600}
+IN_GROUPS: dict[str, Any] = {**ONE_AT_A_TIME, "commit_interval_seconds": 3_600}
 MODES = pytest.mark.parametrize(
     "options",
     [
@@ -40,23 +32,9 @@ MODES = pytest.mark.parametrize(
 )
 
 
-@contextmanager
-def account() -> Iterator[StripeSimulator]:
-    """23 charges, seven of them created in one second: pages of five begin and end inside it."""
-    with StripeSimulator(seed=11, counts={"charges": 16}) as stripe:
-        stripe.add("charges", 7, created=stripe.created("charges", stripe.ids("charges")[6]))
-        yield stripe
-
-
 def kill(lake: Path, stripe: StripeSimulator, step: int, **options: Any) -> None:
     with Child(lake, stripe, step, "SIGKILL", **options) as child:
         assert child.ended() == -signal.SIGKILL
-
-
-def land(lake: Path, stripe: StripeSimulator, options: dict[str, Any]) -> None:
-    """A clean run in this process; the dead one's run is taken over without being asked."""
-    options = {**options, "backoff_base_seconds": 0.01}
-    ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
 
 
 def runs(lake: Path) -> int:
@@ -64,14 +42,14 @@ def runs(lake: Path) -> int:
 
 
 def change(lake: Path, stripe: StripeSimulator) -> Served:
-    """Delete the object that the run would go on from, and its neighbours; let others arrive. What was there before."""
+    """Delete the object that the run would go on from, and its neighbours; add others. Answer the earlier objects."""
     before = served(stripe, "charges")
     committed = (
         events(lake, "event_type = 'PAGE_COMMITTED'") if (lake / "stripe_ingestion_checkpoints").exists() else []
     )
     all_ids = stripe.ids("charges")
     cursors = [all_ids.index(event["next_cursor"]) for event in committed if event["next_cursor"]]
-    # An orphan page's cursor is five further than what the events tell of.
+    # An orphan page's cursor is five objects further than the last cursor in the events.
     at = max(cursors, default=4)
     for gone in all_ids[at : at + 6 : 5]:
         stripe.delete("charges", gone)
@@ -80,7 +58,7 @@ def change(lake: Path, stripe: StripeSimulator) -> Served:
 
 
 @MODES
-def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_a_kill_at_any_step_neither_loses_nor_doubles_an_object(tmp_path: Path, options: dict[str, Any]) -> None:
     with account() as stripe:
         steps = steps_of(tmp_path / "counted", stripe, **options)
         print(f"{len(steps)} steps: {steps}")  # noqa: T201 - how many were tried
@@ -93,7 +71,9 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path: Path, options: d
 
 
 @MODES
-def test_a_kill_while_the_account_changes_loses_and_doubles_nothing(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_a_kill_while_the_account_changes_neither_loses_nor_doubles_an_object(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
     with account() as stripe:
         steps = steps_of(tmp_path / "counted", stripe, **options)
     for step in range(1, len(steps) + 1):
@@ -106,7 +86,9 @@ def test_a_kill_while_the_account_changes_loses_and_doubles_nothing(tmp_path: Pa
 
 
 @MODES
-def test_a_second_kill_in_the_recovery_loses_and_doubles_nothing(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_a_second_kill_in_the_recovery_neither_loses_nor_doubles_an_object(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
     with account() as stripe:
         steps = steps_of(tmp_path / "counted", stripe, **options)
         for first in range(5, len(steps), 3):
@@ -124,7 +106,7 @@ def test_a_second_kill_in_the_recovery_loses_and_doubles_nothing(tmp_path: Path,
 
 
 @pytest.mark.kill
-def test_a_kill_while_the_list_is_read_in_parts_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_a_kill_while_the_list_is_read_in_parts_neither_loses_nor_doubles_an_object(tmp_path: Path) -> None:
     options = {**IN_PARTS, "commit_interval_seconds": 0.02}
     with StripeSimulator(seed=11, counts={"charges": 200}, latency_ms=10) as stripe:
         steps = steps_of(tmp_path / "counted", stripe, **options)
@@ -139,9 +121,9 @@ def test_a_kill_while_the_list_is_read_in_parts_loses_and_doubles_nothing(tmp_pa
 
 
 @pytest.mark.kill
-def test_a_kill_between_groups_of_some_pages_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    """How many pages a group takes is a matter of time here, and so is the number of steps."""
-    options = {**OPTIONS, "commit_interval_seconds": 0.05}
+def test_a_kill_between_groups_of_some_pages_neither_loses_nor_doubles_an_object(tmp_path: Path) -> None:
+    """The number of pages in a group depends on time here, and so does the number of steps."""
+    options = {**ONE_AT_A_TIME, "commit_interval_seconds": 0.05}
     with StripeSimulator(seed=11, counts={"charges": 50}, latency_ms=15) as stripe:
         steps = steps_of(tmp_path / "counted", stripe, **options)
         for step in range(9, len(steps) + 1):
@@ -153,7 +135,7 @@ def test_a_kill_between_groups_of_some_pages_loses_and_doubles_nothing(tmp_path:
 
 
 @pytest.mark.kill
-def test_a_kill_in_a_later_run_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_a_kill_in_a_later_run_neither_loses_nor_doubles_an_object(tmp_path: Path) -> None:
     options = {**EACH_PAGE, "lookback_seconds": 3_600}
     with account() as stripe:
         land(tmp_path / "lake", stripe, options)
@@ -169,7 +151,9 @@ def test_a_kill_in_a_later_run_loses_and_doubles_nothing(tmp_path: Path) -> None
 
 
 @pytest.mark.kill
-def test_a_kill_while_five_entities_share_the_checkpoint_table_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_a_kill_while_five_entities_share_the_checkpoint_table_neither_loses_nor_doubles_an_object(
+    tmp_path: Path,
+) -> None:
     options = {**EACH_PAGE, "entities": ",".join(DEFAULT)}
     with StripeSimulator(seed=5, counts=dict.fromkeys(DEFAULT, 13)) as stripe:
         steps = steps_of(tmp_path / "counted", stripe, **options)

@@ -1,4 +1,4 @@
-"""The folder that a lake is in: its name, its disk, its rights, and what lies in it."""
+"""The folder that a lake is in: its name, its disk, its rights, and its contents."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def land(lake: Path | str, stripe: StripeSimulator, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("lake", ["", "  ", "s3://bucket/lake", "a\0b"])
-def test_a_lake_is_a_folder(lake: str) -> None:
+def test_a_lake_must_be_a_folder(lake: str) -> None:
     with pytest.raises(UsageError, match="folder"):
         open_tables({"lake": lake})
 
 
-def test_a_lake_is_named_by_where_it_is(tmp_path: Path) -> None:
+def test_a_lake_has_its_real_path_as_its_location(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert open_tables({"lake": tmp_path / "link" / ".." / "link"}).location == str(tmp_path / "real")
@@ -112,7 +112,7 @@ def test_a_lake_of_a_name_that_delta_rs_cannot_use_is_refused_before_anything_is
 
 
 def test_no_sign_in_a_name_is_left_to_chance(tmp_path: Path) -> None:
-    """Either it is refused, or all that is ever asked of a table works, and where it should."""
+    """Either the name is refused, or every operation on a table works, and in the right folder."""
     for sign in [*string.punctuation, " "]:
         lake = tmp_path / f"a{sign}b" if sign != "/" else tmp_path / "a" / "b"
         try:
@@ -121,7 +121,7 @@ def test_no_sign_in_a_name_is_left_to_chance(tmp_path: Path) -> None:
             assert not lake.exists()
             continue
         table.create(Columns(SCHEMA), PROPERTIES, "")  # type: ignore[arg-type]
-        # So many that delta-rs has to go on from what it has, and to begin again.
+        # So many commits that delta-rs has to go on from its own state, and to begin again.
         made = [HandMade(rows_of(f"ch_{version:02}"), version) for version in range(1, 20)]
         for one in made:
             commit(table, one)
@@ -148,7 +148,7 @@ def test_a_path_that_leaves_no_room_for_the_tables_files_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_root_of_all_folders_is_no_lake() -> None:
+def test_the_root_of_all_folders_cannot_be_a_lake() -> None:
     before = set(os.listdir("/"))  # noqa: PTH208 - the names alone
     for root in ("/", "//", "/tmp/.."):  # noqa: S108 - nothing is written there
         with pytest.raises(UsageError, match="lake '/' is the root of this machine: choose a folder in it"):

@@ -1,4 +1,4 @@
-"""Who may use whom: the layers, as tables, and that the sources keep to them.
+"""The layers: tables say which room may use which, and the sources keep to them.
 
 A room is a file, or a file and the folder of its name. An edge that no table declares fails; so does a room that no
 table names, so that a new one must say where it belongs. Rust's test code may use whatever it likes.
@@ -21,7 +21,7 @@ VALUES = {"error", "options", "stripe"}
 RUST_ROOMS: dict[str, set[str]] = {
     "secrets": set(),
     "text": {"secrets"},
-    # Messages are made of `text`; with the errors comes what makes text from outside fit for them.
+    # Messages are made of `text`; the errors come with the code that makes text from outside fit for them.
     "error": {"remedy", "text"},
     "remedy": set(),
     "digest": set(),
@@ -35,7 +35,7 @@ RUST_ROOMS: dict[str, set[str]] = {
     "raw": VALUES | {"columns", "digest", "page"},
     "walk": VALUES | {"page"},
     "run": VALUES | {"checkpoint", "columns", "digest", "page", "raw", "walk"},
-    # Whoever reads a key sees to it that no message shows it.
+    # A room that reads a key makes sure that no message shows it.
     "http_client": VALUES | {"pace", "page", "run", "secrets", "text", "walk"},
     "simulator": {"error", "stripe"},
     "python": VALUES
@@ -75,14 +75,14 @@ PYTHON_ROOMS: dict[str, set[str]] = {
     "text": BASE,
     "report": BASE | {"text"},
     "start": BASE,
-    # Tables, and what writes them.
+    # The tables, and their writers.
     # Spark is a child process.
     "tables": BASE | {"environment"},
     "commit": BASE | {"tables"},
     "raw_writer": BASE | {"commit", "tables"},
     "state_store": BASE | {"commit", "owner", "tables"},
     "lost_commits": BASE | WRITERS,
-    # What a user starts.
+    # The calls that a user starts.
     "api_key": BASE | {"environment"},
     "config": BASE | {"options", "tables"},
     "keywords": BASE | {"config", "options", "progress", "tables"},
@@ -157,7 +157,7 @@ def python_uses(source: str) -> tuple[set[str], set[str]]:
 def undeclared(
     room: str, uses: tuple[set[str], set[str]], rooms: Mapping[str, set[str]], outside: Mapping[str, set[str]]
 ) -> Iterator[str]:
-    """What a room uses and no table allows."""
+    """The things that a room uses although no table allows it."""
     inner, outer = uses
     if room not in rooms:
         yield f"{room} stands in no table"
@@ -220,7 +220,7 @@ def test_an_upward_import_in_rust_is_caught(source: str) -> None:
         "use crate::{error::run, options::Options};",
     ],
 )
-def test_words_that_only_look_like_an_import_are_let_be(source: str) -> None:
+def test_words_that_only_look_like_an_import_are_ignored(source: str) -> None:
     assert list(undeclared("page", rust_uses(source), RUST_ROOMS, RUST_CRATES)) == []
 
 

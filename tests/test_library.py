@@ -13,7 +13,7 @@ from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import KEY
 
 
-def test_an_interrupted_run_hands_over_what_it_has() -> None:
+def test_an_interrupted_run_hands_over_its_pages() -> None:
     with StripeSimulator(counts={"charges": 5_000}, latency_ms=50) as stripe:
         client = Client(KEY, api_base_url=stripe.url, commit_interval_seconds=0.0)
         run = begun(client)
@@ -41,7 +41,7 @@ def test_pairs_can_be_written_anywhere(stripe: StripeSimulator) -> None:
     assert pa.table(run.ended())["event_type"].to_pylist() == ["RUN_COMPLETED"]
 
 
-def test_pairs_come_in_a_running_loop_too(stripe: StripeSimulator) -> None:
+def test_pairs_also_come_in_a_running_loop(stripe: StripeSimulator) -> None:
     async def collect() -> list[str]:
         run = begun(Client(KEY, api_base_url=stripe.url))
         return [identifier async for rows, _ in run for identifier in pa.table(rows)["_stripe_id"].to_pylist()]
@@ -50,7 +50,7 @@ def test_pairs_come_in_a_running_loop_too(stripe: StripeSimulator) -> None:
 
 
 def test_a_run_that_is_put_aside_does_not_hold_up_another() -> None:
-    """What one run buffers is everybody's room: 128 MiB, which this account fills."""
+    """The buffer is shared by all runs: 128 MiB, which this account fills."""
     with StripeSimulator(counts={"charges": 40_000, "refunds": 500}) as stripe:
         client = Client(KEY, api_base_url=stripe.url, commit_interval_seconds=0.0)
         aside = begun(client, "charges")

@@ -1,4 +1,4 @@
-"""Stripe's limits over a real socket: kept where they are known, felt out where they are not. A budget of requests."""
+"""Stripe's limits over a real socket: known limits are kept, unknown ones are found. And a budget of requests."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_limit_that_is_not_known_is_found_by_its_refusals(lake: Path, limit: s
     verify(tables_of(lake), say=lambda _line: None)
 
 
-def test_too_many_at_once_are_fewer_from_then_on(lake: Path) -> None:
+def test_a_refusal_for_too_many_requests_at_once_lowers_their_number(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 400}, latency_ms=20) as stripe:
         stripe.set_faults("status=429/reason=endpoint-concurrency@p0.1")
         land(lake, stripe, entities="charges", page_size=4).raise_for_status()
@@ -72,14 +72,14 @@ def test_faults_of_any_kind_while_a_list_is_read_in_parts_lose_nothing(lake: Pat
     with StripeSimulator(counts={"invoices": 400}, latency_ms=5) as stripe:
         stripe.set_faults(f"{fault}@p0.05")
         options: dict[str, Any] = {"page_size": 4, "request_timeout_seconds": 0.5}
-        # What is no answer of Stripe's ends a run; the next goes on.
+        # An answer that is not Stripe's ends a run, and the next one goes on.
         assert any(land(lake, stripe, entities="invoices", **options).exit_code == 0 for _ in range(20))
         assert parts(lake) > 4
         assert_whole(lake, stripe, "invoices")
     verify(tables_of(lake), say=lambda _line: None)
 
 
-def test_a_list_is_read_in_parts_where_slots_are_idle_and_a_small_window_in_one_request(lake: Path) -> None:
+def test_a_list_is_read_in_parts_if_slots_are_idle_and_a_small_window_in_one_request(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 400}, latency_ms=20) as stripe:
         land(lake, stripe, entities="charges", page_size=4).raise_for_status()
         assert parts(lake) > 4
@@ -98,20 +98,20 @@ def test_a_budget_ends_a_run_at_a_page_and_the_next_one_goes_on(lake: Path) -> N
         report = land(lake, stripe, max_requests=50, **options)
         assert report.exit_code == 1
         assert stripe.entity_requests("charges") + stripe.entity_requests("refunds") == 50
-        assert sum(result.pages for result in report.entities) == 50, "what was asked for is kept"
+        assert sum(result.pages for result in report.entities) == 50, "each page that was asked for is kept"
         with pytest.raises(BudgetError, match="max_requests 50 is used up"):
             report.raise_for_status()
         assert {event["error_class"] for event in events(lake, "event_type = 'RUN_FAILED'")} == {"Budget"}
         land(lake, stripe, **options).raise_for_status()
         runs = {event["run_id"] for event in events(lake, "event_type = 'PAGE_COMMITTED'")}
-        assert len(runs) == 4, "both go on, and then look for what is new"
+        assert len(runs) == 4, "both go on, and then look for new objects"
         for name in ("charges", "refunds"):
             assert_whole(lake, stripe, name)
     verify(tables_of(lake), say=lambda _line: None)
 
 
 def test_a_slow_commit_does_not_hold_up_the_fetching(lake: Path) -> None:
-    """The commit waits for pages to be fetched: were it the other way round as well, none would come."""
+    """The commit waits for pages to be fetched. If the fetching waited for the commit as well, no page would come."""
     with StripeSimulator(counts={"charges": 4_000}, latency_ms=5) as stripe:
         # The first append is the fence, before any request.
         appends = itertools.count()
@@ -132,7 +132,9 @@ def test_a_slow_commit_does_not_hold_up_the_fetching(lake: Path) -> None:
         assert_whole(lake, stripe, "charges")
 
 
-def test_the_requests_to_go_are_told_and_warned_of(lake: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_shows_the_requests_to_go_and_warns_of_their_number(
+    lake: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "stripe_raw_rs")
     with StripeSimulator(counts={"charges": 24_000}) as stripe:
         land(lake, stripe, entities="charges", page_size=4, commit_interval_seconds=0.2).raise_for_status()

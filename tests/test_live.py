@@ -1,4 +1,4 @@
-"""What a terminal shows while lists are read."""
+"""The lines that a terminal shows while lists are read."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def test_a_terminal_shows_one_live_line_for_each_entity(lake: Path) -> None:
         shown = on_terminal("run", "--lake", lake, "--api-base-url", stripe.url)
     for name in DEFAULT:
         assert re.search(LIVE.format(name=name), shown), name
-    assert re.search(r"\? left\r\n", shown), "while nobody knows how much is left"
+    assert re.search(r"\? left\r\n", shown), "nobody knows yet how much is left"
     assert re.search(r"\x1b\[\dA\x1b\[J", shown), "the lines are drawn again in place"
 
 
-def test_live_lines_are_no_more_than_the_terminal_has_and_keep_their_columns(lake: Path) -> None:
+def test_live_lines_fit_the_terminal_and_keep_their_columns(lake: Path) -> None:
     lines = 12
     with StripeSimulator(objects=0, counts=dict.fromkeys((e.name for e in entities()), 150), latency_ms=300) as stripe:
         given = ("--lake", lake, "--api-base-url", stripe.url, "--entities", "all", "--page-size", 10)
@@ -55,7 +55,7 @@ def test_a_small_terminal_is_not_scrolled(lake: Path, lines: int, columns: int) 
         assert all(len(line) < columns for line in drawn)
 
 
-def test_a_log_line_stands_where_it_was_written_whoever_draws_meanwhile() -> None:
+def test_a_log_line_stays_where_it_was_written_even_if_another_thread_draws() -> None:
     class Screen(io.StringIO):
         def isatty(self) -> bool:
             return True

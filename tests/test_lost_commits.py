@@ -1,4 +1,4 @@
-"""A raw table that has lost commits, as a power loss or a backup that was put back leaves it, is not gone on with."""
+"""No run goes on with a raw table that has lost commits, by a power loss or by an older backup that was put back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHECKPOINTS = "stripe_ingestion_checkpoints"
 
 
 def land(lake: Path, stripe: StripeSimulator, **options: Any) -> None:
-    """One page after the other, a commit for each."""
+    """Land one page after the other, with a commit for each."""
     each: dict[str, Any] = {"entities": "charges", "commit_interval_seconds": 0, "max_concurrent_requests": 1}
     report = ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **{**each, **options})
     report.raise_for_status()
@@ -57,7 +57,7 @@ def contents(lake: Path) -> dict[Path, bytes]:
 
 
 def refused(lake: Path, stripe: StripeSimulator, **options: Any) -> str:
-    """What a run says that writes nothing, not even that it began."""
+    """The message of a run that writes nothing, not even that it began."""
     before = contents(lake)
     with pytest.raises(TableError) as error:
         land(lake, stripe, **options)
@@ -105,7 +105,7 @@ def test_lost_commits_of_a_complete_run_are_noticed_and_land_again_on_request(
 
 
 @LOSSES
-def test_a_commit_that_is_restored_is_gone_on_from(
+def test_a_run_goes_on_from_a_commit_that_is_restored(
     lake: Path, stripe: StripeSimulator, lose: Callable[[Path], None]
 ) -> None:
     begin(lake, stripe)
@@ -132,7 +132,7 @@ def test_a_table_that_was_put_back_from_an_older_backup_is_noticed(
 
 
 @LOSSES
-def test_a_lost_commit_without_rows_took_nothing_with_it(
+def test_a_lost_commit_without_rows_loses_nothing(
     lake: Path, stripe: StripeSimulator, lose: Callable[[Path], None]
 ) -> None:
     land(lake, stripe)
@@ -141,7 +141,7 @@ def test_a_lost_commit_without_rows_took_nothing_with_it(
     for one in stripe.ids("charges"):
         if (stripe.created("charges", one) or 0) >= newest:
             stripe.delete("charges", one)
-    # Nothing is new: the fence is all that this run commits.
+    # Nothing is new: this run commits only the fence.
     land(lake, stripe, lookback_seconds=0)
     assert [event["row_count"] for event in events(lake, "epoch = 2 AND event_type = 'PAGE_COMMITTED'")] == [0]
     lose(commits(lake)[-1])
@@ -151,7 +151,7 @@ def test_a_lost_commit_without_rows_took_nothing_with_it(
 
 
 @LOSSES
-def test_lost_rows_of_an_earlier_run_are_not_to_be_had_by_giving_up_the_latest(
+def test_giving_up_the_latest_run_does_not_bring_back_lost_rows_of_an_earlier_one(
     lake: Path, stripe: StripeSimulator, lose: Callable[[Path], None]
 ) -> None:
     land(lake, stripe)
@@ -167,11 +167,11 @@ def test_lost_rows_of_an_earlier_run_are_not_to_be_had_by_giving_up_the_latest(
 
 
 @LOSSES
-def test_a_lost_commit_that_no_event_tells_of_is_read_again(
+def test_a_lost_commit_that_no_event_names_is_read_again(
     lake: Path, stripe: StripeSimulator, lose: Callable[[Path], None]
 ) -> None:
     begin(lake, stripe)
-    # Its failure, and the page before that: as if the process had died between its two appends.
+    # The failure and the page before it are removed, as if the process had died between its two appends.
     for file in commits(lake, CHECKPOINTS)[-2:]:
         file.unlink()
     lose(commits(lake)[-1])
@@ -180,9 +180,7 @@ def test_a_lost_commit_that_no_event_tells_of_is_read_again(
     verify(tables_of(lake), say=lambda _line: None)
 
 
-def test_a_copy_of_the_rows_without_its_transactions_is_taken_for_what_it_holds(
-    lake: Path, stripe: StripeSimulator
-) -> None:
+def test_a_copy_of_the_rows_without_its_transactions_is_judged_by_its_rows(lake: Path, stripe: StripeSimulator) -> None:
     land(lake, stripe)
     tamper(lake, RAW, lambda rows: rows)
     stripe.add("charges", 3)
@@ -193,7 +191,7 @@ def test_a_copy_of_the_rows_without_its_transactions_is_taken_for_what_it_holds(
 
 
 def erase(lake: Path, condition: str) -> None:
-    """As README.md says, by hands that may."""
+    """Erase rows as README.md says, as somebody who may."""
     table = DeltaTable(lake / RAW)
     table.alter.set_table_properties({"delta.appendOnly": "false"})
     table.delete(condition)
@@ -201,7 +199,7 @@ def erase(lake: Path, condition: str) -> None:
 
 
 @contract
-def test_rows_that_their_owner_erased_are_no_lost_commits(lake: Path, stripe: StripeSimulator) -> None:
+def test_rows_that_their_owner_erased_are_not_taken_for_lost_commits(lake: Path, stripe: StripeSimulator) -> None:
     land(lake, stripe)
     (new,) = stripe.add("charges", 1)
     land(lake, stripe, lookback_seconds=0)
@@ -213,7 +211,7 @@ def test_rows_that_their_owner_erased_are_no_lost_commits(lake: Path, stripe: St
 
 
 @contract
-def test_a_table_tells_what_is_left_of_what_events_tell_of(lake: Path, stripe: StripeSimulator) -> None:
+def test_a_table_shows_whether_it_still_holds_the_rows_that_events_name(lake: Path, stripe: StripeSimulator) -> None:
     land(lake, stripe)
 
     def kept() -> str:
@@ -231,7 +229,7 @@ def test_a_table_tells_what_is_left_of_what_events_tell_of(lake: Path, stripe: S
     assert kept() == "none"
 
 
-def test_the_look_costs_one_read_that_ends_at_the_first_row(
+def test_the_check_costs_one_read_that_ends_at_the_first_row(
     lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Importing them needs the library.
@@ -254,6 +252,6 @@ def test_the_look_costs_one_read_that_ends_at_the_first_row(
     monkeypatch.setattr(delta_table.DeltaRsTable, "_load", counted_load)
     land(lake, stripe, lookback_seconds=0)
     of_raw = [call for call in calls if RAW in call]
-    # Its columns, its properties, what is left of it, and what it needs of a writer.
+    # The loads are for its columns, its properties, its remaining rows, and its demands on a writer.
     assert of_raw.count(f"load {RAW}") == 4
     assert [call for call in of_raw if "read" in call] == [f"read {RAW} {{'limit': 1}}"]

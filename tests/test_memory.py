@@ -1,4 +1,4 @@
-"""Memory is bounded: ten times the objects, in ten times the pages, take no more of it, nor do answers of any size."""
+"""Memory is bounded: ten times the objects, in ten times the pages, need no more of it; large answers do not either."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.gateway import Answer, Gateway
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Both runs fill the buffers (128 MiB) and commit many times, so they differ in nothing but how long they go on. What
-# is between them is 72,000 pages and 280 MB of payload; 50 to 60 MiB were measured, from groups that happen to be
-# larger and from allocators. Where each page left 700 bytes behind, it would be above this.
+# Both runs fill the buffers (128 MiB) and commit many times, so they differ only in how long they go on. The difference
+# is 72,000 pages and 280 MB of payload; 50 to 60 MiB were measured, from groups that happen to be larger and from
+# allocators. If each page left 700 bytes behind, it would be above this.
 MOST_KIB = 100 * 1024
 
 
@@ -41,7 +41,7 @@ def test_ten_times_the_objects_take_no_more_memory(tmp_path: Path) -> None:
     assert tenfold - once < MOST_KIB
 
 
-# Some tenth of it is what Python, deltalake and 42 lists take without a page.
+# Python, deltalake and 42 lists take about a tenth of it without a page.
 MOST_OF_LONG_KIB = 500 * 1000
 
 
@@ -63,7 +63,7 @@ def test_pages_that_inflate_to_31_mebibytes_in_42_lists_at_once_take_no_more_tha
         answer.body = gzip.compress(json.dumps({"object": "list", "data": data, "has_more": False}).encode(), 1)
         answer.headers["Content-Encoding"] = "gzip"
 
-    # As the command has it; whatever is set here is undone at the end.
+    # The command sets it like this; the setting is undone at the end.
     monkeypatch.setenv("_RJEM_MALLOC_CONF", "")
     monkeypatch.delenv("_RJEM_MALLOC_CONF")
     return_freed_memory()

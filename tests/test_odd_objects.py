@@ -1,4 +1,4 @@
-"""One odd object never stops a list: what is a JSON object with a text for its id lands, the rest is named."""
+"""One odd object never stops a list: a JSON object with a text for its id lands, and any other element is named."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ LAND: dict[str, Callable[[bytes], bytes]] = {
     "livemode is a text": changed(livemode="no"),
     "a key twice": lambda raw: raw[: raw.rindex(b"}")] + b', "object": "customer"}',
     "all members of other types": lambda raw: changed(**{name: [7] for name in _others(raw)})(raw),
-    "nothing but what it is": lambda raw: json.dumps({k: json.loads(raw)[k] for k in ("id", "object")}).encode(),
-    "what no text can hold": with_text("name", '"\\ud800\\u0000"'),
+    "only id and object": lambda raw: json.dumps({k: json.loads(raw)[k] for k in ("id", "object")}).encode(),
+    "a name that no text can hold": with_text("name", '"\\ud800\\u0000"'),
 }
 
 REFUSED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -97,7 +97,7 @@ class Account:
         return ingest(**place_of(lake), api_key=KEY, api_base_url=self.stripe.url, **quick)
 
     def assert_landed(self, lake: Path) -> None:
-        """All but what was refused is there as it was sent, once a run."""
+        """Check that all but the refused objects are there as they were sent, once a run."""
         rows = landed(lake, "customers", "_stripe_id, _ingest_run_id, _raw_json").to_pylist()
         assert {row["_stripe_id"] for row in rows} == set(self.ids) - set(self.refused)
         assert len({(row["_stripe_id"], row["_ingest_run_id"]) for row in rows}) == len(rows)
@@ -127,7 +127,7 @@ def test_an_odd_object_lands_and_the_list_goes_on_below_it(
     account.assert_landed(lake)
     if odd not in ("created is long past", "created is far ahead"):
         assert_true(lake, account.stripe, "customers")
-    is_timed = odd in ("livemode is a text", "a key twice", "what no text can hold")
+    is_timed = odd in ("livemode is a text", "a key twice", "a name that no text can hold")
     assert untimed(lake) == (set() if is_timed else {identifier})
     warnings = [record.getMessage() for record in caplog.records if "customers" in record.getMessage()]
     assert len(warnings) == (not is_timed)
@@ -137,7 +137,7 @@ def test_an_odd_object_lands_and_the_list_goes_on_below_it(
 
 @pytest.mark.parametrize("page_size", [100, 7])
 @pytest.mark.parametrize("odd", REFUSED)
-def test_what_cannot_be_a_row_is_named_and_all_else_lands(
+def test_an_object_that_cannot_be_a_row_is_named_and_all_others_land(
     lake: Path, account: Account, odd: str, page_size: int
 ) -> None:
     change, why = REFUSED[odd]
@@ -160,7 +160,7 @@ def test_what_cannot_be_a_row_is_named_and_all_else_lands(
     assert any(line.removeprefix("customers: ") in told for told in said)
     (stands,) = status(tables_of(lake), lookback_seconds=3600)
     assert (stands.state, stands.refused) == ("complete", (line,))
-    # It lies below the lookback, so the next run does not see it; what is told of it stays.
+    # It is below the lookback, so the next run does not see it; the message about it stays.
     account.land(lake).raise_for_status()
     (stands,) = status(tables_of(lake), lookback_seconds=3600)
     assert stands.refused == (line,)
@@ -189,7 +189,7 @@ def test_a_list_in_which_each_fiftieth_object_is_odd_in_another_way_lands(lake: 
         account.land(lake).raise_for_status()
 
 
-def test_what_was_refused_is_shown_by_the_command_line(
+def test_the_command_line_shows_refused_objects(
     lake: Path, account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for position in range(OBJECTS - 20, OBJECTS - 10):

@@ -1,4 +1,4 @@
-"""What other hands did to the tables' columns, or to a table as a whole, is noticed before anything is written."""
+"""Changes by other hands to the tables' columns, or to a whole table, are noticed before anything is written."""
 
 from __future__ import annotations
 
@@ -9,30 +9,15 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from tests.conftest import assert_whole
+from tests.conftest import EACH_PAGE, assert_whole, land
 from tests.test_effects import CHECKPOINTS, RAW, call, go_on, refusal
-from tests.test_kill import EACH_PAGE, account, land
 from tests.truth import assert_true
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from stripe_raw_rs.simulator import StripeSimulator
-
-
-@pytest.fixture
-def stripe() -> Iterator[StripeSimulator]:
-    with account() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def landed(tmp_path: Path, stripe: StripeSimulator) -> Path:
-    """A lake with one complete run, and more to land than that."""
-    land(tmp_path / "lake", stripe, EACH_PAGE)
-    stripe.add("charges", 8)
-    return tmp_path / "lake"
 
 
 def versions(lake: Path) -> dict[str, int]:
@@ -53,7 +38,7 @@ def require_column(table: Path) -> None:
 
 
 def rewrite(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Another table in the place of this one, with its properties."""
+    """Put another table in the place of this one, with its properties."""
     old = DeltaTable(table)
     rows, configuration = change(old.to_pyarrow_table()), old.metadata().configuration
     shutil.rmtree(table)
@@ -76,68 +61,72 @@ def rewrite(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
         (CHECKPOINTS, 2, "mend the column or choose another location"),
     ],
 )
-def test_a_table_whose_columns_were_changed_is_let_be(
-    landed: Path, stripe: StripeSimulator, change: Any, said: str, told: tuple[str, int, str]
+def test_a_table_whose_columns_were_changed_is_left_alone(
+    landed_lake: Path, few_charges: StripeSimulator, change: Any, said: str, told: tuple[str, int, str]
 ) -> None:
     name, code, remedy = told
-    shutil.copytree(landed, landed.with_name("kept"))
-    change(landed / name)
-    before = versions(landed)
-    line = refusal(call(landed, stripe), landed / name, (code,))
+    shutil.copytree(landed_lake, landed_lake.with_name("kept"))
+    change(landed_lake / name)
+    before = versions(landed_lake)
+    line = refusal(call(landed_lake, few_charges), landed_lake / name, (code,))
     assert said in line
     assert line.endswith(remedy)
-    assert versions(landed) == before, "nothing was written"
-    shutil.rmtree(landed)
-    landed.with_name("kept").rename(landed)
-    go_on(landed, stripe, EACH_PAGE)
+    assert versions(landed_lake) == before, "nothing is written"
+    shutil.rmtree(landed_lake)
+    landed_lake.with_name("kept").rename(landed_lake)
+    go_on(landed_lake, few_charges, EACH_PAGE)
 
 
-def test_a_raw_table_that_was_dropped_is_not_made_anew_unasked(landed: Path, stripe: StripeSimulator) -> None:
-    shutil.rmtree(landed / RAW)
+def test_a_raw_table_that_was_dropped_is_not_made_again_unasked(
+    landed_lake: Path, few_charges: StripeSimulator
+) -> None:
+    shutil.rmtree(landed_lake / RAW)
     for _again in range(2):
-        line = refusal(call(landed, stripe), landed / RAW)
+        line = refusal(call(landed_lake, few_charges), landed_lake / RAW)
         assert "are gone" in line
         assert "restore it, or land everything again into a new one with --from-scratch" in line
-        assert not (landed / RAW).exists()
-    assert call(landed, stripe, "--from-scratch").returncode == 0
-    assert_whole(landed, stripe, "charges")
+        assert not (landed_lake / RAW).exists()
+    assert call(landed_lake, few_charges, "--from-scratch").returncode == 0
+    assert_whole(landed_lake, few_charges, "charges")
 
 
-def test_a_checkpoint_table_that_was_dropped_leaves_the_rows_to_nobody(landed: Path, stripe: StripeSimulator) -> None:
-    shutil.rmtree(landed / CHECKPOINTS)
-    rows = DeltaTable(landed / RAW).version()
+def test_rows_whose_checkpoint_table_was_dropped_are_not_continued(
+    landed_lake: Path, few_charges: StripeSimulator
+) -> None:
+    shutil.rmtree(landed_lake / CHECKPOINTS)
+    rows = DeltaTable(landed_lake / RAW).version()
     for _again in range(2):
-        line = refusal(call(landed, stripe), landed / RAW)
+        line = refusal(call(landed_lake, few_charges), landed_lake / RAW)
         assert "one of them was replaced" in line
         assert "move the raw table away and use --from-scratch" in line
-        assert DeltaTable(landed / RAW).version() == rows
-    (landed / RAW).rename(landed.with_name("away"))
-    assert call(landed, stripe, "--from-scratch").returncode == 0
-    assert_true(landed, stripe, "charges")
+        assert DeltaTable(landed_lake / RAW).version() == rows
+    (landed_lake / RAW).rename(landed_lake.with_name("away"))
+    assert call(landed_lake, few_charges, "--from-scratch").returncode == 0
+    assert_true(landed_lake, few_charges, "charges")
 
 
-def test_events_that_were_removed_are_told_as_such_and_not_as_another_process(
-    landed: Path, stripe: StripeSimulator
+def test_removed_events_are_reported_as_removed_and_not_as_another_process(
+    landed_lake: Path, few_charges: StripeSimulator
 ) -> None:
-    events = DeltaTable(landed / CHECKPOINTS)
+    events = DeltaTable(landed_lake / CHECKPOINTS)
     events.alter.set_table_properties({"delta.appendOnly": "false"})
     events.delete()
     events.alter.set_table_properties({"delta.appendOnly": "true"})
     for more in ((), ("--take-over",), ("--from-scratch",)):
-        line = refusal(call(landed, stripe, *more), landed / CHECKPOINTS)
+        line = refusal(call(landed_lake, few_charges, *more), landed_lake / CHECKPOINTS)
         assert line.endswith("restore it from a backup, or land everything again into another lake")
-    go_on(landed.with_name("another"), stripe, EACH_PAGE)
+    go_on(landed_lake.with_name("another"), few_charges, EACH_PAGE)
 
 
-def test_a_raw_table_of_another_lake_is_let_be(landed: Path, stripe: StripeSimulator) -> None:
-    other = landed.with_name("other")
-    land(other, stripe, EACH_PAGE)
-    kept = landed.with_name("kept")
-    (landed / RAW).rename(kept)
-    shutil.copytree(other / RAW, landed / RAW)
-    line = refusal(call(landed, stripe), landed / RAW)
+def test_a_raw_table_of_another_lake_is_left_alone(landed_lake: Path, few_charges: StripeSimulator) -> None:
+    other = landed_lake.with_name("other")
+    land(other, few_charges, EACH_PAGE)
+    kept = landed_lake.with_name("kept")
+    (landed_lake / RAW).rename(kept)
+    shutil.copytree(other / RAW, landed_lake / RAW)
+    line = refusal(call(landed_lake, few_charges), landed_lake / RAW)
     assert "belongs to store" in line
-    assert DeltaTable(landed / RAW).version() == DeltaTable(other / RAW).version()
-    shutil.rmtree(landed / RAW)
-    kept.rename(landed / RAW)
-    go_on(landed, stripe, EACH_PAGE)
+    assert DeltaTable(landed_lake / RAW).version() == DeltaTable(other / RAW).version()
+    shutil.rmtree(landed_lake / RAW)
+    kept.rename(landed_lake / RAW)
+    go_on(landed_lake, few_charges, EACH_PAGE)

@@ -1,6 +1,6 @@
-"""A panic of compiled code passes every `except Exception`; whoever calls this package gets an error in its place.
+"""A panic of compiled code passes every `except Exception`; a caller of this package gets an error in its place.
 
-What delta-rs really does so is in `test_fork.py`. Here it is raised where others' code is called.
+A real panic of delta-rs is in `test_fork.py`. Here one is raised where the code of others is called.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class PanicException(BaseException):
-    """As pyo3 raises it."""
+    """A panic as pyo3 raises it."""
 
 
-# What ends a program, a generator or a task on purpose.
+# Exceptions that end a program, a generator or a task on purpose.
 ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 
 
@@ -55,7 +55,7 @@ class Panics(LogLines):
             raise PanicException("left == right")
 
 
-def test_a_panic_over_one_list_is_the_error_of_that_list(lake: Path, stripe: StripeSimulator) -> None:
+def test_a_panic_over_one_list_becomes_the_error_of_that_list(lake: Path, stripe: StripeSimulator) -> None:
     options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "entities": "charges,refunds"}
     report = ingest(lake=lake, display=Panics(), **options)
     charges, refunds = report.entities
@@ -79,7 +79,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_panic_is_an_error_of_the_call(call: str) -> None:
+def test_a_panic_becomes_an_error_of_the_call(call: str) -> None:
     with pytest.raises(StripeRawError, match=r"internal error \(PanicException\): left == right; all") as raised:
         CALLS[call](Raises(PanicException("left == right")))
     assert isinstance(raised.value.__cause__, PanicException)
@@ -87,13 +87,13 @@ def test_a_panic_is_an_error_of_the_call(call: str) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("end", ENDS)
-def test_what_ends_on_purpose_stays_what_it_is(call: str, end: type[BaseException]) -> None:
+def test_an_end_on_purpose_stays_unchanged(call: str, end: type[BaseException]) -> None:
     with pytest.raises(end):
         CALLS[call](Raises(end()))
 
 
 @pytest.mark.parametrize("command", ["status", "verify", "check", "entities"])
-def test_a_panic_is_an_error_of_the_command(
+def test_a_panic_becomes_an_error_of_the_command(
     command: str, monkeypatch: pytest.MonkeyPatch, lake: Path, stripe: StripeSimulator
 ) -> None:
     class Closed:

@@ -1,4 +1,4 @@
-"""The main job against the simulator: what lands, what a second run does, what a kill leaves behind."""
+"""The main job against the simulator: the rows that land, a second run, and recovery."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_everything_lands_as_sent(lake: Path, stripe: StripeSimulator) -> None:
     verify(tables_of(lake), say=lambda _line: None)
 
 
-def test_a_second_run_reads_what_is_new(lake: Path, stripe: StripeSimulator) -> None:
+def test_a_second_run_reads_only_new_objects(lake: Path, stripe: StripeSimulator) -> None:
     land(lake, stripe).raise_for_status()
     before = stripe.requests
     stripe.add("charges", 5)
@@ -72,7 +72,7 @@ def test_a_second_run_reads_what_is_new(lake: Path, stripe: StripeSimulator) -> 
     assert sum(result.rows for result in report.entities) < 100
 
 
-def test_an_empty_account_is_complete(lake: Path) -> None:
+def test_a_run_of_an_empty_account_is_complete(lake: Path) -> None:
     with StripeSimulator(counts=dict.fromkeys(DEFAULT, 0)) as stripe:
         for _ in range(2):
             report = land(lake, stripe)
@@ -166,7 +166,7 @@ def test_a_raw_table_of_another_lake_is_not_written_to(lake: Path, tmp_path: Pat
     assert "belongs to store" in said[1]
 
 
-def test_a_run_that_finds_nothing_new_commits_no_more_than_its_fence(lake: Path) -> None:
+def test_a_run_that_finds_nothing_new_commits_only_its_fence_to_the_raw_table(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 0}) as stripe:
         land(lake, stripe, entities="charges").raise_for_status()
         before = version(lake, "stripe_charges_raw")
@@ -195,7 +195,7 @@ def test_a_lake_of_another_account_is_refused(lake: Path) -> None:
 
 
 class ByHand:
-    """A run of charges that a test takes through the write protocol, as far as it likes."""
+    """A run of charges that a test takes through the write protocol, step by step."""
 
     def __init__(self, lake: Path, stripe: StripeSimulator, **options: Any) -> None:
         client = Client(KEY, api_base_url=stripe.url, commit_interval_seconds=0.0, **options)
@@ -232,7 +232,7 @@ def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: P
 
 @contract
 def test_rows_without_events_are_recovered_however_many_they_are(lake: Path) -> None:
-    """More than any reader of the tables takes at a time, and none of them is fetched again."""
+    """They are more than any reader of the tables takes at a time, and none of them is fetched again."""
     with StripeSimulator(counts={"charges": 1_500}) as stripe:
         by_hand = ByHand(lake, stripe)
         while len(landed(lake, "charges")) < 1_200:
@@ -247,7 +247,7 @@ def test_rows_without_events_are_recovered_however_many_they_are(lake: Path) -> 
 
 
 @contract
-def test_the_key_is_nowhere(lake: Path, stripe: StripeSimulator, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_run_leaves_the_key_nowhere(lake: Path, stripe: StripeSimulator, capfd: pytest.CaptureFixture[str]) -> None:
     client = Client(KEY, api_base_url=stripe.url)
     assert KEY not in f"{client!r} {client}"
     report = land(lake, stripe, entities="charges,refunds")

@@ -14,7 +14,7 @@ from stripe_raw_rs.owner import default_owner, is_dead
 from tests.conftest import KEY as SECRET
 
 
-def test_plain_text_is_one_line_without_secrets() -> None:
+def test_plain_makes_one_line_without_secrets() -> None:
     assert plain(f"a\nb\t{SECRET} \x1b[2J\u202e") == r"a b rk_*** \u{1b}[2J\u{202e}"
     assert len(plain("x" * 10_000)) == 500
 
@@ -50,18 +50,18 @@ def test_a_secret_is_masked_wherever_it_stands(text: str, said: str) -> None:
     assert plain(text) == said
 
 
-# Of a process's own key more than its form is known: what stands here has none of the prefixes.
+# A process knows its own key, and not only the form of keys: this one has none of the prefixes.
 ALONE = "rk_" + "CANARYcanary0123456789xyz"
 
 
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode], ids=["standard", "for addresses"])
 @pytest.mark.parametrize("lead", range(4))
 @pytest.mark.parametrize("tail", [b"", b":", b"::", b":::"])
-def test_the_own_key_is_masked_in_base64_too(encode: object, lead: int, tail: bytes) -> None:
+def test_the_own_key_is_also_masked_in_base64(encode: object, lead: int, tail: bytes) -> None:
     assert callable(encode)
     Client(ALONE, api_base_url="https://api.stripe.com")
     sent = encode(b"?" * lead + ALONE.encode() + tail).decode()
-    # Six bits a character: at the key's ends one may have bits of its neighbour as well, and is left.
+    # A character has six bits: one at the key's ends may have bits of its neighbour as well, and stays.
     begin, end = -(-lead * 8 // 6), (lead + len(ALONE)) * 8 // 6
     assert plain(f"Basic {sent} was refused") == f"Basic {sent[:begin]}***{sent[end:]} was refused"
 
@@ -72,14 +72,14 @@ def test_the_own_key_is_masked_within_a_word() -> None:
 
 
 @pytest.mark.parametrize("before", [480, 495, 499])
-def test_a_key_that_is_cut_is_masked_all_the_same(before: int) -> None:
+def test_a_key_that_is_cut_is_masked_as_well(before: int) -> None:
     Client(ALONE, api_base_url="https://api.stripe.com")
     for text in (SECRET, f"x{ALONE}", base64.b64encode(ALONE.encode()).decode()):
         assert "***" in plain(text)
         assert plain("." * before + text) == ("." * before + plain(text))[:500]
 
 
-def test_what_no_reader_sees_is_escaped() -> None:
+def test_invisible_characters_are_escaped() -> None:
     unseen = [
         chr(number)
         for number in range(sys.maxunicode + 1)

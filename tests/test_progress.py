@@ -1,4 +1,4 @@
-"""What is told while runs are under way: to a display, and to the log."""
+"""Reports while runs are under way: to a display, and to the log."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 ENTITIES = ("charges", "refunds")
 
 
-class Told:
-    """A display that keeps what it is told."""
+class Recorder:
+    """A display that keeps its calls."""
 
     def __init__(self) -> None:
         self.said: list[tuple[str, str]] = []
@@ -63,16 +63,16 @@ def debug_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "stripe_raw_rs")
 
 
-def test_a_display_is_told_each_step_and_closed_at_the_end(lake: Path, stripe: StripeSimulator) -> None:
-    told = Told()
-    land(lake, stripe, display=told).raise_for_status()
+def test_a_display_hears_of_each_step_and_is_closed_at_the_end(lake: Path, stripe: StripeSimulator) -> None:
+    display = Recorder()
+    land(lake, stripe, display=display).raise_for_status()
     for name in ENTITIES:
-        assert [step for step, entity in told.said if entity == name] == ["began", "committed", "finished"]
-    assert ("tick", "") in told.said
-    assert told.said[-1] == ("close", "")
+        assert [step for step, entity in display.said if entity == name] == ["began", "committed", "finished"]
+    assert ("tick", "") in display.said
+    assert display.said[-1] == ("close", "")
 
 
-def test_the_log_says_what_runs_and_how_it_ends(
+def test_the_log_names_each_run_and_its_end(
     lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     land(lake, stripe).raise_for_status()
@@ -84,7 +84,7 @@ def test_the_log_says_what_runs_and_how_it_ends(
     assert of(caplog, logging.WARNING) == of(caplog, logging.ERROR) == []
 
 
-def test_what_the_plan_warns_of_is_a_warning(
+def test_a_warning_of_the_plan_is_a_warning_in_the_log(
     lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     land(lake, stripe, entities="charges", give_up="restart").raise_for_status()
@@ -92,7 +92,7 @@ def test_what_the_plan_warns_of_is_a_warning(
     assert warning.getMessage() == "charges: there is no unfinished run, so none is given up"
 
 
-def test_what_the_compiled_half_logs_comes_out_before_the_end(
+def test_log_lines_of_the_compiled_half_come_out_before_the_end(
     lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     stripe.set_faults("status=500@charges:n1")
@@ -101,7 +101,7 @@ def test_what_the_compiled_half_logs_comes_out_before_the_end(
     assert "500" in line
 
 
-def test_a_failure_is_one_error_in_the_log_and_its_traceback_is_for_debugging(
+def test_a_failure_is_one_error_in_the_log_and_its_traceback_has_the_level_debug(
     lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     stripe.set_faults("status=401@refunds:n1")
@@ -116,21 +116,21 @@ def test_a_failure_is_one_error_in_the_log_and_its_traceback_is_for_debugging(
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """Python's own way with it, which a shell takes from what it starts in the background."""
+    """Python's own handler for it, which a shell takes away from programs in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_an_interrupt_is_a_warning(lake: Path, caplog: pytest.LogCaptureFixture) -> None:
-    class Interrupting(Told):
+def test_an_interrupt_is_logged_as_a_warning(lake: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Interrupting(Recorder):
         def committed(self, run: Run, checkpoint: Checkpoint) -> None:
             if ("committed", run.entity) not in self.said:
                 signal.raise_signal(signal.SIGINT)
             super().committed(run, checkpoint)
 
-    # Some ten seconds, if nobody interrupts it.
+    # It takes about ten seconds if nobody interrupts it.
     with StripeSimulator(counts={"charges": 1_000}, latency_ms=50) as stripe:
         options = {"page_size": 5, "max_concurrent_requests": 1, "commit_interval_seconds": 0}
         with pytest.raises(KeyboardInterrupt) as interrupted:

@@ -15,7 +15,7 @@ from tests.spark.lanes import CACHE, LANES
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A quarter of the demo's objects, and what arrived before its second run.
+# A quarter of the demo's objects, and those that arrived before its second run.
 CHARGES = 5_025
 
 
@@ -27,13 +27,13 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def program_of(printed: str, name: str) -> str:
-    """What stands from the line that says how to install it to the next empty line, as the user copies it."""
+    """The text from the line that says how to install it to the next empty line, as the user copies it."""
     (program,) = [part for part in printed.split("\n\n") if part.startswith(f"# pip install {name}")]
     return program
 
 
 def paste(program: str, folder: Path, **environment: str) -> str:
-    """Give it to an interactive Python, as a user does; it goes on after an error, so the errors are looked for."""
+    """Give it to an interactive Python, as a user does. It goes on after an error, so stderr is searched for them."""
     command = [sys.executable, "-i", "-q", "-c", ""]
     environment = {**{name: value for name, value in os.environ.items() if "SPARK" not in name}, **environment}
     done = subprocess.run(
@@ -56,7 +56,7 @@ def test_the_demo_prints_a_program_for_spark(printed: str, tmp_path: Path) -> No
     program, lane = program_of(printed, "pyspark"), LANES["spark40"]
     assert f"pip install pyspark=={lane.pyspark} " in program
     assert f'"io.delta:{lane.artifact}:{lane.version}"' in program
-    # The lane's settings, but for what the program says itself: on loopback, quiet, and with a cache of jars.
+    # The lane's settings without those that the program sets itself: on loopback, quiet, and with a cache of jars.
     own = ("spark.jars", "spark.sql.extensions", "spark.sql.catalog.spark_catalog")
     settings = {name: value for name, value in lane.settings(tmp_path / "tables").items() if name not in own}
     settings["spark.jars.ivy"] = str(CACHE / "ivy")

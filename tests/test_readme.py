@@ -1,4 +1,4 @@
-"""Whatever the README shows is run, as it stands there."""
+"""The tests run every command and program of the README, as it is written there."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.readme_tables import README, with_tables
 
-# In one process and in order: the README goes on with what it has made.
+# In one process and in order, since the README goes on with the files that it has made.
 pytestmark = pytest.mark.xdist_group("readme")
 
 TEXT = README.read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL) for line in block.splitlines()]
-# .ci/run runs the two as they stand; the tests' own environment is the one that the third would make the shell's.
+# .ci/run runs the two as they are written; the third would activate the environment in which the tests run anyway.
 INSTALL = "python3 -m pip install --quiet --target .tools uv && .tools/bin/uv run "
 ELSEWHERE = (".tools/bin/uv run just test", "source .venv/bin/activate", "export ")
 PROGRAMS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
@@ -27,7 +27,7 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all, since the README goes on with what it has made."""
+    """One folder for all, since the README goes on with the files that it has made."""
     return tmp_path_factory.mktemp("readme")
 
 
@@ -46,7 +46,7 @@ def program_of(command: str) -> list[str]:
 
 def test_every_command_of_the_readme_does_what_it_says(folder: Path) -> None:
     said: dict[str, str] = {}
-    # At a place of its own, so that the lake stays that of one server.
+    # In a folder of its own, so that the lake stays that of one server.
     with StripeSimulator(objects=2_000, seed=5) as stripe:
         for command in COMMANDS:
             if command.startswith(ELSEWHERE) or "simulate" in command:
@@ -80,22 +80,22 @@ def test_every_program_of_the_readme_runs(folder: Path, number: int) -> None:
         lake.mkdir()
         (lake / "demo-lake").symlink_to(demo)
         program = PROGRAMS[number]
-        # The client by hand reads no environment: its address is the one thing changed.
+        # The client by hand does not read the environment, so its address is changed, and nothing else.
         program = program.replace("from_environment())", f'from_environment(), api_base_url="{stripe.url}")')
         program = program.replace('lake="./lake",', f'lake="./lake", api_base_url="{stripe.url}",')
         run([sys.executable, "-W", "error", "-c", program], lake, stripe.url, "rk_test_any")
 
 
-def test_the_tables_of_the_readme_are_those_of_the_code() -> None:
+def test_the_tables_of_the_readme_follow_from_the_code() -> None:
     assert with_tables(TEXT) == TEXT, "run `just readme`"
 
 
-def test_every_recipe_the_readme_names_is_there() -> None:
+def test_every_recipe_that_the_readme_names_exists() -> None:
     recipes = (README.parent / ".justfile").read_text(encoding="utf-8")
     for name in re.findall(r"`(?:uv run )?just (\w[\w-]*)`", TEXT):
         assert re.search(rf"^{name}\b.*:", recipes, flags=re.MULTILINE), name
 
 
-def test_every_file_the_readme_names_is_there() -> None:
+def test_every_file_that_the_readme_names_exists() -> None:
     for name in re.findall(r"`((?:src|tests|python)/[\w./-]+)`", TEXT):
         assert (README.parent / name).exists(), name

@@ -1,4 +1,4 @@
-"""What a report adds up to."""
+"""The sums, exit codes and forms of a report."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_raising_keeps_class_fields_and_all_lines() -> None:
         report(ValueError("two\nlines")).raise_for_status()
 
 
-def test_a_report_reads_well() -> None:
+def test_a_report_is_a_table_with_its_errors_below() -> None:
     done = EntityResult("charges", "01J", 12, 1_234, 13, 1, 5_000_000, 2.0, 1_700_000_000)
     text = str(Report("/lake", (done, EntityResult("refunds", error=HeldError("held by x"))), 2.0))
     head, first, second, line = text.splitlines()

@@ -1,6 +1,6 @@
 """Two and three real processes at once on one lake and one entity: one works, the others stop and say who works.
 
-Where a process stands still (SIGSTOP, at a step of its own) is chosen by the test, so no outcome depends on timing.
+The test chooses the step at which a process stands still (by SIGSTOP), so no outcome depends on timing.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def files(lake: Path) -> set[Path]:
 
 
 @pytest.mark.parametrize("rivals", [1, 2])
-def test_one_works_and_the_others_say_who(lake: Path, stripe: StripeSimulator, rivals: int) -> None:
+def test_one_process_works_and_the_others_name_it(lake: Path, stripe: StripeSimulator, rivals: int) -> None:
     with ExitStack() as stack:
         children = [
             stack.enter_context(Child(lake, stripe, BETWEEN_THE_APPENDS, "SIGSTOP", **OPTIONS))
@@ -70,7 +70,7 @@ def test_one_works_and_the_others_say_who(lake: Path, stripe: StripeSimulator, r
     assert len({event["run_id"] for event in events(lake)}) == 1
 
 
-def test_who_loses_the_race_for_the_start_says_who_won(lake: Path, stripe: StripeSimulator) -> None:
+def test_a_process_that_loses_the_race_for_the_start_names_the_winner(lake: Path, stripe: StripeSimulator) -> None:
     with ExitStack() as stack:
         late = stack.enter_context(Child(lake, stripe, PLANNED, "SIGSTOP", **OPTIONS))
         assert late.stands_still()
@@ -84,7 +84,7 @@ def test_who_loses_the_race_for_the_start_says_who_won(lake: Path, stripe: Strip
     assert_true(lake, stripe, "charges")
 
 
-def test_who_loses_says_so_even_where_nobody_can_read_who_won() -> None:
+def test_a_process_that_loses_says_so_even_if_the_winner_cannot_be_read() -> None:
     class Unreadable:
         def latest_run(self, _entity: str, _account: str | None) -> None:
             message = "cannot read"
@@ -95,7 +95,9 @@ def test_who_loses_says_so_even_where_nobody_can_read_who_won() -> None:
     assert naming_the_winner(job, entities("charges")[0], None, fenced) is fenced  # type: ignore[arg-type]
 
 
-def test_who_is_taken_over_while_it_stands_still_writes_nothing_more(tmp_path: Path, stripe: StripeSimulator) -> None:
+def test_a_process_that_is_taken_over_while_it_stands_still_writes_nothing_more(
+    tmp_path: Path, stripe: StripeSimulator
+) -> None:
     steps = steps_of(tmp_path / "counted", stripe, **OPTIONS)
     assert steps[BETWEEN_THE_APPENDS - 1] == "after append stripe_charges_raw"
     for step in range(STARTED, len(steps)):
@@ -124,12 +126,12 @@ def test_any_interleaving_ends_whole(tmp_path: Path, processes: int, *, take_ove
             children = [stack.enter_context(Child(lake, stripe, **options)) for _ in range(processes)]
             ends = [child.ended() for child in children]
             assert set(ends) <= {0, 75}
-            assert 0 in ends, "who is not overtaken completes"
+            assert 0 in ends, "a process that is not overtaken completes"
             land(lake, stripe).raise_for_status()
             assert_true(lake, stripe, "charges")
 
 
-def test_kills_among_rivals_that_take_over_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_kills_among_rivals_that_take_over_neither_lose_nor_double_an_object(tmp_path: Path) -> None:
     for number in range(4):
         lake = tmp_path / f"lake{number}"
         with ExitStack() as stack:
@@ -152,7 +154,7 @@ def test_the_run_of_a_dead_process_is_taken_over_at_once(lake: Path, stripe: Str
     assert_true(lake, stripe, "charges")
 
 
-def test_the_run_of_a_process_nobody_here_can_see_is_left_alone(lake: Path, stripe: StripeSimulator) -> None:
+def test_the_run_of_a_process_on_another_machine_is_left_alone(lake: Path, stripe: StripeSimulator) -> None:
     with Child(lake, stripe, BETWEEN_THE_APPENDS, "SIGKILL", owner="elsewhere/1", **OPTIONS) as child:
         assert child.ended() == -signal.SIGKILL
     held = land(lake, stripe)

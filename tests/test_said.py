@@ -1,4 +1,4 @@
-"""What goes wrong is said once, whole, and in the form that was asked for."""
+"""An error is reported once, whole, and in the form that was asked for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 REFUSED = "give the restricted key read permission"
 
 
-def test_an_error_of_a_list_is_said_once_and_summed_up_last(lake: Path) -> None:
+def test_an_error_of_a_list_is_reported_once_and_summed_up_last(lake: Path) -> None:
     with StripeSimulator(objects=50, denied=["charges"]) as stripe:
         done = call("run", "--lake", lake, "--api-base-url", stripe.url, "--entities", "charges,invoices,payouts")
     assert done.returncode == 1
@@ -40,14 +40,14 @@ def test_an_error_of_a_list_is_said_once_and_summed_up_last(lake: Path) -> None:
     assert done.stderr.splitlines()[-1] == "stripe-raw: error: 1 of 3 lists failed (charges)"
 
 
-def test_check_says_each_error_once() -> None:
+def test_check_reports_each_error_once() -> None:
     with StripeSimulator(objects=50, denied=["charges"]) as stripe:
         done = call("check", "--api-base-url", stripe.url)
     assert (done.stdout + done.stderr).count(REFUSED) == 1
     assert done.stderr.splitlines()[-1] == "stripe-raw: error: 1 of 5 lists cannot be read (charges)"
 
 
-def test_in_python_the_error_has_all_of_them() -> None:
+def test_the_error_in_python_has_all_errors_of_the_lists() -> None:
     words = " ".join(f"word{number}" for number in range(300))
     lists = tuple(EntityResult(f"list_{number}", error=UsageError(f"{words} end")) for number in range(42))
     with pytest.raises(UsageError) as raised:
@@ -78,7 +78,7 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return lines
 
 
-def test_json_lines_all_have_a_message_and_the_last_one_says_what_failed(lake: Path) -> None:
+def test_each_json_line_has_a_message_and_the_last_one_names_the_failed_lists(lake: Path) -> None:
     with StripeSimulator(objects=50, denied=["charges"]) as stripe:
         done = call("run", "--lake", lake, "--api-base-url", stripe.url, "--log-format", "json")
     lines = json_lines(done.stderr)
@@ -109,7 +109,7 @@ def test_the_last_line_is_json_whatever_is_wrong(
     assert said in line["message"]
 
 
-def test_an_interrupt_prints_the_report_and_says_last_what_became_of_the_lists(lake: Path) -> None:
+def test_an_interrupt_prints_the_report_and_its_last_line_names_the_interrupted_lists(lake: Path) -> None:
     with StripeSimulator(counts=dict.fromkeys(DEFAULT, 20_000), latency_ms=30) as stripe:
         given = ("--lake", lake, "--api-base-url", stripe.url, "--commit-interval-seconds", "0.5")
         child = start("run", *given, "--log-format", "json")
@@ -123,7 +123,7 @@ def test_an_interrupt_prints_the_report_and_says_last_what_became_of_the_lists(l
     assert last["message"].startswith("interrupted: all that had been read is committed; 5 of 5 lists interrupted (")
 
 
-def test_verify_says_in_json_what_it_found(
+def test_verify_prints_its_findings_as_json(
     lake: Path, stripe: StripeSimulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", "rk_test_any")

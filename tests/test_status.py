@@ -1,4 +1,4 @@
-"""What `status` says, from the tables alone."""
+"""The output of `status`, from the tables alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_lake_that_is_being_written_says_by_whom_and_its_last_sign_of_life(lake: Path) -> None:
+def test_status_names_the_process_that_writes_a_lake_and_its_last_sign_of_life(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 20_000}, latency_ms=50) as stripe:
         given = ("--lake", lake, "--api-base-url", stripe.url, "--entities", "charges", "--page-size", 5)
         child = start("run", *given, "--commit-interval-seconds", 0.2)
@@ -43,7 +43,7 @@ def test_a_lake_that_is_being_written_says_by_whom_and_its_last_sign_of_life(lak
         assert "unfinished" in gone.splitlines()[1]
 
 
-def test_attempts_are_those_of_the_run(lake: Path) -> None:
+def test_status_counts_the_attempts_of_the_latest_run(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 30}) as stripe:
         for _ in range(3):
             ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges").raise_for_status()
@@ -51,7 +51,7 @@ def test_attempts_are_those_of_the_run(lake: Path) -> None:
     assert (row["state"], row["attempts"], row["holder"]) == ("complete", 1, None)
 
 
-def test_a_list_whose_events_cannot_be_read_is_told_and_the_others_are_shown(lake: Path) -> None:
+def test_status_names_a_list_whose_events_cannot_be_read_and_shows_the_others(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 30, "refunds": 30}) as stripe:
         ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges,refunds").raise_for_status()
 
@@ -73,7 +73,7 @@ def test_a_list_whose_events_cannot_be_read_is_told_and_the_others_are_shown(lak
 
 
 @pytest.mark.parametrize("locale", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
-def test_a_folder_with_an_accent_works_where_the_locale_is_ascii(tmp_path: Path, locale: dict[str, str]) -> None:
+def test_a_folder_with_an_accent_works_if_the_locale_is_ascii(tmp_path: Path, locale: dict[str, str]) -> None:
     lake = tmp_path / "lac-\u00e9t\u00e9-\u6e56"
     ascii_only = {"LC_ALL": "C", "LANG": "C", **locale}
     with StripeSimulator(counts={"charges": 30}) as stripe:

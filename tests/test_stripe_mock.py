@@ -27,7 +27,7 @@ _LISTENING = "Listening for HTTP at address: "
 
 @pytest.fixture(scope="module")
 def binary() -> str:
-    """Where stripe-mock is; it is built where it is missing, which takes Go."""
+    """The path of stripe-mock, which is built if it is missing; that takes Go."""
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     just = shutil.which("just", path=places)
     assert just is not None, "just comes with the development tools"
@@ -47,7 +47,7 @@ def url(binary: str) -> Iterator[str]:
         assert server.stdout is not None
         said = next((line for line in server.stdout if line.startswith(_LISTENING)), None)
         assert said is not None, "stripe-mock ended without listening"
-        # What it goes on to say is read and dropped, so that it never has to wait for a reader.
+        # Its further output is read and dropped, so that it never has to wait for a reader.
         threading.Thread(target=server.stdout.read, daemon=True).start()
         try:
             yield f"http://{said.removeprefix(_LISTENING).strip()}"
@@ -64,7 +64,7 @@ def stripe_raw(*arguments: object) -> subprocess.CompletedProcess[str]:
 def served(url: str, entity: Entity) -> str:
     """The first page of a list as stripe-mock sends it, without the whitespace between tokens."""
     query = urllib.parse.urlencode({"limit": 100, **entity.fixed_query})
-    # It is on this machine, and nothing from outside chooses the address.
+    # The server is on this machine, and nothing from outside chooses the address.
     request = urllib.request.Request(  # noqa: S310
         f"{url}{entity.path}?{query}", headers={"Authorization": f"Bearer {KEY}"}
     )
@@ -73,7 +73,7 @@ def served(url: str, entity: Entity) -> str:
 
 
 def in_test_mode(answer: Answer) -> None:
-    """Some of Stripe's fixtures are of live data, and the key is a test key."""
+    """Change the mode of an answer: some of Stripe's fixtures are of live data, and the key is a test key."""
     answer.body = answer.body.replace(b'"livemode":true', b'"livemode":false')
 
 

@@ -1,4 +1,4 @@
-"""The contract of the tables, whoever writes them, with commits made by hand."""
+"""The contract of the tables, for every engine that writes them, with commits made by hand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ contract = pytest.mark.contract
 
 @pytest.fixture
 def folder(lake: Path, table: Table) -> Path:
-    """Where the table's files are."""
+    """The folder of the table's files."""
     return lake / table.name
 
 
@@ -39,7 +39,7 @@ def log_of(folder: Path) -> list[dict[str, Any]]:
 
 
 @contract
-def test_a_new_table_says_what_it_is(table: Table, folder: Path) -> None:
+def test_a_new_table_describes_itself(table: Table, folder: Path) -> None:
     (metadata,) = [action["metaData"] for action in log_of(folder) if "metaData" in action]
     fields = json.loads(metadata["schemaString"])["fields"]
     assert [field["name"] for field in fields] == SCHEMA.names
@@ -64,14 +64,14 @@ def test_payloads_have_no_statistics(table: Table, folder: Path) -> None:
     )
     ((compression, encodings, *extremes),) = columns.fetchall()
     assert compression == "ZSTD"
-    # Spark lets nobody choose these for one column.
+    # On Spark these cannot be chosen for one column.
     if not table.skips_silently:
         assert extremes == [None, None]
         assert "DICTIONARY" not in encodings
 
 
 @contract
-def test_rows_go_in_and_never_out(table: Table, folder: Path) -> None:
+def test_rows_can_be_added_and_never_removed(table: Table, folder: Path) -> None:
     commit(table, HandMade(rows_of("ch_1", "ch_2"), 1))
     with pytest.raises(Exception, match=r"(?i)append"):
         DeltaTable(folder).delete("_stripe_id = 'ch_1'")
@@ -79,7 +79,7 @@ def test_rows_go_in_and_never_out(table: Table, folder: Path) -> None:
 
 
 @contract
-def test_one_group_is_one_file(table: Table, folder: Path) -> None:
+def test_one_group_becomes_one_file(table: Table, folder: Path) -> None:
     commit(table, HandMade(rows_of(*(f"ch_{number}" for number in range(20_000))), 1))
     assert len(DeltaTable(folder).file_uris()) == 1
 
@@ -97,7 +97,7 @@ def versions(folder: Path) -> list[int]:
 
 
 def test_many_commits_of_two_writers_that_take_turns_all_land(lake: Path, table: Table) -> None:
-    """Each goes on from what it wrote last, and has to see what the other one did since."""
+    """Each writer goes on from its own last commit, and has to see the later commits of the other one."""
     other = tables_of(lake).table(table.name)
     for number in range(20):
         for writer, name in ((table, "mine"), (table, "mine too"), (other, "theirs")):
@@ -105,7 +105,7 @@ def test_many_commits_of_two_writers_that_take_turns_all_land(lake: Path, table:
     assert len(ids(table)) == 60
 
 
-def test_a_table_that_others_made_anew_or_put_back_is_read_from_its_beginning(
+def test_a_table_that_others_made_again_or_put_back_is_read_from_its_beginning(
     lake: Path, table: Table, folder: Path, tmp_path: Path
 ) -> None:
     commit(table, HandMade(rows_of("ch_1"), 1))
@@ -123,7 +123,7 @@ def test_a_table_that_others_made_anew_or_put_back_is_read_from_its_beginning(
 
 
 @contract
-def test_creating_again_changes_nothing(table: Table, folder: Path) -> None:
+def test_a_second_creation_changes_nothing(table: Table, folder: Path) -> None:
     table.create(Columns(SCHEMA), {"stripe_raw.store_id": "second"}, "again")  # type: ignore[arg-type]
     assert table.properties()["stripe_raw.store_id"] == "first"
     assert DeltaTable(folder).version() == 0
@@ -171,7 +171,7 @@ def test_conditions_choose_rows(table: Table) -> None:
 
 
 @contract
-def test_reading_gives_the_columns_of_the_table(table: Table) -> None:
+def test_a_read_gives_the_columns_of_the_table(table: Table) -> None:
     commit(table, HandMade(rows_of("ch_1", "ch_2"), 1))
     everything = pa.table(table.read(SCHEMA.names, []))
     assert everything.sort_by("_stripe_id").equals(rows_of("ch_1", "ch_2"))
@@ -181,7 +181,7 @@ def test_reading_gives_the_columns_of_the_table(table: Table) -> None:
 
 
 @contract
-def test_reading_goes_in_small_batches(table: Table) -> None:
+def test_a_read_comes_in_small_batches(table: Table) -> None:
     commit(table, HandMade(rows_of(*(f"ch_{number}" for number in range(5_000))), 1))
     batches = pa.RecordBatchReader.from_stream(table.read(SCHEMA.names, []))
     assert max(batch.num_rows for batch in batches) <= 1024
@@ -220,7 +220,7 @@ def test_an_append_fits_other_columns_and_changes_none(tables: Tables, lake: Pat
         assert pa.table(table.read([name], []))[name].to_pylist() == [None, None]
     assert pa.schema(table.schema()).names == columns.names
     changes = [action for action in log_of(lake / table.name) if {"metaData", "protocol"} & action.keys()]
-    assert len(changes) == 2, "those of its creation"
+    assert len(changes) == 2, "the two changes are those of its creation"
 
 
 @contract
@@ -243,6 +243,6 @@ def test_a_table_with_other_columns_is_refused(table: Table) -> None:
 
 @contract
 @pytest.mark.parametrize("name", ["", "a/b", "..", "a b", "a;b", "é", "x" * 256])
-def test_a_table_name_is_a_plain_name(tables: Tables, name: str) -> None:
+def test_a_table_name_must_be_a_plain_name(tables: Tables, name: str) -> None:
     with pytest.raises(UsageError, match="letters, digits and underscores"):
         tables.table(name)

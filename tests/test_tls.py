@@ -1,4 +1,4 @@
-"""TLS is verified, always: a certificate nobody vouches for is refused, and there is a file for those who vouch."""
+"""TLS is always verified: a certificate that no authority signed is refused, and a file can name authorities."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 
 @contextmanager
 def tls(stripe: StripeSimulator, authority: trustme.CA, name: str = "localhost") -> Iterator[str]:
-    """The simulator behind TLS: what comes in on a port of its own goes on to the simulator as it is."""
+    """The simulator behind TLS: bytes that come in on a port of its own are passed on to the simulator unchanged."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(context)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -66,7 +66,7 @@ def tls(stripe: StripeSimulator, authority: trustme.CA, name: str = "localhost")
     try:
         yield f"https://localhost:{listener.getsockname()[1]}"
     finally:
-        # Whoever waits for something to come wakes up.
+        # A thread that waits for input wakes up.
         listener.shutdown(socket.SHUT_RDWR)
         accepting.join()
         for connection in connections:
@@ -99,7 +99,7 @@ def test_an_authority_of_the_file_is_trusted(
     assert_whole(lake, stripe, "charges")
 
 
-def test_a_certificate_nobody_vouches_for_is_refused(
+def test_a_certificate_that_no_known_authority_signed_is_refused(
     lake: Path, stripe: StripeSimulator, authority: trustme.CA, tmp_path: Path
 ) -> None:
     another = tmp_path / "another.pem"
@@ -109,7 +109,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(
         for option in options:
             with pytest.raises(ConnectionFailedError, match="certificate"):
                 land(lake, url, **option).raise_for_status()
-    assert stripe.requests == 0, "nothing was sent, the key least of all"
+    assert stripe.requests == 0, "nothing was sent, and above all not the key"
 
 
 def test_a_certificate_for_another_name_is_refused(
@@ -141,12 +141,14 @@ def test_a_file_without_certificates_is_refused(lake: Path, tmp_path: Path, text
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The authorities are the machine's, whatever the tests were started with."""
+    """Use the authorities of the machine, whatever the tests were started with."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
-def test_what_is_not_a_file_is_not_waited_for(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_authorities_that_is_not_a_regular_file_is_not_waited_for(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path / "pipe", "/dev/zero", tmp_path):
         with pytest.raises(UsageError, match=r"^ca_file '.*' cannot be read: it is not a regular file"):
@@ -160,8 +162,8 @@ def test_what_is_not_a_file_is_not_waited_for(lake: Path, tmp_path: Path, monkey
 MACHINE = "the machine's"
 
 
-def told(url: str, caplog: pytest.LogCaptureFixture, lake: Path, **options: Any) -> str:
-    """Which authorities the log's first line and a check name: the same."""
+def named_authorities(url: str, caplog: pytest.LogCaptureFixture, lake: Path, **options: Any) -> str:
+    """The authorities that the log's first line names; a check must name the same."""
     caplog.clear()
     with caplog.at_level("INFO"):
         land(lake, url, **options).raise_for_status()
@@ -188,7 +190,7 @@ def test_authorities_of_the_environment_are_used_and_named(  # noqa: PLR0913, PL
     for name in variables:
         monkeypatch.setenv(name, values[name])
     with tls(stripe, authority) as url:
-        named = told(url, caplog, lake)
+        named = named_authorities(url, caplog, lake)
     assert named == " and ".join(f"of {name} ({values[name]})" for name in variables) + ", in place of the machine's"
 
 
@@ -196,14 +198,14 @@ def test_a_file_of_authorities_is_named_beside_those_of_the_machine(
     lake: Path, stripe: StripeSimulator, authority: trustme.CA, ca_file: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with tls(stripe, authority) as url:
-        assert told(url, caplog, lake, ca_file=ca_file) == f"the machine's, and of ca_file ({ca_file})"
+        assert named_authorities(url, caplog, lake, ca_file=ca_file) == f"the machine's, and of ca_file ({ca_file})"
 
 
-def test_without_tls_no_authorities_are_asked(
+def test_no_authorities_are_used_without_tls(
     lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
-    assert told(stripe.url, caplog, lake) == "none, as http:// needs none"
+    assert named_authorities(stripe.url, caplog, lake) == "none, as http:// needs none"
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
@@ -213,11 +215,11 @@ def test_an_environment_that_takes_all_authorities_away_is_named(
     monkeypatch.setenv(variable, str(tmp_path / "none"))
     with pytest.raises(ConnectionFailedError, match=rf"of {variable} \(.*/none\), in place of the machine's") as raised:
         land(lake, "https://localhost:9")
-    assert "apt-get" not in str(raised.value), "the machine's are not what is missing"
+    assert "apt-get" not in str(raised.value), "the machine's authorities are not missing"
     assert not lake.exists()
 
 
-def test_a_machine_says_whose_authorities_it_uses_to_a_client_that_sends_nothing() -> None:
+def test_a_client_that_sends_nothing_names_the_authorities_of_the_machine() -> None:
     assert Client(KEY).authorities == MACHINE
 
 

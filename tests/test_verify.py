@@ -1,4 +1,4 @@
-"""`verify` finds whatever other hands did to the tables, and explains it by run, page and request."""
+"""`verify` finds every change by other hands to the tables, and explains it by run, page and request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def whole(lake: Path, stripe: StripeSimulator) -> Path:
-    # One page after the other: each has rows, and leads to the next.
+    # One page after the other, so that each has rows and leads to the next.
     options: dict[str, Any] = {"entities": "charges", "commit_interval_seconds": 0, "max_concurrent_requests": 1}
     for _ in range(2):
         ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
@@ -153,7 +153,7 @@ def test_a_window_that_begins_in_the_future_is_found(whole: Path, start: int | N
     assert ("has a window that begins in the future, where no object is" in findings(whole)) == found
 
 
-def test_a_raw_table_that_is_gone_is_one_finding(whole: Path) -> None:
+def test_a_raw_table_that_is_gone_gives_one_finding(whole: Path) -> None:
     shutil.rmtree(whole / RAW)
     said = findings(whole).splitlines()
     assert said == [
@@ -165,7 +165,7 @@ def test_a_raw_table_that_is_gone_is_one_finding(whole: Path) -> None:
 def test_a_place_without_tables_is_refused(lake: Path) -> None:
     with pytest.raises(UsageError, match=f"holds no tables of stripe-raw: table '{CHECKPOINTS}' is not there"):
         verify(tables_of(lake), say=lambda _line: None)
-    assert not lake.exists(), "and nothing was made there"
+    assert not lake.exists(), "nothing was made there"
 
 
 def test_tables_of_others_are_refused(lake: Path) -> None:
@@ -177,7 +177,7 @@ def test_tables_of_others_are_refused(lake: Path) -> None:
             verify(tables, say=lambda _line: None, checkpoint_table=name)
 
 
-def test_a_list_without_findings_says_what_was_looked_at_and_one_with_findings_does_not(whole: Path) -> None:
+def test_a_list_without_findings_names_the_checks_and_one_with_findings_does_not(whole: Path) -> None:
     said: list[str] = []
     verify(tables_of(whole), say=said.append)
     assert said[0] == f"charges: 2 runs, 8 pages, 654 rows: {ALL_WELL}"
@@ -186,7 +186,7 @@ def test_a_list_without_findings_says_what_was_looked_at_and_one_with_findings_d
     assert lines[0] == "charges: 2 runs, 8 pages, 655 rows: 2 findings"
 
 
-def test_what_to_do_is_said_once_and_is_true(whole: Path, stripe: StripeSimulator, tmp_path: Path) -> None:
+def test_the_remedy_is_said_once_and_helps(whole: Path, stripe: StripeSimulator, tmp_path: Path) -> None:
     tamper(whole, RAW, lambda rows: rows.filter(pc.greater(rows["_page_number"], 4)))
     said: list[str] = []
     with pytest.raises(TableError) as raised:
@@ -220,7 +220,7 @@ EVENTS_AGAIN = "restore the checkpoint table from a backup, or land everything a
 @pytest.mark.parametrize(
     ("name", "change", "remedy"), [(RAW, with_rows_twice, RAW_AGAIN), (CHECKPOINTS, without_events, EVENTS_AGAIN)]
 )
-def test_what_helps_goes_by_what_was_found(
+def test_the_remedy_follows_from_the_findings(
     whole: Path, name: str, change: Callable[[pa.Table], pa.Table], remedy: str
 ) -> None:
     tamper(whole, name, change)
@@ -261,7 +261,7 @@ def no_file(lake: Path) -> str:
 
 
 @pytest.mark.parametrize("spoil", [other_columns, other_lake, torn, linked, no_file])
-def test_a_table_that_cannot_be_audited_is_a_finding_of_its_list_and_the_others_go_on(
+def test_a_table_that_cannot_be_audited_gives_a_finding_for_its_list_and_the_others_go_on(
     lake: Path, stripe: StripeSimulator, spoil: Callable[[Path], str]
 ) -> None:
     options: dict[str, Any] = {"entities": "charges,invoices,refunds", "max_concurrent_requests": 1}

@@ -1,4 +1,4 @@
-"""Which window a run reads, and what the options say about it."""
+"""The window that a run reads, and the options that set it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_next_run_looks_back_from_the_newest_object(lake: Path, stripe: Stri
     assert f"created%5Bgte%5D={newest - 7_200}" in asked(stripe)[-1].replace("[", "%5B").replace("]", "%5D")
 
 
-def test_a_late_object_inside_the_lookback_is_landed(lake: Path, stripe: StripeSimulator) -> None:
+def test_a_late_object_inside_the_lookback_lands(lake: Path, stripe: StripeSimulator) -> None:
     land(lake, stripe)
     newest = stripe.created("charges", stripe.ids("charges")[0])
     assert newest is not None
@@ -78,7 +78,7 @@ def test_from_scratch_lands_everything_again(lake: Path, stripe: StripeSimulator
     verify(tables_of(lake), say=lambda _line: None)
 
 
-def test_restart_run_gives_up_what_was_begun(lake: Path, stripe: StripeSimulator) -> None:
+def test_restart_run_gives_up_the_unfinished_run(lake: Path, stripe: StripeSimulator) -> None:
     stripe.set_faults("status=403@charges:n4")
     report = ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges", commit_interval_seconds=0)
     assert report.exit_code == 1
@@ -131,7 +131,7 @@ def test_all_lists_of_the_registry_land(lake: Path) -> None:
     verify(tables_of(lake), say=lambda _line: None)
 
 
-def test_a_page_of_another_size_resumes_as_well(lake: Path, stripe: StripeSimulator) -> None:
+def test_a_run_also_resumes_with_another_page_size(lake: Path, stripe: StripeSimulator) -> None:
     stripe.set_faults("status=403@charges:n4")
     options: dict[str, Any] = {"entities": "charges", "commit_interval_seconds": 0}
     ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, page_size=100, **options)
@@ -155,10 +155,10 @@ def test_run_ids_sort_by_time(lake: Path, stripe: StripeSimulator) -> None:
     assert all(re.fullmatch("[0-9A-HJKMNP-TV-Z]{26}", event["run_id"]) for event in complete)
 
 
-def test_lost_rows_are_noticed_even_where_the_table_was_made_anew(lake: Path, stripe: StripeSimulator) -> None:
+def test_lost_rows_are_noticed_even_if_the_table_was_made_again(lake: Path, stripe: StripeSimulator) -> None:
     land(lake, stripe)
     shutil.rmtree(lake / "stripe_charges_raw")
-    # Another account's first run makes the table anew.
+    # Another account's first run makes the table again.
     land(lake, stripe, stripe_account="acct_1other")
     with pytest.raises(TableError, match=r"are gone.*give_up=.scratch."):
         land(lake, stripe)
@@ -204,7 +204,7 @@ def test_a_run_whose_events_are_broken_can_be_given_up(lake: Path, stripe: Strip
         ({"checkpoint_table": "Stripe_Refunds_Raw"}, "name of a raw table"),
     ],
 )
-def test_what_cannot_be_used_is_refused_before_anything_is_written(
+def test_an_option_that_cannot_be_used_is_refused_before_anything_is_written(
     lake: Path, stripe: StripeSimulator, options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):

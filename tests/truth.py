@@ -1,4 +1,4 @@
-"""What must be true of a lake, told from its tables and from what the simulator served, by nobody's code but this."""
+"""Facts that must be true of a lake, checked on its tables and the simulator's objects by code of their own."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Served = dict[str, tuple[str, int | None]]
 
 
 def served(stripe: StripeSimulator, name: str) -> Served:
-    """The objects that are there now, compact, and when they were created; to be kept where some will be deleted."""
+    """The objects that are there now, compact, and when they were created; to be kept if some will be deleted."""
     return {id_: (compact(stripe.raw(name, id_)), stripe.created(name, id_)) for id_ in stripe.ids(name)}
 
 
 def assert_true(lake: Path, stripe: StripeSimulator, name: str, before: Served | None = None) -> None:
-    """Everything that is there has landed, once per run, as it was sent, and the events tell of exactly that.
+    """Check that everything has landed, once per run, as it was sent, and that the events name exactly these rows.
 
-    `before` are objects that were there earlier: they may have landed, and if so as they were.
+    `before` are objects that were there earlier: they may have landed, and then as they were.
     """
     now = served(stripe, name)
     ever = {**(before or {}), **now}
@@ -41,27 +41,27 @@ def assert_true(lake: Path, stripe: StripeSimulator, name: str, before: Served |
         assert row["_payload_sha256"] == hashlib.sha256(text.encode()).hexdigest()
         at = row["_stripe_created_at"]
         assert (None if at is None else at.timestamp()) == created
-    _assert_events_tell(rows, events(lake, f"entity = '{name}'"))
-    # By delta-rs, whoever wrote the tables: a second reader sees what the first may overlook.
+    _assert_events_match(rows, events(lake, f"entity = '{name}'"))
+    # delta-rs reads the tables, whichever engine wrote them: a second reader sees faults that the first may overlook.
     verify(open_tables({"lake": lake}), say=lambda _line: None)
 
 
-def _assert_events_tell(rows: list[dict[str, Any]], told: list[dict[str, Any]]) -> None:
+def _assert_events_match(rows: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> None:
     pages: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         pages[row["_ingest_run_id"], row["_page_number"]].append(row)
     found = {key: _page(page) for key, page in pages.items()}
-    committed = [event for event in told if event["event_type"] == "PAGE_COMMITTED"]
+    committed = [event for event in recorded if event["event_type"] == "PAGE_COMMITTED"]
     numbers = [(event["run_id"], event["page_number"]) for event in committed]
-    assert len(set(numbers)) == len(numbers), "one page told of twice"
+    assert len(set(numbers)) == len(numbers), "two events for one page"
     claimed = {
         number: (event["row_count"], event["rows_digest"])
         for number, event in zip(numbers, committed, strict=True)
         if event["row_count"]
     }
     assert claimed == found
-    completed = Counter(event["run_id"] for event in told if event["event_type"] == "RUN_COMPLETED")
-    assert completed == Counter({event["run_id"] for event in told}), "each run is completed, once"
+    completed = Counter(event["run_id"] for event in recorded if event["event_type"] == "RUN_COMPLETED")
+    assert completed == Counter({event["run_id"] for event in recorded}), "each run is completed, and once"
 
 
 def _page(rows: list[dict[str, Any]]) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-//! Runs under one limiter, with a clock that jumps from one thing that happens to the next.
+//! Runs under one limiter, with a clock that jumps from one happening to the next.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -21,7 +21,7 @@ use crate::list::{Chance, List, PAGE, TODAY};
 /// Stripe's limits in live mode.
 pub(crate) const STRIPE: Rates = Rates { overall: 100.0, endpoint: 25.0 };
 
-/// A run of a list, with what has been committed of it.
+/// A run of a list, with the events and rows that it has committed.
 pub(crate) struct Reader {
     pub(crate) list: List,
     pub(crate) run: Run,
@@ -36,7 +36,7 @@ fn now(at: Duration) -> Now {
 }
 
 impl Reader {
-    /// Begins, or goes on with what was committed before.
+    /// Begins, or goes on from the events and rows that were committed before.
     pub(crate) fn new(list: List, events: Vec<RecordBatch>, rows: Vec<RecordBatch>, at: Duration) -> Self {
         let mut history = History::default();
         for batch in &events {
@@ -81,7 +81,7 @@ impl Reader {
         }
     }
 
-    /// Ids of the rows, with how often each is there.
+    /// Ids of the rows, and how often each is there.
     fn landed(&self) -> HashMap<String, usize> {
         let mut times = HashMap::new();
         for batch in &self.rows {
@@ -176,7 +176,7 @@ impl World {
         reader.place = wanted.map(|left| self.limiter.queue(reader.run.walk().endpoint(), left));
     }
 
-    /// Sends a request of that reader, if it may: then answers now, else when to ask again.
+    /// Sends a request of that reader, if it may, and answers the time now; else answers when to ask again.
     fn ask(&mut self, which: usize) -> Option<Duration> {
         let reader = &mut self.readers[which];
         let place = reader.place?;

@@ -1,4 +1,4 @@
-//! Lists of any shape, and what Stripe would answer of them.
+//! Lists of any shape, and Stripe's answers about them.
 
 #![expect(clippy::cast_precision_loss, reason = "small numbers")]
 
@@ -34,7 +34,7 @@ impl Chance {
     }
 }
 
-/// How an account's objects lie in time.
+/// How an account's objects are spread over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Evenly over five years.
@@ -86,11 +86,11 @@ pub(crate) struct List {
     pub(crate) entity: &'static Entity,
     pub(crate) created: Vec<i64>,
     pub(crate) requests: usize,
-    /// One object in so many is odd; none where it is 0.
+    /// One object in so many is odd; 0 for none.
     pub(crate) odd: u64,
 }
 
-/// In which way an object is odd.
+/// The way in which an object is odd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Odd {
     WithoutTime,
@@ -135,7 +135,7 @@ impl List {
         }
     }
 
-    /// Ids count from the oldest, so that they stay when newer objects arrive.
+    /// Ids count from the oldest object, so that they stay the same when newer objects arrive.
     pub(crate) fn serve(&mut self, request: &Request) -> Response {
         self.requests += 1;
         let query: HashMap<&str, &str> = request.query.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -1,5 +1,5 @@
 //! Backfills in simulated time: the machine and the limiter against lists of any shape, at Stripe's limits. Every object
-//! exactly once, in about as many requests as there are pages, in about the time that the limits allow.
+//! lands exactly once, in about as many requests as there are pages, in about the time that the limits allow.
 
 #![expect(clippy::cast_precision_loss, reason = "small numbers")]
 
@@ -12,7 +12,7 @@ use clock::{Reader, STRIPE, World};
 use list::{Chance, List, SHAPES, Shape};
 use proptest::prelude::*;
 
-/// Seconds that an answer takes, on a line as usual and on a slow one.
+/// Seconds that an answer takes, on a usual line and on a slow one.
 const USUAL: f64 = 0.12;
 const SLOW: f64 = 0.6;
 
@@ -26,7 +26,7 @@ fn backfill(lists: &[(&str, Shape, usize)], latency: f64, seed: u64) -> World {
     world
 }
 
-/// The time over that which the limits alone would take, and the requests over the pages.
+/// The time divided by the time that the limits alone would take, and the requests divided by the pages.
 fn cost(world: &World) -> (f64, f64) {
     let pages: Vec<f64> = world.readers.iter().map(|reader| reader.pages() as f64).collect();
     let asked: usize = world.readers.iter().map(|reader| reader.list.requests).sum();
@@ -38,7 +38,7 @@ fn cost(world: &World) -> (f64, f64) {
 fn check(shape: Shape, (time, requests): (f64, f64), most_time: f64, most_requests: f64) {
     println!("{shape:?}: {time:.3} of the ideal time, {requests:.3} of the pages");
     assert!(requests <= most_requests, "{shape:?}: {requests:.3} requests a page");
-    // One second of a list can only be read page by page: that takes its time.
+    // One second of a list can only be read page by page, and that takes its time.
     assert!(time <= most_time || shape == Shape::HotSecond, "{shape:?}: {time:.3} of the ideal time");
 }
 
@@ -65,7 +65,7 @@ fn a_slow_line_gets_more_requests_at_once() {
 }
 
 #[test]
-fn a_small_account_is_not_asked_for_what_it_has_not() {
+fn a_small_account_is_not_asked_for_objects_that_it_does_not_have() {
     for shape in SHAPES {
         for (objects, most) in
             [(0, 1), (50, 1), (99, 1), (100, 2), (150, 5), (250, 6), (500, 11), (1_000, 20), (10_000, 120)]
@@ -79,9 +79,9 @@ fn a_small_account_is_not_asked_for_what_it_has_not() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Any shape: a request for each page, and at most one more for each part that the list was read in.
+    /// Any shape costs a request for each page, and at most one more for each part that the list was read in.
     #[test]
-    fn any_backfill_costs_its_pages_and_its_parts(
+    fn any_backfill_costs_a_request_for_each_page_and_each_part(
         seed in any::<u64>(),
         shape in prop::sample::select(SHAPES.to_vec()),
         objects in 0usize..8_000,
@@ -93,7 +93,7 @@ proptest! {
         prop_assert!(world.sent.len() <= pages + parts, "{} for {pages} pages in {parts} parts", world.sent.len());
     }
 
-    /// Where objects are odd in many ways, each that can be a row lands once, wherever it stands and whatever was killed.
+    /// If objects are odd in many ways, each that can be a row lands once, wherever it is and whenever a kill came.
     #[test]
     fn any_backfill_of_odd_objects_is_whole(
         seed in any::<u64>(),
@@ -113,8 +113,8 @@ proptest! {
         world.readers[0].check_whole();
     }
 
-    /// Killed at any request and begun again: every object once, and at most what was in flight or not yet committed is
-    /// read again.
+    /// A backfill is killed at any request and begun again. Every object lands once, and at most the pages that were in
+    /// flight or not yet committed are read again.
     #[test]
     fn any_killed_backfill_goes_on_where_it_was(
         seed in any::<u64>(),

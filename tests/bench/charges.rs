@@ -19,7 +19,7 @@ pub(crate) fn page(charges: usize) -> Vec<u8> {
     page.into_bytes()
 }
 
-/// One charge; what differs from one to the next has another length and other bytes, too.
+/// One charge; values that differ from one to the next have another length and other bytes, too.
 fn charge(number: usize) -> String {
     let scattered = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     include_str!("charge.json")

@@ -1,4 +1,4 @@
-"""What it costs a program to land an account: the program and the account are processes of their own.
+"""The cost for a program to land an account: the program and the account are processes of their own.
 
 CPU time is that of all threads of a process, user and system. Linux only: times and memory are read as Linux counts
 them.
@@ -56,7 +56,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a program took to land an account."""
+    """The time, memory and requests that a program took to land an account."""
 
     account: Account
     seconds: float
@@ -72,7 +72,7 @@ class Cost:
 
 @dataclass
 class Traffic:
-    """What a simulator received, known when it has ended."""
+    """The requests that a simulator received, known when it has ended."""
 
     url: str
     requests: int = 0
@@ -120,7 +120,7 @@ def check(account: Account, landed: int) -> None:
 
 
 def run(command: list[str]) -> Process:
-    """Run a program to its end; what it took, and what it printed."""
+    """Run a program to its end. Answers its time, memory and output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STRIPE_")}
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complaints:
         began = time.monotonic()
@@ -137,7 +137,7 @@ def run(command: list[str]) -> Process:
 
 @contextmanager
 def simulator(account: Account, limits: Mapping[str, Any]) -> Iterator[Traffic]:
-    """A simulator of that account, for one program: nothing of what it allows is used up."""
+    """A simulator of that account for one program, so that nothing of its limits is used up."""
     settings = json.dumps({"counts": dict.fromkeys(account.lists, account.length), **limits})
     command = [sys.executable, PROGRAMS, "simulate", settings]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

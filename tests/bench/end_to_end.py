@@ -5,7 +5,7 @@
 Ours is `stripe-raw run` into Delta tables, as it is and with one request at a time. Beside it are a plain loop over
 Stripe's own library, which writes Parquet files with a hash and keeps no progress, and dlt's source for REST APIs,
 which writes Delta tables. All read simulated accounts: once as far away and as limited as Stripe is, once as near and
-as fast as can be. They take turns, and what they took is printed as Markdown; `--quick` reads a twentieth, once.
+as fast as can be. They take turns, and their costs are printed as Markdown; `--quick` reads a twentieth, once.
 Start-up counts for ours and not for the others. Linux only: times and memory are read as Linux counts them.
 """
 # ruff: noqa: INP001 - a program, in no package
@@ -90,7 +90,7 @@ def at_the_limits(accounts: list[tuple[Account, int]]) -> None:
 
 
 def ideal_seconds(account: Account) -> float:
-    """What the limits alone ask for."""
+    """The seconds that the limits alone take."""
     return max(account.pages_per_list / EACH, account.pages / OVERALL)
 
 
@@ -122,7 +122,7 @@ def as_fast_as_it_can(accounts: list[Account], rounds: int) -> None:
 
 
 def take_turns(programs: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
-    """What each program took, in rounds of all of them: a slow minute of the machine is not one program's alone."""
+    """The costs of each program, in rounds of all of them, so that a slow minute of the machine falls on all alike."""
     turns = [{program: land() for program, land in programs.items()} for _ in range(rounds)]
     return {program: [turn[program] for turn in turns] for program in programs}
 

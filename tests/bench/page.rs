@@ -1,5 +1,5 @@
-//! What slicing a page costs, beside what cannot be had for less: hashing its compact bytes, and copying it.
-//! Throughput counts the bytes of the body as sent, in every row, so that the rows compare.
+//! The cost of slicing a page, beside the costs that cannot be avoided: hashing its compact bytes, and copying it.
+//! Throughput counts the bytes of the body as sent, in every row, so that the rows can be compared.
 
 mod charges;
 

@@ -1,7 +1,7 @@
 //! CPU time per page of the compiled half, beside a floor: the same pages received with the same client and hashed, and
-//! thrown away. What is above the floor is the cost of parsing, paging and Arrow.
+//! thrown away. The time above the floor is the cost of parsing, paging and Arrow.
 //!
-//! The ways take turns over several rounds, so that whatever else the machine does falls on each of them alike. The
+//! The ways take turns over several rounds, so that the other work of the machine falls on each of them alike. The
 //! simulator is a process of its own, so that its time is not counted. Linux only: times are read from `/proc`.
 
 #![expect(clippy::disallowed_methods, reason = "a program of its own, which reads its command line")]
@@ -39,12 +39,12 @@ fn main() -> Result<()> {
     match env::args().nth(1).as_deref() {
         Some(SIMULATE) => simulate(env::args().any(|argument| argument == GZIP)),
         Some("--bench") => compare(7, 10, false).and_then(|()| compare(7, 5, true)),
-        // `cargo test` leaves the argument out, and only wants to see it work.
+        // `cargo test` leaves the argument out, and only wants to see that it works.
         _ => compare(1, 1, false),
     }
 }
 
-/// Serves the account until whoever started this is gone.
+/// Serves the account until the process that started this one is gone.
 fn simulate(gzip: bool) -> Result<()> {
     let counts = [("charges".to_owned(), u64::from(PAGES) * 100)].into();
     let simulator = StripeSimulator::start(Settings { objects: 0, counts, gzip, ..Settings::default() })?;
@@ -72,13 +72,13 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        // It ends with its input; if it does not, there is nobody to tell.
+        // It ends with its input; if it does not, nobody could be informed.
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
 }
 
-/// The whole list, received once, and what it takes to receive it again.
+/// The whole list, received once, and the means to receive it again.
 struct Bench {
     runtime: Runtime,
     client: HttpClient,
@@ -89,7 +89,7 @@ struct Bench {
     pages: Arc<Vec<Page>>,
 }
 
-/// A name, and what it does with the whole list.
+/// A name, and the work done with the whole list.
 type Way = (&'static str, fn(&Bench) -> Result<()>);
 
 const WAYS: [Way; 5] = [
@@ -110,7 +110,7 @@ impl Bench {
         let options = Options { api_base_url: url.to_owned(), max_concurrent_requests: 1, ..Options::default() };
         let origin = Origin::parse(url, Mode::Test)?;
         let client = HttpClient::new(&ApiKey::parse("rk_test_bench")?, origin, &options)?;
-        let entity = by_name("charges").ok_or("charges are no entity")?;
+        let entity = by_name("charges").ok_or("charges are not an entity")?;
         let runtime = Builder::new_multi_thread().enable_all().build()?;
         let texts = TextPool::default();
         let mut bench = Self { runtime, client, texts, options, entity, bodies: Vec::new(), pages: Arc::default() };
@@ -154,7 +154,7 @@ async fn receive(client: &HttpClient, request: &Request) -> Result<Vec<u8>> {
     }
 }
 
-/// Hashes what the page's rows hold.
+/// Hashes the JSON of the page's rows.
 fn hash(page: &Page) {
     for row in page.rows() {
         black_box(Sha256::digest(row.json));
@@ -177,7 +177,7 @@ fn floor(bench: &Bench) -> Result<()> {
     bench.receive(hash)
 }
 
-/// One whole run, of which nothing is written.
+/// One whole run that writes nothing.
 fn ours(bench: &Bench) -> Result<()> {
     let attempt = Attempt {
         now: now(),
@@ -227,7 +227,7 @@ fn ours(bench: &Bench) -> Result<()> {
 /// CPU time of this process so far, all its threads, in microseconds.
 fn cpu_micros() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
-    // Behind the program's name, which stands in parentheses: fields 14 and 15, in hundredths of a second.
+    // Fields 14 and 15, in hundredths of a second, are behind the program's name, which is in parentheses.
     let fields = stat.rsplit_once(')').ok_or("no times in /proc/self/stat")?.1.split_whitespace();
     let ticks = fields.skip(11).take(2).map(str::parse::<u32>).sum::<std::result::Result<u32, _>>()?;
     Ok(f64::from(ticks) * 10_000.0)

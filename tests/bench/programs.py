@@ -1,10 +1,10 @@
-"""What runs in processes of their own while Stripe is read into tables: a simulated account, and who reads it.
+"""Programs for processes of their own, while Stripe is read into tables: a simulated account, and its readers.
 
     python tests/bench/programs.py simulate SETTINGS
     python tests/bench/programs.py stripe-python URL FOLDER LIST...
     python tests/bench/programs.py dlt URL FOLDER LIST...
 
-`end_to_end.py` starts them. Each reader says when it has imported what it needs, and how many objects it landed.
+`end_to_end.py` starts them. Each reader says when its imports are done, and how many objects it landed.
 """
 # ruff: noqa: INP001, PLC0415 - a program, in no package; each of them imports what it needs and nothing else
 
@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> None:
 
 
 def simulate(settings: dict[str, Any]) -> None:
-    """Serve an account until whoever started this has had enough, then tell how many requests were received.
+    """Serve an account until the starter closes the input, then print how many requests were received.
 
-    The simulator remembers the latest 10,000 answers: of more requests, not all 429s are counted.
+    The simulator remembers the latest 10,000 answers: if there were more requests, not all 429s are counted.
     """
     from stripe_raw_rs.simulator import StripeSimulator
 
@@ -76,10 +76,10 @@ def plain_loop(url: str, folder: Path, lists: list[str]) -> None:
 def dlt_source(url: str, folder: Path, lists: list[str]) -> None:
     """Write the lists to Delta tables with dlt's source for REST APIs, all at once.
 
-    An object's fields become columns, and what is nested in it becomes JSON: all of it is landed, in one table per
-    list. Only columns in which every object has null are left out.
+    An object's fields become columns, and nested values become JSON: all of it is landed, in one table per list. Only
+    columns in which every object has null are left out.
     """
-    # Nothing of whoever runs this is read, nothing is sent to dlt's makers, and no column of nulls is complained about.
+    # dlt reads no settings of the user, sends nothing to its makers, and does not complain about columns of nulls.
     os.environ.update(DLT_DATA_DIR=str(folder), DLT_PROJECT_DIR=str(folder))
     os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="CRITICAL")
     import deltalake  # noqa: F401 - else dlt imports it when it first writes
@@ -89,7 +89,7 @@ def dlt_source(url: str, folder: Path, lists: list[str]) -> None:
     from dlt.sources.rest_api import rest_api_source
 
     say_ready()
-    # As words and not as an object, so that each list gets a paginator of its own.
+    # It is given as words and not as an object, so that each list gets a paginator of its own.
     paginator = {
         "type": "cursor",
         "cursor_path": "data[-1].id",
@@ -116,7 +116,7 @@ def dlt_source(url: str, folder: Path, lists: list[str]) -> None:
 
 
 def say_ready() -> None:
-    """Say that the imports are done: when that was, and the CPU time they took."""
+    """Print when the imports were done, and the CPU time that they took."""
     say(json.dumps({"ready_at": time.monotonic(), "cpu_seconds": time.process_time()}))
 
 

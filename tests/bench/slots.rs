@@ -1,4 +1,4 @@
-//! What a slot costs whoever takes it, with few and with many others waiting for one.
+//! The cost of a slot for the task that takes it, with few and with many others waiting for one.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn main() {
     println!("{:>5.2} × as much with 5,000 as with 10", many / few);
 }
 
-/// The time for one slot where so many wait at any moment.
+/// The time for one slot if so many wait at any moment.
 async fn slots(waiting: usize) -> Duration {
     let rates = Rates { overall: 1e9, endpoint: 1e9 };
     let slots = Slots::new(Limits { rates, at_once: 4 });

@@ -1,7 +1,7 @@
 """10,000 charges appended by Spark's tables, over a floor in which Spark alone writes the same rows from a file.
 
 `just bench-spark LANE`. The floor reads a Parquet file of the rows that is there already, and appends it with the same
-writer; what is above 1 is what carrying the rows over from Rust costs.
+writer; the part above 1 is the cost of carrying the rows over from Rust.
 """
 # ruff: noqa: INP001 - a program, in no package
 

@@ -1,7 +1,7 @@
 """The bundle as the Databricks CLI reads it: files merged, a target's overrides applied, references resolved.
 
-No CLI and no workspace is asked. What this repo's bundle says is understood, as the CLI's documentation has it; what
-cannot be resolved is an error, so that nothing is passed over in silence.
+No CLI and no workspace is asked. The code understands as much as this repo's bundle uses, as the CLI's documentation
+describes it; a reference that cannot be resolved is an error, so that nothing is ignored in silence.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Tree = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 JOB = "stripe_ingestion_job"
-# Who deploys; what a workspace would answer.
+# The user who deploys, as a workspace would answer.
 USER = {
     "workspace.current_user.userName": "someone@example.com",
     "workspace.current_user.short_name": "someone",
@@ -31,7 +31,7 @@ _REFERENCE = re.compile(r"\$\{([\w.-]+)\}")
 
 
 class BundleError(Exception):
-    """What the CLI would refuse."""
+    """A bundle that the CLI would refuse."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class Target:
         return found
 
     def wheel_globs(self) -> list[str]:
-        """The globs by which the task finds its wheel, wherever it runs, relative to the bundle's root."""
+        """The globs by which the task finds its wheel on any compute, relative to the bundle's root."""
         environments = {entry["environment_key"]: entry["spec"] for entry in self.job.get("environments", ())}
         installed = environments.get(self.task.get("environment_key"), {}).get("dependencies", [])
         return [*installed, *(library["whl"] for library in self.task.get("libraries", ()))]
 
 
 def read(root: Path = ROOT) -> Tree:
-    """The bundle of all targets: `databricks.yml` with what it includes."""
+    """The bundle of all targets: `databricks.yml` with the files that it includes."""
     tree = _file(root / "databricks.yml", root)
     for pattern in tree.get("include", ()):
         for path in sorted(root.glob(pattern)):
@@ -114,13 +114,13 @@ def resolved(tree: Tree, target: str, variables: Mapping[str, object] | None = N
 
 
 def merged(left: Any, right: Any) -> Any:
-    """Two values as the CLI merges them: maps by name, lists one after the other, else the right one counts."""
+    """Two values as the CLI merges them: maps by name, lists one after the other; else the right one counts."""
     if isinstance(left, dict) and isinstance(right, dict):
         both = [name for name in left if name in right]
         return {**copy.deepcopy({**left, **right}), **{name: merged(left[name], right[name]) for name in both}}
     if isinstance(left, list) and isinstance(right, list):
         return copy.deepcopy([*left, *right])
-    # Nothing does not replace something: an override takes nothing away.
+    # A missing value does not replace a value: an override takes nothing away.
     return copy.deepcopy(left if right is None else right)
 
 
@@ -131,7 +131,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """All texts in a value, with where they are."""
+    """All texts in a value, each with its place."""
     if isinstance(value, dict):
         for name, entry in value.items():
             yield from texts(entry, f"{place}.{name}".lstrip("."))
@@ -149,7 +149,7 @@ def _file(path: Path, root: Path) -> Tree:
     def rebased(written: str) -> str:
         return os.path.normpath(path.parent.relative_to(root) / written)
 
-    # What YAML's aliases stand for is one object in several places, each of which is changed for itself.
+    # With YAML's aliases one object is in several places, and each of these is changed by itself.
     tree = _unshared(tree)
     for part in (tree, *tree.get("targets", {}).values()):
         for artifact in part.get("artifacts", {}).values():
@@ -168,7 +168,7 @@ def _file(path: Path, root: Path) -> Tree:
 def _default(name: str, entry: Tree) -> Any:
     if "default" in entry:
         return entry["default"]
-    # A workspace would be asked for the id of what has this name.
+    # A workspace would be asked for the id of the thing with this name.
     for kind, looked_up in entry.get("lookup", {}).items():
         return f"id of the {kind} {looked_up}"
     raise BundleError(f"the variable {name} has no value")
@@ -194,7 +194,7 @@ def _replaced(value: Any, value_of: Callable[[str], Any]) -> Any:
         return [_replaced(entry, value_of) for entry in value]
     if not isinstance(value, str):
         return value
-    # A reference that stands alone may stand for a list; inside of a text it is text.
+    # A reference that is the whole text may mean a list; inside a text it is text.
     if alone := _REFERENCE.fullmatch(value):
         return value_of(alone.group(1))
     return _REFERENCE.sub(lambda found: str(value_of(found.group(1))), value)

@@ -1,8 +1,8 @@
-"""What Databricks does to the bundle's wheel task, on this machine: build, install, call, with the secret at hand.
+"""Databricks' work on the bundle's wheel task, on this machine: build, install, call, with the secret at hand.
 
 The wheel is built by the bundle's own command and found by the bundle's own globs. It is installed beside the packages
-of a Databricks Runtime, to which it may add none of its own, and its entry point is called in a process of its own with
-the arguments that the job's parameters become. Spark and Delta are the open ones.
+of a Databricks Runtime and may not add others. Its entry point is called in a process of its own, with the arguments
+that the job's parameters become. Spark and Delta are the open ones.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ _QUICK = {
     "CARGO_PROFILE_DIST_CODEGEN_UNITS": "16",
     "CARGO_PROFILE_DIST_OPT_LEVEL": "1",
 }
-# Whose environment the tests themselves run in is not the build's business.
+# The build must not see the environment in which the tests themselves run.
 _NOT_FOR_THE_BUILD = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH")
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stripe-raw-rs"
 _TOKEN = "token-of-the-job"  # noqa: S105 - of the fake workspace
-# What a job may ask Databricks to fill in.
+# Values that a job may ask Databricks to fill in.
 _DYNAMIC = {"job.id": "407151", "job.run_id": "5519", "job.name": "stripe_ingestion_job", "task.name": "ingest"}
 _DYNAMIC_REFERENCE = re.compile(r"\{\{([\w.]+)\}\}")
 
-# The call, as Databricks makes it. An entry point that exits, even with 0, fails its task. Of an error all is said that
-# reporters of errors send out: the variables of each frame.
+# The call, as Databricks makes it. An entry point that exits, even with 0, fails its task. For an error the program
+# prints everything that error reporters send out: the variables of each frame.
 _CALL = """
 import sys
 from contextlib import suppress
 from importlib import metadata
 
-def tell(error):
+def show(error):
     while error is not None:
         trace = error.__traceback__
         while trace is not None:
@@ -68,7 +68,7 @@ try:
 except SystemExit as error:
     raise RuntimeError(f"the entry point exited with {error.code!r}") from error
 except Exception as error:
-    tell(error)
+    show(error)
     raise
 """
 
@@ -103,14 +103,14 @@ RUNTIMES = (
 
 
 class BuildError(Exception):
-    """The bundle's build command failed, or made something else than its globs name."""
+    """The bundle's build command failed, or made other files than its globs name."""
 
 
 def build(target: Target, place: Path) -> Path:
-    """The wheel that the bundle's command makes, out of its globs, copied to a place.
+    """The wheel that the bundle's command makes, found by its globs and copied to a place.
 
     The command runs in a copy of the tree, since it empties `dist`. The copy stays in the cache, always at the same
-    path and with the files' own times, so that the next build compiles what has changed.
+    path and with the files' own times, so that the next build compiles only changed files.
     """
     tree = _CACHE / "wheel-tree"
     tree.mkdir(parents=True, exist_ok=True)
@@ -168,14 +168,14 @@ def find_python(version: str) -> Path | None:
     """A Python of this version on this machine, if there is one."""
     found = _uv("python", "find", "--no-project", "--system", "--no-python-downloads", version)
     places = [Path(found.stdout.strip())] if found.returncode == 0 else []
-    # What pyenv has installed is found by its shims only while it is activated.
+    # The shims of pyenv find its versions only while they are activated.
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     places += sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))
     return next((place for place in places if place.is_file()), None)
 
 
 def fresh_environment(place: Path, python: Path, *packages: str) -> Path:
-    """A new virtual environment with these packages and nothing else; its Python."""
+    """Make a new virtual environment with these packages and nothing else; answers its Python."""
     _checked(_uv("venv", "--quiet", "--python", str(python), str(place)))
     program = place / "bin" / "python"
     if packages:
@@ -184,7 +184,7 @@ def fresh_environment(place: Path, python: Path, *packages: str) -> Path:
 
 
 def install(python: Path, wheel: str, constraints: tuple[str, ...] = ()) -> set[str]:
-    """Install a wheel; which packages it brought or changed, itself left out."""
+    """Install a wheel; answers the other packages that it brought or changed."""
     before = _installed(python)
     file = python.parents[1] / "constraints.txt"
     # A constraint names no extras.
@@ -208,7 +208,7 @@ def _checked(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProc
 
 @dataclass
 class Workspace:
-    """A fake workspace, as far as secrets go: `/api/2.0/secrets/get`, for who brings the job's token."""
+    """A fake workspace for secrets: `/api/2.0/secrets/get`, for a client with the job's token."""
 
     url: str
     secrets: dict[tuple[str, str], str]
@@ -260,7 +260,7 @@ def fake_workspace(secrets: Mapping[tuple[str, str], str]) -> Iterator[Workspace
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run of the task ended, and what it said."""
+    """The end of a run of the task, and its output."""
 
     code: int
     output: str
@@ -284,7 +284,7 @@ class JobRunner:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The task's named parameters, with what Databricks fills in."""
+        """The task's named parameters, with the values that Databricks fills in."""
 
         def filled(found: re.Match[str]) -> str:
             return _DYNAMIC[found.group(1)]
@@ -300,7 +300,7 @@ class JobRunner:
 
     @contextmanager
     def started(self, workspace: Workspace, stripe_url: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-        """The task's process, in a group of its own with the JVM that it starts; whatever is left of it is killed."""
+        """The task's process, in a process group with the JVM that it starts; the group is killed at the end."""
         self._configure()
         task = self.target.task["python_wheel_task"]
         parameters = [f"--{name}={value}" for name, value in self.parameters.items()]
@@ -329,13 +329,13 @@ class JobRunner:
         return (self.place / name).read_text(encoding="utf-8", errors="replace")
 
     def _configure(self) -> None:
-        """What a cluster is before a task comes: Spark with Delta, and a catalog that outlives the process."""
+        """Make a cluster as it is before a task comes: Spark with Delta, and a catalog that outlives the process."""
         metastore = f"jdbc:derby:;databaseName={self.place}/metastore;create=true"
         settings = {
             "spark.databricks.delta.snapshotPartitions": 1,
             "spark.driver.bindAddress": "127.0.0.1",
-            # The quick compiler alone halves a short session, but gets so little room for code that Spark fills it and
-            # stands still.
+            # The quick compiler alone halves the time of a short session, but gets so little room for code that Spark
+            # fills it and stands still.
             "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
             "spark.driver.host": "127.0.0.1",
             "spark.driver.memory": "1g",
@@ -356,7 +356,7 @@ class JobRunner:
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill a process and whatever it started, as the loss of a machine does."""
+    """Kill a process and all processes that it started, as the loss of a machine does."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

@@ -1,4 +1,4 @@
-"""The bundle, as far as it can be judged without a workspace: what the CLI refuses, and what only a run would show."""
+"""The bundle, as far as it can be judged without a workspace: faults that the CLI or only a run would show."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 BUNDLE = read()
 TARGETS = sorted(BUNDLE["targets"])
 EACH_TARGET = pytest.mark.parametrize("name", TARGETS)
-# What others may do with it, as the CLI and the workspace name it.
+# The permissions of others, as the CLI and the workspace name them.
 PERMISSION_LEVELS = {
     "jobs": ("CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE"),
     "dashboards": ("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"),
@@ -46,7 +46,7 @@ JUSTFILE = (ROOT / ".justfile").read_text(encoding="utf-8")
 
 
 def wheel_of(architecture: str, version: str = "0.1.0") -> str:
-    """The file that maturin names like this."""
+    """The name that maturin gives to the wheel."""
     platform = f"manylinux2014_{architecture}.manylinux_2_17_{architecture}"
     return f"dist/stripe_raw_rs-{version}-cp310-abi3-{platform}.whl"
 
@@ -58,12 +58,12 @@ def entry_points(group: str) -> dict[str, str]:
 
 
 def job_of(tree: Any) -> Job:
-    """The job, as Databricks' own package reads it; what does not belong is refused."""
+    """The job, as Databricks' own package reads it; unknown fields are refused."""
     return Job.from_dict(tree)
 
 
 def faults(bundle: Tree) -> Iterator[str]:
-    """All that is wrong with a bundle, a line each."""
+    """All faults of a bundle, a line each."""
     declared = bundle["variables"]
     used = {name.removeprefix("var.") for name in references(bundle) if name.startswith("var.")}
     yield from (f"the variable {name} is not declared" for name in sorted(used - declared.keys()))
@@ -107,7 +107,7 @@ def target_faults(target: Target) -> Iterator[str]:
 
 
 def permission_faults(target: Target) -> Iterator[str]:
-    """Each resource says who else may do what with it: nobody as its owner, which is who deploys, and each to one."""
+    """Each resource has permissions for others; each goes to one name, and none makes an owner, who is the deployer."""
     for kind, levels in PERMISSION_LEVELS.items():
         for name, resource in target.tree["resources"][kind].items():
             if not resource.get("permissions"):
@@ -129,7 +129,7 @@ def compute_faults(job: Tree, task: Tree) -> Iterator[str]:
     ways = [key for key in ("environment_key", "job_cluster_key", "new_cluster", "existing_cluster_id") if key in task]
     if len(ways) != 1:
         yield f"the task runs on {ways}"
-    # Serverless tasks refuse libraries of their own: what they need is in their environment.
+    # Serverless tasks refuse libraries of their own: their libraries are in their environment.
     if "environment_key" in task and "libraries" in task:
         yield "a serverless task has libraries"
 
@@ -178,12 +178,12 @@ def schedule_faults(expression: str) -> Iterator[str]:
         yield f"'{expression}' is no Quartz expression"
 
 
-def test_nothing_is_wrong_with_the_bundle() -> None:
+def test_the_bundle_has_no_faults() -> None:
     assert list(faults(BUNDLE)) == []
 
 
 @EACH_TARGET
-def test_the_job_is_one_for_databricks_with_its_references_and_without(name: str) -> None:
+def test_databricks_accepts_the_job_with_its_references_and_without(name: str) -> None:
     for target in (resolved(BUNDLE, name), resolved(BUNDLE, name, {"failure_emails": ["someone@example.com"]})):
         assert job_of(target.job).name == JOB
         assert list(references(target.job)) == []
@@ -209,7 +209,7 @@ def test_the_task_is_called_with_these_parameters(name: str) -> None:
 
 
 @EACH_TARGET
-def test_one_run_at_a_time_is_tried_again_and_somebody_hears_of_its_failure(name: str) -> None:
+def test_the_job_has_one_run_at_a_time_is_tried_again_and_mails_its_failures(name: str) -> None:
     target = resolved(BUNDLE, name, {"failure_emails": ["someone@example.com"]})
     job, task = target.job, target.task
     assert job["max_concurrent_runs"] == 1
@@ -217,26 +217,26 @@ def test_one_run_at_a_time_is_tried_again_and_somebody_hears_of_its_failure(name
     assert task["max_retries"] > 0
     assert task["retry_on_timeout"] is True
     (rule,) = job["health"]["rules"]
-    assert rule["value"] < task["timeout_seconds"], "what is slow is told before it is ended"
+    assert rule["value"] < task["timeout_seconds"], "a slow run is reported before it is ended"
     assert set(job["email_notifications"]) == {"on_failure", "on_duration_warning_threshold_exceeded"}
     assert all(addresses == ["someone@example.com"] for addresses in job["email_notifications"].values())
 
 
 @EACH_TARGET
-def test_whoever_is_in_the_workspace_may_look_and_nobody_else_may_do_anything(name: str) -> None:
+def test_users_of_the_workspace_may_look_and_nobody_may_do_more(name: str) -> None:
     resources = resolved(BUNDLE, name).tree["resources"]
     (dashboard,) = resources["dashboards"].values()
     assert resources["jobs"][JOB]["permissions"] == [{"level": "CAN_VIEW", "group_name": "users"}]
     assert dashboard["permissions"] == [{"level": "CAN_READ", "group_name": "users"}]
-    assert dashboard["embed_credentials"] is False, "who looks at it sees what they may see"
+    assert dashboard["embed_credentials"] is False, "viewers see only the data that they may see"
     given = [{"level": "CAN_MANAGE_RUN", "group_name": "stripe-operators"}]
     target = resolved(BUNDLE, name, {"job_permissions": given})
     assert job_of(target.job).permissions == job_of({"permissions": given}).permissions
     assert list(target_faults(target)) == []
 
 
-def test_the_identity_that_production_should_have_is_written_down_as_it_has_to_be() -> None:
-    """The bundle cannot know it. What stands there as a comment must be right once somebody takes the signs away."""
+def test_the_comment_about_the_identity_of_production_is_right() -> None:
+    """The bundle cannot know the identity. The comment must be right once somebody takes its signs away."""
     text = (ROOT / "databricks.yml").read_text(encoding="utf-8")
     (block,) = re.findall(r"^( *)# resources:\n((?:\1# .*\n)+)", text, re.MULTILINE)
     bundle = merged(
@@ -258,14 +258,14 @@ def test_only_production_runs_by_itself_and_only_development_makes_up_versions(n
     assert target.artifact.get("dynamic_version", False) is development
 
 
-def test_a_plain_deploy_is_one_for_development_on_serverless_compute() -> None:
+def test_a_plain_deploy_is_for_development_on_serverless_compute() -> None:
     assert [name for name in TARGETS if BUNDLE["targets"][name].get("default")] == ["dev"]
     assert resolved(BUNDLE, "dev").task["environment_key"] == "default"
     assert resolved(BUNDLE, "prod").task["environment_key"] == "default"
 
 
 @pytest.mark.parametrize("name", ["dev_classic", "prod_classic"])
-def test_the_classic_targets_differ_in_where_the_task_runs_and_in_nothing_else(name: str) -> None:
+def test_the_classic_targets_differ_only_in_the_compute_of_the_task(name: str) -> None:
     serverless, classic = (resolved(BUNDLE, target) for target in (name.removesuffix("_classic"), name))
     assert "environments" not in classic.job
     (cluster,) = classic.job["job_clusters"]
@@ -283,20 +283,20 @@ def test_the_classic_targets_differ_in_where_the_task_runs_and_in_nothing_else(n
 
 @EACH_TARGET
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_architecture_decides_what_is_built_and_what_is_found(name: str, architecture: str) -> None:
+def test_the_architecture_decides_which_wheel_is_built_and_found(name: str, architecture: str) -> None:
     target = resolved(BUNDLE, name, {"wheel_architecture": architecture})
     assert target.artifact["build"] == f"uv run --only-dev just wheel {architecture}"
     assert list(target_faults(target)) == []
 
 
-def test_neither_a_workspace_nor_a_key_is_written_down() -> None:
+def test_the_bundle_names_neither_a_workspace_nor_a_key() -> None:
     for place, text in texts(BUNDLE):
         assert not place.endswith(".host"), place
         assert re.search(r"\b[rs]k_(live|test)_", text) is None, place
         assert "://" not in text, place
 
 
-def test_nothing_but_the_wheel_is_uploaded() -> None:
+def test_only_the_wheel_is_uploaded() -> None:
     assert BUNDLE["sync"] == {"paths": []}
 
 

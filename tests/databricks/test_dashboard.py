@@ -1,4 +1,4 @@
-"""The dashboard: what its widgets show is there, and says the truth of a history that has everything in it."""
+"""The dashboard: its widgets have their data, and show the truth about a history with every kind of event."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def query_of(widget: dict[str, Any]) -> dict[str, Any]:
 
 
 def encoded(encodings: object) -> Iterator[str]:
-    """All field names that a widget's encodings use, however deep they stand."""
+    """All field names that a widget's encodings use, at any depth."""
     if isinstance(encodings, dict):
         for key, value in encodings.items():
             if key == "fieldName":
@@ -61,7 +61,7 @@ def test_no_two_widgets_share_a_name_or_a_place() -> None:
             assert not cells & taken, item["widget"]["name"]
             assert at["x"] + at["width"] <= COLUMNS, item["widget"]["name"]
             taken |= cells
-        # The grid closes gaps by itself, and then nothing stands where it was put.
+        # The grid closes gaps by itself, and then no widget is where it was put.
         assert len(taken) == COLUMNS * (max(y for _, y in taken) + 1), page["name"]
 
 
@@ -71,7 +71,7 @@ def test_every_dataset_is_shown_and_every_shown_dataset_is_there() -> None:
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_widget_shows_the_fields_it_asks_for_and_no_others(name: str) -> None:
-    """A field that is encoded under another name than it is asked for leaves the widget empty, without a word."""
+    """If a field is encoded under another name than it is asked for, the widget stays empty, without a word."""
     widget = WIDGETS[name]
     asked = [field["name"] for field in query_of(widget)["fields"]]
     assert sorted(encoded(widget["spec"]["encodings"])) == sorted(asked)
@@ -83,13 +83,13 @@ def test_widgets_are_of_the_versions_that_are_rendered() -> None:
 
 
 def test_queries_name_the_table_alone() -> None:
-    """Catalog and schema are the bundle's to say."""
+    """The bundle sets catalog and schema."""
     for sql in DATASETS.values():
         assert set(re.findall(r"\b(?:FROM|JOIN)\s+([\w.`]+)", sql)) <= {TABLE, "folded", "runs", "lists"}
 
 
-def test_what_a_run_is_is_said_in_the_same_words_in_each_dataset() -> None:
-    """Datasets cannot share a part of their queries: nothing but this test keeps the copies equal."""
+def test_each_dataset_defines_a_run_in_the_same_words() -> None:
+    """Datasets cannot share a part of their queries, so only this test keeps the copies equal."""
     folded = [sql.split("FROM folded")[0] for sql in DATASETS.values() if "FROM folded" in sql]
     assert len(folded) == 3
     assert len(set(folded)) == 1
@@ -100,7 +100,7 @@ def test_what_a_run_is_is_said_in_the_same_words_in_each_dataset() -> None:
 
 @dataclass
 class Story:
-    """Events as the ingestion writes them, by hours before now."""
+    """Events as the ingestion writes them, with times in hours before now."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
     now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
@@ -128,7 +128,7 @@ class Story:
 
 @dataclass
 class Attempt:
-    """One attempt of a run; each call is an event, so many hours before now."""
+    """One attempt of a run; each call adds an event, so many hours before now."""
 
     story: Story
     run_id: str
@@ -171,61 +171,65 @@ class Attempt:
 
 def story() -> Story:
     """Eight lists, each with a past of its own."""
-    told = Story()
+    past = Story()
 
     # Complete, then failed, resumed with a page recovered, and complete: nothing is wrong with it now.
-    Attempt(told, "C1", 1, "charges").started(51).page(51, 1, 100, 52).page(50.5, 2, 50, 52).completed(50, 52)
-    Attempt(told, "C2", 2, "charges").started(26).page(26, 1, 100, 27).failed(25, "Server", "500 from Stripe")
-    last = Attempt(told, "C2", 3, "charges").started(2.5).page(2.4, 2, 70, 27, recovered=True)
+    Attempt(past, "C1", 1, "charges").started(51).page(51, 1, 100, 52).page(50.5, 2, 50, 52).completed(50, 52)
+    Attempt(past, "C2", 2, "charges").started(26).page(26, 1, 100, 27).failed(25, "Server", "500 from Stripe")
+    last = Attempt(past, "C2", 3, "charges").started(2.5).page(2.4, 2, 70, 27, recovered=True)
     last.page(2.2, 3, 30, 27).completed(2, 3)
 
     # The same list of another account: it fails now, and has not landed a page of this run.
-    Attempt(told, "D1", 1, "charges", "acct_1A").started(31).page(31, 1, 5, 32).completed(30, 32)
-    Attempt(told, "D2", 2, "charges", "acct_1A").started(1.5).failed(1, "Authentication", "no such key")
+    Attempt(past, "D1", 1, "charges", "acct_1A").started(31).page(31, 1, 5, 32).completed(30, 32)
+    Attempt(past, "D2", 2, "charges", "acct_1A").started(1.5).failed(1, "Authentication", "no such key")
 
     # Failed, given up on request, and a new run complete.
-    Attempt(told, "R1", 1, "refunds").started(20).page(20, 1, 100, 21).failed(19, "Connection", "time-out")
-    Attempt(told, "R1", 2, "refunds").started(6).failed(6, "Abandoned", "given up: the next run reads its window again")
-    Attempt(told, "R2", 3, "refunds").started(5.9).page(5.9, 1, 8, 40).completed(5, 40)
+    Attempt(past, "R1", 1, "refunds").started(20).page(20, 1, 100, 21).failed(19, "Connection", "time-out")
+    Attempt(past, "R1", 2, "refunds").started(6).failed(6, "Abandoned", "given up: the next run reads its window again")
+    Attempt(past, "R2", 3, "refunds").started(5.9).page(5.9, 1, 8, 40).completed(5, 40)
 
-    # Complete, reset, and running from the beginning: what was seen before the reset counts no more.
-    Attempt(told, "I1", 1, "invoices").started(73).page(73, 1, 9, 74).completed(72, 74)
-    Attempt(told, "I2", 2, "invoices").started(4).failed(4, "Reset", "given up: the next run begins at the beginning of the account")
-    Attempt(told, "I3", 3, "invoices").started(0.1).page(0.05, 1, 100, 1)
+    # Complete, reset, and running from the beginning: objects seen before the reset do not count any more.
+    Attempt(past, "I1", 1, "invoices").started(73).page(73, 1, 9, 74).completed(72, 74)
+    Attempt(past, "I2", 2, "invoices").started(4).failed(
+        4, "Reset", "given up: the next run begins at the beginning of the account"
+    )
+    Attempt(past, "I3", 3, "invoices").started(0.1).page(0.05, 1, 100, 1)
 
     # Killed four hours ago, without a word.
-    Attempt(told, "P1", 1, "payouts").started(101).page(101, 1, 3, 110).completed(100, 110)
-    Attempt(told, "P2", 2, "payouts").started(4.5).page(4, 1, 100, 5)
+    Attempt(past, "P1", 1, "payouts").started(101).page(101, 1, 3, 110).completed(100, 110)
+    Attempt(past, "P2", 2, "payouts").started(4.5).page(4, 1, 100, 5)
 
     # Given up, and not run since.
-    Attempt(told, "S1", 1, "disputes").started(10).failed(9, "Permission", "may not read disputes")
-    Attempt(told, "S1", 2, "disputes").started(8).failed(8, "Abandoned", "given up: the next run reads its window again")
+    Attempt(past, "S1", 1, "disputes").started(10).failed(9, "Permission", "may not read disputes")
+    Attempt(past, "S1", 2, "disputes").started(8).failed(
+        8, "Abandoned", "given up: the next run reads its window again"
+    )
 
-    # Failed, and gone on with: not failing any more, not complete yet.
-    Attempt(told, "E1", 1, "events").started(3).page(3, 1, 100, 4).failed(2.9, "RateLimit", "too many")
-    Attempt(told, "E1", 2, "events").started(0.01)
+    # Failed, and going on: not failing any more, not complete yet.
+    Attempt(past, "E1", 1, "events").started(3).page(3, 1, 100, 4).failed(2.9, "RateLimit", "too many")
+    Attempt(past, "E1", 2, "events").started(0.01)
 
     # Complete, with nothing in it.
-    Attempt(told, "N1", 1, "customers").started(12).page(12, 1, 0, 12).completed(12, None)
-    told.events[-2].update(max_created=None, max_created_seen=None, next_cursor=None, has_more=False, range_closed=True)
-    return told
+    Attempt(past, "N1", 1, "customers").started(12).page(12, 1, 0, 12).completed(12, None)
+    past.events[-2].update(max_created=None, max_created_seen=None, next_cursor=None, has_more=False, range_closed=True)
+    return past
 
 
 @pytest.fixture(scope="module")
-def told() -> Story:
+def past() -> Story:
     return story()
 
 
 @pytest.fixture(scope="module")
-def checkpoints(spark: SparkSession, told: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+def checkpoints(spark: SparkSession, past: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A checkpoint table with the story in it, in the current schema, as the bundle sets it for the queries."""
     # Not every Spark takes Arrow; all read Parquet.
     place = tmp_path_factory.mktemp("story") / "events.parquet"
-    pq.write_table(told.table(), place)
+    pq.write_table(past.table(), place)
     before, zone = spark.catalog.currentDatabase(), spark.conf.get("spark.sql.session.timeZone")
     spark.sql(f"CREATE SCHEMA {SCHEMA}")
     spark.catalog.setCurrentDatabase(SCHEMA)
-    # A day is one of the session's time zone, which is UTC on a warehouse that nobody told otherwise.
+    # A day is in the session's time zone, which is UTC on a warehouse without another setting.
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.read.parquet(str(place)).write.format("delta").saveAsTable(TABLE)
     yield spark
@@ -266,21 +270,21 @@ def test_the_state_of_each_list_is_its_latest_run(checkpoints: SparkSession) -> 
 
 
 @pytest.mark.spark35
-def test_the_worst_list_stands_first(checkpoints: SparkSession) -> None:
+def test_the_worst_list_comes_first(checkpoints: SparkSession) -> None:
     order = [row["list"] for row in rows(checkpoints, DATASETS["lists"])]
     assert order[:4] == ["charges/acct_1A", "payouts", "disputes", "events"]
     assert order[-1] == "charges"
 
 
 @pytest.mark.spark35
-def test_the_dashboard_says_what_the_product_says(checkpoints: SparkSession, told: Story) -> None:
-    """`stripe-raw status` folds the same events in Rust: neither may see another state than the other."""
+def test_the_dashboard_shows_the_same_states_as_the_product(checkpoints: SparkSession, past: Story) -> None:
+    """`stripe-raw status` folds the same events in Rust: both must see the same state."""
     states = {"running": "unfinished", "stalled": "unfinished"}
-    table = told.table()
+    table = past.table()
     for row in rows(checkpoints, DATASETS["lists"]):
         entity, _, account = row["list"].partition("/")
         mine = [
-            event for event in told.events if event["entity"] == entity and event["stripe_account"] == (account or None)
+            event for event in past.events if event["entity"] == entity and event["stripe_account"] == (account or None)
         ]
         lifecycle = [event for event in mine if event["event_type"] != "PAGE_COMMITTED"]
         history = History(entity, account or None, pa.Table.from_pylist(lifecycle, schema=table.schema))
@@ -322,8 +326,8 @@ def test_each_run_is_there_once_with_all_its_attempts(checkpoints: SparkSession)
 
 
 @pytest.mark.spark35
-def test_a_failure_says_what_came_of_it(checkpoints: SparkSession) -> None:
-    """Only what nothing has gone on with is failing; what was complete later, or given up, is the past."""
+def test_each_failure_shows_its_outcome(checkpoints: SparkSession) -> None:
+    """A failure counts only if no attempt has followed it; a run that was completed later, or given up, is the past."""
     found = rows(checkpoints, DATASETS["failures"])
     assert [
         (row["list"], row["run_id"], row["epoch"], row["error_class"], row["error_message"], row["outcome"])
@@ -341,8 +345,8 @@ def test_a_failure_says_what_came_of_it(checkpoints: SparkSession) -> None:
 
 
 @pytest.mark.spark35
-def test_the_days_add_up_to_all_pages(checkpoints: SparkSession, told: Story) -> None:
-    pages = [event for event in told.events if event["event_type"] == "PAGE_COMMITTED"]
+def test_the_days_add_up_to_all_pages(checkpoints: SparkSession, past: Story) -> None:
+    pages = [event for event in past.events if event["event_type"] == "PAGE_COMMITTED"]
     expected: dict[tuple[Any, str], list[int]] = {}
     for event in pages:
         name = event["entity"] if event["stripe_account"] is None else f"{event['entity']}/{event['stripe_account']}"
@@ -387,8 +391,8 @@ def test_the_counters_count(checkpoints: SparkSession, name: str, number: float)
 
 
 @pytest.mark.spark35
-def test_a_table_without_events_is_no_error(checkpoints: SparkSession) -> None:
-    """The dashboard is deployed before the first run has anything to tell."""
+def test_a_table_without_events_is_not_an_error(checkpoints: SparkSession) -> None:
+    """The dashboard is deployed before the first run has written anything."""
     for name, sql in DATASETS.items():
         none = sql.replace(f"FROM {TABLE}", f"FROM (SELECT * FROM {TABLE} WHERE event_type = 'NONE')")  # noqa: S608
         assert none != sql, name

@@ -1,6 +1,6 @@
 """The bundle's job on this machine: the wheel that the bundle builds, in the packages of a Databricks Runtime.
 
-Nothing of this repo's Python is on the path of the processes that are tested here: all they have is the wheel.
+This repo's Python is not on the path of the processes that are tested here: they have only the wheel.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from tests.spark.lanes import LANES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# One process for all of them, since the wheel is built once; the first build of a machine compiles everything.
+# All tests are in one process, since the wheel is built once; the first build of a machine compiles everything.
 pytestmark = [pytest.mark.wheel, pytest.mark.timeout(3600)]
 
 STRAY_KEY = "rk_test_STRAYstray0123456789"
 SECRETS = {("stripe", "api_key"): KEY}
-# What `--var` sets for these tests. The catalog is the one that Spark has by itself.
+# The variables that `--var` sets for these tests. The catalog is the one that Spark has by itself.
 VARIABLES = {"catalog": "spark_catalog", "schema": "stripe_raw"}
 BY_EACH_RUNTIME = pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name, indirect=True)
-# Serverless compute and a cluster of one's own differ in what is installed where, which both name by the same globs.
+# Serverless compute and an own cluster differ in the place of the installed wheel, but both name it by the same globs.
 TARGET_OF = {"DBR 15.4": "dev_classic", "DBR 17.3": "dev"}
 
 
 def unable(reason: str) -> None:
-    """Skip, saying why. The gate may not: there, what the tests need is installed."""
+    """Skip, and say why. The gate may not skip, because everything that the tests need is installed there."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -61,7 +61,7 @@ def python(version: str) -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, by the bundle's own command."""
+    """The wheel, built by the bundle's own command."""
     return job_runner.build(resolved(read(), "dev"), tmp_path_factory.mktemp("dist"))
 
 
@@ -104,7 +104,7 @@ def workspace() -> Iterator[Workspace]:
 
 @pytest.fixture
 def account() -> Iterator[StripeSimulator]:
-    """An account that one key may read: a stray one is refused."""
+    """An account that one key may read; a stray key is refused."""
     counts = {name: 240 if name == "charges" else 30 for name in DEFAULT}
     with StripeSimulator(seed=13, counts=counts, keys=[KEY]) as stripe:
         yield stripe
@@ -128,7 +128,7 @@ def test_the_job_lands_all_five_entities(job: JobRunner, workspace: Workspace, a
         assert_whole(job.lake, account, name)
         # The summary of the run, where Databricks shows it.
         assert re.search(rf"^ *{name} +complete\b", outcome.output, re.MULTILINE), outcome.output
-    started = told(job, "RUN_STARTED")
+    started = events_of(job, "RUN_STARTED")
     assert {event["entity"] for event in started} == set(DEFAULT)
     for event in started:
         assert json.loads(event["settings"])["bundle_target"] == job.target.name
@@ -142,23 +142,23 @@ def test_a_job_that_is_killed_goes_on_where_it_was(
 ) -> None:
     each_page = {"STRIPE_RAW_COMMIT_INTERVAL_SECONDS": "0", "STRIPE_RAW_PAGE_SIZE": "10"}
     with job.started(workspace, account.url, **each_page) as child:
-        while len(told(job, "PAGE_COMMITTED")) < 3:
+        while len(events_of(job, "PAGE_COMMITTED")) < 3:
             assert child.poll() is None, "it ended before it could be killed"
             time.sleep(0.2)
         job_runner.kill_group(child)
-    committed = told(job, "PAGE_COMMITTED")
-    completed = {event["entity"] for event in told(job, "RUN_COMPLETED")}
+    committed = events_of(job, "PAGE_COMMITTED")
+    completed = {event["entity"] for event in events_of(job, "RUN_COMPLETED")}
     killed = {event["entity"]: event["run_id"] for event in committed if event["entity"] not in completed}
-    assert killed, "it had all but ended before it was killed"
+    assert killed, "it had almost ended before it was killed"
 
     outcome = job.run(workspace, account.url)
     assert outcome.code == 0, outcome.errors
     for name in DEFAULT:
         assert_whole(job.lake, account, name)
-    # What was committed stands, and the runs that were killed went on under their own ids.
-    ids_after = {event["event_id"] for event in told(job, "PAGE_COMMITTED")}
+    # Committed pages stay, and the runs that were killed went on under their own ids.
+    ids_after = {event["event_id"] for event in events_of(job, "PAGE_COMMITTED")}
     assert {event["event_id"] for event in committed} < ids_after
-    started = [(event["entity"], event["run_id"]) for event in told(job, "RUN_STARTED")]
+    started = [(event["entity"], event["run_id"]) for event in events_of(job, "RUN_STARTED")]
     assert all(started.count(run) == 2 for run in killed.items())
     verify(job)
 
@@ -168,7 +168,7 @@ def test_a_job_without_its_secret_fails_and_names_it(job: JobRunner, account: St
     with job_runner.fake_workspace({}) as workspace:
         outcome = job.run(workspace, account.url, STRIPE_API_KEY=STRAY_KEY)
     assert outcome.code == 1
-    # Raised, as a task's failure must be, and of the package's own kind.
+    # The error is raised, as a task's failure must be, and it is of the package's own kind.
     raised = re.search(r"^stripe_raw_rs\.exceptions\.UsageError: .*$", outcome.errors, re.MULTILINE)
     assert raised is not None, outcome.errors
     assert "'api_key' of scope 'stripe'" in raised[0]
@@ -177,7 +177,7 @@ def test_a_job_without_its_secret_fails_and_names_it(job: JobRunner, account: St
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES[:1], ids=lambda runtime: runtime.name, indirect=True)
-def test_a_job_whose_key_is_refused_fails_and_keeps_it_to_itself(job: JobRunner, account: StripeSimulator) -> None:
+def test_a_job_whose_key_is_refused_fails_and_does_not_show_the_key(job: JobRunner, account: StripeSimulator) -> None:
     with job_runner.fake_workspace({("stripe", "api_key"): STRAY_KEY}) as workspace:
         outcome = job.run(workspace, account.url)
     assert outcome.code == 1
@@ -185,7 +185,7 @@ def test_a_job_whose_key_is_refused_fails_and_keeps_it_to_itself(job: JobRunner,
     assert_no_key(outcome)
 
 
-def told(job: JobRunner, event_type: str) -> list[dict[str, Any]]:
+def events_of(job: JobRunner, event_type: str) -> list[dict[str, Any]]:
     """The events of a type; none before the table is there."""
     if not DeltaTable.is_deltatable(str(job.lake / "stripe_ingestion_checkpoints")):
         return []
@@ -193,11 +193,11 @@ def told(job: JobRunner, event_type: str) -> list[dict[str, Any]]:
 
 
 def verify(job: JobRunner) -> None:
-    """The audit, by delta-rs: another reader than the one that the job writes with. It raises for what it finds."""
+    """Audit by delta-rs, which is not the engine that the job writes with. It raises if it finds anything."""
     main(["verify", "--lake", str(job.lake)])
 
 
-def test_the_wheel_is_one_for_any_python_from_3_10_on_and_any_linux_from_2014_on(wheel: Path) -> None:
+def test_the_wheel_fits_any_python_from_3_10_on_and_any_linux_from_2014_on(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         info = next(name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name)
         metadata = Parser().parsestr(archive.read(f"{info}/METADATA").decode())
@@ -215,8 +215,8 @@ def test_the_wheel_is_one_for_any_python_from_3_10_on_and_any_linux_from_2014_on
     assert max(needed) <= (2, 17)
 
 
-def test_the_wheel_does_not_tell_where_it_was_built(wheel: Path) -> None:
-    """Neither who built it nor what else is on that machine is anybody's business, and two machines build the same."""
+def test_the_wheel_does_not_show_where_it_was_built(wheel: Path) -> None:
+    """The builder and the rest of that machine are private, and two machines must build the same wheel."""
     places = {
         str(Path.home()),
         str(ROOT),

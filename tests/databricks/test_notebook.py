@@ -1,4 +1,4 @@
-"""The notebook: what it shows is run, cell by cell, against Spark and a made-up account."""
+"""The notebook: its cells are run, one by one, against Spark and a made-up account."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def run(cells: list[str], namespace: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def no_key() -> Iterator[None]:
-    """No key, and none left behind: the notebook names the made-up one in its environment."""
+    """Leave no key behind: the notebook sets the made-up one in its environment."""
     yield
     os.environ.pop("STRIPE_API_KEY", None)
 
 
 @pytest.fixture
 def current_schema(spark: SparkSession) -> Iterator[None]:
-    """The notebook makes its schema the current one; others go on with theirs."""
+    """Restore the current schema: the notebook sets its own, and other tests go on with theirs."""
     before = spark.catalog.currentDatabase()
     yield
     spark.catalog.setCurrentDatabase(before)
 
 
-def test_it_is_kept_without_outputs() -> None:
+def test_the_notebook_is_kept_without_outputs() -> None:
     """Outputs of a real account hold its customers, and would be in the history for good."""
     cells = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
@@ -59,7 +59,7 @@ def test_it_is_kept_without_outputs() -> None:
 def test_every_cell_runs_and_the_account_has_landed(
     spark: SparkSession, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # One list is as good as two, and Spark takes half the time for it.
+    # One list tests as much as two, and Spark takes half the time for it.
     monkeypatch.setenv("STRIPE_RAW_ENTITIES", "charges")
     namespace = run(list(PROGRAM), {})
     said = capsys.readouterr().out
@@ -69,7 +69,7 @@ def test_every_cell_runs_and_the_account_has_landed(
         for entity in entities(namespace["entities"]):
             query = "SELECT count(DISTINCT _stripe_id), count_if(sha2(_raw_json, 256) <> _payload_sha256) FROM "
             found = spark.sql(f"{query}`{catalog}`.`{schema}`.{entity.table}").collect()[0]
-            # It got new objects after the job: the library has landed those as well.
+            # The account got new objects after the job, and the library has landed those as well.
             assert tuple(found) == (len(stripe.ids(entity.name)), 0)
     finally:
         spark.sql(f"DROP SCHEMA `{catalog}`.`{schema}` CASCADE")
@@ -81,8 +81,8 @@ def test_every_cell_runs_and_the_account_has_landed(
 
 @pytest.mark.spark41
 @pytest.mark.usefixtures("no_key")
-def test_on_databricks_the_widgets_count(spark: SparkSession) -> None:  # noqa: ARG001 - the first cell looks for it
-    """With a secret named nothing is made up, and the schema is the one that was asked for."""
+def test_the_widgets_count_on_databricks(spark: SparkSession) -> None:  # noqa: ARG001 - the first cell looks for it
+    """If a secret is named, nothing is made up, and the schema is the one that was asked for."""
     given = {"catalog": "main", "schema": "raw", "stripe_secret_scope": "stripe", "stripe_secret_key": "api_key"}
     offered: dict[str, str] = {}
     widgets = SimpleNamespace(text=offered.__setitem__, get=lambda name: given.get(name, offered[name]))

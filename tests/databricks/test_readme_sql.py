@@ -1,4 +1,4 @@
-"""The README's SQL runs, on Spark and on tables as the main job makes them, but for what only Unity Catalog knows."""
+"""The README's SQL runs on Spark, on tables of the main job; statements that only Unity Catalog knows are left out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-# Grants and tags are Unity Catalog's.
+# Only Unity Catalog has grants and tags.
 ONLY_THERE = re.compile(r"GRANT|ALTER TABLE \S+ SET TAGS")
 COMMENT = re.compile(r"--[^\n]*")
 
@@ -29,7 +29,7 @@ def statements() -> list[str]:
     return [one.strip() for block in blocks for one in COMMENT.sub("", block).split(";") if one.strip()]
 
 
-def test_there_is_sql_to_run() -> None:
+def test_the_readme_has_sql_to_run() -> None:
     here = [statement for statement in statements() if not ONLY_THERE.match(statement)]
     assert len(here) >= 8
     assert len(here) < len(statements())

@@ -1,5 +1,5 @@
-//! Checkpoint tables: whatever events and rows are in them, an attempt is refused in one line, or it has a plan that
-//! leaves out nothing and reads nothing twice.
+//! Checkpoint tables: whatever events and rows they hold, an attempt is refused in one line, or it has a plan that leaves
+//! out nothing and reads nothing twice.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,11 +28,11 @@ use stripe_raw_rs::walk::coverage::{Chain, Link, remaining};
 use super::input::Input;
 
 const NOW: Now = Now { monotonic: Duration::from_secs(5), wall_micros: 1_800_000_000_000_000 };
-/// Requests sent to see what a run makes of its gaps: it parts them for as long as it is asked.
+/// Requests sent to see how a run reads its gaps: it splits them as long as requests are asked for.
 const REQUESTS: usize = 12;
 
 impl Input<'_> {
-    /// A whole number as the tables hold it: mostly a small one, but any may have been written there.
+    /// A whole number as the tables hold it: mostly a small one, but any number may have been written there.
     fn number(&mut self) -> i64 {
         match self.byte() {
             small @ 0..=249 => i64::from(small),
@@ -58,7 +58,7 @@ impl Input<'_> {
     }
 
     fn page(&mut self) -> PageEvent {
-        // What is taken from the bytes is taken in this order, which the corpus goes by.
+        // The values are taken from the bytes in this order, and the corpus depends on it.
         let (page_number, row_count) = (self.number(), self.number());
         let facts = PageFacts {
             range: Range { gte: self.maybe_number(), lt: self.maybe_number() },
@@ -117,7 +117,7 @@ impl Input<'_> {
         }
     }
 
-    /// Mostly the batch as it is; else with a column of it changed or gone.
+    /// Mostly the batch as it is; else one of its columns is changed or gone.
     fn damaged(&mut self, batch: RecordBatch) -> (RecordBatch, bool) {
         if self.byte() % 4 != 1 {
             return (batch, false);
@@ -177,7 +177,7 @@ fn refused(error: &Error) {
     assert!(!error.message.is_empty() && !error.message.contains(char::is_control), "{error:?}");
 }
 
-/// Any events, read, folded, planned, and gone on with.
+/// Reads any events, folds them, plans by them, and goes on from them.
 pub(crate) fn checkpoint(data: &[u8]) {
     let mut input = Input(data);
     let attempt = Attempt {
@@ -257,8 +257,8 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
     Ok(())
 }
 
-/// Gaps lie in falling order inside the window, and apart. Each second of the window is in one of them, or a chain has
-/// read it; none is in one that a finished chain has read.
+/// Gaps are in falling order inside the window, and apart. Each second of the window is in a gap, or a chain has read it;
+/// no second that a finished chain has read is in a gap.
 fn check(start: Option<i64>, links: &[Link<'_>], gaps: &[Chain]) {
     for gap in gaps {
         assert!(gap.range.gte >= start, "below {start:?}: {gap:?}");

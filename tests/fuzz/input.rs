@@ -1,6 +1,6 @@
-//! Bytes read as choices. Whoever reads on behind their end is answered zeros, so every input is a whole one.
+//! Bytes read as choices. Reads behind their end give zeros, so every input is a whole one.
 
-/// What is left of an input.
+/// The bytes of an input that are not read yet.
 pub(super) struct Input<'data>(pub(super) &'data [u8]);
 
 impl Input<'_> {
@@ -14,7 +14,7 @@ impl Input<'_> {
         *first
     }
 
-    /// One of some, mostly the first where the input ends.
+    /// One of some values; the first when the input has ended.
     pub(super) fn choice<T: Copy>(&mut self, of: &[T]) -> T {
         of[usize::from(self.byte()) % of.len()]
     }

@@ -1,5 +1,5 @@
 //! The same as `page::decode`, as simple as can be: serde_json's parser, and a minifier that looks at one byte at a
-//! time. Only whether there is a page is told, not why there is none.
+//! time. It says only whether there is a page, and not why there is none.
 
 use arrow_array::StringArray;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -54,7 +54,7 @@ fn text_of(value: &RawValue) -> Option<String> {
 pub(super) fn decode(body: &[u8], entity: &Entity) -> Option<Page> {
     let list: Members<'_> = serde_json::from_slice(body).ok()?;
     let mut page = None;
-    // Whatever `data` holds is checked, also where another one follows that counts.
+    // The value of each `data` is checked, even if another one follows that counts.
     for data in list.all("data") {
         page = if data.get().starts_with('[') { Some(elements(data, entity)?) } else { None };
     }
@@ -86,7 +86,7 @@ fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
             continue;
         };
         let time = object.last(entity.dated_by()).map(RawValue::get).filter(|time| *time != "null");
-        // Not by serde_json, to which -0 is not a whole number.
+        // This is not done by serde_json, for which -0 is not a whole number.
         let created = time.and_then(|time| time.parse().ok()).filter(|time| (0..253_402_300_800).contains(time));
         if created.is_none() && (time.is_some() || entity.has_window) {
             undated.push(id.clone());

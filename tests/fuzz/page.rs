@@ -1,4 +1,4 @@
-//! Pages: of any bytes, and of generated JSON.
+//! Pages of any bytes, and of generated JSON.
 
 use stripe_raw_rs::page::{Decoder, Fault, Page, decode};
 use stripe_raw_rs::stripe::entities::{Entity, by_name};
@@ -6,26 +6,26 @@ use stripe_raw_rs::stripe::entities::{Entity, by_name};
 use super::input::Input;
 use super::oracle;
 
-/// Levels inside each other that are refused, one more than allowed.
+/// Nested levels that are refused, one more than allowed.
 const TOO_DEEP: usize = 129;
 
 fn entity(name: &str) -> &'static Entity {
     by_name(name).expect("a list of Stripe's")
 }
 
-/// Any bytes as a body: for lists with a time, with one by another name, and with an optional one, the page that
-/// serde_json sees, or no page and one clear line.
+/// Takes any bytes as a body: for lists with a time, with a time of another name, and with an optional time, they give
+/// the page that serde_json sees, or no page and one clear line.
 pub(crate) fn page(data: &[u8]) {
     for name in ["charges", "invoiceitems", "accounts"] {
         let entity = entity(name);
         let mut decoder = Decoder::default();
         let first = decoder.decode(data, entity, usize::MAX);
         for _ in 0..5 {
-            assert_eq!(decoder.decode(data, entity, usize::MAX), first, "what was seen before makes a difference");
+            assert_eq!(decoder.decode(data, entity, usize::MAX), first, "an earlier page makes a difference");
         }
         match first {
             Ok(page) => {
-                // It gives up where an object is too deep.
+                // The decoder gives up at an object that is too deep.
                 if page.refused.iter().all(|refused| refused.fault != Fault::TooDeep) {
                     assert_eq!(Some(&page), oracle::decode(data, entity).as_ref(), "serde_json sees another page");
                 }
@@ -36,7 +36,7 @@ pub(crate) fn page(data: &[u8]) {
                 assert!(!line.is_empty() && !line.contains(char::is_control), "{line:?}");
                 assert!(error.at <= data.len(), "{line}");
                 if error.fault == Fault::TooDeep {
-                    // Up to there it is JSON, and with the bracket that stands there it is too deep.
+                    // The body is JSON up to there, and with the bracket at that place it is too deep.
                     assert!(depth(&data[..=error.at]) >= TOO_DEEP, "{line}");
                 } else {
                     assert_eq!(oracle::decode(data, entity), None, "{line}");
@@ -46,8 +46,8 @@ pub(crate) fn page(data: &[u8]) {
     }
 }
 
-/// What holds of every page: its rows part its text, each is compact JSON with its hash, and sliced again as a list of
-/// its own they are the same rows.
+/// Checks the rules for every page: its rows split its text, each is compact JSON with its hash, and they are the same
+/// rows if they are decoded again as a list of their own.
 fn check(page: &Page, entity: &'static Entity) {
     let texts: Vec<&str> = page.rows().map(|row| row.json).collect();
     assert_eq!(texts.concat().as_bytes(), page.json.value_data());
@@ -62,7 +62,7 @@ fn check(page: &Page, entity: &'static Entity) {
     assert_eq!(decode(body.as_bytes(), entity), Ok(rows));
 }
 
-/// Most objects and arrays that stand open at once.
+/// The most objects and arrays that are open at once.
 fn depth(text: &[u8]) -> usize {
     let (mut in_string, mut is_escaped, mut open, mut most) = (false, false, 0_usize, 0);
     for byte in text {
@@ -93,7 +93,7 @@ impl Written {
         match input.byte() {
             0..100 => {}
             100..150 => self.spaced.push(' '),
-            // As Stripe does it, and deeper than the fast path follows.
+            // The indentation is like that of Stripe, and also deeper than the fast path follows.
             long @ 150..220 => {
                 self.spaced.push('\n');
                 self.spaced.push_str(&"  ".repeat(usize::from(long - 150)));
@@ -147,8 +147,8 @@ impl Written {
         self.token(input, close);
     }
 
-    /// An object of the list: members of any kind, then those that count, whatever members of the same name stood
-    /// before them.
+    /// An object of the list: members of any kind, then those that count; members of the same name may be before
+    /// them.
     fn charge(&mut self, input: &mut Input<'_>, number: usize) {
         self.token(input, "{");
         for _ in 0..input.byte() % 8 {
@@ -213,7 +213,7 @@ fn string(input: &mut Input<'_>) -> String {
     string
 }
 
-/// Generated objects with whitespace sprinkled between their tokens: the same objects without it, to the byte.
+/// Generated objects with whitespace sprinkled between their tokens are the same objects without it, to the byte.
 pub(crate) fn minify(data: &[u8]) {
     let mut input = Input(data);
     let mut list = Written::default();

@@ -1,4 +1,4 @@
-//! What it makes of one answer: which request follows, after how long, or why the run ends.
+//! How the machine takes one answer: which request follows, after how long, or why the run ends.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn a_failing_request_is_sent_again_after_growing_waits_until_its_retries_are_use
         for (wait, at) in [(1, 1), (2, 3), (3, 6)] {
             assert_eq!(waits(&reader.take(&failing()).1), wait);
             assert_eq!(reader.run.walk().next_retry(), Some(Duration::from_secs(at)));
-            assert_eq!(reader.idle_slot(), None, "not before it is due");
+            assert_eq!(reader.idle_slot(), None, "nothing is sent before it is due");
         }
         assert_eq!(reader.take(&failing()), ("limit=2".to_owned(), Effect::Nothing));
         assert!(reader.error().message.contains("after 3 retries"), "{:?}", reader.error());
@@ -34,7 +34,7 @@ fn a_failing_request_is_sent_again_after_growing_waits_until_its_retries_are_use
 }
 
 #[test]
-fn the_retries_of_a_request_are_its_own() {
+fn each_request_has_its_own_retries() {
     let mut reader = Reader::new();
     assert_eq!(waits(&reader.take(&answer(500, "")).1), 1);
     assert_eq!(waits(&reader.take(&answer(500, "")).1), 2);
@@ -43,7 +43,7 @@ fn the_retries_of_a_request_are_its_own() {
 }
 
 #[test]
-fn a_refusal_behind_a_cursor_is_sent_again_as_it_was() {
+fn a_request_with_a_cursor_that_was_refused_is_sent_again_unchanged() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     let (first, taken) = reader.take(&answer(503, ""));
@@ -53,24 +53,24 @@ fn a_refusal_behind_a_cursor_is_sent_again_as_it_was() {
 }
 
 #[test]
-fn a_refusal_that_no_retry_mends_ends_the_run_at_once() {
+fn a_refusal_that_no_retry_can_mend_ends_the_run_at_once() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     assert_eq!(reader.take(&unknown_key()).1, Effect::Nothing);
     assert_eq!(reader.error().class, Class::Authentication);
-    // A page that did not come whole, or not from Stripe, is not a page.
+    // An answer that is not whole, or not from Stripe, is not a page.
     for status in [201, 203, 204, 206, 304] {
         let Outcome::Answered(ok) = page(&[("ch_2", 3)], false) else { unreachable!() };
         let mut reader = Reader::new();
         assert_eq!(reader.take(&Outcome::Answered(Response { status, ..ok })).1, Effect::Nothing);
         let error = reader.error();
         assert!(error.class == Class::Answer && error.message.contains(&format!("answered {status}:")), "{error:?}");
-        assert!(!error.message.contains("ch_2"), "nothing of the payload is told: {error:?}");
+        assert!(!error.message.contains("ch_2"), "the message shows nothing of the payload: {error:?}");
     }
 }
 
 #[test]
-fn a_cursor_that_has_vanished_is_gone_around_from_the_end_of_its_second() {
+fn after_a_cursor_has_vanished_the_list_is_read_on_from_the_end_of_its_second() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     assert_eq!(reader.take(&vanished()).1, Effect::Nothing);
@@ -84,7 +84,7 @@ fn a_cursor_that_vanishes_again_without_progress_ends_the_run() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.take(&vanished());
-    // Only what the run has already: nothing was gained.
+    // The page holds only objects that the run has already: nothing was gained.
     reader.take(&page(&[("ch_3", 2)], true));
     assert_eq!(reader.take(&vanished()).1, Effect::Nothing);
     assert!(reader.error().message.contains("vanished twice"), "{:?}", reader.error());
@@ -114,7 +114,7 @@ fn a_body_that_was_cut_short_is_asked_for_again_and_a_wrong_one_is_not() {
 }
 
 #[test]
-fn a_full_page_that_says_it_is_the_last_is_asked_behind_once() {
+fn one_request_looks_behind_a_full_page_that_says_it_is_the_last() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], false));
     assert!(!reader.run.has_read_all());
@@ -123,11 +123,11 @@ fn a_full_page_that_says_it_is_the_last_is_asked_behind_once() {
     assert!(reader.run.has_read_all());
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1)], false));
-    assert!(reader.run.has_read_all(), "one with room left is believed");
+    assert!(reader.run.has_read_all(), "a page with room left is believed");
 }
 
 #[test]
-fn an_empty_page_that_says_there_is_more_is_believed_nowhere() {
+fn an_empty_page_that_says_there_is_more_is_never_believed() {
     let mut reader = Reader::new();
     assert_eq!(reader.take(&page(&[], true)).1, Effect::Nothing);
     assert!(reader.error().message.contains("an empty first page"), "{:?}", reader.error());
@@ -144,7 +144,7 @@ fn an_answer_out_of_order_or_out_of_its_range_ends_the_run() {
     let mut reader = Reader::new();
     reader.take(&page(&rising, true));
     assert!(reader.error().message.contains("not newest first"), "{:?}", reader.error());
-    // Behind a page, nothing is newer than its last object; and in a range, nothing is at its upper end.
+    // Behind a page nothing is newer than the page's last object, and in a range nothing is at the range's upper end.
     for first in [page(&[("ch_4", 3), ("ch_3", 4)], true), vanished()] {
         let mut reader = Reader::new();
         reader.take(&page(&[("ch_6", 1), ("ch_5", 3)], true));
@@ -168,7 +168,7 @@ fn a_page_that_repeats_an_earlier_one_ends_the_run() {
 }
 
 #[test]
-fn progress_counts_what_came_and_what_is_left_once_the_end_is_in_sight() {
+fn progress_counts_the_pages_received_and_those_remaining_once_the_end_is_in_sight() {
     let mut reader = Reader::new();
     let Outcome::Answered(first) = page(&[("ch_4", 1), ("ch_3", 2)], true) else { unreachable!() };
     let bytes = first.body.len() as u64;
@@ -182,12 +182,12 @@ fn progress_counts_what_came_and_what_is_left_once_the_end_is_in_sight() {
     assert_eq!(
         (progress.left, progress.bytes),
         (1, 2 * bytes + 1),
-        "whether there is anything behind it is left to ask"
+        "one request remains: whether there is anything behind the page"
     );
 }
 
 #[test]
-fn a_page_that_repeats_an_earlier_one_ends_the_run_where_no_time_tells_them_apart() {
+fn a_page_that_repeats_an_earlier_one_ends_the_run_even_if_the_list_has_no_times() {
     let mut reader = Reader::of("accounts");
     reader.take(&page_of("account", &[("acct_4", 1), ("acct_3", 2)], true));
     reader.take(&page_of("account", &[("acct_2", 3), ("acct_1", 4)], true));
@@ -196,7 +196,7 @@ fn a_page_that_repeats_an_earlier_one_ends_the_run_where_no_time_tells_them_apar
 }
 
 #[test]
-fn what_was_seen_is_no_later_than_the_clock_of_who_answered_or_ours() {
+fn the_newest_time_seen_is_not_later_than_the_answering_clock_or_ours() {
     for (date, seen) in [(None, TODAY), (Some(TODAY - 7), TODAY - 7), (Some(TODAY + 60), TODAY + 50)] {
         let mut reader = Reader::new();
         let Outcome::Answered(ahead) = page(&[("ch_1", -50)], false) else { unreachable!() };
@@ -207,7 +207,7 @@ fn what_was_seen_is_no_later_than_the_clock_of_who_answered_or_ours() {
 }
 
 #[test]
-fn a_page_takes_no_more_memory_than_it_is_counted_with() {
+fn a_page_takes_less_memory_than_it_is_counted_with() {
     for rows in [1, 100] {
         let new_run_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned();
         let options = Options { page_size: 100, ..setting("charges").options };

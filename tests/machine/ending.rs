@@ -1,4 +1,4 @@
-//! How it ends before its list does: it stops asking, it is interrupted, or it is thrown away.
+//! How a run ends before its list does: it stops asking, it is interrupted, or it is thrown away.
 
 use stripe_raw_rs::checkpoint::History;
 use stripe_raw_rs::error::{Class, Error};
@@ -11,23 +11,23 @@ fn limit(message: &str) -> Error {
 }
 
 #[test]
-fn what_is_in_flight_is_taken_in_before_the_run_fails() {
+fn answers_in_flight_are_taken_in_before_the_run_fails() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 1_000_000)], true));
     let (first, _) = reader.ask();
     let (second, older) = reader.ask();
-    assert!(older.contains("created[lt]"), "the list was parted");
+    assert!(older.contains("created[lt]"), "the list was split");
     reader.hand(first, &unknown_key());
     assert!(!reader.run.has_read_all());
     assert_eq!(reader.run.error(), None);
-    assert!(reader.idle_slot().is_none(), "nothing more is asked");
+    assert!(reader.idle_slot().is_none(), "it asks for nothing more");
     assert_eq!(reader.hand(second, &page(&[], false)), Effect::Page);
     assert_eq!(reader.hand(second, &page(&[], false)), Effect::Nothing, "once");
     assert_eq!(reader.error().class, Class::Authentication);
 }
 
 #[test]
-fn the_first_reason_to_stop_is_the_one_that_is_told() {
+fn the_run_reports_the_first_reason_to_stop() {
     let mut reader = Reader::new();
     let (ticket, _) = reader.ask();
     reader.run.walk_mut().stop_asking(limit("first"));
@@ -39,7 +39,7 @@ fn the_first_reason_to_stop_is_the_one_that_is_told() {
 }
 
 #[test]
-fn a_run_that_stops_with_nothing_in_flight_stops_at_once_and_one_that_has_all_is_complete() {
+fn a_run_that_stops_with_nothing_in_flight_stops_at_once_and_a_run_that_has_all_is_complete() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.run.walk_mut().stop_asking(limit("enough"));
@@ -54,12 +54,12 @@ fn a_run_that_stops_with_nothing_in_flight_stops_at_once_and_one_that_has_all_is
 }
 
 #[test]
-fn an_interrupt_waits_for_no_answer_and_loses_no_page() {
+fn an_interrupt_does_not_wait_for_an_answer_and_loses_no_page() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     let (late, _) = reader.ask();
     reader.run.interrupt();
-    assert_eq!(reader.run.error(), None, "what was fetched is handed over first");
+    assert_eq!(reader.run.error(), None, "the pages that were fetched are handed over first");
     assert_eq!(reader.group().unwrap().fetched, 1);
     let error = reader.error();
     assert!(
@@ -70,7 +70,7 @@ fn an_interrupt_waits_for_no_answer_and_loses_no_page() {
 }
 
 #[test]
-fn an_interrupt_changes_no_other_end() {
+fn an_interrupt_does_not_change_an_end_that_came_before_it() {
     let mut reader = Reader::new();
     reader.take(&unknown_key());
     reader.run.interrupt();
@@ -94,7 +94,7 @@ fn a_run_that_is_interrupted_before_it_reads_never_begins() {
 }
 
 #[test]
-fn what_waits_in_a_run_that_is_thrown_away_is_dropped() {
+fn a_run_that_is_thrown_away_drops_the_pages_that_wait_in_it() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.run.discard();

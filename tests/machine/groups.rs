@@ -1,4 +1,4 @@
-//! What it hands over to be committed: when pages become a group, and what the commits carry.
+//! The groups that a run hands over to be committed: when pages become a group, and what the commits carry.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn failed(class: Class, message: &str) -> Vec<Kind> {
     vec![Kind::Failed { class: class.name().to_owned(), message: message.to_owned() }]
 }
 
-/// The next attempt, planned by RUN_STARTED alone, opened with all that was written since.
+/// The next attempt, planned by RUN_STARTED alone, and opened with all events written since.
 fn next(events: &[RecordBatch], give_up: Option<GiveUp>) -> Reader {
     let mut reader = Reader::after(&events[..1], &Attempt { give_up, ..attempt() });
     reader.run.started(reader.now()).unwrap();
@@ -42,7 +42,7 @@ fn pages_gather_until_ten_seconds_have_passed_since_the_last_group() {
     assert_eq!((reader.run.poll_timeout(), reader.run.has_news(reader.now())), (None, false));
     for began in [0, 10] {
         some_page(&mut reader, 2 * began + 1);
-        assert!(reader.run.has_news(reader.now()), "the first page of a group tells how long to wait");
+        assert!(reader.run.has_news(reader.now()), "the first page of a group sets how long to wait");
         assert_eq!(reader.run.poll_timeout(), Some(Duration::from_secs(began.unsigned_abs() + 10)));
         some_page(&mut reader, 2 * began + 2);
         assert!(!reader.run.has_news(reader.now()));
@@ -56,7 +56,7 @@ fn pages_gather_until_ten_seconds_have_passed_since_the_last_group() {
 }
 
 #[test]
-fn a_retry_that_is_due_before_the_group_is_what_to_wait_for() {
+fn a_run_waits_for_a_retry_that_is_due_before_the_group() {
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
     reader.take(&answer(500, ""));
@@ -75,7 +75,7 @@ fn without_an_interval_each_page_is_a_group() {
 }
 
 #[test]
-fn a_group_is_handed_over_at_once_where_the_buffers_are_full_or_nothing_more_comes() {
+fn a_group_is_handed_over_at_once_if_the_buffers_are_full_or_nothing_more_comes() {
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
     reader.run.flush();
@@ -100,7 +100,7 @@ fn a_group_ends_with_the_page_that_fills_thirty_two_mebibytes() {
 }
 
 #[test]
-fn a_page_that_only_its_event_tells_of_ends_its_group_and_must_be_seen() {
+fn a_page_whose_only_trace_is_its_event_ends_its_group_and_must_be_seen() {
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
     reader.take(&vanished());
@@ -119,7 +119,7 @@ fn a_page_that_only_its_event_tells_of_ends_its_group_and_must_be_seen() {
     let rest = reader.group().unwrap();
     assert_eq!((rest.fetched, rest.checkpoint.must_be_seen), (1, false));
     reader.take(&page(&[], false));
-    assert!(!reader.group().unwrap().checkpoint.must_be_seen, "where nothing follows, it can be read again");
+    assert!(!reader.group().unwrap().checkpoint.must_be_seen, "if nothing follows it, it can be read again");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn once_a_minute_a_group_must_be_seen() {
 }
 
 #[test]
-fn each_commit_says_whose_it_is() {
+fn each_commit_names_its_run_and_its_writer() {
     let theirs = RunContext {
         scope: Scope { account: Some("acct_1".to_owned()), ..setting("charges").scope },
         ..setting("charges")
@@ -170,7 +170,7 @@ fn each_commit_says_whose_it_is() {
 }
 
 #[test]
-fn a_run_is_complete_when_all_is_handed_over_and_not_before() {
+fn a_run_is_complete_when_all_is_handed_over_but_not_before() {
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
     assert!(reader.run.ended(reader.now()).is_err());
@@ -183,13 +183,13 @@ fn a_run_is_complete_when_all_is_handed_over_and_not_before() {
 }
 
 #[test]
-fn a_failure_is_told_after_the_start_and_its_text_is_made_harmless() {
+fn a_failure_is_recorded_after_the_start_and_its_text_is_made_harmless() {
     let mut reader = Reader::planned(setting("charges"), &History::default(), &attempt());
     assert!(reader.run.failed("Internal", "early", reader.now()).is_err());
     reader.run.started(reader.now()).unwrap();
-    let told = reader.run.failed("Internal", "a\nb sk_live_CANARY", reader.now()).unwrap();
-    assert_eq!(told.version, (1 << 32) + 1, "a version of its own");
-    let [Kind::Failed { class, message }] = &kinds(&told.batches)[..] else { panic!("{told:?}") };
+    let recorded = reader.run.failed("Internal", "a\nb sk_live_CANARY", reader.now()).unwrap();
+    assert_eq!(recorded.version, (1 << 32) + 1, "a version of its own");
+    let [Kind::Failed { class, message }] = &kinds(&recorded.batches)[..] else { panic!("{recorded:?}") };
     assert!(class == "Internal" && !message.contains('\n') && !message.contains("CANARY"), "{message}");
     let mut reader = Reader::new();
     reader.take(&unknown_key());
@@ -197,7 +197,7 @@ fn a_failure_is_told_after_the_start_and_its_text_is_made_harmless() {
 }
 
 #[test]
-fn a_run_that_is_given_up_says_by_which_option() {
+fn a_run_that_is_given_up_names_the_option_that_did_it() {
     let (_, started) = Reader::begun(&attempt());
     for (how, class, message) in [
         (GiveUp::Restart, Class::Abandoned, "given up: the next run reads its window again"),

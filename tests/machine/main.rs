@@ -1,4 +1,4 @@
-//! The machine step by step: what it makes of an answer, and of what an attempt before it left behind.
+//! The machine step by step: how it takes an answer, and how it takes up the work of an earlier attempt.
 
 mod answers;
 mod ending;

@@ -1,4 +1,4 @@
-//! What it makes of objects that are odd: what can land lands, what cannot is named, and the list goes on below.
+//! How the machine takes odd objects: those that can land do, the others are named, and the reading goes on below them.
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::TimestampMicrosecondType;
@@ -66,7 +66,7 @@ fn events(group: &Group) -> Vec<Event> {
 }
 
 #[test]
-fn an_object_without_a_time_lands_without_one_and_is_warned_of_once() {
+fn an_object_without_a_time_lands_without_one_and_is_warned_about_once() {
     let mut reader = reader(3);
     reader.take(&list(&[charge("ch_5", 1), undated("ch_4"), charge("ch_3", 2)], true));
     reader.take(&list(&[undated("ch_2"), charge("ch_1", 5)], false));
@@ -82,7 +82,7 @@ fn an_object_without_a_time_lands_without_one_and_is_warned_of_once() {
 }
 
 #[test]
-fn where_a_cursor_without_a_time_vanishes_the_second_before_it_is_read_again_and_nothing_lands_twice() {
+fn if_a_cursor_without_a_time_vanishes_the_second_before_it_is_read_again_and_nothing_lands_twice() {
     let mut reader = reader(3);
     reader.take(&list(&[charge("ch_5", 1), charge("ch_4", 2), undated("ch_3")], true));
     reader.take(&vanished());
@@ -96,9 +96,9 @@ fn where_a_cursor_without_a_time_vanishes_the_second_before_it_is_read_again_and
 fn an_object_without_a_time_at_the_border_of_two_parts_lands_once() {
     let far = 1_000_000;
     for (above, below) in [
-        // Both answer it, since nobody knows on which side of the border it lies.
+        // Both parts answer it, since nobody knows on which side of the border it lies.
         ([charge("ch_4", far + 1), undated("ch_odd")], [undated("ch_odd"), charge("ch_2", 5 * far)]),
-        // It follows an object below the border: only the older part has it.
+        // It follows an object below the border, so only the older part has it.
         ([charge("ch_2", 5 * far), undated("ch_odd")], [charge("ch_2", 5 * far), undated("ch_odd")]),
     ] {
         for is_above_first in [true, false] {
@@ -124,17 +124,17 @@ fn an_object_without_a_time_at_the_border_of_two_parts_lands_once() {
 }
 
 #[test]
-fn what_cannot_be_a_row_is_named_before_its_page_and_the_list_goes_on() {
+fn an_object_that_cannot_be_a_row_is_named_before_its_page_and_the_list_goes_on() {
     let mut reader = reader(4);
     let page = [charge("ch_5", 1), NAMELESS.to_owned(), charge("ch_4", 2), refund("re_1")];
     assert_eq!(reader.take(&list(&page, true)).1, Effect::Page);
     let (query, _) = reader.take(&list(&[charge("ch_3", 3), "7".to_owned()], false));
-    assert_eq!(query, "limit=4&starting_after=re_1", "an object that is refused leads on as well");
+    assert_eq!(query, "limit=4&starting_after=re_1", "an object that is refused serves as a cursor as well");
     assert_eq!(reader.run.progress().refused, 3);
     let named = reader.group().unwrap();
     assert_eq!((named.fetched, named.rows.batches.len(), named.checkpoint.pages), (0, 0, 0));
     assert!(named.checkpoint.must_be_seen, "an engine may drop it without a word, and still take the page's rows");
-    let told: Vec<_> = events(&named)
+    let refusals: Vec<_> = events(&named)
         .into_iter()
         .map(|event| match event.kind {
             Kind::Refused { page_number, request_id, message } => (page_number, request_id.unwrap(), message),
@@ -153,7 +153,7 @@ fn what_cannot_be_a_row_is_named_before_its_page_and_the_list_goes_on() {
         line(1, "4 (re_1)", "an object of the list is not a 'charge' but a 'refund'"),
         line(2, "2", "an element of 'data' is not an object"),
     ];
-    assert_eq!(told, [std::slice::from_ref(&first), &others[..]].concat());
+    assert_eq!(refusals, [std::slice::from_ref(&first), &others[..]].concat());
     let group = reader.group().unwrap();
     assert_eq!((group.fetched, group.checkpoint.pages, group.checkpoint.rows), (2, 2, 3));
     assert_eq!(reader.group().map(|group| group.fetched), None);
@@ -167,7 +167,7 @@ fn what_cannot_be_a_row_is_named_before_its_page_and_the_list_goes_on() {
 }
 
 #[test]
-fn what_is_refused_below_the_range_of_a_part_is_named_by_whoever_reads_that() {
+fn an_object_refused_below_the_range_of_a_part_is_named_by_the_part_that_reads_there() {
     let far = 1_000_000;
     let mut reader = reader(3);
     reader.take(&list(&[charge("ch_6", 1), charge("ch_5b", 2), charge("ch_5", far)], true));
@@ -176,7 +176,7 @@ fn what_is_refused_below_the_range_of_a_part_is_named_by_whoever_reads_that() {
     reader.hand(older, &list(&[charge("ch_4", 5 * far), refund("re_1")], false));
     assert!(
         reader.take(&list(&[NAMELESS.to_owned()], false)).0.contains("created[gte]"),
-        "asked again, no further down"
+        "the newer part asks again, and not further down"
     );
     assert_eq!(reader.run.progress().refused, 2);
     let named: Vec<_> = events(&reader.group().unwrap())
@@ -190,7 +190,7 @@ fn what_is_refused_below_the_range_of_a_part_is_named_by_whoever_reads_that() {
 }
 
 #[test]
-fn what_both_parts_refuse_at_their_border_is_named_once() {
+fn an_object_that_both_parts_refuse_at_their_border_is_named_once() {
     let far = 1_000_000;
     for objects in [NAMELESS.to_owned(), refund("re_1")] {
         let mut reader = reader(3);
@@ -203,7 +203,7 @@ fn what_both_parts_refuse_at_their_border_is_named_once() {
 }
 
 #[test]
-fn a_page_of_nothing_but_refused_objects_is_gone_past_where_one_of_them_has_an_id() {
+fn the_reading_goes_past_a_page_of_refused_objects_if_one_of_them_has_an_id() {
     let mut reader = reader(2);
     reader.take(&list(&[charge("ch_5", 1), charge("ch_4", 2)], true));
     assert_eq!(reader.take(&list(&[refund("re_2"), NAMELESS.to_owned()], true)).1, Effect::Page);
@@ -213,7 +213,7 @@ fn a_page_of_nothing_but_refused_objects_is_gone_past_where_one_of_them_has_an_i
 }
 
 #[test]
-fn what_has_no_id_at_the_end_of_a_page_is_left_to_the_next_one_which_begins_with_it() {
+fn an_object_without_an_id_at_the_end_of_a_page_is_left_to_the_next_page_which_begins_with_it() {
     let mut reader = reader(3);
     let nameless = || NAMELESS.to_owned();
     reader.take(&list(&[charge("ch_5", 1), nameless(), nameless()], true));
@@ -221,11 +221,11 @@ fn what_has_no_id_at_the_end_of_a_page_is_left_to_the_next_one_which_begins_with
     let (query, _) = reader.take(&list(&[nameless(), nameless(), charge("ch_4", 2)], true));
     assert_eq!((query.as_str(), reader.run.progress().refused), ("limit=3&starting_after=ch_5", 2));
     reader.take(&list(&[charge("ch_3", 3), nameless()], false));
-    assert_eq!(reader.run.progress().refused, 3, "behind the last page there is none");
+    assert_eq!(reader.run.progress().refused, 3, "there is no page behind the last one");
 }
 
 #[test]
-fn a_full_page_without_any_id_ends_the_run_with_what_to_do() {
+fn a_full_page_without_any_id_ends_the_run_with_advice() {
     let mut reader = reader(2);
     reader.take(&list(&[charge("ch_5", 1), charge("ch_4", 2)], true));
     reader.take(&list(&[NAMELESS.to_owned(), NAMELESS.to_owned()], true));
@@ -241,7 +241,7 @@ fn a_run_that_begins_with_objects_of_another_list_ends_at_once() {
 }
 
 #[test]
-fn a_list_that_comes_in_crumbs_ends_the_run_with_what_to_do() {
+fn a_list_that_comes_in_tiny_pages_ends_the_run_with_advice() {
     let mut reader = reader(100);
     for number in 0..99 {
         assert_eq!(reader.take(&list(&[charge(&format!("ch_{number}"), number)], true)).1, Effect::Page);
@@ -249,7 +249,7 @@ fn a_list_that_comes_in_crumbs_ends_the_run_with_what_to_do() {
     assert_eq!(reader.take(&list(&[charge("ch_last", 99)], true)).1, Effect::Nothing);
     let message = reader.error().message;
     assert!(message.contains("100 pages in a row with 10 or fewer of the 100 objects asked for"), "{message}");
-    // Where it is one page in two, the list is slow and not endless.
+    // If one page in two is small, the list is slow but not endless.
     let mut reader = self::reader(20);
     for number in 0..300 {
         let (few, many) = (number % 2 == 0, 3);

@@ -1,5 +1,5 @@
-//! What it makes of objects whose times are out of order, or outside of what was asked for: Stripe says what is in a list,
-//! and not its objects.
+//! How the machine takes objects whose times are out of order, or outside the range that was asked for: Stripe decides
+//! which objects are in a list, and the objects do not.
 
 use stripe_raw_rs::checkpoint::Attempt;
 use stripe_raw_rs::walk::Effect;
@@ -20,7 +20,7 @@ fn a_single_object_out_of_its_place_lands_without_its_time() {
 }
 
 #[test]
-fn an_object_out_of_its_place_at_the_end_of_a_page_is_judged_by_what_follows() {
+fn an_object_out_of_its_place_at_the_end_of_a_page_is_judged_by_the_objects_that_follow() {
     let page = |first: i64| (first..first + 7).map(|age| charge(&format!("ch_{age}"), age)).collect::<Vec<_>>();
     for odd in [1_000_000, TODAY - 5] {
         let mut reader = reader(8);
@@ -35,7 +35,7 @@ fn an_object_out_of_its_place_at_the_end_of_a_page_is_judged_by_what_follows() {
 }
 
 #[test]
-fn a_part_ends_where_stripe_says_so_and_not_where_an_object_says_that_it_lies_below() {
+fn stripe_ends_a_part_and_an_object_that_claims_to_lie_below_it_does_not() {
     let far = 1_000_000;
     for below in 1..8 {
         let mut reader = reader(8);
@@ -47,19 +47,20 @@ fn a_part_ends_where_stripe_says_so_and_not_where_an_object_says_that_it_lies_be
         let border = TODAY - query.split("created[lt]=").nth(1).unwrap().parse::<i64>().unwrap();
         let end: Vec<_> = (1..=below).map(|number| charge(&format!("ch_end_{number}"), border + number)).collect();
         reader.hand(newer, &list(&[&objects(9, 8 - below)[..], &end].concat(), true));
-        // Whether they are below the border or say so, the next answer tells: asked down to there, it has none below.
+        // The next answer shows whether they are below the border or only say so: its request goes down to the border,
+        // and it has none below.
         let rest = [charge("ch_odd", border + 1)];
         let (query, taken) = reader.take(&list(&rest, false));
         let bottom = TODAY - border;
         assert_eq!(query, format!("limit=8&created[gte]={bottom}&starting_after=ch_{}", 16 - below));
         assert_eq!(taken, Effect::Page);
         assert_eq!((reader.run.progress().rows, reader.run.progress().undated), (17 - below.unsigned_abs(), 1));
-        assert!(reader.idle_slot().is_none_or(|(_, query)| query.contains("created[lt]")), "and the newer one is read");
+        assert!(reader.idle_slot().is_none_or(|(_, query)| query.contains("created[lt]")), "the newer part is read");
     }
 }
 
 #[test]
-fn an_object_that_says_it_lies_below_what_was_asked_for_lands_without_a_time() {
+fn an_object_that_says_it_lies_below_the_range_asked_for_lands_without_a_time() {
     for objects in [vec![charge("ch_odd", 99)], vec![charge("ch_9", 1), charge("ch_odd", 99)]] {
         let mut reader = Reader::begun(&Attempt { start: Some(TODAY - 9), ..attempt() }).0;
         reader.take(&list(&objects, false));
@@ -80,7 +81,7 @@ fn an_object_out_of_its_place_that_may_have_been_read_before_is_named_and_does_n
     assert_eq!((reader.run.progress().rows, reader.run.progress().refused), (9, 1));
     let said = "object 1 (ch_8) of page 3 cannot be a row and did not land: it is newer than the objects before it";
     reader.take(&list(&[charge("ch_00", 4)], false));
-    assert!(reader.run.has_read_all(), "and the list goes on");
+    assert!(reader.run.has_read_all(), "the list goes on");
     assert_eq!(rows(&mut reader).len(), 10);
     assert!(reader.run.refusal().unwrap().message.contains(said), "{:?}", reader.run.refusal());
 }

@@ -1,12 +1,12 @@
-//! Which part of the list it reads next, and when it parts one. Pages hold two objects: as many seconds of a tail as
-//! objects a second, halved, are so many requests.
+//! Which part of the list the machine reads next, and when it splits one. Pages hold two objects: the seconds of a tail,
+//! times the objects a second, halved, are its requests.
 
 use arrow_array::cast::AsArray as _;
 use stripe_raw_rs::checkpoint::Attempt;
 
 use crate::reader::{Reader, TODAY, answer, attempt, page, page_of};
 
-/// A run that asks for what was created in the last `seconds`, and has read a first page down to `last` seconds ago.
+/// A run that asks for objects created in the last `seconds`, and has read a first page down to `last` seconds ago.
 fn read(seconds: i64, last: i64) -> Reader {
     let mut reader = Reader::begun(&Attempt { start: Some(TODAY - seconds), ..attempt() }).0;
     reader.take(&page(&[("ch_9", 1), ("ch_8", last)], true));
@@ -22,7 +22,7 @@ fn below(age: i64) -> String {
 }
 
 #[test]
-fn a_tail_worth_less_than_three_requests_is_not_parted() {
+fn a_tail_worth_less_than_three_requests_is_not_split() {
     let mut reader = read(8, 3);
     let (ticket, _) = reader.ask();
     assert_eq!(
@@ -35,19 +35,23 @@ fn a_tail_worth_less_than_three_requests_is_not_parted() {
 }
 
 #[test]
-fn a_tail_worth_three_requests_is_parted_in_its_middle() {
+fn a_tail_worth_three_requests_is_split_in_its_middle() {
     let mut reader = read(9, 3);
     assert_eq!(reader.run.walk().wants(reader.now()), Some(3.0));
     let (_, newer) = reader.ask();
     assert_eq!(newer, format!("limit=2&created[gte]={}&starting_after=ch_8", TODAY - 9));
-    assert_eq!(reader.run.walk().wants(reader.now()), Some(0.8 * 3.0), "who need not part a list goes first");
+    assert_eq!(
+        reader.run.walk().wants(reader.now()),
+        Some(0.8 * 3.0),
+        "a reader that need not split a list goes first"
+    );
     let (_, older) = reader.idle_slot().unwrap();
     assert_eq!(older, format!("limit=2&created[gte]={}&{}", TODAY - 9, below(6)));
     assert_eq!((reader.idle_slot(), reader.run.walk().wants(reader.now())), (None, None));
 }
 
 #[test]
-fn what_was_read_last_says_most_of_what_is_left() {
+fn the_pages_read_last_weigh_most_in_the_estimate_of_the_remaining_ones() {
     let mut reader = read(113, 3);
     reader.take(&page(&[("ch_7", 4), ("ch_6", 13)], true));
     // Two objects in ten seconds, and seven tenths of the two in two seconds before.
@@ -56,7 +60,7 @@ fn what_was_read_last_says_most_of_what_is_left() {
 }
 
 #[test]
-fn a_list_that_no_time_can_cut_is_not_parted() {
+fn a_list_that_no_time_can_cut_is_not_split() {
     let mut reader = Reader::of("accounts");
     reader.take(&page_of("account", &[("acct_9", 1), ("acct_8", 3)], true));
     reader.ask();
@@ -64,7 +68,7 @@ fn a_list_that_no_time_can_cut_is_not_parted() {
 }
 
 #[test]
-fn the_part_that_is_taken_away_is_read_once() {
+fn a_part_that_is_split_off_is_read_once() {
     let mut reader = read(9, 3);
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
@@ -73,7 +77,7 @@ fn the_part_that_is_taken_away_is_read_once() {
     let bottoms: Vec<String> = (0..2).map(|_| reader.take(&page(&[], false)).0).collect();
     assert!(bottoms.iter().any(|query| query.ends_with("starting_after=ch_5")), "{bottoms:?}");
     let newer = format!("limit=2&created[gte]={}&starting_after=ch_7", TODAY - 6);
-    assert!(bottoms.contains(&newer), "what was asked before goes further down: {bottoms:?}");
+    assert!(bottoms.contains(&newer), "the earlier request went further down: {bottoms:?}");
     assert!(reader.run.has_read_all(), "the newer part ends where the older one begins");
     let rows = reader.group().unwrap().rows.batches;
     let ids: Vec<&str> =
@@ -82,7 +86,7 @@ fn the_part_that_is_taken_away_is_read_once() {
 }
 
 #[test]
-fn a_list_without_end_in_sight_is_parted_four_times_as_deep_as_it_was_read() {
+fn a_list_without_an_end_in_sight_is_split_four_times_as_deep_as_it_was_read() {
     let mut reader = Reader::new();
     assert_eq!(reader.run.walk().wants(reader.now()), Some(f64::INFINITY), "nothing is known before the first page");
     let (first, _) = reader.ask();
@@ -96,11 +100,11 @@ fn a_list_without_end_in_sight_is_parted_four_times_as_deep_as_it_was_read() {
     let (middle, query) = reader.idle_slot().unwrap();
     assert_eq!(query, format!("limit=2&{}&{}", down_to(3 + 4 * (3 - 1)), below(3 + 4)), "it has an end now");
     assert_ne!(middle, oldest, "an answer finds the part that asked");
-    assert_eq!(reader.idle_slot(), None, "of what is deeper nothing has come");
+    assert_eq!(reader.idle_slot(), None, "no answer has come from the deeper parts");
 }
 
 #[test]
-fn a_list_that_lies_in_one_second_so_far_is_taken_to_reach_four_seconds_deeper() {
+fn a_list_that_lies_in_one_second_so_far_is_assumed_to_reach_four_seconds_deeper() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_9", 1), ("ch_8", 1)], true));
     reader.take(&page(&[("ch_7", 1), ("ch_6", 2)], true));
@@ -110,7 +114,7 @@ fn a_list_that_lies_in_one_second_so_far_is_taken_to_reach_four_seconds_deeper()
 }
 
 #[test]
-fn nothing_is_parted_while_a_request_waits_to_be_sent_again() {
+fn nothing_is_split_while_a_request_waits_to_be_sent_again() {
     let mut reader = read(100, 3);
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
@@ -123,7 +127,7 @@ fn nothing_is_parted_while_a_request_waits_to_be_sent_again() {
 }
 
 #[test]
-fn the_heaviest_part_is_read_on_first_and_parted_first() {
+fn the_heaviest_part_is_read_first_and_split_first() {
     for (newer_ages, older_ages, heavier) in [([4, 5], [60, 70], "ch_6"), ([20, 40], [53, 54], "ch_4")] {
         let mut reader = read(100, 3);
         let (newer, _) = reader.ask();
@@ -139,7 +143,7 @@ fn the_heaviest_part_is_read_on_first_and_parted_first() {
 }
 
 #[test]
-fn a_part_of_which_nothing_is_known_is_read_on_before_those_that_were_read() {
+fn an_unknown_part_is_read_before_those_that_were_read_already() {
     let mut reader = read(100, 3);
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
@@ -150,7 +154,7 @@ fn a_part_of_which_nothing_is_known_is_read_on_before_those_that_were_read() {
 }
 
 #[test]
-fn a_second_that_fills_pages_is_read_on_before_all_else() {
+fn a_second_that_fills_pages_is_read_before_all_else() {
     let mut reader = Reader::new();
     reader.take(&page(&[("ch_9", 1), ("ch_8", 1_000_000)], true));
     let (newer, _) = reader.ask();
@@ -162,7 +166,7 @@ fn a_second_that_fills_pages_is_read_on_before_all_else() {
 }
 
 #[test]
-fn what_is_left_is_told_once_the_end_is_in_sight_and_nothing_once_the_run_has_failed() {
+fn progress_shows_the_remaining_requests_once_the_end_is_in_sight_and_none_after_the_run_has_failed() {
     let mut reader = read(100, 3);
     assert_eq!(reader.run.progress().left, 49, "97 seconds of one object each");
     let (newer, _) = reader.ask();
@@ -170,7 +174,7 @@ fn what_is_left_is_told_once_the_end_is_in_sight_and_nothing_once_the_run_has_fa
     assert_eq!(reader.run.progress().left, 24 + 1, "48 seconds, and a part of which nothing is known yet");
     assert_eq!(reader.run.walk().wants(reader.now()), Some(0.8 * (24.0 + 1.0)));
     reader.hand(older, &page(&[("ch_5", 60), ("ch_4", 70)], false));
-    assert_eq!(reader.run.progress().left, 24 + 1, "a full last page is asked behind once");
+    assert_eq!(reader.run.progress().left, 24 + 1, "one request looks behind a full last page");
     reader.hand(newer, &answer(401, ""));
     assert_eq!(reader.run.progress().left, 0);
 }

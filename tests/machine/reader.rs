@@ -33,7 +33,7 @@ fn options() -> Options {
     }
 }
 
-/// What a run of a list is set up with, two objects to a page.
+/// The setting of a run of a list, with two objects to a page.
 pub(crate) fn setting(entity: &str) -> RunContext {
     RunContext {
         scope: Scope { entity: by_name(entity).unwrap(), account: None },
@@ -70,7 +70,7 @@ impl Reader {
         Self::planned(setting(entity), &History::default(), &attempt()).opened().0
     }
 
-    /// The first run of a list, as its attempt is told; with RUN_STARTED.
+    /// The first run of a list, with that attempt; and its RUN_STARTED.
     pub(crate) fn begun(attempt: &Attempt) -> (Self, Vec<RecordBatch>) {
         Self::planned(setting("charges"), &History::default(), attempt).opened()
     }
@@ -90,7 +90,7 @@ impl Reader {
         Self { run: Run::new(plan, setting), clock: Duration::ZERO }
     }
 
-    /// The attempt that follows one of which it knows RUN_STARTED alone.
+    /// The attempt after one of which only RUN_STARTED is known.
     pub(crate) fn after(started: &[RecordBatch], attempt: &Attempt) -> Self {
         let mut history = History::default();
         for batch in started {
@@ -120,7 +120,7 @@ impl Reader {
         self.idle_slot().expect("it has something to ask")
     }
 
-    /// What it asks with one more slot.
+    /// The request that it sends with one more slot.
     pub(crate) fn idle_slot(&mut self) -> Option<(Ticket, String)> {
         let now = self.now();
         let (ticket, request) = self.run.walk_mut().poll_request(now)?;
@@ -128,20 +128,20 @@ impl Reader {
         Some((ticket, query.join("&")))
     }
 
-    /// Hands over what came of a request.
+    /// Hands over the outcome of a request.
     pub(crate) fn hand(&mut self, ticket: Ticket, outcome: &Outcome) -> Effect {
         let now = self.now();
         let (received, _) = self.run.walk().reader().read(outcome.clone(), &mut Decoder::default());
         self.run.walk_mut().handle_response(ticket, received, now, 1.0)
     }
 
-    /// Asks, and hands over what came of it. Answers the request's query, too.
+    /// Asks, and hands over the outcome. Answers the request's query, too.
     pub(crate) fn take(&mut self, outcome: &Outcome) -> (String, Effect) {
         let (ticket, query) = self.ask();
         (query, self.hand(ticket, outcome))
     }
 
-    /// The error that ended the reading, once what came before it has been handed over.
+    /// The error that ended the reading, after the pages before it have been handed over.
     pub(crate) fn error(&mut self) -> Error {
         while self.run.poll_group(self.now()).unwrap().is_some() {}
         self.run.error().expect("it has failed").clone()

@@ -1,4 +1,4 @@
-//! What it makes of what an attempt before it left behind.
+//! How the machine takes up the work that an earlier attempt left behind.
 
 use arrow_array::RecordBatch;
 use stripe_raw_rs::checkpoint::{Attempt, GiveUp, PageEvent, events_of};
@@ -14,7 +14,7 @@ struct Killed {
     event: Vec<RecordBatch>,
 }
 
-/// Killed after a first page of two objects, which it asked for from `start` on.
+/// A run that was killed after a first page of two objects, which it asked for from `start` on.
 fn killed(start: Option<i64>) -> Killed {
     let (mut reader, started) = Reader::begun(&Attempt { start, ..attempt() });
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
@@ -23,7 +23,7 @@ fn killed(start: Option<i64>) -> Killed {
     Killed { started, rows: group.rows.batches, event: group.checkpoint.batches }
 }
 
-/// The next attempt, planned by RUN_STARTED alone, opened with what it then finds.
+/// The next attempt, planned by RUN_STARTED alone, and opened with the events and rows that it then finds.
 fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: &Attempt) -> (Reader, Result<(), Error>) {
     let mut reader = Reader::after(&killed.started, attempt);
     let now = reader.now();
@@ -39,7 +39,10 @@ fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: &Att
     assert!(columns[1..].iter().all(|read| *read == ["_ingest_run_id", "_stripe_created_at"]));
     let expected = [Value::Text(None), Value::Timestamp((TODAY - 2) * 1_000_000)];
     let expected: Vec<&Value> = expected.iter().filter(|_| has_edge).collect();
-    assert_eq!(times, expected, "and the second that is gone on from, and what has no time, are known by their ids");
+    assert_eq!(
+        times, expected,
+        "objects of the second to go on from, and objects without a time, are known by their ids"
+    );
     reader.run.recover_rows(rows).unwrap();
     let begun = reader.run.begin(now);
     (reader, begun)
@@ -50,7 +53,7 @@ fn page_event(batches: &[RecordBatch]) -> PageEvent {
 }
 
 #[test]
-fn rows_without_an_event_become_one_and_are_gone_on_from() {
+fn rows_without_an_event_become_an_event_and_the_reading_goes_on_from_them() {
     let killed = killed(None);
     let (mut reader, begun) = opened(&killed, false, &killed.rows, &attempt());
     begun.unwrap();
@@ -59,12 +62,12 @@ fn rows_without_an_event_become_one_and_are_gone_on_from() {
     assert_eq!((recovered.checkpoint.pages, recovered.checkpoint.rows, recovered.rows.batches.len()), (1, 2, 0));
     assert_eq!((recovered.rows.version, recovered.checkpoint.version), ((2 << 32) + 1, (2 << 32) + 1));
     let lost = PageEvent { recovered: true, ..page_event(&killed.event) };
-    assert_eq!(page_event(&recovered.checkpoint.batches), lost, "it says what the one that was lost said");
+    assert_eq!(page_event(&recovered.checkpoint.batches), lost, "it says the same as the one that was lost");
     assert_eq!(reader.take(&page(&[("ch_2", 3)], false)).0, "limit=2&starting_after=ch_3");
 }
 
 #[test]
-fn where_the_cursor_has_vanished_meanwhile_its_second_is_read_again_and_nothing_lands_twice() {
+fn if_the_cursor_has_vanished_meanwhile_its_second_is_read_again_and_nothing_lands_twice() {
     let killed = killed(None);
     let (mut reader, begun) = opened(&killed, true, &killed.rows, &attempt());
     begun.unwrap();
@@ -74,7 +77,7 @@ fn where_the_cursor_has_vanished_meanwhile_its_second_is_read_again_and_nothing_
 }
 
 #[test]
-fn the_filters_stay_those_that_the_first_page_was_asked_with() {
+fn a_run_keeps_the_filters_of_its_first_request() {
     let killed = killed(Some(TODAY - 9));
     for with_event in [false, true] {
         let later = Attempt { start: Some(TODAY - 5), ..attempt() };

@@ -1,4 +1,4 @@
-"""The lanes: on which tables the contract's tests run, one at a time (`pytest --lane NAME`).
+"""The lanes: the tables on which the contract's tests run, one lane at a time (`pytest --lane NAME`).
 
 Each lane of Spark is a pair of Spark and Delta that go together, in an environment of its own, since a process has one
 Spark. Delta's jars come by Maven into the cache. One session serves a whole run of the tests: starting it takes ten
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 CACHE = Path(os.environ.get("XDG_JARS_HOME") or Path.home() / ".cache") / "stripe-raw-rs"
 _JARS = CACHE / "jars"
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
-# What Delta needs beside what pyspark has: Delta itself, from 4.2 on the Unity Catalog's client, and on Spark 3.5 the
-# parser's runtime.
+# The jars that Delta needs and pyspark does not have: Delta itself, from 4.2 on the Unity Catalog's client, and on
+# Spark 3.5 the parser's runtime.
 _GROUPS = "io.delta,io.unitycatalog,org.antlr"
 _POM = """<project><modelVersion>4.0.0</modelVersion>
 <groupId>stripe-raw-rs</groupId><artifactId>jars</artifactId><version>1</version>
@@ -37,15 +37,15 @@ _LOG = Path(__file__).parent / "log4j2.properties"
 
 _QUIET = f"-Dlog4j2.configurationFile={_LOG}"
 
-# Few rows are not worth a compiled plan, nor one that adapts.
+# Few rows are not worth a compiled plan or one that adapts.
 FEW_ROWS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
     "spark.driver.extraJavaOptions": _QUIET,
 }
-# In a short session half of the time is the JVM's compiler's: it is told to do less. With that it keeps less room for
-# code than Spark needs, and stands still once it is full; so it is given what it has otherwise.
+# In a short session the JVM's compiler takes half of the time, so it is set to do less. By that setting it keeps less
+# room for code than Spark needs, and stands still once that is full; so it gets the room that it has otherwise.
 SHORT = {
     **FEW_ROWS,
     "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m {_QUIET}",
@@ -63,14 +63,14 @@ class Lane:
     connect: bool = False
 
     def unable(self) -> str | None:
-        """Say why this machine cannot run the lane; None where it can."""
+        """Say why this machine cannot run the lane; None if it can."""
         missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
         return (
             f"{' and '.join(missing)} missing: Spark needs Java 17, and Maven brings Delta's jars" if missing else None
         )
 
     def jars(self) -> list[Path]:
-        """Where Delta's jars are; fetched where they are not there yet."""
+        """The paths of Delta's jars, which are fetched if they are not there yet."""
         place = _JARS / f"{self.artifact}-{self.version}"
         if not place.exists():
             _JARS.mkdir(parents=True, exist_ok=True)
@@ -103,15 +103,15 @@ class Lane:
         }
 
     def environment(self, folder: Path, warehouse: Path, more: Mapping[str, str]) -> dict[str, str]:
-        """What makes any Spark session of a process one of this lane; `folder` is for its settings."""
+        """The variables that make any Spark session of a process one of this lane; `folder` is for its settings."""
         lines = [f"{name} {value}" for name, value in {**self.settings(warehouse), **more}.items()]
         folder.mkdir()
         (folder / "spark-defaults.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        # Else Spark starts its Python workers with whatever `python3` is on the path.
+        # Without it Spark starts its Python workers with any `python3` on the path.
         return {"SPARK_CONF_DIR": str(folder), "PYSPARK_PYTHON": sys.executable}
 
     def childrens_environment(self, folder: Path, warehouse: Path) -> dict[str, str]:
-        """What is set for child processes once the session is there: on Connect they share its server."""
+        """The variables for child processes once the session is there: on Connect they share its server."""
         if not self.connect:
             return self.environment(folder, warehouse, SHORT)
         # The port cannot be chosen, so runs on Connect go one after the other; the client trusts it by this name alone.

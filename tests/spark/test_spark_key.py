@@ -1,4 +1,4 @@
-"""Spark is a child process: whichever way its session is made, it does not inherit the key."""
+"""Spark is a child process: it does not inherit the key, in whichever way its session is made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs.simulator import StripeSimulator
 
-# Behind Spark Connect there is no child process.
+# Spark Connect has no child process.
 pytestmark = [pytest.mark.spark, pytest.mark.spark35, pytest.mark.spark40, pytest.mark.spark41]
 
 PROGRAM = """
@@ -66,11 +66,11 @@ def test_the_virtual_machine_of_spark_does_not_inherit_the_key(call: str, lake: 
     for name, variables in told["variables"].items():
         assert "SPARK_CONF_DIR" in variables, "this is what it inherited"
         assert "STRIPE_API_KEY" not in variables, name
-    assert told["own"] == KEY, "whoever called finds it where it was"
+    assert told["own"] == KEY, "the caller finds it where it was"
 
 
 def test_the_traceback_of_a_session_that_cannot_be_made_does_not_hold_the_key() -> None:
-    """What pyspark starts the virtual machine with is a variable of its own."""
+    """The environment with which pyspark starts the virtual machine is one of its variables."""
     program = """
 from contextlib import suppress
 from stripe_raw_rs import UsageError, ingest
@@ -82,7 +82,7 @@ except UsageError as error:
         trace, error = error.__traceback__, error.__cause__
         while trace is not None:
             for value in list(trace.tb_frame.f_locals.values()):
-                # What is half made cannot be shown.
+                # A half-made object cannot be shown.
                 with suppress(AttributeError):
                     print(repr(value))
             trace = trace.tb_next

@@ -1,6 +1,6 @@
-"""kill -9 of a process that writes with Spark: the next one loses nothing and doubles nothing.
+"""`kill -9` ends a process that writes with Spark: the next one loses nothing and doubles nothing.
 
-On Spark Connect a process dies and its server lives on, as on Databricks: there every step is tried, counted in a run
+On Spark Connect a process dies and its server lives on, as on Databricks. There every step is tried, counted in a run
 that nobody kills. A classic session dies with its process and takes long to start, so each such lane is killed at the
 six points around the two appends: before, within and after each.
 """
@@ -45,7 +45,7 @@ OPTIONS: dict[str, Any] = {
 IN_PARTS: dict[str, Any] = {**OPTIONS, "max_concurrent_requests": 8}
 # Steps of a first run: four for creating the tables, two for RUN_STARTED, two for the fence, then two for each append.
 BEFORE_ROWS, AFTER_ROWS, BEFORE_EVENTS, AFTER_EVENTS = 9, 10, 11, 12
-# Into the middle of an append, which takes about a second. Where it misses, it is one of the other points.
+# The middle of an append, which takes about a second. If the kill misses it, it hits one of the other points.
 WITHIN = 0.4
 POINTS = [(BEFORE_ROWS, 0), (BEFORE_ROWS, WITHIN), (AFTER_ROWS, 0), (BEFORE_EVENTS, 0), (BEFORE_EVENTS, WITHIN)]
 POINTS.append((AFTER_EVENTS, 0))
@@ -77,7 +77,9 @@ def heal(lake: Path, stripe: StripeSimulator, **options: Any) -> None:
 @pytest.mark.spark35
 @pytest.mark.spark40
 @pytest.mark.spark41
-def test_a_kill_around_the_two_appends_loses_and_doubles_nothing(spark: SparkSession, warehouse: Path) -> None:
+def test_a_kill_around_the_two_appends_neither_loses_nor_doubles_an_object(
+    spark: SparkSession, warehouse: Path
+) -> None:
     with account() as stripe, ThreadPoolExecutor(2) as two:
 
         def kill(number: int) -> Path:
@@ -94,7 +96,7 @@ def test_a_kill_around_the_two_appends_loses_and_doubles_nothing(spark: SparkSes
 
 
 @pytest.mark.connect40
-def test_a_kill_at_any_step_loses_and_doubles_nothing(spark: SparkSession, warehouse: Path) -> None:
+def test_a_kill_at_any_step_neither_loses_nor_doubles_an_object(spark: SparkSession, warehouse: Path) -> None:
     assert spark
     with account() as stripe, ThreadPoolExecutor(2) as two:
         steps = steps_of(schema_folder(warehouse, "counted"), stripe, **OPTIONS)
@@ -110,10 +112,10 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(spark: SparkSession, wareh
 
 
 @pytest.mark.connect40
-def test_a_kill_at_any_request_of_a_list_read_in_parts_loses_and_doubles_nothing(
+def test_a_kill_at_any_request_of_a_list_read_in_parts_neither_loses_nor_doubles_an_object(
     spark: SparkSession, warehouse: Path
 ) -> None:
-    """Each request in turn is never answered, so the process stands where it waits; the other parts go on meanwhile."""
+    """Each request in turn gets no answer, so the process waits for it; the other parts go on meanwhile."""
     assert spark
 
     def read(lake: Path, number: int) -> int:
@@ -126,7 +128,7 @@ def test_a_kill_at_any_request_of_a_list_read_in_parts_loses_and_doubles_nothing
                 assert child.ended() == -signal.SIGKILL
             asked = stripe.entity_requests("charges")
             stripe.reset_faults()
-            # Each commit takes a second here: those who heal gather.
+            # Each commit takes a second here, so the healing run gathers its pages.
             heal(lake, stripe, **{**IN_PARTS, "commit_interval_seconds": 10})
         return asked
 
@@ -138,7 +140,9 @@ def test_a_kill_at_any_request_of_a_list_read_in_parts_loses_and_doubles_nothing
 
 
 @pytest.mark.connect40
-def test_who_is_taken_over_between_its_two_appends_commits_nothing_more(spark: SparkSession, lake: Path) -> None:
+def test_a_process_that_is_taken_over_between_its_two_appends_commits_nothing_more(
+    spark: SparkSession, lake: Path
+) -> None:
     assert spark
     with account() as stripe, Child(lake, stripe, AFTER_ROWS, "SIGSTOP", **OPTIONS) as child:
         assert child.stands_still()

@@ -1,4 +1,4 @@
-"""What holds for Spark's tables alone: names, definition, ways into Spark, going on with delta-rs' tables."""
+"""Rules for Spark's tables alone: names, definition, ways into Spark, and work on tables that delta-rs made."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_name_that_could_end_its_quotes_is_refused_before_anything_is_sent(
         open_tables({"catalog": names["catalog"], "schema": names["schema"]})
 
 
-def test_a_catalog_that_is_not_there_is_an_error_that_names_the_grant(spark: SparkSession) -> None:
+def test_a_catalog_that_is_not_there_ends_in_an_error_that_names_the_grant(spark: SparkSession) -> None:
     assert spark
     with pytest.raises(UsageError, match=r"catalog 'nowhere' is not there.* GRANT USE CATALOG ON CATALOG `nowhere`"):
         open_tables({"catalog": "nowhere", "schema": "raw"})
@@ -61,7 +61,7 @@ def test_a_schema_is_made_with_its_first_table(spark: SparkSession, lake: Path) 
     assert tables.table("stripe_charges_raw").exists()
 
 
-def test_words_of_sql_are_names_like_any_other(spark: SparkSession) -> None:
+def test_words_of_sql_can_be_names(spark: SparkSession) -> None:
     table = open_tables({"catalog": "spark_catalog", "schema": "select"}).table("stripe_charges_raw")
     table.create(Columns(SCHEMA), PROPERTIES, 'it\'s \\ a "test"; --')  # type: ignore[arg-type]
     commit(table, HandMade(rows_of("ch_1"), 1))
@@ -78,7 +78,7 @@ def real_table(lake: Path, options: TableOptions | None = None) -> Table:
     return table
 
 
-def test_clustering_is_for_databricks_or_on_demand(spark: SparkSession, lake: Path) -> None:
+def test_a_table_is_clustered_on_databricks_or_on_demand(spark: SparkSession, lake: Path) -> None:
     def clustered() -> list[str]:
         (detail,) = spark.sql(f"DESCRIBE DETAIL spark_catalog.{lake.stem}.stripe_charges_raw").collect()
         columns: list[str] = list(detail["clusteringColumns"] or [])
@@ -97,14 +97,14 @@ def test_clustering_is_for_databricks_or_on_demand(spark: SparkSession, lake: Pa
         assert clustered() == []
 
 
-def test_delta_rs_says_what_it_cannot_write(lake: Path) -> None:
+def test_delta_rs_refuses_a_table_that_it_cannot_write(lake: Path) -> None:
     real_table(lake, {"liquid_clustering": "yes"})
     table = open_tables({"lake": lake}).table("stripe_charges_raw")
     with pytest.raises(UsageError, match=r"liquid clustering, to which delta-rs cannot append: .*--catalog"):
         table.create(_core.raw_schema(), PROPERTIES, "")
 
 
-def test_payloads_are_checked_where_that_is_wanted(lake: Path) -> None:
+def test_payloads_are_checked_if_the_option_says_so(lake: Path) -> None:
     table = real_table(lake, {"check_payloads": True})
     assert table.properties()["delta.constraints.stripe_raw_payload"]
     real_table(lake, {"check_payloads": True})
@@ -113,19 +113,19 @@ def test_payloads_are_checked_where_that_is_wanted(lake: Path) -> None:
     forged = row.set_column(row.schema.get_field_index("_payload_sha256"), "_payload_sha256", pa.array(["0" * 64]))
     with pytest.raises(TableError, match="stripe_raw_payload") as refused:
         commit(table, HandMade(pa.table(forged.columns, schema=row.schema), 2))
-    assert "secret payload" not in str(refused.value), "the row's values are nobody's to log"
+    assert "secret payload" not in str(refused.value), "the row's values must not be logged"
     assert len(ids(table)) == 1
     with pytest.raises(UsageError, match=r"check constraint.* delta-rs cannot append"):
         open_tables({"lake": lake}).table("stripe_charges_raw").create(_core.raw_schema(), PROPERTIES, "")
 
 
-# One hour is there twice in New York that night; one microsecond before 1970; integers that no float holds.
+# An hour that comes twice in New York that night; one microsecond before 1970; integers that no float holds.
 MOMENTS = [1_699_163_999_999_999, 1_699_164_000_000_000, 1_699_167_599_999_999, -1, 0, None]
 LARGE = [(1 << 53) + 1, -((1 << 53) + 1), (1 << 63) - 1, 0, None, -1]
 TEXTS = ['{"a":"é\\u0000"}', "\U0001f4b3", "", "'", "\\", "\u2028"]
 
 
-def test_a_constraint_that_rows_already_break_is_an_error(lake: Path) -> None:
+def test_a_constraint_that_rows_already_break_ends_in_an_error(lake: Path) -> None:
     table = real_table(lake)
     row = raw_rows(1)
     forged = row.set_column(row.schema.get_field_index("_payload_sha256"), "_payload_sha256", pa.array(["0" * 64]))
@@ -135,7 +135,7 @@ def test_a_constraint_that_rows_already_break_is_an_error(lake: Path) -> None:
 
 
 def raw_rows(count: int, size: int = 0) -> pa.Table:
-    """Rows of a raw table with what is hard to carry over."""
+    """Rows of a raw table with values that are hard to carry over."""
     schema = pa.schema(_core.raw_schema())
     payloads = [TEXTS[at % 6] if at % 6 else "secret payload" + "x" * size for at in range(count)]
     import hashlib  # noqa: PLC0415 - this alone needs it
@@ -166,7 +166,7 @@ def raw_rows(count: int, size: int = 0) -> pa.Table:
 
 @pytest.fixture(params=["arrow", "parquet", "pandas", "pandas without arrow"])
 def way(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Iterator[TableOptions]:
-    """Each way into this Spark, whichever it would choose by itself."""
+    """Each way into this Spark, and not only the one that it would choose by itself."""
     name: str = request.param
     if name == "arrow" and not spark_frames._takes_arrow(spark):  # noqa: SLF001 - the very question
         pytest.skip("this Spark takes no Arrow table")
@@ -192,7 +192,7 @@ def test_every_value_arrives_as_it_was(lake: Path, way: TableOptions) -> None:
     assert pa.table(by_delta_rs.read(rows.schema.names, [])).sort_by("_page_row").equals(rows), "read by delta-rs"
 
 
-def test_a_large_group_is_one_commit_and_one_file(lake: Path, way: TableOptions) -> None:
+def test_a_large_group_becomes_one_commit_and_one_file(lake: Path, way: TableOptions) -> None:
     # The largest that the core hands over: a full group, and a page of the largest size on top.
     table = real_table(lake, way)
     rows = raw_rows(66, size=6_000_000)
@@ -203,7 +203,7 @@ def test_a_large_group_is_one_commit_and_one_file(lake: Path, way: TableOptions)
     assert sorted(ids(table)) == sorted(rows["_stripe_id"].to_pylist())
 
 
-def test_which_way_is_taken_is_found_by_trying(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_way_into_spark_is_found_by_trying(spark: SparkSession, tmp_path: Path) -> None:
     arrow = spark_frames._takes_arrow(spark)  # noqa: SLF001 - the very question
     assert arrow == (not spark.version.startswith("3."))
     assert Frames(spark).way.__name__ == ("_arrow" if arrow else "_pandas")
@@ -212,16 +212,16 @@ def test_which_way_is_taken_is_found_by_trying(spark: SparkSession, tmp_path: Pa
         Frames(spark, "/Volumes/no/such/one")
 
 
-def test_a_skipped_commit_is_noticed_where_it_must_be_seen(table: Table) -> None:
+def test_a_skipped_commit_is_noticed_at_the_next_one_that_must_be_seen(table: Table) -> None:
     commit(table, HandMade(rows_of("ch_1"), 2))
-    # Without a word, as Spark does; the next one that must be seen tells.
+    # Spark skips it without a word; the next commit that must be seen shows it.
     commit(table, HandMade(rows_of("ch_lost"), 1, must_be_seen=False))
     with pytest.raises(FencedError):
         commit(table, HandMade(rows_of("ch_lost"), 2))
     assert ids(table) == ["ch_1"]
 
 
-def test_a_type_that_is_none_of_ours_is_told_by_its_name(spark: SparkSession, lake: Path) -> None:
+def test_a_foreign_column_type_is_reported_by_its_name(spark: SparkSession, lake: Path) -> None:
     spark.sql(f"CREATE SCHEMA spark_catalog.{lake.stem}")
     table = f"spark_catalog.{lake.stem}.stripe_charges_raw"
     spark.sql(f"CREATE TABLE {table} (_stripe_id DECIMAL(10, 2)) USING DELTA")
@@ -244,16 +244,16 @@ def test_columns_of_any_type_that_the_owner_added_stay_null(
     verify(tables_of(lake), say=lambda _line: None)
 
 
-def test_lost_commits_are_told_from_rows_that_were_erased(
+def test_lost_commits_are_distinguished_from_rows_that_were_erased(
     spark: SparkSession, warehouse: Path, lake: Path, stripe: StripeSimulator
 ) -> None:
-    """Spark does not tell where a transaction stands; the commit itself is looked for where its rows are not there."""
+    """Spark does not show a transaction's version, so the commit itself is looked for if its rows are not there."""
     options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "entities": "refunds"}
     ingest(**place_of(lake), **options).raise_for_status()
     stripe.add("refunds", 3)
     shutil.copytree(lake, schema_folder(warehouse, "cut"))
     ingest(**place_of(lake), **options, lookback_seconds=0).raise_for_status()
-    # A table that ends before the newest rows, beside the events that tell of them.
+    # A table that ends before the newest rows, beside the events that name them.
     cut = schema_folder(warehouse, "cut")
     shutil.rmtree(cut / "stripe_ingestion_checkpoints")
     shutil.copytree(lake / "stripe_ingestion_checkpoints", cut / "stripe_ingestion_checkpoints")
@@ -281,7 +281,7 @@ def test_tables_go_from_one_writer_to_the_other_and_back(
     assert said.count("no findings") == 2
 
 
-def test_tables_that_delta_rs_made_are_gone_on_with(
+def test_spark_goes_on_with_tables_that_delta_rs_made(
     spark: SparkSession, warehouse: Path, lake: Path, stripe: StripeSimulator
 ) -> None:
     assert lake.parent == warehouse
@@ -294,8 +294,8 @@ def test_tables_that_delta_rs_made_are_gone_on_with(
     verify(tables_of(lake), say=lambda _line: None)
 
 
-def test_only_what_spark_connect_has_is_used() -> None:
-    """And never `insertInto`, which ignores the transaction's identifier."""
+def test_the_code_uses_only_calls_that_spark_connect_has() -> None:
+    """It never uses `insertInto`, which ignores the transaction's identifier."""
     refused = {"insertInto", "_jvm", "_jsparkSession", "_jdf", "sparkContext", "rdd", "_sc", "toPandas", "DeltaTable"}
     for file in ROOM.glob("*.py"):
         names = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}

@@ -100,7 +100,8 @@ class LakeFolder:
             if error.filename2 is not None and error.errno in _NO_LINKS:
                 message = (
                     f"lake '{plain(self.path)}' is on a disk without hard links, by which delta-rs commits: "
-                    f"choose another disk; on Databricks give {option('catalog')} and {option('schema')} in place of a lake"
+                    f"choose another disk; on Databricks give {option('catalog')} and {option('schema')} "
+                    "in place of a lake"
                 )
                 raise UsageError(message) from None
             # Any other fault of the disk shows when something is really written.

@@ -1,0 +1,247 @@
+//! A process that works in the world, one effect a step.
+
+use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, Purpose, What, events_of, plan};
+use stripe_raw_rs::error::{Class, Error};
+use stripe_raw_rs::options::Options;
+use stripe_raw_rs::page::Decoder;
+use stripe_raw_rs::run::{Commit, Group, Promise, Run, RunContext, Value};
+use stripe_raw_rs::stripe::exchange::Outcome;
+use stripe_raw_rs::stripe::scope::Scope;
+use stripe_raw_rs::walk::Ticket;
+
+use super::{Engine, Table, World, select};
+
+/// Appends, and looks for the commit if that says that it must be seen.
+fn lands(table: &mut Table, engine: Engine, commit: &Commit) -> bool {
+    table.append(engine, commit) && (!commit.must_be_seen || table.holds(commit))
+}
+
+/// The next action of a process.
+enum Next {
+    Plan,
+    AppendStarted(Commit),
+    ReadBack(Commit),
+    AppendFence(Commit),
+    Recover,
+    Work,
+    AppendRows(Group),
+    AppendCheckpoint(Group),
+    AppendEnd(Commit),
+    Over(Result<(), Error>),
+}
+
+/// A process that lands the list. It has one effect a step, so that it can be stopped between any two.
+pub(crate) struct Process {
+    name: String,
+    options: Options,
+    give_up: Option<GiveUp>,
+    take_over: bool,
+    run: Option<Run>,
+    next: Next,
+    /// How many requests it has in flight at most, and the ones that it has now.
+    width: usize,
+    in_flight: Vec<(Ticket, Outcome)>,
+    pub(crate) runs_completed: usize,
+}
+
+impl Process {
+    pub(crate) fn new(name: &str, options: &Options) -> Self {
+        Self {
+            name: name.to_owned(),
+            options: options.clone(),
+            give_up: None,
+            take_over: true,
+            run: None,
+            next: Next::Plan,
+            width: 1,
+            in_flight: Vec::new(),
+            runs_completed: 0,
+        }
+    }
+
+    pub(crate) fn patient(mut self) -> Self {
+        self.take_over = false;
+        self
+    }
+
+    pub(crate) fn giving_up(mut self, how: GiveUp) -> Self {
+        self.give_up = Some(how);
+        self
+    }
+
+    /// Asks for up to so many pages at once.
+    pub(crate) fn asking(mut self, width: usize) -> Self {
+        self.width = width;
+        self
+    }
+
+    /// Its outcome, once it has ended.
+    pub(crate) fn outcome(&self) -> Option<&Result<(), Error>> {
+        match &self.next {
+            Next::Over(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Runs to its end. Answers its outcome and the number of its steps.
+    pub(crate) fn finish(&mut self, world: &mut World) -> (Result<(), Error>, usize) {
+        for steps in 0..100_000 {
+            if let Some(outcome) = self.outcome() {
+                return (outcome.clone(), steps);
+            }
+            self.step(world);
+        }
+        panic!("the process goes on for ever");
+    }
+
+    /// One step: at most one effect on the world.
+    pub(crate) fn step(&mut self, world: &mut World) {
+        let next = std::mem::replace(&mut self.next, Next::Work);
+        self.next = match self.take(next, world) {
+            Ok(next) => next,
+            Err(error) => Next::Over(Err(error)),
+        };
+    }
+
+    fn fenced(&self) -> Error {
+        Error::new(Class::Fenced, format!("{} was fenced", self.name))
+    }
+
+    fn take(&mut self, next: Next, world: &mut World) -> Result<Next, Error> {
+        let engine = world.engine;
+        match next {
+            Next::Over(outcome) => Ok(Next::Over(outcome)),
+            Next::Plan => self.plan(world).map(Next::AppendStarted),
+            Next::AppendStarted(commit) => {
+                if !world.checkpoints.append(engine, &commit) {
+                    return Err(self.fenced());
+                }
+                Ok(Next::ReadBack(commit))
+            }
+            Next::ReadBack(commit) => {
+                if !world.checkpoints.holds(&commit) {
+                    return Err(self.fenced());
+                }
+                Ok(Next::AppendFence(self.run().fence()?))
+            }
+            Next::AppendFence(commit) => {
+                if !lands(&mut world.raw, engine, &commit) {
+                    return Err(self.fenced());
+                }
+                Ok(Next::Recover)
+            }
+            Next::Recover => {
+                let run_id = self.run().plan().run_id.clone();
+                let ours = ("run_id", "=", Value::Text(Some(run_id)));
+                let events = select(&world.checkpoints.batches, &[ours]);
+                for read in self.run().recover_events(&events)? {
+                    let rows = select(&world.raw.batches, &read);
+                    self.run().recover_rows(&rows)?;
+                }
+                let now = world.now();
+                self.run().begin(now)?;
+                Ok(Next::Work)
+            }
+            Next::Work => self.work(world),
+            Next::AppendRows(group) => {
+                if !group.rows.batches.is_empty() && !lands(&mut world.raw, engine, &group.rows) {
+                    return Err(self.fenced());
+                }
+                Ok(Next::AppendCheckpoint(group))
+            }
+            Next::AppendCheckpoint(group) => {
+                let landed = if world.looks {
+                    lands(&mut world.checkpoints, engine, &group.checkpoint)
+                } else {
+                    world.checkpoints.append(engine, &group.checkpoint)
+                };
+                if !landed {
+                    return Err(self.fenced());
+                }
+                Ok(Next::Work)
+            }
+            Next::AppendEnd(commit) => {
+                if !commit.batches.is_empty() && !lands(&mut world.checkpoints, engine, &commit) {
+                    return Err(self.fenced());
+                }
+                if let Some(error) = self.run().error() {
+                    return Err(error.clone());
+                }
+                self.runs_completed += 1;
+                let again = self.run().plan().purpose != Purpose::New;
+                self.give_up = None;
+                Ok(if again { Next::Plan } else { Next::Over(Ok(())) })
+            }
+        }
+    }
+
+    fn run(&mut self) -> &mut Run {
+        self.run.as_mut().expect("planned")
+    }
+
+    fn plan(&mut self, world: &mut World) -> Result<Commit, Error> {
+        let mut history = History::default();
+        for batch in &world.checkpoints.batches {
+            history.extend(events_of(batch)?);
+        }
+        for what in [What::Everything, What::Rows, What::EarlierRows] {
+            let promise = Promise::of(&history, what, "store", world.entity.name, None).filter(|_| world.looks);
+            let kept = promise.as_ref().is_none_or(|promise| world.raw.keeps(promise));
+            assert!(kept, "the raw table lacks rows that events promise: {promise:?}");
+        }
+        let attempt = Attempt {
+            now: world.now(),
+            owner: self.name.clone(),
+            holder_is_dead: false,
+            take_over: self.take_over,
+            give_up: self.give_up,
+            start: None,
+            new_run_id: format!("run-{}", world.chance.below(1 << 32)),
+        };
+        let plan = plan(world.entity, &history, &self.options, &attempt)?;
+        let setting = RunContext {
+            scope: Scope { entity: world.entity, account: None },
+            livemode: None,
+            options: self.options.clone(),
+            store_id: "store".to_owned(),
+            owner: self.name.clone(),
+            nonce: format!("{}-{}", self.name, world.chance.below(1 << 32)),
+            settings: "{}".to_owned(),
+            library_version: "test".to_owned(),
+        };
+        self.run = Some(Run::new(plan, setting));
+        self.in_flight.clear();
+        let now = world.now();
+        self.run().started(now)
+    }
+
+    fn work(&mut self, world: &mut World) -> Result<Next, Error> {
+        let now = world.now();
+        let run = self.run.as_mut().expect("planned");
+        if let Some(group) = run.poll_group(now)? {
+            return Ok(Next::AppendRows(group));
+        }
+        if let Some(error) = run.error().cloned() {
+            return Ok(Next::AppendEnd(run.failed(error.class.name(), &error.message, now)?));
+        }
+        if run.is_finished() {
+            return Ok(Next::AppendEnd(run.ended(now)?));
+        }
+        // Answers come in any order, and between any two requests.
+        let sends = self.in_flight.len() < self.width && (self.in_flight.is_empty() || !world.chance.one_in(3));
+        if sends && let Some((ticket, request)) = run.walk_mut().poll_request(now) {
+            let outcome = world.serve(&request);
+            self.in_flight.push((ticket, outcome));
+        } else if !self.in_flight.is_empty() {
+            let at = usize::try_from(world.chance.below(self.in_flight.len() as u64)).unwrap();
+            let (ticket, outcome) = self.in_flight.swap_remove(at);
+            let (now, jitter) = (world.now(), f64::from(u32::try_from(world.chance.below(1_000)).unwrap()) / 1_000.0);
+            let (received, _) = self.run().walk().reader().read(outcome, &mut Decoder::default());
+            self.run().walk_mut().handle_response(ticket, received, now, jitter);
+        } else {
+            let at = run.poll_timeout().expect("a run that waits has a time to wait for");
+            world.clock = world.clock.max(at);
+        }
+        Ok(Next::Work)
+    }
+}
