@@ -1,11 +1,11 @@
-//! Sockets, clock and randomness: no other room has them.
+//! Sockets, clock and randomness: no other module has them.
 //!
-//! It sends one request and returns its outcome. The pure rooms decide when to send, whether to try again and what an
+//! It sends one request and returns its outcome. The pure modules decide when to send, whether to try again and what an
 //! answer means; nothing here waits, except for the network.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "this room has the clock, chance, waiting and the key's variable, so that no other needs them"
+    reason = "this module has the clock, chance, waiting and the key's variable, so that no other needs them"
 )]
 
 mod arrivals;

@@ -1,6 +1,6 @@
 //! Lands everything in a Stripe account as raw, immutable rows in Delta tables.
 //!
-//! README's "Work on it" describes the rooms; `tests/test_layers.py` checks which room may use which. `simulator` is
+//! README's "Work on it" describes the modules; `tests/test_layers.py` checks which may use which. `simulator` is
 //! separate from them: a fake Stripe that nothing in the product uses.
 
 pub mod checkpoint;

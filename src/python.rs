@@ -1,4 +1,4 @@
-//! The binding: the only room with pyo3. It turns values into Python's and back, and decides nothing.
+//! The binding: the only module with pyo3. It turns values into Python's and back, and decides nothing.
 
 mod audit;
 mod client;

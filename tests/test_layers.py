@@ -1,6 +1,6 @@
-"""The layers: tables say which room may use which, and the sources keep to them.
+"""The layers: tables say which module may use which, and the sources keep to them.
 
-A room is a file, or a file and the folder of its name. An edge that no table declares fails; so does a room that no
+A module is a file, or a file and the folder of its name. An edge that no table declares fails; so does a module that no
 table names, so that a new one must say where it belongs. Rust's test code may use whatever it likes.
 """
 
@@ -17,8 +17,8 @@ PYTHON = ROOT / "python" / "stripe_raw_rs"
 
 VALUES = {"error", "options", "stripe"}
 
-# Each room and the rooms it may use, from the bottom up.
-RUST_ROOMS: dict[str, set[str]] = {
+# Each module and the modules it may use, from the bottom up.
+RUST_MODULES: dict[str, set[str]] = {
     "secrets": set(),
     "text": {"secrets"},
     # Messages are made of `text`; the errors come with the code that makes text from outside fit for them.
@@ -35,7 +35,7 @@ RUST_ROOMS: dict[str, set[str]] = {
     "raw": VALUES | {"columns", "digest", "page"},
     "walk": VALUES | {"page"},
     "run": VALUES | {"checkpoint", "columns", "digest", "page", "raw", "walk"},
-    # A room that reads a key makes sure that no message shows it.
+    # A module that reads a key makes sure that no message shows it.
     "http_client": VALUES | {"pace", "page", "run", "secrets", "text", "walk"},
     "simulator": {"error", "stripe"},
     "python": VALUES
@@ -43,7 +43,7 @@ RUST_ROOMS: dict[str, set[str]] = {
     | {"walk"},
 }
 
-# Crates that only some rooms may name: sockets, time and chance outside, Python at the very top.
+# Crates that only some modules may name: sockets, time and chance outside, Python at the very top.
 RUST_CRATES: dict[str, set[str]] = {
     "pyo3": {"python"},
     "pyo3_arrow": {"python"},
@@ -62,12 +62,12 @@ RUST_CRATES: dict[str, set[str]] = {
 BASE = {"_core", "exceptions", "surface"}
 WRITERS = {"raw_writer", "state_store"}
 
-PYTHON_ROOMS: dict[str, set[str]] = {
+PYTHON_MODULES: dict[str, set[str]] = {
     # At the bottom: the extension, words, and facts about this process.
     "_core": set(),
     "options": {"_core"},
     "surface": {"options"},
-    "exceptions": {"surface"},
+    "exceptions": set(),
     "owner": set(),
     "threads": set(),
     "environment": {"_core"},
@@ -117,24 +117,24 @@ PYTHON_PACKAGES: dict[str, set[str]] = {
 
 COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|r(#*)".*?"\1|"(?:\\.|[^"\\])*"', re.DOTALL)
 TEST_MODULE = re.compile(r"#\[cfg\(test\)\]\s*mod\s+\w+\s*\{.*\Z", re.DOTALL)
-# `crate::room`, `crate::{room::Thing, other}`, and `super::room` in a room's own file.
+# `crate::module`, `crate::{module::Thing, other}`, and `super::module` in a module's own file.
 RUST_PATH = re.compile(r"\b(?:crate|super)::(\w+)")
 RUST_GROUP = re.compile(r"\bcrate::\{((?:[^{}]|\{[^{}]*\})*)\}")
 RUST_NAME = re.compile(r"\b([a-z_][a-z0-9_]*)\s*(?:::|;)")
 
 
 def rust_uses(source: str) -> tuple[set[str], set[str]]:
-    """The rooms, and the crates of the table, that a Rust source names."""
+    """The modules, and the crates of the table, that a Rust source names."""
     code = TEST_MODULE.sub("", COMMENT_OR_STRING.sub(" ", source))
-    rooms = set(RUST_PATH.findall(code))
+    modules = set(RUST_PATH.findall(code))
     for group in RUST_GROUP.findall(code):
-        rooms.update(re.findall(r"\w+", re.sub(r"::\s*(\{[^{}]*\}|[\w:]+)", "", group)))
-    return rooms & RUST_ROOMS.keys(), set(RUST_NAME.findall(code)) & RUST_CRATES.keys()
+        modules.update(re.findall(r"\w+", re.sub(r"::\s*(\{[^{}]*\}|[\w:]+)", "", group)))
+    return modules & RUST_MODULES.keys(), set(RUST_NAME.findall(code)) & RUST_CRATES.keys()
 
 
 def python_uses(source: str) -> tuple[set[str], set[str]]:
-    """The rooms, and the foreign packages, that a Python source imports, wherever in it."""
-    rooms: set[str] = set()
+    """The modules, and the foreign packages, that a Python source imports, wherever in it."""
+    modules: set[str] = set()
     packages: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         modules: list[str] = []
@@ -148,25 +148,25 @@ def python_uses(source: str) -> tuple[set[str], set[str]]:
             if package != "stripe_raw_rs":
                 packages.add(package)
             elif rest:
-                rooms.add(rest[0])
+                modules.add(rest[0])
             else:
-                rooms.add("__init__")
-    return rooms & PYTHON_ROOMS.keys(), packages
+                modules.add("__init__")
+    return modules & PYTHON_MODULES.keys(), packages
 
 
 def undeclared(
-    room: str, uses: tuple[set[str], set[str]], rooms: Mapping[str, set[str]], outside: Mapping[str, set[str]]
+    module: str, uses: tuple[set[str], set[str]], modules: Mapping[str, set[str]], outside: Mapping[str, set[str]]
 ) -> Iterator[str]:
-    """The things that a room uses although no table allows it."""
+    """The things that a module uses although no table allows it."""
     inner, outer = uses
-    if room not in rooms:
-        yield f"{room} stands in no table"
+    if module not in modules:
+        yield f"{module} stands in no table"
         return
-    for used in sorted(inner - rooms[room] - {room}):
-        yield f"{room} uses {used}"
+    for used in sorted(inner - modules[module] - {module}):
+        yield f"{module} uses {used}"
     for used in sorted(outer & outside.keys()):
-        if room not in outside[used]:
-            yield f"{room} uses {used}"
+        if module not in outside[used]:
+            yield f"{module} uses {used}"
 
 
 def rust_room(path: Path) -> str:
@@ -178,22 +178,22 @@ PYTHON_FILES = sorted([*PYTHON.rglob("*.py"), *PYTHON.rglob("*.pyi")])
 
 
 @pytest.mark.parametrize("path", RUST_FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_rust_file_uses_only_what_its_room_may(path: Path) -> None:
-    assert list(undeclared(rust_room(path), rust_uses(path.read_text()), RUST_ROOMS, RUST_CRATES)) == []
+def test_a_rust_file_uses_only_what_its_module_may(path: Path) -> None:
+    assert list(undeclared(rust_room(path), rust_uses(path.read_text()), RUST_MODULES, RUST_CRATES)) == []
 
 
 @pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_python_file_uses_only_what_its_room_may(path: Path) -> None:
-    room = path.relative_to(PYTHON).parts[0].split(".")[0]
-    assert list(undeclared(room, python_uses(path.read_text()), PYTHON_ROOMS, PYTHON_PACKAGES)) == []
+def test_a_python_file_uses_only_what_its_module_may(path: Path) -> None:
+    module = path.relative_to(PYTHON).parts[0].split(".")[0]
+    assert list(undeclared(module, python_uses(path.read_text()), PYTHON_MODULES, PYTHON_PACKAGES)) == []
 
 
-@pytest.mark.parametrize("rooms", [RUST_ROOMS, PYTHON_ROOMS], ids=["rust", "python"])
-def test_the_tables_have_no_cycle(rooms: dict[str, set[str]]) -> None:
+@pytest.mark.parametrize("modules", [RUST_MODULES, PYTHON_MODULES], ids=["rust", "python"])
+def test_the_tables_have_no_cycle(modules: dict[str, set[str]]) -> None:
     placed: set[str] = set()
-    while ready := {room for room, uses in rooms.items() if room not in placed and uses <= placed}:
+    while ready := {module for module, uses in modules.items() if module not in placed and uses <= placed}:
         placed |= ready
-    assert placed == rooms.keys()
+    assert placed == modules.keys()
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_the_tables_have_no_cycle(rooms: dict[str, set[str]]) -> None:
     ],
 )
 def test_an_upward_import_in_rust_is_caught(source: str) -> None:
-    assert list(undeclared("page", rust_uses(source), RUST_ROOMS, RUST_CRATES)) == ["page uses run"]
+    assert list(undeclared("page", rust_uses(source), RUST_MODULES, RUST_CRATES)) == ["page uses run"]
 
 
 @pytest.mark.parametrize(
@@ -221,11 +221,13 @@ def test_an_upward_import_in_rust_is_caught(source: str) -> None:
     ],
 )
 def test_words_that_only_look_like_an_import_are_ignored(source: str) -> None:
-    assert list(undeclared("page", rust_uses(source), RUST_ROOMS, RUST_CRATES)) == []
+    assert list(undeclared("page", rust_uses(source), RUST_MODULES, RUST_CRATES)) == []
 
 
-def test_a_crate_in_the_wrong_room_is_caught() -> None:
-    assert list(undeclared("run", rust_uses("use tokio::time::sleep;"), RUST_ROOMS, RUST_CRATES)) == ["run uses tokio"]
+def test_a_crate_in_the_wrong_module_is_caught() -> None:
+    assert list(undeclared("run", rust_uses("use tokio::time::sleep;"), RUST_MODULES, RUST_CRATES)) == [
+        "run uses tokio"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -240,13 +242,13 @@ def test_a_crate_in_the_wrong_room_is_caught() -> None:
     ],
 )
 def test_an_upward_import_in_python_is_caught(source: str) -> None:
-    assert list(undeclared("tables", python_uses(source), PYTHON_ROOMS, PYTHON_PACKAGES)) == ["tables uses pipeline"]
+    assert list(undeclared("tables", python_uses(source), PYTHON_MODULES, PYTHON_PACKAGES)) == ["tables uses pipeline"]
 
 
 def test_an_engine_outside_of_tables_is_caught() -> None:
     uses = python_uses("def late():\n    import pyspark.sql")
-    assert list(undeclared("pipeline", uses, PYTHON_ROOMS, PYTHON_PACKAGES)) == ["pipeline uses pyspark"]
+    assert list(undeclared("pipeline", uses, PYTHON_MODULES, PYTHON_PACKAGES)) == ["pipeline uses pyspark"]
 
 
-def test_a_room_that_no_table_names_is_caught() -> None:
-    assert list(undeclared("helper", (set(), set()), RUST_ROOMS, RUST_CRATES)) == ["helper stands in no table"]
+def test_a_module_that_no_table_names_is_caught() -> None:
+    assert list(undeclared("helper", (set(), set()), RUST_MODULES, RUST_CRATES)) == ["helper stands in no table"]

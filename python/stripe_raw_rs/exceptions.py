@@ -5,8 +5,6 @@ Every message is one plain line: what is wrong, where, what to do. The API key i
 
 from __future__ import annotations
 
-from stripe_raw_rs.surface import with_options
-
 
 class StripeRawError(Exception):
     """Base of all errors of this package.
@@ -32,10 +30,9 @@ class StripeRawError(Exception):
         code: str | None = None,
         request_id: str | None = None,
         summary: str | None = None,
-        remedy: str | None = None,
     ) -> None:
-        """Keep the line and the fields of the answer behind it; what helps is its last clause."""
-        super().__init__(message if remedy is None else f"{message}; {with_options(remedy)}")
+        """Keep the line and the fields of the answer behind it."""
+        super().__init__(message)
         self.status = status
         self.code = code
         self.request_id = request_id

@@ -37,6 +37,14 @@ fn raised(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     fields.set_item("status", error.status)?;
     fields.set_item("code", error.code.as_deref())?;
     fields.set_item("request_id", error.request_id.as_deref())?;
-    fields.set_item("remedy", error.remedy.map(Remedy::text))?;
-    Ok(PyErr::from_value(class.call((error.message.as_str(),), Some(&fields))?))
+    let message = match error.remedy {
+        Some(remedy) => format!("{}; {}", error.message, with_options(py, remedy)?),
+        None => error.message.clone(),
+    };
+    Ok(PyErr::from_value(class.call((message,), Some(&fields))?))
+}
+
+/// What helps, with options written as the caller's surface does.
+fn with_options(py: Python<'_>, remedy: Remedy) -> PyResult<String> {
+    py.import("stripe_raw_rs.surface")?.getattr("with_options")?.call1((remedy.text(),))?.extract()
 }
