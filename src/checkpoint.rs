@@ -7,7 +7,7 @@ mod plan;
 mod samples;
 
 pub use arrow::{events_of, schema, to_batch};
-pub use history::{History, Landed, State, What};
+pub use history::{Extent, History, Landed, State};
 pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
 
 use crate::error::Class;
@@ -150,4 +150,22 @@ impl Event {
     pub const fn commit_version(&self) -> i64 {
         commit_version(self.epoch, self.sequence)
     }
+}
+
+/// The filters of a run. A cursor is good only under the filters it was answered under: so they are those of the run's
+/// first page, whatever the attempts planned that had not seen it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filters {
+    /// Lower end of the window.
+    pub start_created_gte: Option<i64>,
+    /// `Stripe-Version`, as answered.
+    pub api_version: Option<String>,
+}
+
+/// The filters of the run that has these events; `None` if no page is among them.
+#[must_use]
+pub fn filters<'event>(events: impl IntoIterator<Item = &'event Event>) -> Option<Filters> {
+    let pages = events.into_iter().filter_map(|event| Some((event, event.kind.page()?)));
+    let (event, page) = pages.min_by_key(|(event, page)| (event.commit_version(), page.page_number))?;
+    Some(Filters { start_created_gte: event.start_created_gte, api_version: page.facts.api_version.clone() })
 }

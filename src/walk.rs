@@ -43,7 +43,7 @@ pub struct Progress {
     /// Of them, retries.
     pub retries: u64,
     /// Requests that remain, as far as the pages show; 0 while the list's end is not in sight.
-    pub left: u64,
+    pub remaining: u64,
     /// Bytes of the bodies received.
     pub bytes: u64,
     /// `created` of the oldest row so far.
@@ -74,7 +74,7 @@ const SPLIT_DISCOUNT: f64 = 0.8;
 
 /// The remaining parts of a window, and what is known of the part that was read.
 #[derive(Debug, Default)]
-pub struct Left {
+pub struct Remaining {
     /// The parts to read.
     pub chains: Vec<Chain>,
     /// Ids of rows that were read already, by second; all under `None` if the list has no window.
@@ -147,17 +147,18 @@ impl Walk {
     }
 
     /// Opens it: from now on, [`Walk::poll_request`] returns requests.
-    pub fn open(&mut self, left: Left) {
+    pub fn open(&mut self, remaining: Remaining) {
         let windowed = self.scope.entity.has_window;
         if windowed {
-            self.undated.extend(left.held.get(&None).into_iter().flatten().cloned());
+            self.undated.extend(remaining.held.get(&None).into_iter().flatten().cloned());
         }
-        self.chains = left.chains.into_iter().map(|chain| ActiveChain::of(chain, windowed, &left.held)).collect();
+        self.chains =
+            remaining.chains.into_iter().map(|chain| ActiveChain::of(chain, windowed, &remaining.held)).collect();
         for at in 0..self.chains.len() {
             self.chains[at].ticket = self.next_ticket();
         }
-        self.newest = left.newest;
-        self.api_version = left.api_version;
+        self.newest = remaining.newest;
+        self.api_version = remaining.api_version;
         self.is_open = true;
     }
 
@@ -171,7 +172,7 @@ impl Walk {
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number that is not negative")]
     pub fn progress(&self) -> Progress {
-        Progress { left: self.requests_in_sight().ceil() as u64, ..self.progress }
+        Progress { remaining: self.requests_in_sight().ceil() as u64, ..self.progress }
     }
 
     /// Lines for the user about odd things in the answers, since the last call.
@@ -203,9 +204,9 @@ impl Walk {
             return None;
         }
         if self.ready(now).is_some() {
-            return Some(self.left_to_ask());
+            return Some(self.remaining_to_ask());
         }
-        self.heaviest().map(|_| self.left_to_ask() * SPLIT_DISCOUNT)
+        self.heaviest().map(|_| self.remaining_to_ask() * SPLIT_DISCOUNT)
     }
 
     /// The next request, if one can be sent now. Call this only if the request is sent at once: if each remaining part

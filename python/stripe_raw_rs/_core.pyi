@@ -331,7 +331,7 @@ class Progress:
     @property
     def retries(self) -> int: ...
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Requests that remain, so far as the pages show; 0 while the list's end is not in sight."""
 
     @property

@@ -45,7 +45,7 @@ class LogLines:
 
     def committed(self, run: Run, checkpoint: Checkpoint) -> None:
         """Say what was committed, and how far the run is."""
-        left = run.progress().left
+        remaining = run.progress().remaining
         fields = {
             "entity": run.entity,
             "run_id": run.run_id,
@@ -53,7 +53,7 @@ class LogLines:
             "pages": checkpoint.pages,
             "rows": checkpoint.rows,
             "reached": checkpoint.reached,
-            "requests_left": left or None,
+            "requests_left": remaining or None,
         }
         logger.info(
             "%s: committed %s, %s, back to %s%s",
@@ -61,7 +61,7 @@ class LogLines:
             counted(checkpoint.pages, "page"),
             counted(checkpoint.rows, "object"),
             date_time(checkpoint.reached),
-            f", about {counted(left, 'request')} to go" if left else "",
+            f", about {counted(remaining, 'request')} to go" if remaining else "",
             extra={"fields": fields},
         )
 

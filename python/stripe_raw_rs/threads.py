@@ -28,19 +28,19 @@ def each_in_a_thread(
     threads are daemons so that it can: the tables are safe against being left at any moment. Returns whether there
     was a Ctrl-C.
     """
-    left = len(items)
+    remaining = len(items)
     count = threading.Lock()
     # Not Thread.join: a Ctrl-C during it makes Python 3.11 take a running thread for a finished one.
     done = threading.Event()
 
     def work_on(item: Item) -> None:
-        nonlocal left
+        nonlocal remaining
         try:
             work(item)
         finally:
             with count:
-                left -= 1
-                if left == 0:
+                remaining -= 1
+                if remaining == 0:
                     done.set()
 
     for item in items:

@@ -22,7 +22,7 @@ pub enum State {
 
 /// The things whose landing in the raw table is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum Extent {
     /// Rows, and each fence that an event follows. If only pages of the latest run are at hand, a fence shows that
     /// everything before it has landed.
     Everything,
@@ -66,7 +66,7 @@ impl History {
     }
 
     /// Events of the latest run, which is the one with the largest epoch.
-    fn latest(&self) -> impl Iterator<Item = &Event> {
+    pub(super) fn latest(&self) -> impl Iterator<Item = &Event> {
         let run_id = self.run_id();
         self.events.iter().filter(move |event| Some(event.run_id.as_str()) == run_id)
     }
@@ -145,12 +145,12 @@ impl History {
     ///
     /// A run that was given up no longer counts: whatever happened to its rows, a later window reads them again.
     #[must_use]
-    pub fn landed(&self, what: What) -> Option<Landed> {
+    pub fn landed(&self, extent: Extent) -> Option<Landed> {
         let given_up = self.events.iter().filter(|event| event.kind.gives_up());
         let mut left_out: HashSet<&str> = given_up.map(|event| event.run_id.as_str()).collect();
-        left_out.extend(self.run_id().filter(|_| what == What::EarlierRows));
+        left_out.extend(self.run_id().filter(|_| extent == Extent::EarlierRows));
         let told: Vec<&Event> = self.since_reset().filter(|event| !left_out.contains(event.run_id.as_str())).collect();
-        let every = what == What::Everything;
+        let every = extent == Extent::Everything;
         let has_rows = |event: &Event| match &event.kind {
             Kind::Page(page) => page.row_count > 0,
             Kind::Completed => every && event.max_created_seen.is_some(),
@@ -300,9 +300,9 @@ mod tests {
             ),
             (vec![done("OLD", 1, Some(7)), event("RUN", 2, started(), None, Some(7))], Some(landed(fence(1), None))),
         ] {
-            assert_eq!(history(events.clone()).landed(What::Everything), expected, "{events:?}");
+            assert_eq!(history(events.clone()).landed(Extent::Everything), expected, "{events:?}");
             let reset = [events, vec![event("RESET", 9, failed(Class::Reset), None, None)]].concat();
-            assert_eq!(history(reset.clone()).landed(What::Everything), None, "before a reset: {reset:?}");
+            assert_eq!(history(reset.clone()).landed(Extent::Everything), None, "before a reset: {reset:?}");
         }
     }
 
@@ -335,21 +335,21 @@ mod tests {
             // It is unknown whose rows were recovered: if the attempt's fence is there, they are, too.
             (both(), Some(landed(fence(3), Some(("RUN", fence(2) + 1)))), older),
         ] {
-            assert_eq!(history(events.clone()).landed(What::Rows), rows, "{events:?}");
-            assert_eq!(history(events.clone()).landed(What::EarlierRows), earlier, "{events:?}");
+            assert_eq!(history(events.clone()).landed(Extent::Rows), rows, "{events:?}");
+            assert_eq!(history(events.clone()).landed(Extent::EarlierRows), earlier, "{events:?}");
         }
     }
 
     #[test]
     fn a_run_that_was_given_up_no_longer_counts() {
         let begun = || vec![page_of("RUN", 2, 1, 1, false), event("RUN", 3, failed(Class::Abandoned), None, Some(7))];
-        assert_eq!(history(begun()).landed(What::Everything), None);
+        assert_eq!(history(begun()).landed(Extent::Everything), None);
         let after = [begun(), vec![done("OLD", 1, Some(7))]].concat();
-        assert_eq!(history(after.clone()).landed(What::Everything), Some(landed(commit_version(1, 0), None)));
-        assert_eq!(history(after.clone()).landed(What::Rows), None);
+        assert_eq!(history(after.clone()).landed(Extent::Everything), Some(landed(commit_version(1, 0), None)));
+        assert_eq!(history(after.clone()).landed(Extent::Rows), None);
         let later = [after, vec![event("NEXT", 4, started(), None, Some(7))]].concat();
-        assert_eq!(history(later.clone()).landed(What::Rows), None);
-        assert_eq!(history(later).landed(What::Everything), Some(landed(commit_version(1, 0), None)));
+        assert_eq!(history(later.clone()).landed(Extent::Rows), None);
+        assert_eq!(history(later).landed(Extent::Everything), Some(landed(commit_version(1, 0), None)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Plans the next attempt, from the history alone: a new window, the unfinished run, or the end of that run by giving
 //! it up.
 
-use super::{History, State};
+use super::{History, State, filters};
 use crate::error::{Class, Error, Remedy, Result, counted, foreign};
 use crate::options::Options;
 use crate::stripe::entities::Entity;
@@ -125,13 +125,10 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     }
     let unfinished = history.is_open().then(|| history.run_id()).flatten();
     let number = unfinished.map_or(0, |_| history.attempts()) + 1;
-    let first_page = history.pages().min_by_key(|(_, page)| page.page_number).filter(|_| unfinished.is_some());
+    let filters = filters(history.latest()).filter(|_| unfinished.is_some());
     let run_id = unfinished.map_or_else(|| attempt.new_run_id.clone(), str::to_owned);
-    let (start_created_gte, stripe_version) = match first_page {
-        // A cursor is valid only with the filters of the request that it came from.
-        Some((event, page)) => {
-            (event.start_created_gte, asked_version(history, page.facts.api_version.as_deref(), options))
-        }
+    let (start_created_gte, stripe_version) = match filters {
+        Some(filters) => (filters.start_created_gte, asked_version(history, filters.api_version, options)),
         None => (today, options.stripe_version.clone()),
     };
     if purpose == Purpose::Resume {
@@ -253,12 +250,12 @@ fn next_start(history: &History, lookback_seconds: i64, now: i64) -> Option<i64>
     }
 }
 
-fn asked_version(history: &History, answered: Option<&str>, options: &Options) -> String {
+fn asked_version(history: &History, answered: Option<String>, options: &Options) -> String {
     let stored = || {
         let settings: serde_json::Value = serde_json::from_str(history.settings()?).ok()?;
         settings.get("stripe_version")?.as_str().map(str::to_owned)
     };
-    answered.map(str::to_owned).or_else(stored).unwrap_or_else(|| options.stripe_version.clone())
+    answered.or_else(stored).unwrap_or_else(|| options.stripe_version.clone())
 }
 
 impl History {

@@ -40,7 +40,7 @@ pub(super) async fn fetch(
     match state.run.walk_mut().handle_response(ticket, received, received_at, random_unit()) {
         Effect::Page => {
             state.reserved.extend(reservation);
-            resources.quota.expect(state.run.progress().left);
+            resources.quota.expect(state.run.progress().remaining);
         }
         Effect::Retry(wait, why) => {
             tracing::info!(target: "stripe_raw_rs", "the request is tried again in {:.1} s: {why}", wait.as_secs_f64());

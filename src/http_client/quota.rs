@@ -18,7 +18,7 @@ pub struct Quota {
 #[derive(Debug)]
 struct Counts {
     /// How many may still be sent; `None` means no limit.
-    left: Option<AtomicI64>,
+    remaining: Option<AtomicI64>,
     most: u64,
     sent: AtomicU64,
     warned: AtomicBool,
@@ -28,20 +28,20 @@ impl Quota {
     /// A quota of that many requests; 0 means no limit.
     #[must_use]
     pub fn new(most: u64) -> Self {
-        let left = (most > 0).then(|| AtomicI64::new(i64::try_from(most).unwrap_or(i64::MAX)));
-        Self { shared: Arc::new(Counts { left, most, sent: AtomicU64::new(0), warned: AtomicBool::new(false) }) }
+        let remaining = (most > 0).then(|| AtomicI64::new(i64::try_from(most).unwrap_or(i64::MAX)));
+        Self { shared: Arc::new(Counts { remaining, most, sent: AtomicU64::new(0), warned: AtomicBool::new(false) }) }
     }
 
     /// Counts one request that is sent.
     ///
     /// # Errors
-    /// [`Class::Budget`] if none is left.
+    /// [`Class::Budget`] if none is remaining.
     pub fn take(&self) -> Result<()> {
-        let Counts { left, most, sent, .. } = &*self.shared;
-        if let Some(left) = left
-            && left.fetch_sub(1, Ordering::Relaxed) <= 0
+        let Counts { remaining, most, sent, .. } = &*self.shared;
+        if let Some(remaining) = remaining
+            && remaining.fetch_sub(1, Ordering::Relaxed) <= 0
         {
-            left.fetch_add(1, Ordering::Relaxed);
+            remaining.fetch_add(1, Ordering::Relaxed);
             let message = format!("max_requests {most} is used up; the next run goes on where this one stops");
             return Err(Error::new(Class::Budget, message));
         }
@@ -49,11 +49,11 @@ impl Quota {
         Ok(())
     }
 
-    /// Takes in that about `left` requests remain for one of the lists. Warns, once, when that is more than half of
+    /// Takes in that about `remaining` requests remain for one of the lists. Warns, once, when that is more than half of
     /// Stripe's allotment.
-    pub fn expect(&self, left: u64) {
+    pub fn expect(&self, remaining: u64) {
         let sent = self.shared.sent.load(Ordering::Relaxed);
-        let expected = sent + left;
+        let expected = sent + remaining;
         if sent >= ENOUGH_TO_TELL
             && expected > SMALLEST_ALLOCATION / 2
             && !self.shared.warned.swap(true, Ordering::Relaxed)
@@ -68,8 +68,8 @@ impl Quota {
 
     /// Takes one back: it was not sent after all.
     pub fn give_back(&self) {
-        if let Some(left) = &self.shared.left {
-            left.fetch_add(1, Ordering::Relaxed);
+        if let Some(remaining) = &self.shared.remaining {
+            remaining.fetch_add(1, Ordering::Relaxed);
         }
         self.shared.sent.fetch_sub(1, Ordering::Relaxed);
     }

@@ -5,7 +5,7 @@ use pyo3_arrow::PyRecordBatchReader;
 
 use super::batches;
 use super::run::{PyCondition, condition};
-use crate::checkpoint::{self, State, What, events_of};
+use crate::checkpoint::{self, Extent, State, events_of};
 use crate::error::{Error, foreign};
 use crate::http_client::now;
 use crate::run;
@@ -167,9 +167,9 @@ impl History {
     #[pyo3(signature = (store_id, what = "everything"))]
     fn promise(&self, store_id: &str, what: &str) -> PyResult<Option<Promise>> {
         let what = match what {
-            "everything" => What::Everything,
-            "rows" => What::Rows,
-            "earlier rows" => What::EarlierRows,
+            "everything" => Extent::Everything,
+            "rows" => Extent::Rows,
+            "earlier rows" => Extent::EarlierRows,
             other => {
                 return Err(Error::usage(format!(
                     "'{}' is not 'everything', 'rows' or 'earlier rows'",

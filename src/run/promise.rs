@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::group::{app_id, commit_told};
 use super::{Condition, Value};
-use crate::checkpoint::{History, Landed, What};
+use crate::checkpoint::{Extent, History, Landed};
 
 /// The rows of an account's objects of one second.
 #[must_use]
@@ -26,8 +26,8 @@ pub struct Promise {
 impl Promise {
     /// The promise of that entity's and account's events; `None` if they describe no row.
     #[must_use]
-    pub fn of(history: &History, what: What, store_id: &str, entity: &str, account: Option<&str>) -> Option<Self> {
-        let landed = history.landed(what)?;
+    pub fn of(history: &History, extent: Extent, store_id: &str, entity: &str, account: Option<&str>) -> Option<Self> {
+        let landed = history.landed(extent)?;
         Some(Self { app_id: app_id(store_id, entity, account), landed, account: account.map(str::to_owned) })
     }
 

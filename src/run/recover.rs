@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use arrow_array::RecordBatch;
 
 use super::{Run, Stage};
-use crate::checkpoint::{Event, Kind, PageEvent, events_of};
+use crate::checkpoint::{Event, Filters, Kind, PageEvent, events_of, filters};
 use crate::columns::counted;
 use crate::digest::rows_digest;
 use crate::error::{Class, Error, Remedy, Result};
 use crate::raw;
-use crate::walk::Left;
+use crate::stripe::window::Range;
+use crate::walk::Remaining;
 use crate::walk::coverage::{self, Chain, Link};
 
 /// The value that a condition compares with.
@@ -81,6 +82,9 @@ impl Run {
         }
         let newest = events.iter().filter(|event| matches!(event.kind, Kind::Page(_))).map(Event::commit_version).max();
         self.recovery.newest_version = newest;
+        if let Some(filters) = filters(&self.recovery.events) {
+            self.adopt(filters);
+        }
         let run = ("_ingest_run_id", "=", Value::Text(Some(self.plan.run_id.clone())));
         if !self.context.scope.entity.has_window {
             return Ok(vec![vec![run]]);
@@ -89,12 +93,12 @@ impl Run {
         if self.gives_up() {
             return Ok(reads);
         }
-        let left = self.left(&[])?;
+        let remaining = self.remaining(&[])?;
         // It is unknown in which second Stripe returns an object without a time again.
-        if newest.is_some() && !left.is_empty() {
+        if newest.is_some() && !remaining.is_empty() {
             reads.push(vec![run.clone(), ("_stripe_created_at", "=", Value::Text(None))]);
         }
-        for edge in left.iter().filter_map(Chain::edge) {
+        for edge in remaining.iter().filter_map(Chain::edge) {
             let second = Value::Timestamp(edge.saturating_mul(1_000_000));
             reads.push(vec![run.clone(), ("_stripe_created_at", "=", second)]);
         }
@@ -149,11 +153,15 @@ impl Run {
     /// Turns the recovered state into the remaining work.
     pub(super) fn open_walk(&mut self) -> Result<()> {
         if self.complete_already {
-            self.walk.open(Left::default());
+            self.walk.open(Remaining::default());
             return Ok(());
         }
         let recovery = std::mem::take(&mut self.recovery);
-        self.adopt_filters(&recovery);
+        if filters(&recovery.events).is_none()
+            && let Some(filters) = Self::filters_of_rows(&recovery)
+        {
+            self.adopt(filters);
+        }
         // A run that is given up need not be repaired if it cannot be.
         let orphans = match self.orphan_pages(&recovery) {
             Err(_) if self.gives_up() => vec![],
@@ -171,36 +179,28 @@ impl Run {
         let tops = self.recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);
         // Nothing was seen later than all clocks; but an object may give a later time.
         let newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
-        let chains = if self.gives_up() { vec![] } else { self.left(&orphans)? };
+        let chains = if self.gives_up() { vec![] } else { self.remaining(&orphans)? };
         self.recovery.events.clear();
         let api_version = self.plan.stripe_version.clone();
-        self.walk.open(Left { chains, held: recovery.ids, newest, api_version });
+        self.walk.open(Remaining { chains, held: recovery.ids, newest, api_version });
         self.recovered = (!orphans.is_empty()).then_some(orphans);
         Ok(())
     }
 
-    /// The run's filters are those of the request for its first page, whatever the attempts planned before they could
-    /// see that page.
-    fn adopt_filters(&mut self, recovery: &Recovery) {
-        let pages = recovery.events.iter().filter(|event| matches!(event.kind, Kind::Page(_)));
-        let first_event = pages.min_by_key(|event| event.commit_version());
-        let first_orphan = recovery.orphans.values().flat_map(BTreeMap::values).min_by_key(|row| row.commit_version);
-        let (start, version) = match (first_event, first_orphan) {
-            (Some(event), _) => match &event.kind {
-                Kind::Page(page) => (event.start_created_gte, page.facts.api_version.clone()),
-                _ => return,
-            },
-            (None, Some(orphan)) => {
-                let epoch = orphan.commit_version >> 32;
-                let Some(started) = recovery.events.iter().find(|event| event.epoch == epoch) else { return };
-                (started.start_created_gte, orphan.page.facts.api_version.clone())
-            }
-            (None, None) => return,
-        };
-        self.plan.start_created_gte = start;
-        if let Some(version) = version {
+    fn adopt(&mut self, filters: Filters) {
+        self.plan.start_created_gte = filters.start_created_gte;
+        if let Some(version) = filters.api_version {
             self.plan.stripe_version = version;
         }
+    }
+
+    /// The filters of a run of which only rows tell: those of its first page, which the attempt that wrote it has recorded.
+    fn filters_of_rows(recovery: &Recovery) -> Option<Filters> {
+        let first = recovery.orphans.values().flat_map(BTreeMap::values).min_by_key(|row| row.commit_version)?;
+        let epoch = first.commit_version >> 32;
+        let started = recovery.events.iter().find(|event| event.epoch == epoch)?;
+        let api_version = first.page.facts.api_version.clone();
+        Some(Filters { start_created_gte: started.start_created_gte, api_version })
     }
 
     fn orphan_pages(&self, recovery: &Recovery) -> Result<Vec<PageEvent>> {
@@ -225,15 +225,10 @@ impl Run {
     }
 
     /// The parts that the run's pages leave to read.
-    fn left(&self, orphans: &[PageEvent]) -> Result<Vec<Chain>> {
+    fn remaining(&self, orphans: &[PageEvent]) -> Result<Vec<Chain>> {
         let committed = self.recovery.events.iter().filter_map(|event| event.kind.page());
-        // Until the filters are adopted, the first page's window is the run's.
-        let first = self.recovery.events.iter().filter(|event| matches!(event.kind, Kind::Page(_)));
-        let start = first
-            .min_by_key(|event| event.commit_version())
-            .map_or(self.plan.start_created_gte, |event| event.start_created_gte);
         let links = committed.chain(orphans).map(Link::from).collect();
-        coverage::remaining(start, links).map_err(|broken| {
+        coverage::remaining(Range { gte: self.plan.start_created_gte, lt: None }, links).map_err(|broken| {
             let message = format!(
                 "{}: page {} of run {} {}: events were changed by other hands",
                 self.context.scope.entity.name, broken.page_number, self.plan.run_id, broken.reason

@@ -79,19 +79,19 @@ struct Read {
     page_number: i64,
 }
 
-/// The parts of `[start, ∞)` that `links` leave unread, newest first. No links: the whole window is one chain.
+/// The parts of the window that `links` leave unread, newest first. No links: the whole window is one chain.
 ///
 /// Parts do not overlap each other or the covered part: an object is read once in a run.
 ///
 /// # Errors
 /// No earlier page of its chain handed out a page's cursor, or no run asks for its range. No run leaves such pages, so
 /// their coverage cannot be trusted.
-pub fn remaining(start: Option<i64>, mut links: Vec<Link<'_>>) -> Result<Vec<Chain>, BrokenChain> {
+pub fn remaining(window: Range, mut links: Vec<Link<'_>>) -> Result<Vec<Chain>, BrokenChain> {
     links.sort_by_key(|link| link.page_number);
     let mut chains: Vec<Read> = Vec::new();
     for link in links {
-        let Range { gte, lt } = link.facts.range;
-        if gte < start || matches!((gte, lt), (Some(gte), Some(lt)) if gte >= lt) {
+        let range = link.facts.range;
+        if range.is_empty() || !range.is_within(window) {
             return Err(BrokenChain { page_number: link.page_number, reason: Reason::Outside });
         }
         follow(&mut chains, &link)?;
@@ -102,7 +102,7 @@ pub fn remaining(start: Option<i64>, mut links: Vec<Link<'_>>) -> Result<Vec<Cha
     if let Some([above, _]) = overlap {
         return Err(BrokenChain { page_number: above.page_number, reason: Reason::Overlaps });
     }
-    Ok(gaps(start, chains))
+    Ok(gaps(window, chains))
 }
 
 /// Adds one page to the chain it belongs to.
@@ -139,9 +139,9 @@ fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), BrokenChain> {
 }
 
 /// The parts that chains, ordered by falling tops, leave open.
-fn gaps(start: Option<i64>, chains: Vec<Read>) -> Vec<Chain> {
+fn gaps(window: Range, chains: Vec<Read>) -> Vec<Chain> {
     let mut open = Vec::new();
-    let mut covered = Covered::Nothing;
+    let mut covered = window.lt.map_or(Covered::Nothing, |top| Covered::DownTo(Some(top)));
     let tops: Vec<Option<i64>> = chains.iter().map(|read| read.chain.range.lt).collect();
     for (at, read) in chains.into_iter().enumerate() {
         push_gap(&mut open, covered, read.chain.range.lt);
@@ -155,8 +155,8 @@ fn gaps(start: Option<i64>, chains: Vec<Read>) -> Vec<Chain> {
         }
     }
     match covered {
-        Covered::Nothing => open.push(unread(start, None)),
-        Covered::DownTo(bottom) if bottom > start => open.push(unread(start, bottom)),
+        Covered::Nothing => open.push(unread(window.gte, None)),
+        Covered::DownTo(bottom) if bottom > window.gte => open.push(unread(window.gte, bottom)),
         Covered::DownTo(_) => {}
     }
     open
@@ -203,7 +203,7 @@ mod tests {
         for (page_number, facts, oldest) in pages.as_ref() {
             links.push(Link { page_number: *page_number, facts, min_created: Some(*oldest) });
         }
-        super::remaining(start, links)
+        super::remaining(Range { gte: start, lt: None }, links)
     }
 
     fn open(range: (Option<i64>, Option<i64>), cursor: Option<&str>, last: Option<i64>) -> Chain {
@@ -242,6 +242,30 @@ mod tests {
         for range in [(None, None), (Some(4), None), (Some(9), Some(9)), (Some(9), Some(7))] {
             let links = [page(1, range, (None, Some("a")), 95)];
             assert_eq!(remaining(Some(5), links).unwrap_err(), BrokenChain { page_number: 1, reason: Reason::Outside });
+        }
+    }
+
+    #[test]
+    fn a_window_with_both_ends_is_read_up_to_its_top_and_no_further() {
+        let june = Range { gte: Some(50), lt: Some(90) };
+        let remaining = |pages: &[Page]| {
+            let links = pages.iter().map(|(number, facts, oldest)| Link {
+                page_number: *number,
+                facts,
+                min_created: Some(*oldest),
+            });
+            super::remaining(june, links.collect())
+        };
+        assert_eq!(remaining(&[]).unwrap(), [Chain { range: june, ..Chain::default() }]);
+        let within = [page(1, (Some(60), Some(70)), (None, None), 60)];
+        assert_eq!(
+            remaining(&within).unwrap(),
+            [open((Some(70), Some(90)), None, None), open((Some(50), Some(60)), None, None)]
+        );
+        assert_eq!(remaining(&[page(1, (Some(50), Some(90)), (None, None), 50)]).unwrap(), []);
+        for range in [(Some(50), None), (Some(50), Some(91)), (Some(49), Some(90)), (None, Some(90))] {
+            let broken = remaining(&[page(1, range, (None, Some("a")), 60)]).unwrap_err();
+            assert_eq!(broken.reason, Reason::Outside, "{range:?}");
         }
     }
 

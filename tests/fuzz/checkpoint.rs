@@ -11,7 +11,7 @@ use arrow_array::{
 };
 use arrow_schema::{Field, Schema};
 use stripe_raw_rs::checkpoint::{
-    Attempt, Event, GiveUp, History, Kind, PageEvent, Plan, Purpose, events_of, plan, to_batch,
+    Attempt, Event, GiveUp, History, Kind, PageEvent, Plan, Purpose, events_of, filters, plan, to_batch,
 };
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
@@ -248,10 +248,9 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
     if matches!(plan.purpose, Purpose::GiveUp(_)) || mine.iter().any(|event| event.kind == Kind::Completed) {
         return Ok(());
     }
-    let first = mine.iter().filter(|event| event.kind.page().is_some()).min_by_key(|event| event.commit_version());
-    let start = first.map_or(plan.start_created_gte, |event| event.start_created_gte);
+    let start = filters(mine.iter().copied()).map_or(plan.start_created_gte, |filters| filters.start_created_gte);
     let links: Vec<Link<'_>> = mine.iter().filter_map(|event| event.kind.page()).map(Link::from).collect();
-    if let Ok(gaps) = remaining(start, links.clone()) {
+    if let Ok(gaps) = remaining(Range { gte: start, lt: None }, links.clone()) {
         check(start, &links, &gaps);
     }
     Ok(())

@@ -175,12 +175,12 @@ fn progress_counts_the_pages_received_and_those_remaining_once_the_end_is_in_sig
     reader.take(&Outcome::Answered(first.clone()));
     let progress = reader.run.progress();
     assert_eq!((progress.pages, progress.rows, progress.requests, progress.bytes), (1, 2, 1, bytes));
-    assert_eq!((progress.left, progress.reached), (0, Some(TODAY - 2)), "nobody knows where the list ends");
+    assert_eq!((progress.remaining, progress.reached), (0, Some(TODAY - 2)), "nobody knows where the list ends");
     reader.take(&page(&[("ch_2", 3), ("ch_1", 4)], false));
     let progress = reader.run.progress();
     assert_eq!((progress.pages, progress.rows, progress.reached), (2, 4, Some(TODAY - 4)));
     assert_eq!(
-        (progress.left, progress.bytes),
+        (progress.remaining, progress.bytes),
         (1, 2 * bytes + 1),
         "one request remains: whether there is anything behind the page"
     );

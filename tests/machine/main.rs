@@ -8,3 +8,4 @@ mod order;
 mod parting;
 mod reader;
 mod recovery;
+mod windows;

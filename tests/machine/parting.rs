@@ -168,13 +168,13 @@ fn a_second_that_fills_pages_is_read_before_all_else() {
 #[test]
 fn progress_shows_the_remaining_requests_once_the_end_is_in_sight_and_none_after_the_run_has_failed() {
     let mut reader = read(100, 3);
-    assert_eq!(reader.run.progress().left, 49, "97 seconds of one object each");
+    assert_eq!(reader.run.progress().remaining, 49, "97 seconds of one object each");
     let (newer, _) = reader.ask();
     let (older, _) = reader.idle_slot().unwrap();
-    assert_eq!(reader.run.progress().left, 24 + 1, "48 seconds, and a part of which nothing is known yet");
+    assert_eq!(reader.run.progress().remaining, 24 + 1, "48 seconds, and a part of which nothing is known yet");
     assert_eq!(reader.run.walk().wants(reader.now()), Some(0.8 * (24.0 + 1.0)));
     reader.hand(older, &page(&[("ch_5", 60), ("ch_4", 70)], false));
-    assert_eq!(reader.run.progress().left, 24 + 1, "one request looks behind a full last page");
+    assert_eq!(reader.run.progress().remaining, 24 + 1, "one request looks behind a full last page");
     reader.hand(newer, &answer(401, ""));
-    assert_eq!(reader.run.progress().left, 0);
+    assert_eq!(reader.run.progress().remaining, 0);
 }

@@ -1,6 +1,6 @@
 //! A process that works in the world, one effect a step.
 
-use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, Purpose, What, events_of, plan};
+use stripe_raw_rs::checkpoint::{Attempt, Extent, GiveUp, History, Purpose, events_of, plan};
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::page::Decoder;
@@ -184,8 +184,8 @@ impl Process {
         for batch in &world.checkpoints.batches {
             history.extend(events_of(batch)?);
         }
-        for what in [What::Everything, What::Rows, What::EarlierRows] {
-            let promise = Promise::of(&history, what, "store", world.entity.name, None).filter(|_| world.looks);
+        for extent in [Extent::Everything, Extent::Rows, Extent::EarlierRows] {
+            let promise = Promise::of(&history, extent, "store", world.entity.name, None).filter(|_| world.looks);
             let kept = promise.as_ref().is_none_or(|promise| world.raw.keeps(promise));
             assert!(kept, "the raw table lacks rows that events promise: {promise:?}");
         }

@@ -102,14 +102,14 @@ def _row(run: Run, seconds: float) -> tuple[str, ...]:
     now = run.progress()
     speed = now.rows / seconds if seconds > 0 else 0.0
     # Nobody knows how many requests remain while the list's end is not in sight.
-    left = f"{now.left:,}" if now.left else "?"
+    remaining = f"{now.remaining:,}" if now.remaining else "?"
     retries = f", {counted(now.retries, 'retry', 'retries')}" if now.retries else ""
     return (
         run.entity,
         counted(now.pages, "page"),
         counted(now.rows, "object"),
         f"{speed:,.0f}/s",
-        f"{left} left{retries}",
+        f"{remaining} left{retries}",
     )
 
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{At, Audit, PageRows, RunRows, count};
-use crate::checkpoint::{Event, Kind, PageEvent};
+use crate::checkpoint::{Event, Kind, PageEvent, filters};
 use crate::digest::{Hex, rows_digest};
 use crate::error::{Class, counted};
+use crate::stripe::window::Range;
 use crate::walk::coverage::{self, Link};
 
 /// How far a window may begin ahead of the clock of the process that read it, in seconds: some clocks are wrong by
@@ -76,27 +77,28 @@ impl Audit {
     }
 
     fn check_coverage(&mut self, run_id: &str, events: &[Event], completed: bool) {
-        let pages = events.iter().filter(|event| event.kind.page().is_some());
-        let start = pages.min_by_key(|event| event.commit_version()).and_then(|event| event.start_created_gte);
+        let window = Range { gte: filters(events).and_then(|filters| filters.start_created_gte), lt: None };
         let links: Vec<_> = events.iter().filter_map(|event| event.kind.page()).map(Link::from).collect();
         let empty = links.is_empty();
         let ended = events.iter().any(|event| ends(&event.kind));
-        match coverage::remaining(start, links) {
+        match coverage::remaining(window, links) {
             Err(broken) => {
                 let at = At { run_id, page_number: broken.page_number, request_id: None };
                 self.findings.push(at.finding("gap", &format!("it {}: an event is missing or altered", broken.reason)));
             }
-            Ok(left) if completed && (empty || !left.is_empty()) => {
+            Ok(remaining) if completed && (empty || !remaining.is_empty()) => {
                 self.run_finding(
                     "gap",
                     run_id,
                     &format!(
                         "is called complete, but {} not covered",
-                        counted(left.len(), "part of its window is", "parts of its window are")
+                        counted(remaining.len(), "part of its window is", "parts of its window are")
                     ),
                 );
             }
-            Ok(left) if !ended && !left.is_empty() => self.notes.push(format!("run {run_id} is not complete")),
+            Ok(remaining) if !ended && !remaining.is_empty() => {
+                self.notes.push(format!("run {run_id} is not complete"))
+            }
             Ok(_) => {}
         }
     }
