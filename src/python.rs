@@ -40,8 +40,8 @@ mod _core {
     use super::commit::{Checkpoint, Commit, Rows};
     #[pymodule_export]
     use super::facts::{
-        Entity, Option_, Schema, checkpoint_schema, entities, holds_secret, masked, one_line, options, plain,
-        raw_schema, stray_secret,
+        Entity, Option_, Schema, checkpoint_schema, entities, one_line, options, plain, raw_schema, stray_secret,
+        without_secrets,
     };
     #[pymodule_export]
     use super::history::{History, Promise};

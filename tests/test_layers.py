@@ -137,14 +137,14 @@ def python_uses(source: str) -> tuple[set[str], set[str]]:
     modules: set[str] = set()
     packages: set[str] = set()
     for node in ast.walk(ast.parse(source)):
-        modules: list[str] = []
+        imported: list[str] = []
         if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
+            imported = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             module = f"stripe_raw_rs.{node.module or ''}".rstrip(".") if node.level else node.module or ""
-            modules = [f"{module}.{alias.name}" for alias in node.names] if module == "stripe_raw_rs" else [module]
-        for module in modules:
-            package, *rest = module.split(".")
+            imported = [f"{module}.{alias.name}" for alias in node.names] if module == "stripe_raw_rs" else [module]
+        for name in imported:
+            package, *rest = name.split(".")
             if package != "stripe_raw_rs":
                 packages.add(package)
             elif rest:
@@ -169,7 +169,7 @@ def undeclared(
             yield f"{module} uses {used}"
 
 
-def rust_room(path: Path) -> str:
+def rust_module(path: Path) -> str:
     return path.relative_to(RUST).parts[0].removesuffix(".rs")
 
 
@@ -179,7 +179,7 @@ PYTHON_FILES = sorted([*PYTHON.rglob("*.py"), *PYTHON.rglob("*.pyi")])
 
 @pytest.mark.parametrize("path", RUST_FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_rust_file_uses_only_what_its_module_may(path: Path) -> None:
-    assert list(undeclared(rust_room(path), rust_uses(path.read_text()), RUST_MODULES, RUST_CRATES)) == []
+    assert list(undeclared(rust_module(path), rust_uses(path.read_text()), RUST_MODULES, RUST_CRATES)) == []
 
 
 @pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda path: str(path.relative_to(ROOT)))

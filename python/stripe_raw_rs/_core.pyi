@@ -37,14 +37,13 @@ __all__ = [
     "checkpoint_schema",
     "enter_delta_rs",
     "entities",
-    "holds_secret",
     "log_records",
-    "masked",
     "one_line",
     "options",
     "plain",
     "raw_schema",
     "stray_secret",
+    "without_secrets",
 ]
 
 __version__: str
@@ -148,11 +147,8 @@ def one_line(text: object) -> str:
 def plain(text: object) -> str:
     """Text from outside on one plain line: control characters escaped, long text cut, keys masked."""
 
-def masked(text: str) -> str:
-    """The text with everything masked that looks like a secret of Stripe's."""
-
-def holds_secret(text: str) -> bool:
-    """Whether the text holds a secret of Stripe's, or held one before it was masked."""
+def without_secrets(text: str) -> str:
+    """The text with everything masked that looks like a secret of Stripe's, if it holds one; else the text itself."""
 
 def stray_secret(values: Mapping[str, object]) -> Exception | None:
     """The error to raise if the value of an option holds a secret of Stripe's; None if no value does."""
@@ -293,10 +289,6 @@ class Commit:
         An engine that drops a repeated transaction silently (Spark) has to be asked; one that refuses it (delta-rs
         under a compare-and-swap) has answered already.
         """
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory behind the stream."""
 
 @final
 class Rows(Commit):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import holds_secret, masked, plain
+from stripe_raw_rs._core import plain, without_secrets
 from stripe_raw_rs.config import COMMAND_LINE_ONLY, PATHS, Config
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import COMMANDS, OPTIONS, in_environment, nearest, without_secrets
+from stripe_raw_rs.options import COMMANDS, OPTIONS, in_environment, nearest
 from stripe_raw_rs.surface import OTHER_KEYWORDS
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def _mask_secrets(given: dict[str, Any]) -> None:
 
 
 def _shown(value: object) -> object:
-    return masked(str(value)) if value is not None and holds_secret(str(value)) else value
+    shown = without_secrets(str(value))
+    return value if shown == str(value) else shown
 
 
 def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the caller gave

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import holds_secret, masked
+from stripe_raw_rs._core import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -162,11 +162,6 @@ def in_environment(
     names = [name for name in names if name not in {*given, *spoken_for}]
     written = {name: without_secrets(variable(OPTIONS[name].variable) or "") for name in names}
     return {name: value for name, value in written.items() if value}
-
-
-def without_secrets(text: str) -> str:
-    """Mask a text that holds a secret; any other one stays exactly as it is."""
-    return masked(text) if holds_secret(text) else text
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -90,11 +90,6 @@ impl Commit {
         self.commit.must_be_seen
     }
 
-    #[getter]
-    fn nbytes(&self) -> usize {
-        self.commit.batches.iter().map(RecordBatch::get_array_memory_size).sum()
-    }
-
     fn __repr__(&self) -> String {
         format!("Commit({} rows for {}, version {})", self.__len__(), self.commit.app_id, self.commit.version)
     }

@@ -14,7 +14,7 @@ use crate::error::foreign;
 use crate::options::{Kind, OPTIONS, refuse_secret};
 use crate::stripe::entities::by_name;
 use crate::walk::witness::is_witness;
-use crate::{checkpoint, columns, raw};
+use crate::{checkpoint, columns, raw, secrets};
 
 /// One Stripe list of the registry.
 #[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
@@ -79,17 +79,12 @@ pub(super) fn one_line(text: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(crate::error::one_line(&text.str()?.to_string_lossy()))
 }
 
-/// The text with a mask over everything that looks like a Stripe secret.
+/// The text with everything masked that looks like a Stripe secret, if it holds one. Else it is the text itself: a name
+/// may begin like an old key, and a path may be in another encoding than Unicode.
 #[pyfunction]
-pub(super) fn masked(text: &Bound<'_, PyString>) -> String {
-    // A path in another encoding is not Unicode.
-    crate::secrets::masked(&text.to_string_lossy()).into_owned()
-}
-
-/// Whether the text holds a Stripe secret, or held one before it was masked.
-#[pyfunction]
-pub(super) fn holds_secret(text: &Bound<'_, PyString>) -> bool {
-    crate::secrets::holds_secret(&text.to_string_lossy())
+pub(super) fn without_secrets<'py>(text: &Bound<'py, PyString>) -> Bound<'py, PyString> {
+    let written = text.to_string_lossy();
+    if secrets::holds_secret(&written) { PyString::new(text.py(), &secrets::masked(&written)) } else { text.clone() }
 }
 
 /// The error to raise if an option's value holds a Stripe secret; values that are None were not given.

@@ -7,10 +7,10 @@ import os
 from typing import TYPE_CHECKING, NoReturn
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import plain, stray_secret
+from stripe_raw_rs._core import plain, stray_secret, without_secrets
 from stripe_raw_rs.config import Config
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import COMMANDS, OPTIONS, CommandRow, OptionRow, in_environment, nearest, without_secrets
+from stripe_raw_rs.options import COMMANDS, OPTIONS, CommandRow, OptionRow, in_environment, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -97,7 +97,7 @@ impl Audit {
                 );
             }
             Ok(remaining) if !ended && !remaining.is_empty() => {
-                self.notes.push(format!("run {run_id} is not complete"))
+                self.notes.push(format!("run {run_id} is not complete"));
             }
             Ok(_) => {}
         }
