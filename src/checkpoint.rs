@@ -152,8 +152,8 @@ impl Event {
     }
 }
 
-/// The filters of a run. A cursor is good only under the filters it was answered under: so they are those of the run's
-/// first page, whatever the attempts planned that had not seen it.
+/// The filters of a run. A cursor is good only under the filters it was answered under. So the filters are those of
+/// the run's first page, even if attempts that had not seen that page planned others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filters {
     /// Lower end of the window.

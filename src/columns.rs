@@ -35,7 +35,7 @@ pub fn difference(expected: &Schema, actual: &Schema) -> Option<String> {
             return Some(format!("column '{}' is missing", field.name()));
         };
         if family(found.data_type()) != family(field.data_type()) {
-            return Some(format!("column '{}' is {} and should be {}", field.name(), told(found), field.data_type()));
+            return Some(format!("column '{}' is {} and should be {}", field.name(), kind(found), field.data_type()));
         }
         if field.is_nullable() && !found.is_nullable() {
             return Some(format!("column '{}' must allow null", field.name()));
@@ -48,7 +48,7 @@ pub fn difference(expected: &Schema, actual: &Schema) -> Option<String> {
 }
 
 /// A column's type. A type that an engine cannot express in Arrow is null here, with its name beside it.
-fn told(field: &Field) -> String {
+fn kind(field: &Field) -> String {
     let other = field.metadata().get("type").filter(|_| *field.data_type() == DataType::Null);
     other.map_or_else(|| field.data_type().to_string(), |name| foreign(name))
 }
@@ -129,7 +129,7 @@ impl<'batch> Columns<'batch> {
         counted(name, self.required_long(name, row)?)
     }
 
-    /// A yes or no; null is no.
+    /// A yes or no; null means no.
     ///
     /// # Errors
     /// There is no such column, or it has another type.

@@ -83,7 +83,7 @@ pub struct Error {
     pub code: Option<String>,
     /// Stripe's `Request-Id`.
     pub request_id: Option<String>,
-    /// The option that helps, where one does. It is the message's last clause, which the surface writes.
+    /// The option that helps, if one does. It is the message's last clause, which the surface writes.
     pub remedy: Option<Remedy>,
 }
 

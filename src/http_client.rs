@@ -206,7 +206,7 @@ impl HttpClient {
             Ok(response) => Outcome::Answered(response),
             Err((failure, line)) => Outcome::Failed(failure, line),
         };
-        tell(request, &outcome, now().monotonic.saturating_sub(sent));
+        log(request, &outcome, now().monotonic.saturating_sub(sent));
         (outcome, arrival)
     }
 
@@ -270,11 +270,11 @@ fn account_of(response: &Response) -> Option<String> {
     struct Account {
         id: String,
     }
-    let told = match response.status {
+    let named = match response.status {
         200 => serde_json::from_slice(&response.body).ok().map(|account: Account| account.id),
         _ => retry::refused_account(response),
     };
-    told.filter(|id| is_account_id(id))
+    named.filter(|id| is_account_id(id))
 }
 
 fn is_account_id(id: &str) -> bool {
@@ -285,7 +285,7 @@ fn is_account_id(id: &str) -> bool {
 }
 
 /// One event per request. No query: cursors and time windows are in the tables already. No payload, no key.
-fn tell(request: &Request, outcome: &Outcome, elapsed: Duration) {
+fn log(request: &Request, outcome: &Outcome, elapsed: Duration) {
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     match outcome {
         Outcome::Answered(response) => tracing::debug!(

@@ -57,7 +57,7 @@ macro_rules! options {
         }
 
         impl Options {
-            /// Options from what a user wrote; an option that `written` answers `None` for has its default.
+            /// Options from the values that a user wrote; an option for which `written` answers `None` has its default.
             ///
             /// # Errors
             /// A value of another type, or out of bounds.
@@ -83,7 +83,7 @@ options! {
     max_requests_per_second: Option<f64> = RATE, "most requests a second over all lists; auto: with a live key 75 of the 100 that Stripe allows, with a test key 20 of 25, on loopback no limit";
     max_requests_per_second_per_endpoint: Option<f64> = RATE, "most requests a second to each list; auto: 20 of the 25 that Stripe allows, on loopback no limit";
     max_concurrent_requests: u32 = integer(1, 1_000, "64", "requests"), "most requests in flight over all lists; how many there are follows from the answers, from 8 upwards";
-    max_requests: u64 = integer(0, i64::MAX, "0", "requests"), "stop after so many requests over all lists, as a failure; the next run goes on from there; 0 is no end";
+    max_requests: u64 = integer(0, i64::MAX, "0", "requests"), "stop after so many requests over all lists, as a failure; the next run goes on from there; 0 means no limit";
     max_retries: u32 = integer(0, 1_000, "10", "retries"), "how often one request is tried again";
     request_timeout "request_timeout_seconds": Duration = decimal(0.001, 3_600.0, "60", "seconds"), "deadline of one request, from connecting to the last byte";
     backoff_base "backoff_base_seconds": Duration = decimal(0.0, 3_600.0, "0.5", "seconds"), "longest wait before the first retry; doubles with each one";
@@ -102,8 +102,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What RUN_STARTED records of an attempt with these options, as JSON. The version and the address are those that the
-    /// attempt asks with; `more` is what the caller adds.
+    /// The settings that RUN_STARTED records of an attempt with these options, as JSON. The version and the address are
+    /// those that the attempt asks with; the caller adds `more`.
     #[must_use]
     pub fn recorded(&self, stripe_version: &str, api_base_url: &str, more: BTreeMap<String, String>) -> String {
         let mut settings = self.to_json();

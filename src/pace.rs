@@ -68,13 +68,13 @@ pub const SMALLEST_ALLOCATION: u64 = 10_000;
 struct Rank {
     /// In virtual time, see [`Limiter::queue`].
     start: f64,
-    left: f64,
+    remaining: f64,
     position: Position,
 }
 
 impl Ord for Rank {
     fn cmp(&self, other: &Self) -> Ordering {
-        let by_share = self.start.total_cmp(&other.start).then(other.left.total_cmp(&self.left));
+        let by_share = self.start.total_cmp(&other.start).then(other.remaining.total_cmp(&self.remaining));
         by_share.then(self.position.cmp(&other.position))
     }
 }
@@ -120,7 +120,7 @@ pub struct Limiter {
     queues: HashMap<Endpoint, BTreeSet<Rank>>,
     waiting: HashMap<Position, (Endpoint, Rank)>,
     positions: u64,
-    /// Where the last request of each endpoint started, and how far the queue has come, in virtual time.
+    /// The virtual times of the start of each endpoint's last request, and of the queue at present.
     starts: HashMap<Endpoint, f64>,
     virtual_time: f64,
 }
@@ -151,19 +151,19 @@ impl Limiter {
         self.bound.set_top(limits.at_once);
     }
 
-    /// Queues for a request to that endpoint. `left` is the number of requests that remain for it: the endpoint's share
-    /// of the slots follows from that number, so that all endpoints end together. It gets a share, not the first
+    /// Queues for a request to that endpoint. `remaining` is the number of requests that remain for it: the endpoint's
+    /// share of the slots follows from that number, so that all endpoints end together. It gets a share, not the first
     /// position, because the number is an estimate: an endpoint that seems nearly done must not wait until that proves
     /// wrong.
     ///
-    /// In virtual time, an endpoint's request starts `1 / left` after the one before, and the earliest start is next
-    /// (start-time fair queueing). `left` is the present number: an endpoint that once seemed nearly done no longer
-    /// pays for it. An endpoint that is new or comes back starts at the queue's present virtual time.
-    pub fn queue(&mut self, endpoint: &Endpoint, left: f64) -> Position {
+    /// In virtual time, an endpoint's request starts `1 / remaining` after the one before, and the earliest start is
+    /// next (start-time fair queueing). `remaining` is the present number: an endpoint that once seemed nearly done no
+    /// longer pays for it. An endpoint that is new or comes back starts at the queue's present virtual time.
+    pub fn queue(&mut self, endpoint: &Endpoint, remaining: f64) -> Position {
         self.positions += 1;
         let position = Position(self.positions);
-        let after_its_last = self.starts.get(endpoint).map_or(0.0, |last| last + 1.0 / left.max(1.0));
-        let rank = Rank { start: after_its_last.max(self.virtual_time), left, position };
+        let after_its_last = self.starts.get(endpoint).map_or(0.0, |last| last + 1.0 / remaining.max(1.0));
+        let rank = Rank { start: after_its_last.max(self.virtual_time), remaining, position };
         self.waiting.insert(position, (Arc::clone(endpoint), rank));
         self.queues.entry(Arc::clone(endpoint)).or_default().insert(rank);
         position
@@ -244,7 +244,7 @@ impl Limiter {
         }
     }
 
-    /// Takes back a slot after its request was sent, whatever the outcome.
+    /// Takes back a slot after its request was sent, with any outcome.
     pub const fn done(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
@@ -300,13 +300,13 @@ mod tests {
     }
 
     #[test]
-    fn each_endpoint_gets_its_share_by_its_requests_left() {
+    fn each_endpoint_gets_its_share_by_its_remaining_requests() {
         let mut limiter = Limiter::new(rates(Rates { overall: 100.0, endpoint: 1_000.0 }));
         let mut now = Duration::ZERO;
         let (mut positions, mut served) = (HashMap::new(), HashMap::<Endpoint, u32>::new());
         while served.values().sum::<u32>() < 600 {
-            for (endpoint, left) in [(&*CHARGES, 400.0), (&*REFUNDS, 200.0)] {
-                let position = *positions.entry(endpoint).or_insert_with(|| limiter.queue(endpoint, left));
+            for (endpoint, remaining) in [(&*CHARGES, 400.0), (&*REFUNDS, 200.0)] {
+                let position = *positions.entry(endpoint).or_insert_with(|| limiter.queue(endpoint, remaining));
                 if limiter.poll(position, now) == Turn::Now {
                     limiter.done();
                     *served.entry(Arc::clone(endpoint)).or_default() += 1;
@@ -321,8 +321,8 @@ mod tests {
     #[test]
     fn an_endpoint_that_seemed_nearly_done_does_not_pay_for_it() {
         let mut limiter = Limiter::new(rates(UNLIMITED));
-        let mut serve = |endpoint: &Endpoint, left: f64| {
-            let position = limiter.queue(endpoint, left);
+        let mut serve = |endpoint: &Endpoint, remaining: f64| {
+            let position = limiter.queue(endpoint, remaining);
             let turn = limiter.poll(position, Duration::ZERO);
             limiter.done();
             turn
@@ -427,8 +427,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// However late or early the limiter is asked, and whatever the answers: no second, wherever it begins, has
-        /// more requests than the rates allow.
+        /// The limiter may be asked late or early, and with any answers: no second has more requests than the rates
+        /// allow, wherever it begins.
         #[test]
         fn no_second_has_more_requests_than_the_rates(
             overall in 1u32..120,
@@ -468,10 +468,10 @@ mod tests {
             let mut limiter = Limiter::new(rates(Rates { overall: 60.0, endpoint: 25.0 }));
             let names = [CHARGES.clone(), REFUNDS.clone(), "/v1/invoices".into()];
             let (mut now, mut waiting) = (Duration::ZERO, Vec::new());
-            for (wait, which, left, done) in steps {
+            for (wait, which, remaining, done) in steps {
                 now += Duration::from_millis(wait);
                 (0..done).for_each(|_| limiter.done());
-                waiting.push(limiter.queue(&names[which], left.into()));
+                waiting.push(limiter.queue(&names[which], remaining.into()));
                 let next = limiter.next(now);
                 let others = waiting.iter().filter(|position| Some(**position) != next);
                 for other in others.copied().collect::<Vec<_>>() {

@@ -108,7 +108,7 @@ fn slice(
     let mut pass = Pass::new(body, room);
     pass.blank();
     check_start(body, pass.at)?;
-    // If there are bytes that are not characters, they are the fault, whatever else they led to.
+    // If there are bytes that are not characters, they are the fault, not an error that follows from them.
     envelope(pass, asked, texts, joints).or_else(|error| check_utf8(body).and(Err(error)))
 }
 

@@ -16,7 +16,7 @@ pub enum Remedy {
 }
 
 impl Remedy {
-    /// What to do, as the last clause of a message. An option is written `{name}`, by its name in the table of options.
+    /// The remedy as the last clause of a message. An option is written `{name}`, by its name in the table of options.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {

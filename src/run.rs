@@ -116,13 +116,13 @@ impl Run {
         }
     }
 
-    /// The reading of its list: what to ask, and what came of it.
+    /// The reading of its list: the requests to send, and their outcomes.
     #[must_use]
     pub const fn walk(&self) -> &Walk {
         &self.walk
     }
 
-    /// The reading of its list: what to ask, and what came of it.
+    /// The reading of its list: the requests to send, and their outcomes.
     pub const fn walk_mut(&mut self) -> &mut Walk {
         &mut self.walk
     }

@@ -42,7 +42,7 @@ impl Identity {
     /// Properties that this identity knows and the lake does not hold yet: the account, if no answer named it before.
     #[must_use]
     pub fn missing(&self, properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let account = self.account.clone().filter(|_| told(properties, ACCOUNT).is_none());
+        let account = self.account.clone().filter(|_| text_of(properties, ACCOUNT).is_none());
         account.into_iter().map(|account| (ACCOUNT.to_owned(), account)).collect()
     }
 
@@ -82,7 +82,7 @@ impl Identity {
             ("account", ACCOUNT, account),
         ];
         for (what, property, ours) in ours {
-            let Some((theirs, ours)) = told(properties, property).zip(ours) else { continue };
+            let Some((theirs, ours)) = text_of(properties, property).zip(ours) else { continue };
             if theirs != ours {
                 return Err(Error::usage(format!(
                     "the lake at {place} belongs to {what} {}, but this key and address belong to {what} {}: choose \
@@ -97,7 +97,7 @@ impl Identity {
 }
 
 /// The text of a property, if it has one.
-fn told<'a>(properties: &'a BTreeMap<String, String>, property: &str) -> Option<&'a str> {
+fn text_of<'a>(properties: &'a BTreeMap<String, String>, property: &str) -> Option<&'a str> {
     properties.get(property).map(String::as_str).filter(|text| !text.is_empty())
 }
 

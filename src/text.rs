@@ -27,23 +27,23 @@ pub fn one_line(text: &str) -> String {
 /// At most this many characters of the text, with the invisible ones escaped.
 fn escaped(text: &str, most: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(most));
-    let mut left = most;
+    let mut remaining = most;
     for word in text.split_whitespace() {
         if !clean.is_empty() {
             clean.push(' ');
         }
-        for character in word.chars().take(left) {
+        for character in word.chars().take(remaining) {
             if is_unseen(character) {
                 clean.extend(character.escape_unicode());
             } else {
                 clean.push(character);
             }
-            left -= 1;
+            remaining -= 1;
         }
-        if left <= 1 {
+        if remaining <= 1 {
             break;
         }
-        left -= 1;
+        remaining -= 1;
     }
     clean
 }

@@ -78,10 +78,10 @@ fn charge() -> impl Strategy<Value = Tokens> {
         members.push(("\"created\"".to_owned(), vec![created.to_string()]));
         // A generated member of the same name may be before the one that counts, but not behind it.
         members.retain({
-            let mut left = members.len();
+            let mut remaining = members.len();
             move |(key, _)| {
-                left -= 1;
-                left < 3 || !matches!(key.as_str(), "\"id\"" | "\"object\"" | "\"created\"")
+                remaining -= 1;
+                remaining < 3 || !matches!(key.as_str(), "\"id\"" | "\"object\"" | "\"created\"")
             }
         });
         Just(members).prop_shuffle().prop_map(object)

@@ -70,12 +70,12 @@ def test_a_server_that_cannot_be_reached_is_not_tried_again() -> None:
 def test_a_check_prints_json_for_machines(tmp_path: Path) -> None:
     with StripeSimulator(objects=10, denied=["payouts"]) as stripe:
         done = call("check", "--api-base-url", stripe.url, "--entities", "payouts,charges", "--log-format", "json")
-        told = json.loads(done.stdout)
-        assert [(row["entity"], row["state"]) for row in told["entities"]] == [
+        printed = json.loads(done.stdout)
+        assert [(row["entity"], row["state"]) for row in printed["entities"]] == [
             ("payouts", "permission missing"),
             ("charges", "readable"),
         ]
-        assert told["entities"][0]["permission"] == "rak_payout_read"
+        assert printed["entities"][0]["permission"] == "rak_payout_read"
     assert not list(tmp_path.iterdir())
 
 

@@ -228,7 +228,7 @@ def test_the_remedy_in_the_message_helps(whole: Path, stripe: StripeSimulator, n
     report = land(whole, stripe)
     if name == RAW and case.remedy == REMOVE:
         # Events name the rows that were in it, so they are missed.
-        assert "are lost: it lacks rows that the checkpoint table tells of" in str(report.entities[0].message)
+        assert "are lost: it lacks rows that the checkpoint table records" in str(report.entities[0].message)
         report = land(whole, stripe, entities="charges", give_up="scratch")
     report.raise_for_status()
     assert_whole(whole, stripe, "charges")
@@ -237,7 +237,7 @@ def test_the_remedy_in_the_message_helps(whole: Path, stripe: StripeSimulator, n
 DATA = [
     pytest.param(lambda file: file.unlink(), "is missing", id="is gone"),
     pytest.param(empty, "has 0 of {size:,} bytes", id="is empty"),
-    pytest.param(cut, "has {left:,} of {size:,} bytes", id="is torn"),
+    pytest.param(cut, "has {remaining:,} of {size:,} bytes", id="is torn"),
 ]
 
 
@@ -249,7 +249,7 @@ def test_a_data_file_that_cannot_be_read_is_named(
         file = min((whole / name).glob("*.parquet"))
         kept = file.read_bytes()
         spoil(file)
-        wrong = what.format(size=len(kept), left=file.stat().st_size if file.exists() else 0)
+        wrong = what.format(size=len(kept), remaining=file.stat().st_size if file.exists() else 0)
         said = f"table '{whole / name}' cannot be read: its file '{file.name}' {wrong}; {RESTORE}"
         lines, error = lines_of(whole)
         if name == RAW:
@@ -261,9 +261,9 @@ def test_a_data_file_that_cannot_be_read_is_named(
             assert str(raised.value) == said
             report = land(whole, stripe)
             # The other files belong to the other list.
-            told = {result.message for result in report.entities} - {None}
-            assert told <= {f"charges: {said}", f"refunds: {said}"}
-            assert told
+            messages = {result.message for result in report.entities} - {None}
+            assert messages <= {f"charges: {said}", f"refunds: {said}"}
+            assert messages
         file.write_bytes(kept)
     land(whole, stripe).raise_for_status()
     verify(tables_of(whole), say=lambda _line: None)

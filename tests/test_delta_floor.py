@@ -47,5 +47,5 @@ def test_a_delta_rs_that_is_new_enough_is_used(lake: Path, version: str, monkeyp
 
 
 def test_the_extra_the_check_and_the_lane_agree_on_the_oldest_delta_rs() -> None:
-    told = re.findall(r'"deltalake([><=]=)([\d.]+)"', PYPROJECT.read_text(encoding="utf-8"))
-    assert sorted(told) == [("==", FLOOR), (">=", FLOOR), (">=", FLOOR)], "the lane, the extra, the tests' own"
+    named = re.findall(r'"deltalake([><=]=)([\d.]+)"', PYPROJECT.read_text(encoding="utf-8"))
+    assert sorted(named) == [("==", FLOOR), (">=", FLOOR), (">=", FLOOR)], "the lane, the extra, the tests' own"

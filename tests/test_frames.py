@@ -61,12 +61,12 @@ def put(key: str, source: str, monkeypatch: pytest.MonkeyPatch, folder: Path) ->
 def chain(error: BaseException) -> Iterator[BaseException]:
     """An error, and all its causes."""
     seen: dict[int, BaseException] = {}
-    left: list[BaseException | None] = [error]
-    while left:
-        found = left.pop()
+    remaining: list[BaseException | None] = [error]
+    while remaining:
+        found = remaining.pop()
         if found is not None and id(found) not in seen:
             seen[id(found)] = found
-            left += [found.__cause__, found.__context__]
+            remaining += [found.__cause__, found.__context__]
     yield from seen.values()
 
 

@@ -113,24 +113,24 @@ def test_the_next_run_goes_on_where_an_error_says_so(
     with monkeypatch.context() as patch:
         report = CAUSES[words](Cause(lake, stripe, patch))
         assert str(report.entities[0].message).endswith(f"; {words}")
-        told = len(events(lake, "event_type = 'PAGE_COMMITTED'"))
-        assert told < ALL_PAGES
+        committed = len(events(lake, "event_type = 'PAGE_COMMITTED'"))
+        assert committed < ALL_PAGES
     asked = stripe.requests
     again = land(lake, stripe, lookback_seconds=0)
     again.raise_for_status()
     assert_true(lake, stripe, "charges")
     # Committed pages are not asked for again; the rest is, with its end, the account, and the new objects.
-    assert stripe.requests - asked <= ALL_PAGES - told + 3
+    assert stripe.requests - asked <= ALL_PAGES - committed + 3
     assert len({event["run_id"] for event in events(lake)}) == 2
 
 
 def test_only_the_errors_tried_here_say_that_the_next_run_goes_on() -> None:
     sources = [*(ROOT / "src").rglob("*.rs"), *(ROOT / "python").rglob("*.py")]
-    told = {
+    said = {
         words
         for source in sources
         for words in re.findall(r"the next run (?:[\w ]+ )?goes on [\w ]+", source.read_text(encoding="utf-8"))
     }
     # The help of --max-requests, which says what its error says.
-    told.remove("the next run goes on from there")
-    assert told == {match[0] for words in CAUSES if (match := re.search("the next run .*", words))}
+    said.remove("the next run goes on from there")
+    assert said == {match[0] for words in CAUSES if (match := re.search("the next run .*", words))}

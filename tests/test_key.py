@@ -35,8 +35,8 @@ def test_a_key_shows_its_mode_and_kind_and_nothing_else() -> None:
     assert (repr(live), live.mode, live.is_restricted) == ("ApiKey(live mode)", "live", False)
     assert Client(ApiKey(key), api_base_url="http://127.0.0.1:9").mode == "test"
     assert key != ApiKey(KEY)
-    told = " ".join(repr(getattr(key, name)) for name in dir(key))
-    assert CANARY not in told
+    shown = " ".join(repr(getattr(key, name)) for name in dir(key))
+    assert CANARY not in shown
     with pytest.raises(TypeError, match="pickle"):
         pickle.dumps(key)
     with pytest.raises(TypeError, match="pickle"):

@@ -1,7 +1,7 @@
 """The layers: tables say which module may use which, and the sources keep to them.
 
 A module is a file, or a file and the folder of its name. An edge that no table declares fails; so does a module that no
-table names, so that a new one must say where it belongs. Rust's test code may use whatever it likes.
+table names, so that a new one must say where it belongs. Rust's test code may use any module.
 """
 
 import ast

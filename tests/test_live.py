@@ -26,7 +26,7 @@ def test_a_terminal_shows_one_live_line_for_each_entity(lake: Path) -> None:
         shown = on_terminal("run", "--lake", lake, "--api-base-url", stripe.url)
     for name in DEFAULT:
         assert re.search(LIVE.format(name=name), shown), name
-    assert re.search(r"\? left\r\n", shown), "nobody knows yet how much is left"
+    assert re.search(r"\? left\r\n", shown), "nobody knows yet how much remains"
     assert re.search(r"\x1b\[\dA\x1b\[J", shown), "the lines are drawn again in place"
 
 

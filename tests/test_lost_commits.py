@@ -66,7 +66,7 @@ def refused(lake: Path, stripe: StripeSimulator, **options: Any) -> str:
     line = str(error.value)
     empty = [file.name for file in commits(lake) if not file.read_bytes()]
     cause = f" (its commit file '_delta_log/{empty[0]}' is empty)" if empty else ""
-    said = f"are lost{cause}: it lacks rows that the checkpoint table tells of; "
+    said = f"are lost{cause}: it lacks rows that the checkpoint table records; "
     assert line.startswith(f"charges: commits of table '{lake / RAW}' {said}")
     return line
 

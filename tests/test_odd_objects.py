@@ -157,7 +157,7 @@ def test_an_object_that_cannot_be_a_row_is_named_and_all_others_land(
     assert f"of page {named['page_number']} " in line
     said: list[str] = []
     verify(tables_of(lake), say=said.append)
-    assert any(line.removeprefix("customers: ") in told for told in said)
+    assert any(line.removeprefix("customers: ") in finding for finding in said)
     (stands,) = status(tables_of(lake), lookback_seconds=3600)
     assert (stands.state, stands.refused) == ("complete", (line,))
     # It is below the lookback, so the next run does not see it; the message about it stays.

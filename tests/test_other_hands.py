@@ -55,16 +55,16 @@ def rewrite(table: Path, change: Callable[[pa.Table], pa.Table]) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "told",
+    "expected",
     [
         (RAW, 1, "mend the column, or move the table away and land everything again with --from-scratch"),
         (CHECKPOINTS, 2, "mend the column or choose another location"),
     ],
 )
 def test_a_table_whose_columns_were_changed_is_left_alone(
-    landed_lake: Path, few_charges: StripeSimulator, change: Any, said: str, told: tuple[str, int, str]
+    landed_lake: Path, few_charges: StripeSimulator, change: Any, said: str, expected: tuple[str, int, str]
 ) -> None:
-    name, code, remedy = told
+    name, code, remedy = expected
     shutil.copytree(landed_lake, landed_lake.with_name("kept"))
     change(landed_lake / name)
     before = versions(landed_lake)

@@ -85,8 +85,8 @@ def test_each_json_line_has_a_message_and_the_last_one_names_the_failed_lists(la
     assert any(line["message"].startswith("invoices: complete, ") for line in lines)
     last = lines[-1]
     assert (last["level"], last["exit_code"], last["message"]) == ("error", 1, "1 of 5 lists failed (charges)")
-    told = {entity["entity"]: entity["message"] for entity in json.loads(done.stdout)["entities"]}
-    assert REFUSED in told["charges"]
+    messages = {entity["entity"]: entity["message"] for entity in json.loads(done.stdout)["entities"]}
+    assert REFUSED in messages["charges"]
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_verify_prints_its_findings_as_json(
     main(["run", *place, "--entities", "charges,refunds", "--api-base-url", stripe.url])
     capsys.readouterr()
     main(["verify", *place])
-    told = json.loads(capsys.readouterr().out)
-    assert (told["tables"], [audit["findings"] for audit in told["entities"]]) == (str(lake), [[], []])
-    charges = next(audit for audit in told["entities"] if audit["entity"] == "charges")
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["tables"], [audit["findings"] for audit in printed["entities"]]) == (str(lake), [[], []])
+    charges = next(audit for audit in printed["entities"] if audit["entity"] == "charges")
     assert charges["rows"] == len(stripe.ids("charges"))
 
     def without_first(rows: pa.Table) -> pa.Table:
@@ -142,6 +142,6 @@ def test_verify_prints_its_findings_as_json(
     tamper(lake, "stripe_charges_raw", without_first)
     with pytest.raises(StripeRawError, match="1 finding in"):
         main(["verify", *place])
-    told = json.loads(capsys.readouterr().out)
-    (charges,) = [audit for audit in told["entities"] if audit["findings"]]
+    printed = json.loads(capsys.readouterr().out)
+    (charges,) = [audit for audit in printed["entities"] if audit["findings"]]
     assert [finding["kind"] for finding in charges["findings"]] == ["rows missing"]

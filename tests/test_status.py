@@ -26,7 +26,7 @@ def test_status_names_the_process_that_writes_a_lake_and_its_last_sign_of_life(l
         try:
             wait_for(lambda: events(lake, "event_type = 'PAGE_COMMITTED'"))
             shown = call("status", "--lake", lake, key=None).stdout
-            told = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
+            entities = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
         finally:
             child.kill()
             child.communicate()
@@ -36,7 +36,7 @@ def test_status_names_the_process_that_writes_a_lake_and_its_last_sign_of_life(l
             shown,
             re.MULTILINE,
         )
-        assert told[0]["holder"].endswith(f"/{child.pid}")
+        assert entities[0]["holder"].endswith(f"/{child.pid}")
         # Once the process is gone, nobody works on it, however young its last event is.
         gone = call("status", "--lake", lake, key=None).stdout
         assert "works on it" not in gone

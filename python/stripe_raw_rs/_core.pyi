@@ -105,7 +105,7 @@ class Entity:
     def default(self) -> bool: ...
     @property
     def permission(self) -> str:
-        """Permission that lets a restricted key read the list; "" where only Stripe's refusal names it."""
+        """Permission that lets a restricted key read the list; "" if only Stripe's refusal names it."""
     @property
     def note(self) -> str: ...
 
@@ -251,7 +251,7 @@ class Promise:
         """The rows of the account."""
 
     def may_be_among(self, commits: list[str], from_creation: bool) -> bool:
-        """Whether the newest commit can have landed although none of its rows is left.
+        """Whether the newest commit can have landed although none of its rows remains.
 
         `commits`: the user metadata of the table's commits; `from_creation`: whether its creation is among them.
         """
@@ -603,7 +603,7 @@ class StripeSimulator:
         objects: of the five default entities together (30 % balance transactions, 25 % charges, 25 % payment intents,
             15 % invoices, 5 % refunds); every other entity has 36, or as many as this if that is fewer.
         counts: objects of single entities, by name, in place of the above.
-        rate_limit, endpoint_rate_limit: requests a second, over all endpoints and for each; None is no limit. A
+        rate_limit, endpoint_rate_limit: requests a second, over all endpoints and for each; None means no limit. A
             request over a limit is answered with 429 and its reason.
         retry_after: seconds that `Retry-After` says then; None sends none, as Stripe does.
         latency_ms, latency_jitter_ms: wait before each answer, and the most that chance adds to it.
@@ -673,7 +673,7 @@ class StripeSimulator:
         (the member `created` of an object, `has_more` or `data` is of another type), `empty` (no objects, but
         has_more), `more` and `no_more` (has_more is true, or false, in any case), `short` (half of the objects, and
         not has_more), `wrong_object` (one of another list among the others), `repeat` (the page before once more),
-        `stuck` (the first page, whatever the cursor), `vanish` (the cursor's object is deleted just before).
+        `stuck` (the first page, for any cursor), `vanish` (the cursor's object is deleted just before).
 
         when: `p0.01` (that share), `n7` (the seventh request from now), `n3-5`, `n3+`; with `charges:` before it only
         that entity's requests are looked at and counted.

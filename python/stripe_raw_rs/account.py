@@ -28,7 +28,7 @@ def check_account_of_lake(
     If the account is not known on both sides, one list that never loses objects is asked for those that landed last:
     one of this call, or else any that the lake has. Raises UsageError if they are gone.
     """
-    if state.tells_account:
+    if state.knows_account:
         return
     ran = set(state.entities())
     others = [entity for entity in _core.entities("all") if entity.name not in {entity.name for entity in entities}]

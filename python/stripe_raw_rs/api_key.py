@@ -52,7 +52,7 @@ def _databricks_secret(scope: str, name: str) -> ApiKey:
     except ModuleNotFoundError:
         message = "a Databricks secret needs the package databricks-sdk, which Databricks' runtimes have"
         raise UsageError(message) from None
-    except Exception as error:  # noqa: BLE001 - whatever Databricks' packages raise, of whichever version
+    except Exception as error:  # noqa: BLE001 - any version of Databricks' packages may raise anything
         message = (
             f"the secret '{plain(name)}' of scope '{plain(scope)}' cannot be read: {plain(_first_line(error))}; "
             f"put it there (databricks secrets put-secret {plain(scope)} {plain(name)}), "
@@ -64,7 +64,7 @@ def _databricks_secret(scope: str, name: str) -> ApiKey:
 
 def _ask(scope: str, name: str) -> str:
     # Imported here and nowhere else: the SDK's runtime module looks for a workspace when it is imported, for ten
-    # seconds where there is none.
+    # seconds if there is none.
     if "DATABRICKS_RUNTIME_VERSION" in os.environ:
         try:
             from databricks.sdk.runtime import dbutils  # noqa: PLC0415

@@ -30,7 +30,7 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
                 attempt(job, entity, runs)
             except FencedError as fenced:  # noqa: PERF203 - at most two rounds
                 raise naming_the_winner(job, entity, runs[-1], fenced) from fenced
-    except BaseException as caught:  # noqa: BLE001 - whatever happens to one entity must not stop the others
+    except BaseException as caught:  # noqa: BLE001 - no error of one entity may stop the others
         error = as_error(caught)
         _forget_locals(error)
     error = error or next((run.refusal for run in runs if run.refusal is not None), None)

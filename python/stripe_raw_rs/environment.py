@@ -17,7 +17,7 @@ _TAKEN = threading.RLock()
 
 
 def key_of_environment() -> ApiKey:
-    """Read the key from `STRIPE_API_KEY`. Raises UsageError where there is none."""
+    """Read the key from `STRIPE_API_KEY`. Raises UsageError if there is none."""
     with _TAKEN:
         return ApiKey.from_environment()
 

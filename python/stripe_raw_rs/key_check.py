@@ -92,8 +92,8 @@ class Check:
             if isinstance(error, StripeRawError) and not self.not_tried:
                 error.summary = f"{len(errors)} {of} cannot be read ({', '.join(errors)})"
             elif isinstance(error, StripeRawError):
-                left = counted(len(self.not_tried), "other list")
-                error.summary = f"{', '.join(errors)} cannot be read, and {left} would fail the same and were not tried"
+                rest = counted(len(self.not_tried), "other list")
+                error.summary = f"{', '.join(errors)} cannot be read, and {rest} would fail the same and were not tried"
             raise error
 
 
@@ -121,8 +121,8 @@ def check(**given: Unpack[CheckKeywords]) -> Check:
         del key
         names = [entity.name for entity in selection]
         found = tuple(_probes(client, names, account))
-        told = account or (client.account_id() if found[-1].api_version else None)
-        return Check(client.origin, client.mode, told, client.authorities, found, tuple(names[len(found) :]))
+        account_id = account or (client.account_id() if found[-1].api_version else None)
+        return Check(client.origin, client.mode, account_id, client.authorities, found, tuple(names[len(found) :]))
 
 
 check.__signature__ = signature("check")  # type: ignore[attr-defined]

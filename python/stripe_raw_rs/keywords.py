@@ -125,7 +125,7 @@ def _shown(value: object) -> object:
     return value if shown == str(value) else shown
 
 
-def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the caller gave
+def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - the caller may give anything
     """Give a value as the options take it, the names of entities as one text. Raises UsageError for another type."""
     if name == "entities" and isinstance(value, list) and all(isinstance(entity, str) for entity in value):
         return ",".join(value)

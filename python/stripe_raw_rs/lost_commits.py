@@ -42,7 +42,7 @@ def require_kept(raw: RawWriter, state: StateStore, history: History, account: s
     damage = raw.damage()
     cause = "" if damage is None else f" ({damage.what})"
     message = (
-        f"commits of table '{raw.location}' are lost{cause}: it lacks rows that the checkpoint table tells of; "
+        f"commits of table '{raw.location}' are lost{cause}: it lacks rows that the checkpoint table records; "
         f"restore it from a backup, or {remedy}"
     )
     raise TableError(message)

@@ -50,7 +50,7 @@ def console() -> int:
         # The log has already reported how each list ended.
         return _failed(f"error: {error.summary or one_line(error)}", error.exit_code)
     except KeyboardInterrupt as error:
-        _failed(f"interrupted: {told}" if (told := one_line(error)) else "interrupted", 130)
+        _failed(f"interrupted: {line}" if (line := one_line(error)) else "interrupted", 130)
         sys.stdout.flush()
         sys.stderr.flush()
         # Threads may still be at work after a second Ctrl-C. An interpreter that ends around them can crash; the user
@@ -60,7 +60,7 @@ def console() -> int:
         # The reader has closed the output. The interpreter flushes once more at exit, to nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # noqa: BLE001 - the last resort: one line, whatever it was
+    except Exception as error:  # noqa: BLE001 - the last resort: any error becomes one line
         return _failed(f"error: {error_line(error)}", 1)
     return 0
 

@@ -20,22 +20,22 @@ def panics_as_errors() -> Iterator[None]:
     except Exception:
         raise
     except BaseException as error:
-        told = as_error(error)
-        if told is error:
+        reported = as_error(error)
+        if reported is error:
             raise
-        raise told from error
+        raise reported from error
 
 
 def as_error(error: BaseException) -> BaseException:
     """Make an error of a panic. An exception that ends a program, a generator or a task on purpose stays as it is."""
     if isinstance(error, (Exception, KeyboardInterrupt, SystemExit, GeneratorExit)) or _is_cancellation(error):
         return error
-    told = StripeRawError(
+    reported = StripeRawError(
         f"internal error ({plain(type(error).__name__)}): {plain(error)}; all commits stand, and the next run "
         "goes on from there"
     )
-    told.__cause__ = error
-    return told
+    reported.__cause__ = error
+    return reported
 
 
 def _is_cancellation(error: BaseException) -> bool:

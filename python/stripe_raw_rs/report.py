@@ -13,7 +13,7 @@ State: TypeAlias = Literal["complete", "failed", "held", "interrupted"]
 
 # The exit code of several entities is the first of these that one of them has.
 _WORST_FIRST = (130, 1, 2, 75)
-_STATES_TOLD: tuple[State, ...] = ("failed", "held", "interrupted")
+_STATES_NAMED: tuple[State, ...] = ("failed", "held", "interrupted")
 _STATES: dict[int, State] = {0: "complete", 75: "held", 130: "interrupted"}
 _HEADINGS = (
     "entity",
@@ -116,10 +116,10 @@ class Report:
         """One line about how the lists ended, with the names of those that did not complete."""
         if len(self.entities) == 1:
             return f"{self.entities[0].entity} {self.entities[0].state}"
-        ended = {state: [result.entity for result in self.entities if result.state == state] for state in _STATES_TOLD}
-        told = [(len(names), f"{state} ({', '.join(names)})") for state, names in ended.items() if names]
+        ended = {state: [result.entity for result in self.entities if result.state == state] for state in _STATES_NAMED}
+        named = [(len(names), f"{state} ({', '.join(names)})") for state, names in ended.items() if names]
         of = f"of {counted(len(self.entities), 'list')}"
-        (number, first), *others = told or [(len(self.entities), "complete")]
+        (number, first), *others = named or [(len(self.entities), "complete")]
         return ", ".join([f"{number} {of} {first}", *(f"{number} {state}" for number, state in others)])
 
     def raise_for_status(self) -> None:

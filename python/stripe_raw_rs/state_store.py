@@ -58,7 +58,7 @@ class StateStore:
             client.check_store(properties, tables.location, account)
             self._missing = client.missing_properties(properties, account)
         # Whether the account is known on both sides, and so was compared.
-        self.tells_account = account is not None and not self._missing
+        self.knows_account = account is not None and not self._missing
         self.store_id = properties["stripe_raw.store_id"]
 
     def _bind(self, properties: dict[str, str]) -> dict[str, str] | None:

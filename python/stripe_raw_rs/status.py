@@ -39,7 +39,7 @@ class EntityStatus:
 
     @property
     def label(self) -> str:
-        """The entity, with its account where that is not the key's own."""
+        """The entity, with its account if that is not the key's own."""
         return self.entity if self.account is None else f"{self.entity}/{self.account}"
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def error_line(error: BaseException) -> str:
 
 
 def counted(number: int, thing: str, things: str = "") -> str:
-    """A number of things: `1 page`, `2 pages`; `things` is the plural where it is not the singular with an s."""
+    """A number of things: `1 page`, `2 pages`; `things` is the plural if it is not the singular with an s."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 

@@ -44,7 +44,7 @@ def each_in_a_thread(
                     done.set()
 
     for item in items:
-        # What the caller has set for this call holds for its threads, too.
+        # The context that the caller has set for this call holds for its threads, too.
         threading.Thread(target=copy_context().run, args=(work_on, item), daemon=True).start()
     stopping = False
     while not done.is_set():

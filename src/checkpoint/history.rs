@@ -1,4 +1,4 @@
-//! The events of one entity and account as a whole, in whatever order they were read.
+//! The events of one entity and account as a whole, read in any order.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -149,25 +149,25 @@ impl History {
         let given_up = self.events.iter().filter(|event| event.kind.gives_up());
         let mut left_out: HashSet<&str> = given_up.map(|event| event.run_id.as_str()).collect();
         left_out.extend(self.run_id().filter(|_| extent == Extent::EarlierRows));
-        let told: Vec<&Event> = self.since_reset().filter(|event| !left_out.contains(event.run_id.as_str())).collect();
+        let kept: Vec<&Event> = self.since_reset().filter(|event| !left_out.contains(event.run_id.as_str())).collect();
         let every = extent == Extent::Everything;
         let has_rows = |event: &Event| match &event.kind {
             Kind::Page(page) => page.row_count > 0,
             Kind::Completed => every && event.max_created_seen.is_some(),
             _ => false,
         };
-        if !told.iter().any(|event| has_rows(event)) {
+        if !kept.iter().any(|event| has_rows(event)) {
             return None;
         }
         // Rows of a recovered page are an older attempt's; a page without rows and an end do not have a commit in the
         // raw table. But each of these events follows its own attempt's fence of that table.
         let has_commit = |event: &Event| event.kind.page().is_some_and(|page| page.row_count > 0 && !page.recovered);
-        let versions = told.iter().filter_map(|event| match event.kind {
+        let versions = kept.iter().filter_map(|event| match event.kind {
             Kind::Page(_) | Kind::Completed if has_commit(event) => Some(event.commit_version()),
             Kind::Page(_) | Kind::Completed if every || has_rows(event) => Some(commit_version(event.epoch, 0)),
             _ => None,
         });
-        let newest = told.iter().filter(|event| has_commit(event)).max_by_key(|event| event.commit_version());
+        let newest = kept.iter().filter(|event| has_commit(event)).max_by_key(|event| event.commit_version());
         Some(Landed {
             version: versions.max()?,
             newest: newest.map(|event| (event.run_id.clone(), event.commit_version())),

@@ -43,7 +43,7 @@ impl GiveUp {
         }
     }
 
-    /// What the next run does, for the message of that RUN_FAILED.
+    /// A clause that says what the next run does, for the message of that RUN_FAILED.
     #[must_use]
     pub const fn next_run(self) -> &'static str {
         match self {
@@ -259,7 +259,7 @@ fn asked_version(history: &History, answered: Option<String>, options: &Options)
 }
 
 impl History {
-    /// What the next run will do, in one line.
+    /// A line that says what the next run will do.
     #[must_use]
     pub fn next_run(&self, entity: &Entity, lookback_seconds: i64, now: Now) -> String {
         let run_id = self.run_id().unwrap_or_default();

@@ -38,7 +38,7 @@ impl Resources {
     /// Sends one request once, within the limits that all runs share.
     ///
     /// # Errors
-    /// `Class::Budget` if no request is left.
+    /// `Class::Budget` if no request remains.
     pub async fn ask(&self, request: &Request) -> Result<Outcome> {
         let mut slot = self.slots.take(&request.endpoint, 1.0).await;
         self.quota.take()?;
@@ -229,13 +229,13 @@ async fn fetch_all(shared: Arc<SharedRun>, resources: Resources) {
                 None => std::future::pending().await,
             }
         };
-        let Some(left) = wanted else {
+        let Some(remaining) = wanted else {
             tokio::select! { () = answered => {} () = retry_due => {} }
             continue;
         };
         let slot = tokio::select! {
             biased;
-            slot = resources.slots.take(&endpoint, left) => slot,
+            slot = resources.slots.take(&endpoint, remaining) => slot,
             // The number of remaining requests has changed, and so the turn may have changed.
             () = answered => continue,
         };

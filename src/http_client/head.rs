@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn should_retry_is_true_false_or_unknown() {
-        for (value, told) in [("true", Some(true)), ("False", Some(false)), ("1", None), ("yes", None)] {
-            assert_eq!(head(&[("stripe-should-retry", value)]).should_retry, told, "{value}");
+        for (value, expected) in [("true", Some(true)), ("False", Some(false)), ("1", None), ("yes", None)] {
+            assert_eq!(head(&[("stripe-should-retry", value)]).should_retry, expected, "{value}");
         }
     }
 

@@ -81,11 +81,11 @@ impl Slots {
         queue.wake_next();
     }
 
-    /// Waits for a slot for a request to that endpoint; `left` is the number of requests that remain for it. Dropping
-    /// the future leaves the queue.
-    pub async fn take(&self, endpoint: &Endpoint, left: f64) -> Slot {
+    /// Waits for a slot for a request to that endpoint; `remaining` is the number of requests that remain for it.
+    /// Dropping the future leaves the queue.
+    pub async fn take(&self, endpoint: &Endpoint, remaining: f64) -> Slot {
         let shared = &self.shared;
-        let queued = Queued::new(shared, endpoint, left);
+        let queued = Queued::new(shared, endpoint, remaining);
         loop {
             let turn = {
                 let mut queue = shared.lock();
@@ -116,9 +116,9 @@ struct Queued<'slots> {
 }
 
 impl<'slots> Queued<'slots> {
-    fn new(shared: &'slots SharedLimiter, endpoint: &Endpoint, left: f64) -> Self {
+    fn new(shared: &'slots SharedLimiter, endpoint: &Endpoint, remaining: f64) -> Self {
         let mut queue = shared.lock();
-        let (position, bell) = (queue.limiter.queue(endpoint, left), Arc::new(Notify::new()));
+        let (position, bell) = (queue.limiter.queue(endpoint, remaining), Arc::new(Notify::new()));
         queue.bells.insert(position, Arc::clone(&bell));
         Self { shared, position, bell }
     }
@@ -150,7 +150,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The request is sent: from now on it counts, whatever its outcome.
+    /// The request is sent: from now on it counts, with any outcome.
     pub const fn sent(&mut self) {
         self.state = SlotState::Sent;
     }

@@ -291,7 +291,7 @@ async fn without_a_network_the_question_for_the_account_is_given_up_in_seconds()
 
 #[tokio::test]
 async fn the_account_is_known_if_an_answer_names_it_and_else_not() {
-    for (answer, told) in [
+    for (answer, expected) in [
         (ok(r#"{"id":"acct_1Ab","object":"account"}"#), Some("acct_1Ab")),
         (ok(r#"{"id":"acct_1\n'"}"#), None),
         (ok(r#"{"id":"cus_1"}"#), None),
@@ -304,7 +304,7 @@ async fn the_account_is_known_if_an_answer_names_it_and_else_not() {
         let server = Server::start(vec![(answer, Then::Close)]).await;
         let client = client(&server.origin, PATIENT);
         for _ in 0..2 {
-            assert_eq!(client.account_id().await.unwrap().as_deref(), told);
+            assert_eq!(client.account_id().await.unwrap().as_deref(), expected);
         }
         let requests = server.requests.lock().unwrap();
         assert!(requests[0].starts_with("GET /v1/account HTTP/1.1\r\n"));

@@ -48,11 +48,11 @@ pub struct Row {
     pub default: &'static str,
     /// Unit of a number; empty for text.
     pub unit: &'static str,
-    /// What it does, in one line.
+    /// Its effect, in one line.
     pub help: &'static str,
 }
 
-/// What a user wrote for an option: text on a command line and in the environment, in Python a number as well.
+/// A value that a user wrote for an option: text on a command line and in the environment, in Python a number as well.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Written {
     /// Text.

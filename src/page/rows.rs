@@ -153,7 +153,7 @@ pub(super) struct Columns<'texts> {
     created: Vec<Option<i64>>,
     sha256: StringBuilder,
     json: &'texts mut BytesMut,
-    /// Where the texts begin, and at last where the last one ends.
+    /// The offsets at which the texts begin, and behind them the one at which the last text ends.
     offsets: Vec<i32>,
     undated: Vec<String>,
     refused: Vec<Refused>,

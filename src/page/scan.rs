@@ -25,7 +25,7 @@ pub(super) struct Span {
 }
 
 impl Pass<'_> {
-    /// Copies a value that is inside `depth` others, whatever is in it.
+    /// Copies a value that is inside `depth` others; anything may be in it.
     pub(super) fn value(&mut self, depth: u32) -> Result<()> {
         let mut nesting = Nesting::START;
         while self.joint(depth, &mut nesting, &[], &mut [])? != Next::End {

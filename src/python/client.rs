@@ -176,8 +176,8 @@ impl Client {
         }
         account.as_deref().map_or(Ok(()), store::check_account)?;
         let settings = settings.unwrap_or_default();
-        let told = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in told.chain([("owner", owner.as_str()), ("store_id", store_id.as_str())]) {
+        let texts = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in texts.chain([("owner", owner.as_str()), ("store_id", store_id.as_str())]) {
             refuse_secret(name, value)?;
         }
         let give_up = give_up.map(GiveUp::by_name).transpose()?;
@@ -229,7 +229,7 @@ fn written(options: Option<&Bound<'_, PyDict>>) -> PyResult<BTreeMap<String, Wri
     Ok(written)
 }
 
-/// A number as a number; whatever else as text, as which a truth value and a number beyond 64 bits are refused.
+/// A number stays a number; anything else becomes text, and then a truth value and a number beyond 64 bits are refused.
 fn written_value(value: &Bound<'_, PyAny>) -> PyResult<Written> {
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
         if let Ok(number) = value.extract() {

@@ -44,7 +44,7 @@ fn raised(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     Ok(PyErr::from_value(class.call((message,), Some(&fields))?))
 }
 
-/// What helps, with options written as the caller's surface does.
+/// The remedy in words, with options written as the caller's surface does.
 fn with_options(py: Python<'_>, remedy: Remedy) -> PyResult<String> {
     py.import("stripe_raw_rs.surface")?.getattr("with_options")?.call1((remedy.text(),))?.extract()
 }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use crate::error::{Error, Result};
 
-/// The process that was the first to use something; 0 is none yet.
+/// The process that was the first to use something; 0 means none yet.
 pub(super) struct Home(AtomicU32);
 
 /// The process of the runtime that sends requests.

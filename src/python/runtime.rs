@@ -1,4 +1,4 @@
-//! The runtime that sends requests, and waiting for what it does.
+//! The runtime that sends requests, and waiting for its work.
 
 use pyo3::prelude::*;
 use tokio::runtime::Runtime;
@@ -8,13 +8,13 @@ use crate::error::Result;
 use crate::http_client::within_a_tick;
 
 /// The process's runtime, shared with the futures that Python awaits. Refused to a process that was forked off since it
-/// was used first, where it would have no threads.
+/// was used first: there it would have no threads.
 pub(super) fn runtime() -> Result<&'static Runtime> {
     RUNTIME.enter()?;
     Ok(pyo3_async_runtimes::tokio::get_runtime())
 }
 
-/// Waits for what a future answers, with an ear open for Ctrl-C.
+/// Waits for the answer of a future, and reacts to Ctrl-C meanwhile.
 pub(super) fn wait<F: Future<Output: Send> + Send>(py: Python<'_>, future: F) -> PyResult<F::Output> {
     let runtime = runtime()?;
     let mut asking = Box::pin(future);

@@ -287,10 +287,10 @@ pub(super) fn app_id(store_id: &str, entity: &str, account: Option<&str>) -> Str
 }
 
 /// The run and the version that a commit's user metadata names, if it is one of ours.
-pub(super) fn commit_told(metadata: &str) -> Option<(String, i64)> {
-    let told: serde_json::Value = serde_json::from_str(metadata).ok()?;
-    let number = |name: &str| told.get(name)?.as_i64();
-    let run_id = told.get("run_id")?.as_str()?.to_owned();
+pub(super) fn named_commit(metadata: &str) -> Option<(String, i64)> {
+    let fields: serde_json::Value = serde_json::from_str(metadata).ok()?;
+    let number = |name: &str| fields.get(name)?.as_i64();
+    let run_id = fields.get("run_id")?.as_str()?.to_owned();
     Some((run_id, commit_version(number("epoch")?, number("sequence")?)))
 }
 

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::group::{app_id, commit_told};
+use super::group::{app_id, named_commit};
 use super::{Condition, Value};
 use crate::checkpoint::{Extent, History, Landed};
 
@@ -68,10 +68,10 @@ impl Promise {
     #[must_use]
     pub fn may_be_among<'a>(&self, commits: impl IntoIterator<Item = &'a str>, from_creation: bool) -> bool {
         let Some((run_id, version)) = &self.landed.newest else { return false };
-        let told = commits.into_iter().filter_map(commit_told);
-        let told: Vec<Ordering> = told.filter(|(run, _)| run == run_id).map(|(_, other)| other.cmp(version)).collect();
-        let reaches_back = from_creation || told.contains(&Ordering::Less);
-        told.contains(&Ordering::Equal) || !reaches_back
+        let named = commits.into_iter().filter_map(named_commit);
+        let seen: Vec<Ordering> = named.filter(|(run, _)| run == run_id).map(|(_, other)| other.cmp(version)).collect();
+        let reaches_back = from_creation || seen.contains(&Ordering::Less);
+        seen.contains(&Ordering::Equal) || !reaches_back
     }
 }
 

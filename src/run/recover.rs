@@ -194,7 +194,7 @@ impl Run {
         }
     }
 
-    /// The filters of a run of which only rows tell: those of its first page, which the attempt that wrote it has recorded.
+    /// The filters of a run that only rows show: those of its first page, which the attempt that wrote it has recorded.
     fn filters_of_rows(recovery: &Recovery) -> Option<Filters> {
         let first = recovery.orphans.values().flat_map(BTreeMap::values).min_by_key(|row| row.commit_version)?;
         let epoch = first.commit_version >> 32;

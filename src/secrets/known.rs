@@ -1,4 +1,4 @@
-//! The keys that this process was given, so that no message shows one, whatever its text, and also not as base64.
+//! The keys that this process was given, so that no message shows one of any form, as it is or in base64.
 //!
 //! No key is kept for that: only the length and the SHA-256 of each form that a key can have in a text. A key is long
 //! and random, so nobody can find it by its hash.

@@ -21,7 +21,7 @@
 //! | `short` | the first half of the objects, and not `has_more` |
 //! | `wrong_object` | an object of another list among the others |
 //! | `repeat` | the page that led to the cursor, once more |
-//! | `stuck` | the first page, whatever the cursor |
+//! | `stuck` | the first page, for any cursor |
 //! | `vanish` | the cursor's object is deleted just before |
 //!
 //! `when` is `p0.01` (that share of requests), `n7` (the seventh since the faults were set), `n3-5` or `n3+`; with

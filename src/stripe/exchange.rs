@@ -39,7 +39,7 @@ impl Request {
     }
 }
 
-/// A complete HTTP answer, whatever its status.
+/// A complete HTTP answer of any status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status.
@@ -89,7 +89,7 @@ pub enum Failure {
 /// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// An answer, whatever its status.
+    /// An answer of any status.
     Answered(Response),
     /// No complete answer, and a line on why (without URL, without key).
     Failed(Failure, String),

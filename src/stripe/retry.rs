@@ -94,7 +94,7 @@ fn body_of(response: &Response) -> Option<ErrorBody> {
     Some(serde_json::from_slice::<Envelope>(&response.body).ok()?.error)
 }
 
-/// The message of an error body, if the answer has one, whatever its status.
+/// The message of an error body, if the answer has one, at any status.
 #[must_use]
 pub fn complaint(response: &Response) -> Option<String> {
     body_of(response)?.message.as_deref().map(foreign)

@@ -1,4 +1,4 @@
-//! The order of a page: newest first, whatever time single objects give.
+//! The order of a page: newest first, even if single objects give other times.
 
 use crate::page::Page;
 

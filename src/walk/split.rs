@@ -66,12 +66,12 @@ impl Walk {
         if self.progress.pages == 0 {
             return f64::INFINITY;
         }
-        let left = |active: &ActiveChain| {
+        let remaining = |active: &ActiveChain| {
             let bottom = active.chain.range.gte.unwrap_or(STRIPE_BEGAN);
             let seconds = active.read_to()?.saturating_sub(bottom).max(0) as f64;
             Some(active.expected_in(seconds)? / f64::from(self.options.page_size))
         };
-        self.chains.iter().map(|active| left(active).unwrap_or_default().max(1.0)).sum()
+        self.chains.iter().map(|active| remaining(active).unwrap_or_default().max(1.0)).sum()
     }
 
     /// Requests that remain as far as the pages show; 0 while the end of the list is unknown.

@@ -105,8 +105,8 @@ mod tests {
 
     #[test]
     fn only_lists_that_never_lose_objects_are_witnesses() {
-        for (name, tells) in [("charges", true), ("customers", false), ("accounts", false), ("events", false)] {
-            assert_eq!(is_witness(by_name(name).unwrap()), tells, "{name}");
+        for (name, expected) in [("charges", true), ("customers", false), ("accounts", false), ("events", false)] {
+            assert_eq!(is_witness(by_name(name).unwrap()), expected, "{name}");
         }
     }
 }

@@ -173,7 +173,7 @@ impl World {
             self.limiter.leave(place);
         }
         let wanted = reader.run.walk().wants(now(self.at));
-        reader.place = wanted.map(|left| self.limiter.queue(reader.run.walk().endpoint(), left));
+        reader.place = wanted.map(|remaining| self.limiter.queue(reader.run.walk().endpoint(), remaining));
     }
 
     /// Sends a request of that reader, if it may, and answers the time now; else answers when to ask again.

@@ -150,7 +150,7 @@ def call_faults(call: Tree) -> Iterator[str]:
 
 
 def wheel_faults(target: Target) -> Iterator[str]:
-    """The command builds for one architecture, and every glob finds this wheel, of whatever version, and no other."""
+    """The command builds for one architecture, and every glob finds this wheel, of any version, and no other."""
     artifact = target.artifact
     if artifact.get("type") != "whl":
         yield f"the artifact is of the type {artifact.get('type')}"
@@ -175,7 +175,7 @@ def schedule_faults(expression: str) -> Iterator[str]:
     """Quartz has seconds first, and one of the two kinds of day must be a question mark."""
     fields = expression.split()
     if len(fields) not in {6, 7} or [fields[3], fields[5]].count("?") != 1:
-        yield f"'{expression}' is no Quartz expression"
+        yield f"'{expression}' is not a Quartz expression"
 
 
 def test_the_bundle_has_no_faults() -> None:
@@ -330,7 +330,7 @@ ARTIFACT = at("artifacts", "stripe_raw_rs")
         (at("variables", "schema"), {"description": ""}, "the variable schema is not described"),
         (at("variables", "failure_emails"), {"type": "list"}, "the variable failure_emails is of the type list"),
         (at("variables", "failure_emails"), {"default": "a@b.c"}, "failure_emails says another type"),
-        (at("variables", "schedule"), {"default": "17 3 * * *"}, "dev: '17 3 * * *' is no Quartz expression"),
+        (at("variables", "schedule"), {"default": "17 3 * * *"}, "dev: '17 3 * * *' is not a Quartz expression"),
         (at("variables", "wheel_architecture"), {"default": "arm64"}, "dev: no wheel is built for arm64"),
         (at("variables", "schedule_pause_status"), {"default": "PAUSE"}, "dev: 'PAUSE' is not a valid PauseStatus"),
         (CALL, {"entry_point": "mian"}, "dev: stripe_raw_rs has no entry point mian"),

@@ -225,8 +225,8 @@ def test_the_wheel_does_not_show_where_it_was_built(wheel: Path) -> None:
     }
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
-            told = [place for place in sorted(places - {""}) if place.encode() + b"/" in archive.read(name)]
-            assert not told, f"{name} has {told}"
+            shown = [place for place in sorted(places - {""}) if place.encode() + b"/" in archive.read(name)]
+            assert not shown, f"{name} has {shown}"
         (record,) = [name for name in archive.namelist() if name.endswith(".dist-info/RECORD")]
         for name, digest, length in csv.reader(archive.read(record).decode().splitlines()):
             content = archive.read(name)

@@ -1,4 +1,4 @@
-//! Checkpoint tables: whatever events and rows they hold, an attempt is refused in one line, or it has a plan that leaves
+//! Checkpoint tables: with any events and rows in them, an attempt is refused in one line, or it has a plan that leaves
 //! out nothing and reads nothing twice.
 
 use std::collections::HashMap;
@@ -282,10 +282,10 @@ fn check(start: Option<i64>, links: &[Link<'_>], gaps: &[Chain]) {
             continue;
         }
         let inside = |range: Range| Some(second) >= range.gte && range.lt.is_none_or(|top| second < top);
-        let is_left = gaps.iter().any(|gap| inside(gap.range));
+        let remains = gaps.iter().any(|gap| inside(gap.range));
         let finished = chains.values().any(|(range, closed, _)| *closed && inside(*range));
         let begun = chains.values().any(|(range, _, last)| inside(*range) && last.is_some_and(|last| second > last));
-        assert!(is_left || finished || begun, "{second} is left out of {gaps:?}");
-        assert!(!(is_left && finished), "{second} is read twice by {gaps:?}");
+        assert!(remains || finished || begun, "{second} is left out of {gaps:?}");
+        assert!(!(remains && finished), "{second} is read twice by {gaps:?}");
     }
 }

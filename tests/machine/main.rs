@@ -5,7 +5,7 @@ mod ending;
 mod groups;
 mod odd;
 mod order;
-mod parting;
 mod reader;
 mod recovery;
+mod splitting;
 mod windows;

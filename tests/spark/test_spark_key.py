@@ -61,12 +61,12 @@ def test_the_virtual_machine_of_spark_does_not_inherit_the_key(call: str, lake: 
     command = [sys.executable, "-c", PROGRAM.replace("CALL", call), stripe.url, lake.stem]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert "java" in told["variables"]
-    for name, variables in told["variables"].items():
+    printed = json.loads(done.stdout.splitlines()[-1])
+    assert "java" in printed["variables"]
+    for name, variables in printed["variables"].items():
         assert "SPARK_CONF_DIR" in variables, "this is what it inherited"
         assert "STRIPE_API_KEY" not in variables, name
-    assert told["own"] == KEY, "the caller finds it where it was"
+    assert printed["own"] == KEY, "the caller finds it where it was"
 
 
 def test_the_traceback_of_a_session_that_cannot_be_made_does_not_hold_the_key() -> None:

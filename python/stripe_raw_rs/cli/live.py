@@ -24,7 +24,7 @@ _CURSOR_LINES = 1
 
 
 def live_lines(stream: TextIO) -> LiveLines | None:
-    """Lines on a terminal that can draw them; None where the stream is not one."""
+    """Lines on a terminal that can draw them; None if the stream is not one."""
     return LiveLines(stream) if stream.isatty() and os.environ.get("TERM") != "dumb" else None
 
 

@@ -121,13 +121,13 @@ class Table(Protocol):
         Columns are matched by name. Columns that the table's owner added are left null, and no column is added.
 
         If the table has stored a version that is not below ours, this raises FencedError, unless the stored commit is
-        ours; where the table `skips_silently`, it changes nothing. Any other failure raises CommitUnknownError.
+        ours; if the table `skips_silently`, it changes nothing. Any other failure raises CommitUnknownError.
         """
 
     def outcome(self, commit: Commit) -> Outcome:
         """Look up the outcome of a commit: it is in the table, it is not, or another one stands in its place.
 
-        Where the table `skips_silently`, the last two look the same: "absent" may be either.
+        If the table `skips_silently`, the last two look the same: "absent" may be either.
         """
 
     def kept(self, promise: Promise) -> Kept:

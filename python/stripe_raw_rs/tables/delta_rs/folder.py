@@ -112,7 +112,7 @@ class LakeFolder:
 
 
 def as_text(path: Path) -> str:
-    """The path as delta-rs takes it: its bytes read as UTF-8, whatever this process's locale makes of them."""
+    """The path as delta-rs takes it: its bytes read as UTF-8, in any locale of this process."""
     return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 

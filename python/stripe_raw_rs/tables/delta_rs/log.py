@@ -36,7 +36,7 @@ def emptied(folder: Path) -> Damage | None:
     log = folder / "_delta_log"
     newest = max(_versions(log, _CHECKPOINT), default=-1)
     empty = (file for version, file in _versions(log, _COMMIT).items() if version > newest and not _has_bytes(file))
-    return next((Damage(f"its commit file {_told(file)} is empty", _RESTORE) for file in empty), None)
+    return next((Damage(f"its commit file {_quoted(file)} is empty", _RESTORE) for file in empty), None)
 
 
 def missing_data(table: DeltaTable, folder: Path) -> Damage | None:
@@ -61,12 +61,12 @@ def _in_checkpoints(log: Path, commits: dict[int, Path], checkpoints: dict[int, 
         what, superfluous = f"its checkpoint file of version {hinted} is missing or empty", [hint]
     elif broken and max(broken) > whole:
         file = checkpoints[max(broken)]
-        what, superfluous = f"its checkpoint file {_told(file)} is torn", [file, *([hint] if hint.exists() else [])]
+        what, superfluous = f"its checkpoint file {_quoted(file)} is torn", [file, *([hint] if hint.exists() else [])]
     else:
         return
     needed = range(whole + 1, max(commits, default=-1) + 1)
     if needed and all(version in commits and _has_bytes(commits[version]) for version in needed):
-        names = " and ".join(_told(file) for file in superfluous)
+        names = " and ".join(_quoted(file) for file in superfluous)
         yield Damage(what, f"remove {names}: its commit files say the same")
     else:
         yield Damage(what, _RESTORE)
@@ -80,9 +80,9 @@ def _in_commits(commits: dict[int, Path], checkpoints: dict[int, Path]) -> Itera
         if file is None:
             yield Damage(f"its commit file '_delta_log/{version:020}.json' is missing", _RESTORE)
         elif version == 0 and not _has_bytes(file):
-            yield Damage(f"its commit file {_told(file)} is empty", _RESTORE)
+            yield Damage(f"its commit file {_quoted(file)} is empty", _RESTORE)
         elif not _is_json(file):
-            what = f"its commit file {_told(file)} is torn"
+            what = f"its commit file {_quoted(file)} is torn"
             alone = "restore it from a backup, or remove it: the next run then finds out what else it needs"
             yield Damage(what, alone if version == last > 0 else _RESTORE)
 
@@ -117,5 +117,5 @@ def _is_parquet(file: Path) -> bool:
     return content[:4] == content[-4:] == _MAGIC and len(content) > 2 * len(_MAGIC)
 
 
-def _told(file: Path) -> str:
+def _quoted(file: Path) -> str:
     return f"'_delta_log/{file.name}'"

@@ -1,6 +1,6 @@
 """Delta tables in a catalog, written and read by Spark: the cluster's, serverless, or behind Spark Connect.
 
-Only what Spark Connect has as well is used: data frames and SQL, no JVM, no RDD.
+Only features that Spark Connect has as well are used: data frames and SQL, no JVM, no RDD.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Frames:
     def __init__(self, session: SparkSession, staging_volume: str | None = None) -> None:
         """Find out which way the session takes; nothing is written.
 
-        `createDataFrame` of an Arrow table where Spark knows it (4.0, and Databricks' client from 16 on); else a
+        `createDataFrame` of an Arrow table if Spark knows it (4.0, and Databricks' client from 16 on); else a
         Parquet file in the volume, if there is one; else pandas.
         """
         self._session = session

@@ -41,7 +41,7 @@ def clustered(wish: str) -> bool:
 
 
 def _on_databricks() -> bool:
-    # Where Databricks Connect is installed, pyspark is its client.
+    # If Databricks Connect is installed, pyspark is its client.
     return "DATABRICKS_RUNTIME_VERSION" in os.environ or _databricks_connect() is not None
 
 

@@ -130,9 +130,9 @@ class SparkTable:
         if not self._any(promise.any_rows):
             return "none"
         commits = self._sql(f"DESCRIBE HISTORY {self._sql_name}")
-        told = [row["userMetadata"] for row in commits if row["userMetadata"] is not None]
+        metadata = [row["userMetadata"] for row in commits if row["userMetadata"] is not None]
         from_creation = any(row["version"] == 0 for row in commits)
-        return "all" if promise.may_be_among(told, from_creation) else "some"
+        return "all" if promise.may_be_among(metadata, from_creation) else "some"
 
     def _any(self, conditions: Sequence[Condition]) -> bool:
         """Say whether any row meets all conditions; the first one found is enough."""

@@ -1,5 +1,5 @@
-//! Which part of the list the machine reads next, and when it splits one. Pages hold two objects: the seconds of a tail,
-//! times the objects a second, halved, are its requests.
+//! Which part of the list the machine reads next, and when it splits one. Pages hold two objects: the seconds of a
+//! tail, times the objects a second, halved, are its requests.
 
 use arrow_array::cast::AsArray as _;
 use stripe_raw_rs::checkpoint::Attempt;
