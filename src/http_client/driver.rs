@@ -118,7 +118,8 @@ impl Driver {
     pub fn begin(&self, resources: &Resources) -> Result<()> {
         if self.task.get().is_none() {
             self.with(|run| run.begin(now()))?;
-            let fetching = || fetch_all(Arc::clone(&self.shared), resources.clone());
+            let resources = Resources { decoders: resources.decoders.for_list(), ..resources.clone() };
+            let fetching = || fetch_all(Arc::clone(&self.shared), resources);
             self.task.get_or_init(|| tokio::spawn(fetching()).abort_handle());
         }
         Ok(())

@@ -63,6 +63,12 @@ impl Texts {
         Self { pool: Some(pool), chunk: None }
     }
 
+    /// The same, and with that pool if it has none yet.
+    pub(super) fn of(mut self, pool: &TextPool) -> Self {
+        self.pool.get_or_insert_with(|| pool.clone());
+        self
+    }
+
     /// An empty buffer with room for `length` bytes; it is `own` if there is nothing to share. A part that the caller
     /// splits off belongs to the caller.
     pub(super) fn room<'room>(&'room mut self, length: usize, own: &'room mut BytesMut) -> &'room mut BytesMut {
@@ -78,6 +84,14 @@ impl Texts {
             rest => pool.exchange(rest),
         };
         self.chunk.insert(chunk)
+    }
+}
+
+impl Drop for Texts {
+    fn drop(&mut self) {
+        if let Some((pool, chunk)) = self.pool.take().zip(self.chunk.take()) {
+            pool.rests.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
+        }
     }
 }
 
