@@ -3,52 +3,19 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::fetch::fetch;
-use super::{ByteBudget, HttpClient, Quota, Reservation, Slots, now};
-use crate::error::{Class, Error, Result};
-use crate::page::Decoders;
+use super::now;
+use super::resources::Resources;
+use super::shared_run::{Alarm, SharedRun};
+use crate::error::Result;
 use crate::run::{Group, Run};
-use crate::stripe::exchange::{Outcome, Request};
-
-/// The resources that the runs of a process share.
-#[derive(Debug, Clone)]
-pub struct Resources {
-    /// Sends the requests.
-    pub client: HttpClient,
-    /// Room for their answers.
-    pub buffers: ByteBudget,
-    /// Reads the answers.
-    pub decoders: Decoders,
-    /// Limits the requests at any time.
-    pub slots: Slots,
-    /// Limits the requests in all.
-    pub quota: Quota,
-}
-
-impl Resources {
-    /// Sends one request once, within the limits that all runs share.
-    ///
-    /// # Errors
-    /// `Class::Budget` if no request remains.
-    pub async fn ask(&self, request: &Request) -> Result<Outcome> {
-        let mut slot = self.slots.take(&request.endpoint, 1.0).await;
-        self.quota.take()?;
-        let sent = now();
-        slot.sent();
-        let outcome = self.client.send(request).await;
-        slot.answered(&outcome, now().monotonic.saturating_sub(sent.monotonic));
-        Ok(outcome)
-    }
-}
 
 /// A run and the task that fetches for it. Dropping it ends the task.
 #[derive(Debug)]
@@ -57,50 +24,11 @@ pub struct Driver {
     task: OnceLock<AbortHandle>,
 }
 
-#[derive(Debug)]
-pub(super) struct SharedRun {
-    state: Mutex<RunState>,
-    /// Notified whenever the run may have something new to hand over.
-    pub(super) changed: Notify,
-    /// Notified whenever the run may have something new to ask.
-    pub(super) answered: Notify,
-}
-
-#[derive(Debug)]
-pub(super) struct RunState {
-    pub(super) run: Run,
-    /// The reservations of the pages that wait in the run, in their order.
-    pub(super) reserved: VecDeque<Reservation>,
-    /// The reservations of the group handed over last, until it is committed.
-    committing: Vec<Reservation>,
-    /// Answers that wait for room. While there is one, nothing more is asked for.
-    pub(super) waiting_for_room: usize,
-}
-
-impl RunState {
-    /// Whether no page of the run has room in the buffers.
-    pub(super) fn holds_nothing(&self) -> bool {
-        self.reserved.is_empty() && self.committing.is_empty()
-    }
-}
-
-impl SharedRun {
-    pub(super) fn lock(&self) -> MutexGuard<'_, RunState> {
-        // A panic while the lock was held has already been reported; the state is plain data.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Driver {
     /// A driver of a run that does not fetch yet.
     #[must_use]
     pub fn new(run: Run) -> Self {
-        let state =
-            Mutex::new(RunState { run, reserved: VecDeque::new(), committing: Vec::new(), waiting_for_room: 0 });
-        Self {
-            shared: Arc::new(SharedRun { state, changed: Notify::new(), answered: Notify::new() }),
-            task: OnceLock::new(),
-        }
+        Self { shared: Arc::new(SharedRun::new(run)), task: OnceLock::new() }
     }
 
     /// The run itself, for calls that do not wait. Must not be called while the closure of another call runs.
@@ -149,24 +77,6 @@ impl Drop for Driver {
     fn drop(&mut self) {
         if let Some(task) = self.task.get() {
             task.abort();
-        }
-    }
-}
-
-/// Ends the run if the task that holds this panics: callers that wait for that task would wait for ever.
-pub(super) struct Alarm(pub(super) Arc<SharedRun>);
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let mut state = self.0.lock();
-            let entity = state.run.entity().name;
-            let what =
-                "stripe-raw itself failed, and stderr shows where; the next run goes on from the last committed page";
-            state.run.walk_mut().fail(Error::new(Class::Internal, format!("{entity}: {what}")));
-            drop(state);
-            self.0.changed.notify_waiters();
-            self.0.answered.notify_waiters();
         }
     }
 }

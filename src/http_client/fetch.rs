@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::driver::{Alarm, Resources, SharedRun};
+use super::resources::Resources;
+use super::shared_run::{Alarm, SharedRun};
 use super::{Arrival, ByteBudget, Reservation, Slot, now, random_unit};
 use crate::run::page_bytes;
 use crate::stripe::exchange::{Outcome, Request};

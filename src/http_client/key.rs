@@ -24,6 +24,17 @@ pub enum Mode {
     Live,
 }
 
+impl Mode {
+    /// Its name in tables and Python.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Live => "live",
+        }
+    }
+}
+
 /// Prefixes of the keys that can read, longest first, each with the mode that is assumed for it, and with the
 /// `livemode` of the objects that it can read if the prefix shows it for certain.
 const PREFIXES: [(&str, Mode, Option<bool>); 6] = [

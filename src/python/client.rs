@@ -42,14 +42,7 @@ pub struct Client {
 
 impl Client {
     fn identity(&self, account: Option<String>) -> Identity {
-        Identity { origin: self.resources.client.origin().as_str().to_owned(), mode: mode_name(self.mode), account }
-    }
-}
-
-pub(super) const fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Test => "test",
-        Mode::Live => "live",
+        Identity { origin: self.resources.client.origin().as_str().to_owned(), mode: self.mode.name(), account }
     }
 }
 
@@ -75,7 +68,7 @@ impl Client {
 
     #[getter]
     const fn mode(&self) -> &'static str {
-        mode_name(self.mode)
+        self.mode.name()
     }
 
     #[getter]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::client::mode_name;
 use crate::error::Result;
 use crate::http_client;
 
@@ -53,7 +52,7 @@ impl ApiKey {
 
     #[getter]
     fn mode(&self) -> &'static str {
-        mode_name(self.0.mode())
+        self.0.mode().name()
     }
 
     #[getter]

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::checkpoint::{Attempt, History, plan};
-use crate::http_client::{ApiKey, Origin};
+use crate::error::Class;
+use crate::http_client::{ApiKey, ByteBudget, HttpClient, Origin, Quota, Slots};
 use crate::options::Options;
 use crate::pace::{Limits, UNLIMITED};
 use crate::page::Decoders;
