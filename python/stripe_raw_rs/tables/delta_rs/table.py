@@ -212,8 +212,7 @@ class DeltaRsTable:
             raise TableError(message) from error
 
     def _require_appendable(self) -> None:
-        what = beyond_delta_rs(self._load())
-        if what is not None:
+        if what := beyond_delta_rs(self._load()):
             message = (
                 f"table '{self.location}' has {what}, to which delta-rs cannot append: "
                 f"write it with Spark ({option('catalog')} and {option('schema')})"
