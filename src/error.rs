@@ -1,4 +1,4 @@
-//! Errors, as values with fields: no code ever decides by a message's text.
+//! Errors, as values with fields: callers branch on the class, never on the text of a message of ours.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
-//! Sockets, clock and randomness: no other module has them.
+//! Sockets, clock and randomness of the product: no other module of it has them.
 //!
-//! It sends one request and returns its outcome. The pure modules decide when to send, whether to try again and what an
-//! answer means; nothing here waits, except for the network.
+//! The client sends one request and returns its outcome; the driver sends the requests of a run, within the limits of
+//! rates and memory that all runs share. The pure modules decide when to send, whether to try again and what an answer
+//! means. (The question for the account's id belongs to no run, so its few retries are here.)
 
 #![expect(
     clippy::disallowed_methods,

@@ -3,6 +3,7 @@
 //! README's "Work on it" describes the modules; `tests/test_layers.py` checks which may use which. `simulator` is
 //! separate from them: a fake Stripe that nothing in the product uses.
 
+pub mod ask;
 pub mod checkpoint;
 pub mod columns;
 pub mod digest;

@@ -1,4 +1,4 @@
-//! The options of a run, one row each: name, type, bounds, default, unit, help. Command line, environment, library and
+//! The options that the core reads, one row each: name, type, bounds, default, unit, help. Command line, environment, library and
 //! README take them from here.
 
 mod value;
@@ -18,7 +18,7 @@ pub const STRIPE_VERSION: &str = "2026-09-30.endive";
 /// Address of Stripe's API.
 pub const API_BASE_URL: &str = "https://api.stripe.com";
 
-/// A day, in seconds: no option that waits takes longer.
+/// A day, in seconds.
 const DAY: i64 = 86_400;
 
 const fn integer(minimum: i64, maximum: i64, default: &'static str, unit: &'static str) -> Row {
@@ -102,14 +102,14 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The settings that RUN_STARTED records of an attempt with these options, as JSON. The version and the address are
-    /// those that the attempt asks with; the caller adds `more`.
+    /// The settings that RUN_STARTED records of an attempt with these options, as JSON: `more` of the caller, and the
+    /// options. The version is the planned one: an attempt that finds pages of the run keeps theirs.
     #[must_use]
     pub fn recorded(&self, stripe_version: &str, api_base_url: &str, more: BTreeMap<String, String>) -> String {
-        let mut settings = self.to_json();
+        let mut settings: serde_json::Map<_, _> = more.into_iter().map(|(name, value)| (name, value.into())).collect();
+        settings.extend(self.to_json());
         settings.insert("stripe_version".to_owned(), stripe_version.into());
         settings.insert("api_base_url".to_owned(), api_base_url.into());
-        settings.extend(more.into_iter().map(|(name, value)| (name, value.into())));
         serde_json::Value::Object(settings).to_string()
     }
 }

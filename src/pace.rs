@@ -1,4 +1,4 @@
-//! One limiter for all requests of a process: how many a second, overall and to each endpoint, how many at once, and
+//! One limiter for all requests to the lists of an account: how many a second, overall and to each endpoint, how many at once, and
 //! which is next. Pure: the time is an argument.
 //!
 //! Stripe allows an account 100 requests a second in live mode and 25 in a sandbox, and each endpoint 25

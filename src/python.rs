@@ -1,4 +1,4 @@
-//! The binding: the only module with pyo3. It turns values into Python's and back, and decides nothing.
+//! The binding: the only module with pyo3. It turns values into Python's and back, and puts the parts of the core together.
 
 mod audit;
 mod client;

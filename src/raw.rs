@@ -1,4 +1,4 @@
-//! The raw tables: turns a page into rows of one, and rows of one into a page again.
+//! The raw tables: makes rows of a page, and reads rows again.
 
 pub mod batches;
 pub mod rows;

@@ -200,7 +200,11 @@ impl Run {
     /// Stops reading; pages that were received are still handed over.
     pub fn interrupt(&mut self) {
         if self.stage < Stage::Ended {
-            self.walk.interrupt();
+            let message = format!(
+                "{}: the run was interrupted; the next run goes on from the last committed page",
+                self.entity().name
+            );
+            self.walk.fail(Error::new(Class::Interrupted, message));
         }
     }
 

@@ -122,7 +122,7 @@ pub fn check_account(account: &str) -> Result<()> {
 /// Checks that a raw table is one of the lake's.
 ///
 /// # Errors
-/// It belongs to another lake, or has another layout.
+/// It belongs to another lake.
 pub fn check_raw_table(properties: &BTreeMap<String, String>, store_id: &str, place: &str) -> Result<()> {
     let place = foreign(place);
     let theirs = properties.get(STORE_ID).map_or("none", String::as_str);

@@ -1,6 +1,6 @@
 //! Reads one list of one account, without sockets and clock: it says what to ask next, and gives out pages.
 //!
-//! Nothing here knows a run, an event or a table. A window is read newest to oldest, in as many parts as there are idle
+//! It uses no run, no event and no table. A window is read newest to oldest, in as many parts as there are idle
 //! slots. Each part is a [`coverage::Chain`].
 
 mod accept;
@@ -8,10 +8,8 @@ mod answer;
 mod chain;
 pub mod coverage;
 mod order;
-pub mod probe;
 mod received;
 mod split;
-pub mod witness;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -24,7 +22,7 @@ pub use received::{Reader, Received, Unreadable};
 use chain::ActiveChain;
 use coverage::Chain;
 
-use crate::error::{Class, Error};
+use crate::error::Error;
 use crate::options::Options;
 use crate::page::Page;
 use crate::stripe::exchange::{Endpoint, Now, Request};
@@ -77,7 +75,8 @@ const SPLIT_DISCOUNT: f64 = 0.8;
 pub struct Remaining {
     /// The parts to read.
     pub chains: Vec<Chain>,
-    /// Ids of rows that were read already, by second; all under `None` if the list has no window.
+    /// Ids of rows that were read already, by second. Under `None` are those without a time, or all if the list has no
+    /// window.
     pub held: HashMap<Option<i64>, HashSet<String>>,
     /// The newest second that was read.
     pub newest: Option<i64>,
@@ -264,17 +263,6 @@ impl Walk {
     #[must_use]
     pub const fn error(&self) -> Option<&Error> {
         self.error.as_ref()
-    }
-
-    /// Stops reading; pages that were read can still be taken.
-    pub fn interrupt(&mut self) {
-        if self.error.is_none() {
-            let message = format!(
-                "{}: the run was interrupted; the next run goes on from the last committed page",
-                self.scope.entity.name
-            );
-            self.fail(Error::new(Class::Interrupted, message));
-        }
     }
 
     /// Sends nothing more. Answers to the requests in flight are still taken in; then the fetching has ended with

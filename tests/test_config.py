@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,10 +18,10 @@ from stripe_raw_rs.options import COMMANDS, OPTIONS
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.tables import TableOptions, open_tables
+from tests.conftest import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SECRET = "rk_test_CANARYcanary0123456789"  # noqa: S105 - made up, to be looked for
 
@@ -179,6 +181,39 @@ def test_a_command_line_without_words_means_the_main_job() -> None:
 def test_an_empty_job_parameter_counts_as_missing() -> None:
     config = read("--lake", "l", "--start=", "--entities", "")
     assert config.keywords() == {"lake": "l"}
+    config = read("--lake=l", "--checkpoint-table=", STRIPE_RAW_CHECKPOINT_TABLE="mine")
+    assert config.keywords() == {"lake": "l", "checkpoint_table": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "kinds"),
+    [
+        ("--from-scratch=no", "STRIPE_RAW_FROM_SCRATCH", ["RUN_STARTED", "PAGE_COMMITTED", "RUN_COMPLETED"]),
+        ("--from-scratch", "STRIPE_RAW_OWNER", ["RUN_STARTED", "RUN_FAILED", "RUN_STARTED", "PAGE_COMMITTED"]),
+    ],
+)
+def test_a_variable_changes_nothing_that_the_command_line_says(
+    argument: str, variable: str, kinds: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = tmp_path / "lake"
+    with StripeSimulator(counts={"charges": 30}) as stripe:
+        ingest(lake=lake, api_key=SECRET, api_base_url=stripe.url, entities="charges").raise_for_status()
+        monkeypatch.setenv("STRIPE_API_KEY", SECRET)
+        monkeypatch.setenv(variable, "yes")
+        main(["run", "--lake", str(lake), "--api-base-url", stripe.url, "--entities", "charges", argument])
+    found = sorted((event["epoch"], event["sequence"], event["event_type"]) for event in events(lake))
+    assert [kind for epoch, _, kind in found if epoch > 1][: len(kinds)] == kinds
+
+
+def test_the_stub_names_the_options_of_the_compiled_half() -> None:
+    stub = ast.parse(Path(_core.__file__).with_name("_core.pyi").read_text(encoding="utf-8"))
+    (declared,) = [node for node in stub.body if isinstance(node, ast.ClassDef) and node.name == "_Options"]
+    names = [
+        node.target.id
+        for node in declared.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+    assert names == [option.name for option in _core.options()]
 
 
 def test_every_compiled_option_is_an_option_of_run() -> None:

@@ -34,12 +34,26 @@ RUST_MODULES: dict[str, set[str]] = {
     "checkpoint": VALUES | {"columns"},
     "raw": VALUES | {"columns", "digest", "page"},
     "walk": VALUES | {"page"},
+    "ask": VALUES | {"page"},
     "run": VALUES | {"checkpoint", "columns", "digest", "page", "raw", "walk"},
     # A module that reads a key makes sure that no message shows it.
     "http_client": VALUES | {"pace", "page", "run", "secrets", "text", "walk"},
     "simulator": {"error", "stripe"},
     "python": VALUES
-    | {"checkpoint", "columns", "digest", "http_client", "pace", "page", "raw", "run", "secrets", "simulator", "store"}
+    | {
+        "ask",
+        "checkpoint",
+        "columns",
+        "digest",
+        "http_client",
+        "pace",
+        "page",
+        "raw",
+        "run",
+        "secrets",
+        "simulator",
+        "store",
+    }
     | {"walk"},
 }
 

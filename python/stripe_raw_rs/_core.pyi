@@ -1,7 +1,7 @@
 """The compiled half: Stripe paging, retries, hashing, checkpoints and Arrow batches.
 
-Values go in, values come out; nothing here ever calls back into Python or touches a table. Errors are the classes of
-`stripe_raw_rs.exceptions`. All times are UTC; `created` values are whole seconds since 1970, `_micros` microseconds.
+Values go in, values come out; nothing here touches a table. Errors are the classes of `stripe_raw_rs.exceptions`. All
+times are UTC; `created` values are whole seconds since 1970, `_micros` microseconds.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

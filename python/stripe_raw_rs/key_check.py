@@ -15,11 +15,11 @@ from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.text import counted, text_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from typing_extensions import Unpack
 
-    from stripe_raw_rs._core import Client, Probe
+    from stripe_raw_rs._core import ApiKey, Client, Probe
     from stripe_raw_rs.keywords import CheckKeywords
 
 logger = logging.getLogger("stripe_raw_rs")
@@ -107,25 +107,29 @@ def check(**given: Unpack[CheckKeywords]) -> Check:
     keywords = cast("dict[str, Any]", given)
     key = take_key(keywords)
     with panics_as_errors():
-        options = with_environment("check", keywords)
-        selection = _core.entities(options.pop("entities", ""))
-        account = options.pop("stripe_account", None)
-        scope, secret = options.pop("stripe_secret_scope", None), options.pop("stripe_secret_key", None)
-        file = options.pop("api_key_file", None)
-        key = key or read_api_key(secret_scope=scope, secret_key=secret, file=file)
-        if not key.is_restricted:
-            logger.warning(
-                "the key is a secret key (sk_...), which may do anything: a restricted key (rk_...) is enough"
-            )
-        client = _core.Client(key, **options)
-        del key
-        names = [entity.name for entity in selection]
-        found = tuple(_probes(client, names, account))
-        account_id = account or (client.account_id() if found[-1].api_version else None)
-        return Check(client.origin, client.mode, account_id, client.authorities, found, tuple(names[len(found) :]))
+        return try_lists(key, with_environment("check", keywords))
 
 
 check.__signature__ = signature("check")  # type: ignore[attr-defined]
+
+
+def try_lists(key: ApiKey | None, options: Mapping[str, Any]) -> Check:
+    """Do what `check` does with exactly these keywords, whatever the environment says."""
+    account = options.get("stripe_account")
+    key = key or read_api_key(
+        secret_scope=options.get("stripe_secret_scope"),
+        secret_key=options.get("stripe_secret_key"),
+        file=options.get("api_key_file"),
+    )
+    if not key.is_restricted:
+        logger.warning("the key is a secret key (sk_...), which may do anything: a restricted key (rk_...) is enough")
+    names = {option.name for option in _core.options()}
+    client = _core.Client(key, **{name: value for name, value in options.items() if name in names})
+    del key
+    entities = [entity.name for entity in _core.entities(options.get("entities", ""))]
+    found = tuple(_probes(client, entities, account))
+    account_id = account or (client.account_id() if found[-1].api_version else None)
+    return Check(client.origin, client.mode, account_id, client.authorities, found, tuple(entities[len(found) :]))
 
 
 def _probes(client: Client, names: list[str], account: str | None) -> Iterable[Probe]:

@@ -41,7 +41,7 @@ pub struct Landed {
     pub newest: Option<(String, i64)>,
 }
 
-/// Events of one entity and account: all except PAGE_COMMITTED, and the PAGE_COMMITTED of the latest run.
+/// Events of one entity and account: all except PAGE_COMMITTED, and the PAGE_COMMITTED of the latest run, or of all runs.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     events: Vec<Event>,

@@ -198,7 +198,7 @@ fn purpose(history: &History, attempt: &Attempt, warnings: &mut Vec<String>) -> 
     }
 }
 
-/// Lower end of a window that begins today.
+/// Lower end of the window of a new run.
 fn window(
     entity: &Entity,
     history: &History,

@@ -40,7 +40,7 @@ pub(super) async fn fetch(
     }
     match state.run.walk_mut().handle_response(ticket, received, received_at, random_unit()) {
         Effect::Page => {
-            state.reserved.extend(reservation);
+            state.reserved.push_back(reservation);
             resources.quota.expect(state.run.progress().remaining);
         }
         Effect::Retry(wait, why) => {

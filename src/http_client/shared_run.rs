@@ -21,10 +21,10 @@ pub(super) struct SharedRun {
 #[derive(Debug)]
 pub(super) struct RunState {
     pub(super) run: Run,
-    /// The reservations of the pages that wait in the run, in their order.
-    pub(super) reserved: VecDeque<Reservation>,
+    /// The reservations of the pages that wait in the run, in their order; a page that was let pass has none.
+    pub(super) reserved: VecDeque<Option<Reservation>>,
     /// The reservations of the group handed over last, until it is committed.
-    pub(super) committing: Vec<Reservation>,
+    pub(super) committing: Vec<Option<Reservation>>,
     /// Answers that wait for room. While there is one, nothing more is asked for.
     pub(super) waiting_for_room: usize,
 }
@@ -32,7 +32,7 @@ pub(super) struct RunState {
 impl RunState {
     /// Whether no page of the run has room in the buffers.
     pub(super) fn holds_nothing(&self) -> bool {
-        self.reserved.is_empty() && self.committing.is_empty()
+        self.reserved.iter().chain(&self.committing).all(Option::is_none)
     }
 }
 

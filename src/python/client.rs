@@ -15,6 +15,7 @@ use super::probe::Probe;
 use super::process::RUNTIME;
 use super::run::Run;
 use super::runtime::{runtime, wait};
+use crate::ask::{probe, witness};
 use crate::checkpoint::{self, Attempt, GiveUp};
 use crate::columns::text_column;
 use crate::error::{Error, foreign};
@@ -24,8 +25,8 @@ use crate::pace::Limits;
 use crate::page::{Decoders, TextPool};
 use crate::run::RunContext;
 use crate::store::{self, Identity};
+use crate::stripe::entities;
 use crate::stripe::scope::Scope;
-use crate::{stripe::entities, walk::probe, walk::witness};
 
 /// Buffers of all clients of the process together.
 static BUDGET: LazyLock<ByteBudget> = LazyLock::new(ByteBudget::default);

@@ -10,10 +10,10 @@ use pyo3_arrow::PySchema;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
+use crate::ask::witness::is_witness;
 use crate::error::foreign;
 use crate::options::{Kind, OPTIONS, refuse_secret};
 use crate::stripe::entities::by_name;
-use crate::walk::witness::is_witness;
 use crate::{checkpoint, columns, raw, secrets};
 
 /// One Stripe list of the registry.

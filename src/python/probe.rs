@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 
+use crate::ask::probe;
 use crate::error::Error;
-use crate::walk::probe;
 
 /// The findings of one request for one object of an entity.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use super::{Run, Stage, page_bytes};
 use crate::checkpoint::{Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
 use crate::digest::rows_digest;
-use crate::error::{Result, foreign, one_line};
+use crate::error::{Class, Error, Result, foreign, one_line};
 use crate::page::Refused;
 use crate::stripe::exchange::Now;
 use crate::walk::Fetched;
@@ -182,7 +182,7 @@ impl Run {
             return Err(error.clone());
         }
         if !self.is_finished() {
-            return Err(crate::error::Error::usage("the run is not at its end: iterate to the last pair first"));
+            return Err(Error::usage("the run is not at its end: iterate to the last pair first"));
         }
         self.step(Stage::Reading, Stage::Ended)?;
         self.sequence += 1;
@@ -201,10 +201,15 @@ impl Run {
     /// RUN_FAILED, with a masked line.
     ///
     /// # Errors
-    /// The run has ended, or has not begun.
+    /// The run has ended, or never began; or the class is one of a run that is given up, which would end it for good.
     pub fn failed(&mut self, class: &str, message: &str, now: Now) -> Result<Commit> {
         if self.stage == Stage::Planned || self.stage == Stage::Ended {
-            return Err(crate::error::Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
+            return Err(Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
+        }
+        if [Class::Abandoned, Class::Reset].iter().any(|given_up| given_up.name() == class) {
+            return Err(Error::usage(format!(
+                "a run is given up by the plan of an attempt, not by the class '{class}'"
+            )));
         }
         self.stage = Stage::Ended;
         self.walk.discard();

@@ -93,7 +93,7 @@ impl Run {
         if self.gives_up() {
             return Ok(reads);
         }
-        let remaining = self.remaining(&[])?;
+        let remaining = self.remaining(&self.recovery.events, &[])?;
         // It is unknown in which second Stripe returns an object without a time again.
         if newest.is_some() && !remaining.is_empty() {
             reads.push(vec![run.clone(), ("_stripe_created_at", "=", Value::Text(None))]);
@@ -175,12 +175,10 @@ impl Run {
         let seen_in_orphans =
             seen_in_orphans.filter_map(|row| Some(row.created?.min(row.ingested_at / 1_000_000))).max();
         self.seen = self.seen.max(seen_in_orphans);
-        self.recovery.events = recovery.events;
-        let tops = self.recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);
+        let tops = recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);
         // Nothing was seen later than all clocks; but an object may give a later time.
         let newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
-        let chains = if self.gives_up() { vec![] } else { self.remaining(&orphans)? };
-        self.recovery.events.clear();
+        let chains = if self.gives_up() { vec![] } else { self.remaining(&recovery.events, &orphans)? };
         let api_version = self.plan.stripe_version.clone();
         self.walk.open(Remaining { chains, held: recovery.ids, newest, api_version });
         self.recovered = (!orphans.is_empty()).then_some(orphans);
@@ -225,8 +223,8 @@ impl Run {
     }
 
     /// The parts that the run's pages leave to read.
-    fn remaining(&self, orphans: &[PageEvent]) -> Result<Vec<Chain>> {
-        let committed = self.recovery.events.iter().filter_map(|event| event.kind.page());
+    fn remaining(&self, events: &[Event], orphans: &[PageEvent]) -> Result<Vec<Chain>> {
+        let committed = events.iter().filter_map(|event| event.kind.page());
         let links = committed.chain(orphans).map(Link::from).collect();
         coverage::remaining(Range { gte: self.plan.start_created_gte, lt: None }, links).map_err(|broken| {
             let message = format!(

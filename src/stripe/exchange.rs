@@ -1,4 +1,4 @@
-//! One request to Stripe and its outcome: the values that `run` and `http_client` exchange.
+//! One request to Stripe and its outcome: the values that `walk` and `http_client` exchange.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,7 +11,7 @@ pub struct PageFacts {
     pub starting_after: Option<String>,
     /// Id of the answer's last object; `None` if the page closes its range.
     pub next_cursor: Option<String>,
-    /// As answered.
+    /// Whether the list goes on behind the page: as answered, or true because the page was cut short.
     pub has_more: bool,
     /// HTTP status.
     pub http_status: i64,

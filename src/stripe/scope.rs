@@ -1,4 +1,4 @@
-//! The owner of a list.
+//! A list together with its account.
 
 use super::entities::Entity;
 

@@ -101,3 +101,12 @@ fn a_run_that_is_thrown_away_drops_the_pages_that_wait_in_it() {
     assert!(reader.group().is_none() && reader.run.is_finished());
     assert_eq!(reader.error().class, Class::Interrupted);
 }
+
+#[test]
+fn a_failure_cannot_give_a_run_up() {
+    let mut reader = Reader::new();
+    for class in ["Abandoned", "Reset"] {
+        assert_eq!(reader.run.failed(class, "no", reader.now()).unwrap_err().class, Class::Usage, "{class}");
+    }
+    assert_eq!(reader.run.failed("Server", "no", reader.now()).map(|commit| commit.batches.len()), Ok(1));
+}

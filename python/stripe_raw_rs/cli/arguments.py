@@ -41,12 +41,9 @@ def parse(arguments: Sequence[str], variable: Callable[[str], str | None] = os.g
     if strangers:
         raise _unknown(strangers[0], COMMANDS[known.command])
     command = COMMANDS[known.command]
-    said = {name: getattr(known, name) for name in command.options}
-    given = {name: value for name, value in said.items() if value is not None}
     # An empty value counts as not given: job parameters that nobody filled in have it.
-    meant = {name for name, value in given.items() if value}
-    behind = in_environment(command.options, meant, variable)
-    written = {name: value for name, value in {**behind, **given}.items() if value}
+    given = {name: value for name in command.options if (value := getattr(known, name))}
+    written = {**in_environment(command.options, given, variable), **given}
     if error := stray_secret(written):
         raise error
     return Config(command.name, written)

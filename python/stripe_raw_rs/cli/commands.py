@@ -13,9 +13,9 @@ from stripe_raw_rs import _core, status, verify
 from stripe_raw_rs.cli import demo
 from stripe_raw_rs.cli.live import live_lines
 from stripe_raw_rs.cli.log import configure_log
-from stripe_raw_rs.key_check import check
+from stripe_raw_rs.key_check import try_lists
 from stripe_raw_rs.panics import panics_as_errors
-from stripe_raw_rs.pipeline import ingest
+from stripe_raw_rs.pipeline import land
 from stripe_raw_rs.report import IngestInterrupted
 from stripe_raw_rs.tables import open_tables
 from stripe_raw_rs.text import date_time, text_table
@@ -51,7 +51,7 @@ def _run(config: Config) -> None:
     live = _configure_log(config)
     try:
         with _terminable():
-            report = ingest(display=live, **config.keywords())
+            report = land(None, {**config.keywords(), "display": live})
     except IngestInterrupted as interrupted:
         _print_report(config, interrupted.report)
         raise
@@ -65,7 +65,7 @@ def _print_report(config: Config, report: Report) -> None:
 
 def _check(config: Config) -> None:
     _configure_log(config)
-    found = check(**config.keywords())
+    found = try_lists(None, config.keywords())
     _print(json.dumps(found.to_dict()) if _is_json(config) else str(found))
     found.raise_for_status()
 
