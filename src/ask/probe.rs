@@ -130,6 +130,13 @@ mod tests {
     }
 
     #[test]
+    fn each_state_has_its_words() {
+        let states =
+            [ProbeState::Readable, ProbeState::PermissionMissing, ProbeState::NotAvailable, ProbeState::Failed];
+        assert_eq!(states.map(ProbeState::name), ["readable", "permission missing", "not available", "failed"]);
+    }
+
+    #[test]
     fn a_list_is_asked_for_one_object_and_nothing_left_out() {
         let options = Options::default();
         let asked = request(by_name("subscriptions").unwrap(), &options, Some("acct_1".to_owned()));

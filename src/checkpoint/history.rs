@@ -254,6 +254,23 @@ mod tests {
         assert_eq!(history(events).failure(), None);
     }
 
+    #[test]
+    fn attempts_of_the_latest_run_are_counted_however_many_events_they_left() {
+        let of = |run_id: &str, epoch: i64| event(run_id, epoch, started(), None, None);
+        assert_eq!(history(vec![]).attempts(), 0);
+        let events = vec![of("OLD", 1), of("RUN", 2), event("RUN", 2, page(), None, None), of("RUN", 3), of("RUN", 4)];
+        assert_eq!(history(events).attempts(), 3);
+    }
+
+    #[test]
+    fn the_newest_object_is_that_of_the_latest_runs_pages_or_else_of_the_runs_before() {
+        let mut events =
+            vec![event("OLD", 1, Kind::Completed, None, Some(700)), event("RUN", 2, started(), None, None)];
+        assert_eq!(history(events.clone()).newest_created(), Some(700));
+        events.push(event("RUN", 2, page(), None, None));
+        assert_eq!(history(events).newest_created(), Some(1_000));
+    }
+
     /// A page's event of a commit.
     fn page_of(run_id: &str, epoch: i64, sequence: i64, row_count: i64, recovered: bool) -> Event {
         let kind = Kind::Page(PageEvent { row_count, recovered, ..page().page().unwrap().clone() });

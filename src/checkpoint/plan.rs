@@ -304,6 +304,14 @@ mod tests {
     }
 
     #[test]
+    fn a_start_may_be_now_and_not_later() {
+        for (ahead, expected) in [(-1, true), (0, true), (1, false)] {
+            let wish = Attempt { start: Some(NOW / 1_000_000 + ahead), ..attempt() };
+            assert_eq!(planned(vec![], &wish).is_ok(), expected, "{ahead}");
+        }
+    }
+
+    #[test]
     fn the_first_run_is_open_at_the_bottom_or_begins_at_start() {
         assert_eq!(planned(vec![], &attempt()).unwrap().start_created_gte, None);
         let wish = Attempt { start: Some(77), ..attempt() };

@@ -85,6 +85,14 @@ mod tests {
     }
 
     #[test]
+    fn the_rows_of_an_account_are_found_by_its_id_or_by_none() {
+        for account in [None, Some("acct_1".to_owned())] {
+            let promise = Promise { account: account.clone(), ..promise(None) };
+            assert_eq!(promise.any_rows(), [("_stripe_account", "=", Value::Text(account))]);
+        }
+    }
+
+    #[test]
     fn a_commit_is_lost_if_the_history_reaches_back_beyond_it_and_does_not_have_it() {
         let commit = |run_id: &str, epoch: i64, sequence: i64| {
             format!(r#"{{"run_id":"{run_id}","epoch":{epoch},"sequence":{sequence},"nonce":"N"}}"#)

@@ -134,6 +134,8 @@ fn out_of_place(created: &[Option<i64>], ceiling: Option<i64>) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::decode;
+    use crate::stripe::entities::by_name;
 
     fn odd(times: &[i64], ceiling: Option<i64>) -> Vec<usize> {
         let created: Vec<Option<i64>> = times.iter().map(|time| (*time >= 0).then_some(*time)).collect();
@@ -156,6 +158,58 @@ mod tests {
             (&[12, 11, 10], Some(9), &[0, 1, 2]),
         ] {
             assert_eq!(odd(times, ceiling), expected, "{times:?}");
+        }
+    }
+
+    /// A page of charges `ch_0`, `ch_1` and so on, with these times.
+    fn page(times: &[i64], has_more: bool) -> Page {
+        let charge =
+            |(number, time): (usize, &i64)| format!(r#"{{"id":"ch_{number}","object":"charge","created":{time}}}"#);
+        let charges: Vec<String> = times.iter().enumerate().map(charge).collect();
+        let body = format!(r#"{{"object":"list","data":[{}],"has_more":{has_more}}}"#, charges.join(","));
+        decode(body.as_bytes(), by_name("charges").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_object_at_the_ceiling_is_not_above_it_and_lands_without_a_time() {
+        let mut at_the_ceiling = page(&[8, 8, 9, 7, 6, 5, 4, 3], false);
+        assert_eq!(settle(&mut at_the_ceiling, Some(9), Some(9)), Ok(vec![]));
+        assert_eq!(at_the_ceiling.undated, ["ch_2"]);
+        let mut above = page(&[8, 10, 7, 6, 5, 4, 3, 2], false);
+        assert_eq!(settle(&mut above, Some(9), Some(10)), Ok(vec![1]), "it may have been read before");
+        let mut new = page(&[8, 10, 7, 6, 5, 4, 3, 2], false);
+        assert_eq!(settle(&mut new, Some(9), Some(9)), Ok(vec![]), "it is newer than all that was read");
+    }
+
+    #[test]
+    fn half_of_a_page_out_of_place_is_another_order_if_the_objects_are_many_enough_to_tell() {
+        let (many, few) = ([20, 19, 18, 17, 30, 31, 32, 33], [20, 19, 18, 30, 31, 32, 33]);
+        assert_eq!(settle(&mut page(&many, false), Some(20), None), Err(4));
+        let mut page = page(&few, false);
+        assert_eq!(settle(&mut page, Some(20), None), Ok(vec![]));
+        assert_eq!(page.undated.len(), 4);
+    }
+
+    #[test]
+    fn objects_below_the_bound_lose_their_time_and_one_at_the_bound_keeps_it() {
+        let mut page = page(&[7, 5, 4], true);
+        forget_below(&mut page, Some(5));
+        assert_eq!((page.created, page.undated), (vec![Some(7), Some(5), None], vec!["ch_2".to_owned()]));
+    }
+
+    #[test]
+    fn an_end_that_is_eight_times_as_far_below_as_usual_is_believed_and_one_that_is_farther_is_not() {
+        // Ten seconds lie between two objects. The first one is odd and does not count.
+        let with_gap = |gap: i64| {
+            let mut times = vec![1_000_000];
+            times.extend((1..10).map(|number| 1_000 - 10 * number));
+            times.extend([910 - gap, 900 - gap]);
+            times
+        };
+        for (gap, has_more, rows) in [(80, true, 12), (81, true, 10), (81, false, 12)] {
+            let mut page = page(&with_gap(gap), has_more);
+            leave_doubtful_end(&mut page);
+            assert_eq!(page.len(), rows, "{gap}");
         }
     }
 

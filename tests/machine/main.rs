@@ -1,6 +1,7 @@
 //! The machine step by step: how it takes an answer, and how it takes up the work of an earlier attempt.
 
 mod answers;
+mod audit;
 mod ending;
 mod groups;
 mod odd;

@@ -3,7 +3,7 @@
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array as _, RecordBatch};
-use stripe_raw_rs::checkpoint::{Event, History, Kind, events_of};
+use stripe_raw_rs::checkpoint::{Attempt, Event, History, Kind, commit_version, events_of};
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::{Group, RunContext};
@@ -133,6 +133,7 @@ fn an_object_that_cannot_be_a_row_is_named_before_its_page_and_the_list_goes_on(
     assert_eq!(reader.run.progress().refused, 3);
     let named = reader.group().unwrap();
     assert_eq!((named.fetched, named.rows.batches.len(), named.checkpoint.pages), (0, 0, 0));
+    assert_eq!(named.checkpoint.version, commit_version(1, 1), "the fence was commit 0");
     assert!(named.checkpoint.must_be_seen, "an engine may drop it without a word, and still take the page's rows");
     let refusals: Vec<_> = events(&named)
         .into_iter()
@@ -203,6 +204,55 @@ fn an_object_that_both_parts_refuse_at_their_border_is_named_once() {
 }
 
 #[test]
+fn an_object_without_an_id_between_two_parts_is_named_once_whichever_part_answers_first() {
+    let far = 1_000_000;
+    for is_newer_first in [true, false] {
+        let mut reader = reader(3);
+        reader.take(&list(&[charge("ch_9", 1), charge("ch_8", 2), charge("ch_7", far)], true));
+        let ((newer, _), (older, _)) = (reader.ask(), reader.ask());
+        reader.hand(newer, &list(&[charge("ch_6", far + 1), charge("ch_5", far + 2), charge("ch_4", far + 3)], true));
+        let (newer, query) = reader.ask();
+        assert!(query.contains("created[gte]") && query.contains("starting_after=ch_4"), "{query}");
+        let mut answers =
+            [(newer, vec![NAMELESS.to_owned()]), (older, vec![NAMELESS.to_owned(), charge("ch_2", 5 * far)])];
+        if !is_newer_first {
+            answers.reverse();
+        }
+        for (ticket, objects) in answers {
+            reader.hand(ticket, &list(&objects, false));
+        }
+        assert_eq!((reader.run.progress().refused, reader.run.has_read_all()), (1, true), "{is_newer_first}");
+    }
+}
+
+#[test]
+fn objects_without_an_id_inside_of_a_part_are_all_named_even_if_they_look_the_same() {
+    let options = Options { page_size: 3, ..setting("charges").options };
+    let context = RunContext { options, ..setting("charges") };
+    let attempt = Attempt { start: Some(TODAY - 1_000), ..attempt() };
+    let mut reader = Reader::planned(context, &History::default(), &attempt).opened().0;
+    reader.take(&list(&[charge("ch_5", 1), charge("ch_4", 2), charge("ch_3", 3)], true));
+    reader.take(&list(&[NAMELESS.to_owned(), charge("ch_2", 4)], true));
+    reader.take(&list(&[NAMELESS.to_owned(), charge("ch_1", 5)], true));
+    assert_eq!(reader.run.progress().refused, 2);
+}
+
+#[test]
+fn a_page_whose_mode_is_not_the_keys_ends_the_run() {
+    for (of_key, of_object) in [(true, true), (true, false), (false, true), (false, false)] {
+        let context = RunContext { livemode: Some(of_key), ..setting("charges") };
+        let mut reader = Reader::planned(context, &History::default(), &attempt()).opened().0;
+        let object = format!(r#"{{"id":"ch_1","object":"charge","created":{TODAY},"livemode":{of_object}}}"#);
+        let (_, effect) = reader.take(&list(&[object], false));
+        assert_eq!(effect == Effect::Page, of_key == of_object, "{of_key} {of_object}");
+        if of_key && !of_object {
+            let message = reader.error().message;
+            assert!(message.contains("object ch_1 is test data, and the key is a live key"), "{message}");
+        }
+    }
+}
+
+#[test]
 fn the_reading_goes_past_a_page_of_refused_objects_if_one_of_them_has_an_id() {
     let mut reader = reader(2);
     reader.take(&list(&[charge("ch_5", 1), charge("ch_4", 2)], true));
@@ -238,6 +288,9 @@ fn a_run_that_begins_with_objects_of_another_list_ends_at_once() {
     reader.take(&list(&[refund("re_2"), refund("re_1")], true));
     let message = reader.error().message;
     assert!(message.contains("not a 'charge' but a 'refund', and so are all others; check the base URL"), "{message}");
+    let mut reader = self::reader(2);
+    reader.take(&list(&[refund("re_1")], false));
+    assert_eq!((reader.run.progress().refused, reader.run.has_read_all()), (1, true), "a single one may be odd");
 }
 
 #[test]
