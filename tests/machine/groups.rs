@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use stripe_raw_rs::checkpoint::{Attempt, GiveUp, History, Kind, events_of};
+use stripe_raw_rs::checkpoint::{Attempt, Extent, GiveUp, History, Kind, events_of};
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
-use stripe_raw_rs::run::RunContext;
+use stripe_raw_rs::run::{Promise, RunContext, Value, rows_of_second};
 use stripe_raw_rs::stripe::scope::Scope;
 
 use crate::reader::{Reader, TODAY, answer, attempt, page, setting, unknown_key, vanished};
@@ -223,4 +223,30 @@ fn a_run_that_turns_out_to_be_complete_is_not_completed_or_abandoned_again() {
         assert!(reader.run.is_finished());
         assert_eq!(kinds(&reader.run.ended(reader.now()).unwrap().batches), said);
     }
+}
+
+#[test]
+fn events_promise_the_rows_of_their_groups() {
+    let (mut reader, started) = Reader::begun(&attempt());
+    let history = |batches: &[RecordBatch]| {
+        let mut history = History::default();
+        batches.iter().for_each(|batch| history.extend(events_of(batch).unwrap()));
+        history
+    };
+    let promise = |history: &History| Promise::of(history, Extent::Rows, "store", "charges", None);
+    assert!(promise(&history(&started)).is_none(), "nothing has landed");
+    reader.take(&page(&[("ch_2", 1)], false));
+    let group = reader.group().unwrap();
+    let promise = promise(&history(&[started, group.checkpoint.batches].concat())).unwrap();
+    assert_eq!((promise.app_id.as_str(), promise.version()), (group.rows.app_id.as_str(), group.rows.version));
+    let newest = [
+        ("_ingest_run_id", "=", Value::Text(Some("run".to_owned()))),
+        ("_commit_version", "=", Value::Long(group.rows.version)),
+    ];
+    assert_eq!(promise.newest_rows(), newest);
+    let of_second = [
+        ("_stripe_account", "=", Value::Text(Some("acct_1".to_owned()))),
+        ("_stripe_created_at", "=", Value::Timestamp(7_000_000)),
+    ];
+    assert_eq!(rows_of_second(7, Some("acct_1".to_owned())), of_second);
 }
