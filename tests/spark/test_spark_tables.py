@@ -100,7 +100,7 @@ def test_a_table_is_clustered_on_databricks_or_on_demand(spark: SparkSession, la
 def test_delta_rs_refuses_a_table_that_it_cannot_write(lake: Path) -> None:
     real_table(lake, {"liquid_clustering": "yes"})
     table = open_tables({"lake": lake}).table("stripe_charges_raw")
-    with pytest.raises(UsageError, match=r"liquid clustering, to which delta-rs cannot append: .*--catalog"):
+    with pytest.raises(UsageError, match=r"liquid clustering, to which delta-rs cannot append: .*catalog and schema"):
         table.create(_core.raw_schema(), PROPERTIES, "")
 
 
