@@ -1,4 +1,4 @@
-//! The write protocol, checked state by state.
+//! The write protocol, checked state by state: version 1 here, version 2 in [`version2_tests`].
 //!
 //! Two append-only tables without a common transaction: the raw table holds rows, the checkpoint table holds events.
 //! The protocol makes these promises, whichever process is killed between any two steps, with any number of processes at
@@ -42,6 +42,8 @@
 
 mod checker;
 mod version1;
+mod version2;
+mod version2_tests;
 
 use checker::explore;
 use version1::{Rules, State, Variant, Violation};
