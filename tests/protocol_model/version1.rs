@@ -1,6 +1,8 @@
 //! The protocol as a state machine: Stripe, the two tables, the processes, and the step of one of them.
 
-pub(crate) mod checker;
+use std::fmt;
+
+use crate::checker::World;
 
 /// The rules that the processes under test follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +110,7 @@ const EVENTS: usize = 12;
 
 /// The next action of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Step {
+pub(crate) enum Step {
     #[default]
     NotStarted,
     ReadEpoch,
@@ -144,7 +146,7 @@ const GONE: Process =
 // ---- The world. ----
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
+pub(crate) struct State {
     /// The objects that Stripe still lists.
     alive: Objects,
     /// The raw table: for each object the version that it was appended with, 0 if it has no row.
@@ -159,7 +161,7 @@ struct State {
 }
 
 impl State {
-    const FIRST: Self = Self {
+    pub(crate) const FIRST: Self = Self {
         alive: ALL,
         rows: [0; OBJECTS],
         rows_version: 0,
@@ -229,7 +231,7 @@ impl State {
     }
 
     /// The fault of the tables, if they have one.
-    fn violation(&self) -> Option<Violation> {
+    fn fault(&self) -> Option<Violation> {
         let landed = self.landed();
         let (mut ends, mut named, mut counted_twice) = (0, 0, 0);
         for event in &self.events {
@@ -350,6 +352,40 @@ impl State {
             }
         }
     }
+}
+
+/// An event that can happen next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Move {
+    Deletes(usize),
+    Starts(usize),
+    Killed(usize, Step),
+    Does(usize, Step),
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deletes(object) => write!(formatter, "Stripe deletes object {object}"),
+            Self::Starts(process) => write!(formatter, "process {process} starts"),
+            Self::Killed(process, step) => write!(formatter, "process {process} is killed before {step:?}"),
+            Self::Does(process, step) => write!(formatter, "process {process} does {step:?}"),
+        }
+    }
+}
+
+/// The rules of the processes, and how many of everything there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) variant: Variant,
+    pub(crate) processes: usize,
+    pub(crate) deletions: u32,
+}
+
+impl World for State {
+    type Move = Move;
+    type Violation = Violation;
+    type Rules = Rules;
 
     /// A number that differs between almost all states.
     fn hash(&self) -> u64 {
@@ -367,8 +403,37 @@ impl State {
         }
         hash
     }
+
+    fn each_move(&self, rules: &Rules, tell: &mut dyn FnMut(Move, Result<Self, Violation>)) {
+        if (ALL & !self.alive).count_ones() < rules.deletions {
+            for object in (0..OBJECTS).filter(|object| self.alive & (1 << object) != 0) {
+                tell(Move::Deletes(object), Ok(Self { alive: self.alive & !(1 << object), ..*self }));
+            }
+        }
+        let started = self.processes.iter().take_while(|process| process.step != Step::NotStarted).count();
+        if started < rules.processes {
+            tell(Move::Starts(started), self.step(rules.variant, started));
+        }
+        for id in 0..started {
+            let step = self.processes[id].step;
+            if step != Step::Gone {
+                let mut killed = *self;
+                killed.processes[id] = GONE;
+                tell(Move::Killed(id, step), Ok(killed));
+                tell(Move::Does(id, step), self.step(rules.variant, id));
+            }
+        }
+    }
+
+    fn violation(&self) -> Option<Violation> {
+        self.fault()
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.at_rest() && self.completed()
+    }
 }
 
-fn mix(hash: u64, word: [u8; 8]) -> u64 {
+pub(crate) fn mix(hash: u64, word: [u8; 8]) -> u64 {
     (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95)
 }

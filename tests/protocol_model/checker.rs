@@ -1,47 +1,47 @@
-//! The checker of the model: it visits every state that can be reached, nearest first.
+//! The checker of the models: it visits every state that can be reached, nearest first.
 
 use std::fmt;
 
-use super::{ALL, GONE, OBJECTS, State, Step, Variant, Violation};
+/// A model: a state of the world, and what can happen next.
+pub(crate) trait World: Copy + Eq + fmt::Debug {
+    /// An event that can happen.
+    type Move: Copy + fmt::Display;
+    /// A fault that no state may have.
+    type Violation: Copy + fmt::Debug + PartialEq;
+    /// The rules of the processes, and how many of everything there are.
+    type Rules;
 
-/// An event that can happen next.
-#[derive(Debug, Clone, Copy)]
-enum Move {
-    Deletes(usize),
-    Starts(usize),
-    Killed(usize, Step),
-    Does(usize, Step),
-}
+    /// A number that differs between almost all states.
+    fn hash(&self) -> u64;
 
-impl fmt::Display for Move {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Deletes(object) => write!(formatter, "Stripe deletes object {object}"),
-            Self::Starts(process) => write!(formatter, "process {process} starts"),
-            Self::Killed(process, step) => write!(formatter, "process {process} is killed before {step:?}"),
-            Self::Does(process, step) => write!(formatter, "process {process} does {step:?}"),
-        }
-    }
+    /// Tells each move that is possible, with the state after it.
+    fn each_move(&self, rules: &Self::Rules, tell: &mut dyn FnMut(Self::Move, Result<Self, Self::Violation>));
+
+    /// The fault of the state, if it has one.
+    fn violation(&self) -> Option<Self::Violation>;
+
+    /// Whether all work is done.
+    fn is_terminal(&self) -> bool;
 }
 
 /// All states found, in the order found, and the origin of each.
-struct Found {
-    states: Vec<State>,
-    origins: Vec<(u32, Move)>,
+struct Found<W: World> {
+    states: Vec<W>,
+    origins: Vec<(u32, Option<W::Move>)>,
     /// A hash table of positions in `states`; its length is a power of two, at most half of it is used.
     places: Vec<u32>,
 }
 
 const FREE: u32 = u32::MAX;
 
-impl Found {
-    fn new() -> Self {
+impl<W: World> Found<W> {
+    fn new(first: &W) -> Self {
         let mut found = Self { states: Vec::new(), origins: Vec::new(), places: vec![FREE; 1 << 16] };
-        found.insert(&State::FIRST, 0, Move::Starts(0));
+        found.insert(first, 0, None);
         found
     }
 
-    fn place(&self, state: &State) -> usize {
+    fn place(&self, state: &W) -> usize {
         let mask = self.places.len() - 1;
         let mut place = usize::try_from(state.hash() >> 24).expect("64 bits") & mask;
         while self.places[place] != FREE && self.states[self.places[place] as usize] != *state {
@@ -51,7 +51,7 @@ impl Found {
     }
 
     /// Whether the state is new.
-    fn insert(&mut self, state: &State, origin: u32, action: Move) -> bool {
+    fn insert(&mut self, state: &W, origin: u32, action: Option<W::Move>) -> bool {
         let mut place = self.place(state);
         if self.places[place] != FREE {
             return false;
@@ -73,8 +73,7 @@ impl Found {
     /// The moves that lead to the state at `index`.
     fn story(&self, mut index: u32) -> Vec<String> {
         let mut story = Vec::new();
-        while index != 0 {
-            let (origin, action) = self.origins[index as usize];
+        while let (origin, Some(action)) = self.origins[index as usize] {
             story.push(action.to_string());
             index = origin;
         }
@@ -85,18 +84,18 @@ impl Found {
 
 /// The result of an exploration.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct Report<V> {
     pub(crate) states: usize,
-    /// States in which the run is completed and no process is under way.
+    /// States in which all work is done.
     pub(crate) terminal: usize,
-    pub(crate) violation: Option<Violation>,
+    pub(crate) violation: Option<V>,
     /// The shortest way to the violation.
     pub(crate) story: Vec<String>,
 }
 
 /// Visits every state, nearest first, and stops at the first violation.
-pub(crate) fn explore(variant: Variant, processes: usize, deletions: u32) -> Report {
-    let mut found = Found::new();
+pub(crate) fn explore<W: World>(first: &W, rules: &W::Rules) -> Report<W::Violation> {
+    let mut found = Found::new(first);
     let mut terminal = 0;
     let mut next = 0;
     while next < found.states.len() {
@@ -104,43 +103,25 @@ pub(crate) fn explore(variant: Variant, processes: usize, deletions: u32) -> Rep
         let origin = u32::try_from(next).expect("fewer than 2^32 states");
         next += 1;
         let mut violation = None;
-        let mut reach = |successor: Result<State, Violation>, action: Move| {
+        state.each_move(rules, &mut |action, successor| {
             if violation.is_some() {
                 return;
             }
             match successor {
                 Ok(successor) => {
-                    if found.insert(&successor, origin, action) {
-                        terminal += usize::from(successor.at_rest() && successor.completed());
+                    if found.insert(&successor, origin, Some(action)) {
+                        terminal += usize::from(successor.is_terminal());
                         violation = successor.violation();
                     }
                 }
                 Err(seen) => {
-                    // The state with the two rows cannot be represented; it counts, and the story ends with it.
+                    // Such a state cannot be represented; it counts, and the story ends with it.
                     found.states.push(state);
-                    found.origins.push((origin, action));
+                    found.origins.push((origin, Some(action)));
                     violation = Some(seen);
                 }
             }
-        };
-        if (ALL & !state.alive).count_ones() < deletions {
-            for object in (0..OBJECTS).filter(|object| state.alive & (1 << object) != 0) {
-                reach(Ok(State { alive: state.alive & !(1 << object), ..state }), Move::Deletes(object));
-            }
-        }
-        let started = state.processes.iter().take_while(|process| process.step != Step::NotStarted).count();
-        if started < processes {
-            reach(state.step(variant, started), Move::Starts(started));
-        }
-        for id in 0..started {
-            let step = state.processes[id].step;
-            if step != Step::Gone {
-                let mut killed = state;
-                killed.processes[id] = GONE;
-                reach(Ok(killed), Move::Killed(id, step));
-                reach(state.step(variant, id), Move::Does(id, step));
-            }
-        }
+        });
         if violation.is_some() {
             let index = u32::try_from(found.states.len() - 1).expect("fewer than 2^32 states");
             return Report { states: found.states.len(), terminal, violation, story: found.story(index) };
