@@ -6,26 +6,28 @@
 //! [`Run::recover_events`], [`Run::recover_rows`], [`Run::begin`].
 
 pub mod audit;
+mod commit;
 mod group;
 mod promise;
 mod recover;
 
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
-
-pub use group::{Commit, Group};
+pub use commit::Commit;
+pub use group::Group;
 pub use promise::{Promise, rows_of_second};
 pub use recover::{Condition, Value};
+
+use group::Groups;
+use recover::Recovery;
 
 use crate::checkpoint::{Plan, Purpose};
 use crate::error::{Class, Error, Result};
 use crate::options::Options;
-use crate::raw::{Batches, RowFacts};
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Now;
 use crate::stripe::scope::Scope;
-use crate::walk::{Fetched, Progress, Walk};
+use crate::walk::{Progress, Walk};
 
 /// The values that a run is made with.
 #[derive(Debug, Clone)]
@@ -75,22 +77,11 @@ pub struct Run {
     context: RunContext,
     plan: Plan,
     stage: Stage,
-    walk: Walk,
-    sequence: i64,
-    batches: Batches,
-    last_commit: Duration,
-    /// When a commit that must be seen was last handed over.
-    last_look: Duration,
-    /// Whether the buffers are too full to gather longer.
-    is_flushing: bool,
-    next_page_number: i64,
     /// Largest `created` seen in the whole run.
     seen: Option<i64>,
-    /// The first object of this attempt that cannot be a row, as its event names it.
-    first_refused: Option<String>,
-    recovery: recover::Recovery,
-    recovered: Option<Vec<crate::checkpoint::PageEvent>>,
-    complete_already: bool,
+    walk: Walk,
+    groups: Groups,
+    recovery: Recovery,
 }
 
 impl Run {
@@ -103,16 +94,8 @@ impl Run {
             stage: Stage::Planned,
             walk: Walk::new(context.scope.clone(), context.livemode, context.options.clone()),
             context,
-            sequence: 0,
-            batches: Batches::default(),
-            last_commit: Duration::ZERO,
-            last_look: Duration::ZERO,
-            is_flushing: false,
-            next_page_number: 1,
-            first_refused: None,
-            recovery: recover::Recovery::default(),
-            recovered: None,
-            complete_already: false,
+            groups: Groups::new(),
+            recovery: Recovery::default(),
         }
     }
 
@@ -148,7 +131,7 @@ impl Run {
     /// The error of an attempt that reaches its end but is not a success: objects that cannot be rows.
     #[must_use]
     pub fn refusal(&self) -> Option<Error> {
-        let first = self.first_refused.as_ref()?;
+        let first = self.groups.first_refused()?;
         let others = self.walk.progress().refused.saturating_sub(1);
         let others = if others == 0 { String::new() } else { format!("; and {others} more, which the events name") };
         Some(Error::new(Class::Answer, format!("{first}{others}")))
@@ -163,8 +146,7 @@ impl Run {
             return Ok(());
         }
         self.step(Stage::EventsRead, Stage::Reading)?;
-        self.last_commit = now.monotonic;
-        self.last_look = now.monotonic;
+        self.groups.begin(now);
         if let Some(error) = self.walk.error() {
             return Err(error.clone());
         }
@@ -175,7 +157,7 @@ impl Run {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         let waits = !self.walk.pages().is_empty();
-        let group = waits.then(|| self.last_commit + self.context.options.commit_interval);
+        let group = waits.then(|| self.groups.due_at(self.context.options.commit_interval));
         [self.walk.next_retry(), group].into_iter().flatten().min()
     }
 
@@ -188,7 +170,7 @@ impl Run {
     /// Whether everything fetched has been handed over.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.has_read_all() && self.walk.pages().is_empty() && self.recovered.is_none()
+        self.has_read_all() && self.walk.pages().is_empty() && !self.recovery.has_pages()
     }
 
     /// The error that ended the fetching, once everything fetched before it has been handed over.
@@ -210,14 +192,14 @@ impl Run {
 
     /// Reports that the buffers are full: the pages gathered so far become a group at once.
     pub const fn flush(&mut self) {
-        self.is_flushing = true;
+        self.groups.flush();
     }
 
     /// Drops the pages that wait, and reads no more.
     pub fn discard(&mut self) {
         self.interrupt();
         self.walk.discard();
-        self.recovered = None;
+        drop(self.recovery.take_pages());
     }
 
     fn step(&mut self, from: Stage, to: Stage) -> Result<()> {
@@ -231,17 +213,5 @@ impl Run {
 
     fn gives_up(&self) -> bool {
         matches!(self.plan.purpose, Purpose::GiveUp(_))
-    }
-
-    fn batch(&mut self, fetched: Fetched, page_number: i64, commit_version: i64) -> Result<RecordBatch> {
-        let facts = RowFacts {
-            scope: self.context.scope.clone(),
-            run_id: self.plan.run_id.clone(),
-            ingested_at_micros: fetched.received_at_micros,
-            page_number,
-            page: fetched.facts,
-            commit_version,
-        };
-        self.batches.batch(fetched.page, facts)
     }
 }

@@ -67,6 +67,15 @@ pub struct Fetched {
     pub seen: Option<i64>,
 }
 
+impl Fetched {
+    /// Whether the next page of its chain follows it, and it has no row. If nobody knows of it, the next page follows
+    /// nothing; if it has no next page either, its part of the window is read again.
+    #[must_use]
+    pub fn is_link_without_rows(&self) -> bool {
+        self.page.is_empty() && !self.facts.closes()
+    }
+}
+
 /// The weight of the remaining requests if a list must be split to send one. Each split costs about half a page.
 const SPLIT_DISCOUNT: f64 = 0.8;
 

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::group::{app_id, named_commit};
+use super::commit::{app_id, named_commit};
 use super::{Condition, Value};
 use crate::checkpoint::{Extent, History, Landed};
 

@@ -41,6 +41,20 @@ pub(super) struct Recovery {
     orphans: BTreeMap<i64, BTreeMap<i64, Orphan>>,
     /// Ids of the rows read, by second; all under `None` if the list has no window.
     ids: HashMap<Option<i64>, HashSet<String>>,
+    /// Whether the run turned out to be complete.
+    pub(super) is_complete: bool,
+    /// The pages made from rows whose events are not handed over yet.
+    pages: Option<Vec<PageEvent>>,
+}
+
+impl Recovery {
+    pub(super) const fn has_pages(&self) -> bool {
+        self.pages.is_some()
+    }
+
+    pub(super) const fn take_pages(&mut self) -> Option<Vec<PageEvent>> {
+        self.pages.take()
+    }
 }
 
 /// A row that no event describes.
@@ -73,7 +87,7 @@ impl Run {
             return Err(Error::new(Class::Fenced, message));
         }
         if events.iter().any(|event| event.kind == Kind::Completed) {
-            self.complete_already = true;
+            self.recovery.is_complete = true;
             return Ok(vec![]);
         }
         let earlier_attempts = events.iter().any(|event| event.epoch < self.plan.epoch);
@@ -152,7 +166,7 @@ impl Run {
 
     /// Turns the recovered state into the remaining work.
     pub(super) fn open_walk(&mut self) -> Result<()> {
-        if self.complete_already {
+        if self.recovery.is_complete {
             self.walk.open(Remaining::default());
             return Ok(());
         }
@@ -169,7 +183,7 @@ impl Run {
         };
         let committed = recovery.events.iter().filter_map(|event| event.kind.page()).map(|page| page.page_number);
         let newest_page = committed.chain(orphans.iter().map(|page| page.page_number)).max();
-        self.next_page_number = newest_page.unwrap_or(0) + 1;
+        self.groups.go_on_behind(newest_page.unwrap_or(0));
         self.seen = recovery.events.iter().map(|event| event.max_created_seen).max().flatten().max(self.seen);
         let seen_in_orphans = recovery.orphans.values().flat_map(BTreeMap::values);
         let seen_in_orphans =
@@ -181,7 +195,7 @@ impl Run {
         let chains = if self.gives_up() { vec![] } else { self.remaining(&recovery.events, &orphans)? };
         let api_version = self.plan.stripe_version.clone();
         self.walk.open(Remaining { chains, held: recovery.ids, newest, api_version });
-        self.recovered = (!orphans.is_empty()).then_some(orphans);
+        self.recovery.pages = (!orphans.is_empty()).then_some(orphans);
         Ok(())
     }
 

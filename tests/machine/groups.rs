@@ -230,7 +230,9 @@ fn events_promise_the_rows_of_their_groups() {
     let (mut reader, started) = Reader::begun(&attempt());
     let history = |batches: &[RecordBatch]| {
         let mut history = History::default();
-        batches.iter().for_each(|batch| history.extend(events_of(batch).unwrap()));
+        for batch in batches {
+            history.extend(events_of(batch).unwrap());
+        }
         history
     };
     let promise = |history: &History| Promise::of(history, Extent::Rows, "store", "charges", None);

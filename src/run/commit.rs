@@ -1,0 +1,176 @@
+//! The commits of a run, each with its version and app id: those that open and end an attempt, and what all have in
+//! common.
+
+use arrow_array::RecordBatch;
+
+use super::{Run, Stage};
+use crate::checkpoint::{Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
+use crate::error::{Class, Error, Result, foreign, one_line};
+use crate::stripe::exchange::Now;
+
+/// First part of every app id; changes only with the protocol.
+const APP: &str = "stripe_raw_rs/1";
+
+/// One Delta commit: what to append, and the transaction identifier that fences it.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// `stripe_raw_rs/1/<store>/<entity>[/<account>]`, the same on both tables.
+    pub app_id: String,
+    /// `epoch << 32 | sequence`.
+    pub version: i64,
+    /// Distinguishes this attempt's commits from those of any other attempt.
+    pub nonce: String,
+    /// The commit's user metadata, as JSON: run, epoch, sequence, nonce.
+    pub metadata: String,
+    /// The batches to append; none for a fence.
+    pub batches: Vec<RecordBatch>,
+    /// Whether it must be seen in the table before anything else is committed. If an engine silently drops a repeated
+    /// transaction, the caller has to ask; if it refuses one, the caller knows already.
+    ///
+    /// True for the fences and the end, and for events of a page without rows that another page follows: nothing in the
+    /// raw table shows such a page. If its event were dropped and the next page were appended before the rival's second
+    /// fence, that next page would have no predecessor. It is also true once a minute, because a run that was taken
+    /// over and does not know it asks Stripe in vain.
+    pub must_be_seen: bool,
+    /// Number of its PAGE_COMMITTED events, if it is a commit to the checkpoint table.
+    pub pages: usize,
+    /// Number of rows in those pages.
+    pub rows: i64,
+    /// `created` of the oldest object in them.
+    pub reached: Option<i64>,
+}
+
+impl Run {
+    /// RUN_STARTED. Appending it with its transaction identifier fences the checkpoint table.
+    ///
+    /// # Errors
+    /// It was called before.
+    pub fn started(&mut self, now: Now) -> Result<Commit> {
+        self.step(Stage::Planned, Stage::Started)?;
+        let kind = Kind::Started {
+            settings: self.context.settings.clone(),
+            library_version: self.context.library_version.clone(),
+        };
+        Ok(Commit { must_be_seen: true, ..self.events(vec![kind], 0, now)? })
+    }
+
+    /// A commit of no rows. Appending it with its transaction identifier fences the raw table.
+    ///
+    /// # Errors
+    /// It was called before [`Run::started`].
+    pub fn fence(&mut self) -> Result<Commit> {
+        self.step(Stage::Started, Stage::Fenced)?;
+        Ok(Commit { must_be_seen: true, ..self.commit(Vec::new(), 0) })
+    }
+
+    /// The closing event: RUN_COMPLETED, or RUN_FAILED if the attempt gives up a run. No event if the run turned out to
+    /// be complete already.
+    ///
+    /// # Errors
+    /// Something remains to be fetched or handed over, or an error ended the fetching.
+    pub fn ended(&mut self, now: Now) -> Result<Commit> {
+        if let Some(error) = self.walk.error() {
+            return Err(error.clone());
+        }
+        if !self.is_finished() {
+            return Err(Error::usage("the run is not at its end: iterate to the last pair first"));
+        }
+        self.step(Stage::Reading, Stage::Ended)?;
+        let sequence = self.groups.next_sequence();
+        let kinds = match self.plan.purpose {
+            // A reset counts even after a completion; a second completion or an abandonment would be untrue.
+            Purpose::New | Purpose::Resume | Purpose::GiveUp(GiveUp::Restart) if self.recovery.is_complete => vec![],
+            Purpose::GiveUp(how) => {
+                let message = format!("given up: {}", how.next_run());
+                vec![Kind::Failed { class: how.class().name().to_owned(), message }]
+            }
+            Purpose::New | Purpose::Resume => vec![Kind::Completed],
+        };
+        Ok(Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? })
+    }
+
+    /// RUN_FAILED, with a masked line.
+    ///
+    /// # Errors
+    /// The run has ended, or never began; or the class is one of a run that is given up, which would end it for good.
+    pub fn failed(&mut self, class: &str, message: &str, now: Now) -> Result<Commit> {
+        if self.stage == Stage::Planned || self.stage == Stage::Ended {
+            return Err(Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
+        }
+        if [Class::Abandoned, Class::Reset].iter().any(|given_up| given_up.name() == class) {
+            return Err(Error::usage(format!(
+                "a run is given up by the plan of an attempt, not by the class '{class}'"
+            )));
+        }
+        self.stage = Stage::Ended;
+        self.walk.discard();
+        let sequence = self.groups.next_sequence();
+        let kind = Kind::Failed { class: foreign(class), message: one_line(message) };
+        self.events(vec![kind], sequence, now)
+    }
+
+    /// A commit to the raw table.
+    pub(super) fn commit(&self, batches: Vec<RecordBatch>, sequence: i64) -> Commit {
+        let Self { context, plan, .. } = self;
+        let metadata = serde_json::json!({
+            "stripe_raw_rs": context.library_version,
+            "entity": context.scope.entity.name,
+            "run_id": plan.run_id,
+            "epoch": plan.epoch,
+            "sequence": sequence,
+            "nonce": context.nonce,
+        });
+        Commit {
+            app_id: app_id(&context.store_id, context.scope.entity.name, context.scope.account.as_deref()),
+            version: commit_version(plan.epoch, sequence),
+            nonce: context.nonce.clone(),
+            metadata: metadata.to_string(),
+            batches,
+            must_be_seen: false,
+            pages: 0,
+            rows: 0,
+            reached: None,
+        }
+    }
+
+    /// A commit of events to the checkpoint table.
+    pub(super) fn events(&self, kinds: Vec<Kind>, sequence: i64, now: Now) -> Result<Commit> {
+        let Self { context, plan, .. } = self;
+        let pages: Vec<&PageEvent> = kinds.iter().filter_map(Kind::page).collect();
+        let reached = pages.iter().filter_map(|page| page.min_created).min();
+        let (count, rows) = (pages.len(), pages.iter().map(|page| page.row_count).sum());
+        let events: Vec<Event> = kinds
+            .into_iter()
+            .enumerate()
+            .map(|(ordinal, kind)| Event {
+                event_id: format!("{}/{}/{sequence}/{ordinal}", plan.run_id, plan.epoch),
+                kind,
+                at_micros: now.wall_micros,
+                entity: context.scope.entity.name.to_owned(),
+                account: context.scope.account.clone(),
+                run_id: plan.run_id.clone(),
+                epoch: plan.epoch,
+                sequence,
+                owner: context.owner.clone(),
+                start_created_gte: plan.start_created_gte,
+                max_created_seen: self.seen,
+            })
+            .collect();
+        let batches = if events.is_empty() { vec![] } else { vec![to_batch(&events)?] };
+        Ok(Commit { pages: count, rows, reached, ..self.commit(batches, sequence) })
+    }
+}
+
+/// Application id of the commits of one entity and account.
+pub(super) fn app_id(store_id: &str, entity: &str, account: Option<&str>) -> String {
+    let account = account.map(|account| format!("/{account}")).unwrap_or_default();
+    format!("{APP}/{store_id}/{entity}{account}")
+}
+
+/// The run and the version that a commit's user metadata names, if it is one of ours.
+pub(super) fn named_commit(metadata: &str) -> Option<(String, i64)> {
+    let fields: serde_json::Value = serde_json::from_str(metadata).ok()?;
+    let number = |name: &str| fields.get(name)?.as_i64();
+    let run_id = fields.get("run_id")?.as_str()?.to_owned();
+    Some((run_id, commit_version(number("epoch")?, number("sequence")?)))
+}
