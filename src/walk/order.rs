@@ -199,17 +199,24 @@ mod tests {
 
     #[test]
     fn an_end_that_is_eight_times_as_far_below_as_usual_is_believed_and_one_that_is_farther_is_not() {
-        // Ten seconds lie between two objects. The first one is odd and does not count.
-        let with_gap = |gap: i64| {
+        // Ten seconds lie between two of twelve objects. The first one is odd and does not count.
+        let with_gap = |at: i64, gap: i64| {
+            let time = |number: i64| 1_000 - 10 * number - if number < at { 0 } else { gap - 10 };
             let mut times = vec![1_000_000];
-            times.extend((1..10).map(|number| 1_000 - 10 * number));
-            times.extend([910 - gap, 900 - gap]);
+            times.extend((1..12).map(time));
             times
         };
-        for (gap, has_more, rows) in [(80, true, 12), (81, true, 10), (81, false, 12)] {
-            let mut page = page(&with_gap(gap), has_more);
+        for (at, gap, has_more, rows) in [
+            (10, 80, true, 12),
+            (10, 81, true, 10),
+            (10, 81, false, 12),
+            // Three objects may be such an end, and four are not.
+            (9, 81, true, 9),
+            (8, 10_000, true, 12),
+        ] {
+            let mut page = page(&with_gap(at, gap), has_more);
             leave_doubtful_end(&mut page);
-            assert_eq!(page.len(), rows, "{gap}");
+            assert_eq!(page.len(), rows, "{gap} at {at}");
         }
     }
 

@@ -216,6 +216,11 @@ fn rows_from_before_a_reset_need_not_be_there() {
     tables.rows.clear();
     let note = "run run is from before a reset and its rows are no longer there".to_owned();
     assert_eq!(tables.found(), (vec![], vec![note]));
+    for number in [1, 2] {
+        tables.page(number).row_count = 0;
+        tables.page(number).rows_digest = rows_digest([""; 0]);
+    }
+    assert_eq!(tables.found(), (vec![], vec![]), "it never had a row");
     let mut tables = reset();
     tables.rows.truncate(1);
     assert_eq!(tables.found().0, ["rows missing"], "a run is there or not");
