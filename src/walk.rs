@@ -204,17 +204,18 @@ impl Walk {
         self.pages.drain(..count).collect()
     }
 
-    /// The number of requests that remain as far as the pages show, if one can be sent now; infinity before the first
-    /// page. A walk that would have to split its list to send one counts less: a walk that is ready goes before it.
+    /// Its weight among the walks that wait for a slot, if it can send a request now: the number of requests that remain,
+    /// as far as the pages show, and infinity before the first page. A walk that would have to split its list to send one
+    /// counts less: a walk that is ready goes before it.
     #[must_use]
     pub fn wants(&self, now: Now) -> Option<f64> {
         if !self.asks() {
             return None;
         }
         if self.ready(now).is_some() {
-            return Some(self.remaining_to_ask());
+            return Some(self.weight());
         }
-        self.heaviest().map(|_| self.remaining_to_ask() * SPLIT_DISCOUNT)
+        self.heaviest().map(|_| self.weight() * SPLIT_DISCOUNT)
     }
 
     /// The next request, if one can be sent now. Call this only if the request is sent at once: if each remaining part

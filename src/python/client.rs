@@ -178,7 +178,7 @@ impl Client {
         let (now, new_run_id) = (now(), new_ulid());
         let attempt = Attempt { now, owner: owner.clone(), holder_is_dead, take_over, give_up, start, new_run_id };
         let plan = checkpoint::plan(history.entity, &history.folded, &self.options, &attempt)?;
-        let setting = RunContext {
+        let context = RunContext {
             scope: Scope { entity: history.entity, account },
             livemode: self.livemode,
             settings: self.options.recorded(&plan.stripe_version, self.origin(), settings),
@@ -188,7 +188,7 @@ impl Client {
             nonce: new_ulid(),
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let driver = Driver::new(crate::run::Run::new(plan, setting));
+        let driver = Driver::new(crate::run::Run::new(plan, context));
         Ok(Run::new(driver, self.resources.clone(), Arc::clone(&self.interrupted)))
     }
 

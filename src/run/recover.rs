@@ -83,7 +83,8 @@ impl Run {
         }
         let events = &self.recovery.events;
         if let Some(newer) = events.iter().find(|event| event.epoch > self.plan.epoch) {
-            let message = format!("{}: {} took over run {}", self.context.scope.entity.name, newer.owner, newer.run_id);
+            let message =
+                format!("{}: a newer attempt at run {} has begun", self.context.scope.entity.name, newer.run_id);
             return Err(Error::new(Class::Fenced, message));
         }
         if events.iter().any(|event| event.kind == Kind::Completed) {

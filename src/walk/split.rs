@@ -62,7 +62,7 @@ impl Walk {
     }
 
     /// Requests that remain for the whole run.
-    pub(super) fn remaining_to_ask(&self) -> f64 {
+    pub(super) fn weight(&self) -> f64 {
         if self.progress.pages == 0 {
             return f64::INFINITY;
         }

@@ -24,7 +24,7 @@ fn opened_run() -> Run {
         new_run_id: "run".to_owned(),
     };
     let entity = by_name("charges").unwrap();
-    let setting = RunContext {
+    let context = RunContext {
         scope: Scope { entity, account: None },
         livemode: None,
         options: options.clone(),
@@ -34,7 +34,7 @@ fn opened_run() -> Run {
         settings: "{}".to_owned(),
         library_version: "0".to_owned(),
     };
-    let mut run = Run::new(plan(entity, &History::default(), &options, &attempt).unwrap(), setting);
+    let mut run = Run::new(plan(entity, &History::default(), &options, &attempt).unwrap(), context);
     run.started(now()).unwrap();
     run.fence().unwrap();
     run.recover_events(&[]).unwrap();
