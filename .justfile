@@ -129,6 +129,10 @@ bench:
     cargo bench --locked --no-default-features --features http,simulator --bench page --bench slots --bench pipeline
     {{ uv }} run --group bench python tests/bench/end_to_end.py
 
+# The cost of a run as the lake gets older: CPU, wall time, commits and files, over those of a young lake (Linux)
+bench-age *ages:
+    {{ uv }} run python tests/bench/age.py {{ ages }}
+
 # 10,000 charges appended on a lane of Spark, over the time that Spark alone takes for them (Linux)
 bench-spark lane="spark40": (_environment replace(lane, "connect", "spark"))
     PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_append.py {{ lane }}

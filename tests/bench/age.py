@@ -1,0 +1,117 @@
+"""The cost of a run as the lake gets older.
+
+    uv run python tests/bench/age.py [AGE...]
+
+A lake is aged by real runs to each age (2, 10 and 100 runs if none is named). At each age it measures three runs of
+five lists without news, and three with 25 new objects in each list: CPU and wall time with start-up, and the commits
+that a run makes. It prints the ratios to the first age, the active files, and the entries of the logs. Linux only.
+"""
+# ruff: noqa: INP001 - a program, in no package
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from deltalake import DeltaTable
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.bench.costs import Process, run
+from tests.bench.programs import KEY, say
+
+from stripe_raw_rs import ingest
+from stripe_raw_rs.simulator import StripeSimulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AGES = (2, 10, 100)
+LISTS = ("balance_transactions", "charges", "invoices", "payment_intents", "refunds")
+CHECKPOINTS = "stripe_ingestion_checkpoints"
+OBJECTS, NEW, ROUNDS = 400, 25, 3
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The state of a lake's tables."""
+
+    commits: dict[str, int]
+    files: dict[str, int]
+    log_entries: int
+
+    @staticmethod
+    def of(lake: Path) -> Tables:
+        tables = {folder.name: DeltaTable(folder) for folder in lake.iterdir() if (folder / "_delta_log").is_dir()}
+        return Tables(
+            {name: table.version() for name, table in tables.items()},
+            {name: len(table.file_uris()) for name, table in tables.items()},
+            sum(1 for _ in lake.glob("*/_delta_log/*.json")),
+        )
+
+    def since(self, before: Tables) -> tuple[int, int]:
+        """Commits to the checkpoint table, and to the raw tables."""
+        made = {name: version - before.commits[name] for name, version in self.commits.items()}
+        return made[CHECKPOINTS], sum(made.values()) - made[CHECKPOINTS]
+
+
+def main(arguments: list[str]) -> None:
+    ages = [int(age) for age in arguments] or list(AGES)
+    say("| runs before | run | CPU s | ÷ first | wall s | ÷ first | checkpoint and raw commits | files | log entries |")
+    say("|--:|---|--:|--:|--:|--:|--:|--:|--:|")
+    first: dict[str, Process] = {}
+    with StripeSimulator(counts=dict.fromkeys(LISTS, OBJECTS)) as stripe, tempfile.TemporaryDirectory() as folder:
+        lake = Path(folder) / "lake"
+        aged = 0
+        for age in ages:
+            while aged < age:
+                ingest(lake=lake, api_key=KEY, api_base_url=stripe.url).raise_for_status()
+                aged += 1
+            for kind, prepare in (("without news", lambda: None), (f"{NEW} new objects a list", lambda: add(stripe))):
+                process, commits = measured(lake, stripe.url, prepare)
+                aged += ROUNDS
+                base = first.setdefault(kind, process)
+                tables = Tables.of(lake)
+                cells = (
+                    f"{age:,}",
+                    kind,
+                    f"{process.cpu_seconds:.2f}",
+                    f"{process.cpu_seconds / base.cpu_seconds:.2f}",
+                    f"{process.seconds:.2f}",
+                    f"{process.seconds / base.seconds:.2f}",
+                    f"{commits[0]} and {commits[1]}",
+                    f"{tables.files[CHECKPOINTS]:,} and {sum(tables.files.values()) - tables.files[CHECKPOINTS]:,}",
+                    f"{tables.log_entries:,}",
+                )
+                say(f"| {' | '.join(cells)} |")
+
+
+def add(stripe: StripeSimulator) -> None:
+    for name in LISTS:
+        stripe.add(name, NEW)
+
+
+def measured(lake: Path, url: str, prepare: Callable[[], None]) -> tuple[Process, tuple[int, int]]:
+    """The medians of some runs, and the commits of the last one."""
+    processes = []
+    before = Tables.of(lake)
+    for _ in range(ROUNDS):
+        prepare()
+        before = Tables.of(lake)
+        options = ("--lake", str(lake), "--api-base-url", url, "--log-format", "json")
+        processes.append(run([sys.executable, "-m", "stripe_raw_rs", "run", *options]))
+    middle = Process(
+        began=0.0,
+        seconds=median(process.seconds for process in processes),
+        cpu_seconds=median(process.cpu_seconds for process in processes),
+        peak_bytes=max(process.peak_bytes for process in processes),
+        said="",
+    )
+    return middle, Tables.of(lake).since(before)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
