@@ -185,6 +185,24 @@ def test_a_kill_while_the_tables_logs_are_condensed_neither_loses_nor_doubles_an
 
 
 @in_shares
+def test_a_kill_while_the_tables_are_maintained_neither_loses_nor_doubles_an_object(
+    tmp_path: Path, library: Path, share: int
+) -> None:
+    many = {**EACH_PAGE, "page_size": 1, "lookback_seconds": 0, "maintenance": "no"}
+    options = {**EACH_PAGE, "lookback_seconds": 0}
+    with StripeSimulator(seed=11, counts={"charges": 60}) as stripe:
+        land(tmp_path / "lake", stripe, many)
+        shutil.copytree(tmp_path / "lake", tmp_path / "counted")
+        effects = effects_of(library, tmp_path / "counted", stripe, **options)
+        for name in (RAW, CHECKPOINTS):
+            assert len(DeltaTable(tmp_path / "counted" / name).file_uris()) < 5, "it was maintained"
+        for at in shared(points(len(effects), 3), share, len(effects)):
+            lake = tmp_path / f"lake{at}"
+            shutil.copytree(tmp_path / "lake", lake)
+            die_and_go_on(library, lake, stripe, Act(at, "kill"), options)
+
+
+@in_shares
 def test_a_second_kill_at_an_effect_of_the_recovery_neither_loses_nor_doubles_an_object(
     tmp_path: Path, library: Path, share: int
 ) -> None:

@@ -107,7 +107,8 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "pipeline": BASE
     | WRITERS
     | {"account", "api_key", "attempt", "entity_job", "keywords", "owner", "panics", "progress", "report", "start"}
-    | {"tables", "text", "threads"},
+    | {"tables", "text", "threads", "upkeep"},
+    "upkeep": BASE | {"panics", "tables", "text"},
     "key_check": BASE | {"api_key", "keywords", "panics", "text"},
     "status": BASE | WRITERS | {"owner", "panics", "tables", "text"},
     "verify": BASE | WRITERS | {"panics", "tables", "text"},

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         take_over: bool
         give_up: Literal["restart", "scratch"] | None
         bundle_target: str | None
+        maintenance: Literal["auto", "no"]
         display: Display | None
 
 

@@ -72,6 +72,13 @@ _ROWS = (
         "cluster new raw tables by _stripe_created_at: auto (on Databricks), yes, no",
         *("auto", "yes", "no"),
     ),
+    _text(
+        "maintenance",
+        "WHEN",
+        "auto",
+        "compact small files and shorten logs when many have gathered, after a run: auto (with delta-rs), no",
+        *("auto", "no"),
+    ),
     _flag("check_payloads", "with Spark: a constraint on raw tables that each payload has its hash"),
     _text("bundle_target", "NAME", "", "target of the bundle that runs this; recorded in the events' settings"),
     _text("stripe_secret_scope", "SCOPE", "", "Databricks secret scope that has the key"),
@@ -124,7 +131,7 @@ COMMANDS = {
             (
                 *(*_PLACE, "entities", "start", "take_over", "restart_run", "from_scratch", "stripe_account"),
                 *(*_KEY, *_COMPILED),
-                *("checkpoint_table", "liquid_clustering", "check_payloads", "staging_volume"),
+                *("checkpoint_table", "liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
                 *("owner", "bundle_target", *_LOG),
             ),
         ),

@@ -22,6 +22,7 @@ from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.tables import TableOptions, check_schema, open_tables
 from stripe_raw_rs.text import counted
 from stripe_raw_rs.threads import each_in_a_thread
+from stripe_raw_rs.upkeep import keep_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -67,6 +68,11 @@ def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     job = _job(key, options, selection)
     results, interrupted = _all(job, selection)
     report = Report(job.tables.location, tuple(results), time.monotonic() - began)
+    if not interrupted and options.get("maintenance") != "no":
+        try:
+            keep_in_order(job.tables, [job.state.table_name, *(entity.table for entity in selection)])
+        except KeyboardInterrupt:
+            interrupted = True
     if interrupted:
         raise IngestInterrupted(report)
     return report

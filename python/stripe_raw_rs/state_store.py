@@ -33,6 +33,7 @@ class StateStore:
         self._tables = tables
         self._table = tables.table(name or _core.CHECKPOINT_TABLE)
         self.location = self._table.location
+        self.table_name = self._table.name
         self._client = client
         self._account = account = None if client is None else client.account_id()
         if client is not None:

@@ -124,6 +124,9 @@ class Table(Protocol):
         ours; if the table `skips_silently`, it changes nothing. Any other failure raises CommitUnknownError.
         """
 
+    def maintain(self) -> str | None:
+        """Keep the table in order: few files, a short log, the same rows. Returns what was done; None for nothing."""
+
     def outcome(self, commit: Commit) -> Outcome:
         """Look up the outcome of a commit: it is in the table, it is not, or another one stands in its place.
 

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 # Threads and processes that append to one table retry against each other, not against faults: delta-rs' own 15
 # retries are too few for five of them.
-_COMMIT_RETRIES = 1000
+COMMIT_RETRIES = 1000
 # A commit group is one file; its size is bounded where it is gathered.
 _TARGET_FILE_SIZE = 1 << 40
+WRITER = WriterProperties(
+    compression="ZSTD",
+    compression_level=1,
+    column_properties={PAYLOAD_COLUMN: ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")},
+)
 # Our commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
 # somebody else's, which stops the run and loses nothing.
 _HISTORY = 1000
@@ -36,7 +41,6 @@ def outcome_of(table: DeltaTable, commit: Commit) -> Outcome:
 
 def write(table: DeltaTable, commit: Commit) -> None:
     """Append the rows and store the commit's version, as one file and one commit."""
-    payload = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
     rows = RecordBatchReader.from_arrow(commit)
     # "merge" makes delta-rs leave a column null. It would also add columns to the table: so it is chosen only
     # where the table has all of ours, at the very version that is written to.
@@ -47,12 +51,10 @@ def write(table: DeltaTable, commit: Commit) -> None:
         mode="append",
         schema_mode="merge" if is_narrower else None,
         target_file_size=_TARGET_FILE_SIZE,
-        writer_properties=WriterProperties(
-            compression="ZSTD", compression_level=1, column_properties={PAYLOAD_COLUMN: payload}
-        ),
+        writer_properties=WRITER,
         commit_properties=CommitProperties(
             app_transactions=[Transaction(commit.app_id, commit.commit_version)],
             custom_metadata={"userMetadata": commit.metadata},
-            max_commit_retries=_COMMIT_RETRIES,
+            max_commit_retries=COMMIT_RETRIES,
         ),
     )

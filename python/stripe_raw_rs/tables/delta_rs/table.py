@@ -18,6 +18,7 @@ from stripe_raw_rs.tables.delta_rs.features import beyond_delta_rs
 from stripe_raw_rs.tables.delta_rs.folder import as_text
 from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
 from stripe_raw_rs.tables.delta_rs.select import select
+from stripe_raw_rs.tables.delta_rs.upkeep import maintain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -127,6 +128,12 @@ class DeltaRsTable:
                 raise CommitUnknownError(message) from error
         if outcome == "superseded":
             raise fenced(self)
+
+    def maintain(self) -> str | None:
+        """Write small files together and shorten the log, if there are many files or commits."""
+        with self._lock, self._reading():
+            self._written = None
+            return maintain(self._folder)
 
     def _caught_up(self) -> tuple[DeltaTable, int]:
         """The table as it is now, and the version that it was loaded at.

@@ -85,6 +85,10 @@ class SparkTable:
         columns: ArrowSchema = self._columns()
         return columns
 
+    def maintain(self) -> str | None:
+        """Leave the table as it is: Spark writes checkpoints of the log itself, and platforms compact files."""
+        return None
+
     def append(self, commit: Commit) -> None:
         """Append under the commit's version, see `Table.append`. Spark skips a version that is taken.
 

@@ -1,0 +1,76 @@
+"""Keeping a table in order: few files, and a short log. Its rows stay the same.
+
+Each run appends small files, and each reader opens all of them and reads the log from its last checkpoint on. So the
+cost of a run would grow with the number of runs before it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from deltalake import CommitProperties, DeltaTable
+
+from stripe_raw_rs.tables.delta_rs.commit import COMMIT_RETRIES, WRITER
+from stripe_raw_rs.tables.delta_rs.features import beyond_delta_rs
+from stripe_raw_rs.tables.delta_rs.folder import as_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# A file of fewer bytes is small. A larger one is not written again, so that upkeep costs what is new.
+_SMALL = 8 << 20
+_MOST_SMALL_FILES = 48
+# delta-rs reads so many commits about as fast as a checkpoint of the log.
+_MOST_COMMITS = 64
+
+
+def maintain(folder: Path) -> str | None:
+    """Keep the table in that folder in order. Returns what was done; None for nothing, or if delta-rs may not write."""
+    if not DeltaTable.is_deltatable(as_text(folder)):
+        return None
+    table = DeltaTable(as_text(folder))
+    if beyond_delta_rs(table) is not None:
+        return None
+    fewer, is_shorter = _compact(table), _shorten_log(table, folder)
+    done = [f"{fewer:,} files fewer"] * bool(fewer) + ["a shorter log"] * is_shorter
+    return ", ".join(done) or None
+
+
+def _compact(table: DeltaTable) -> int:
+    """Write small files together, if there are many. Returns how many files fewer there are.
+
+    It is one commit without changes of data: a reader sees the files before it or those after it. Appends of others do
+    not conflict with it. The files before it stay in the folder until Delta's retention (7 days) is over.
+    """
+    sizes = table.get_add_actions()["size_bytes"].to_pylist()
+    if sum(size < _SMALL for size in sizes) <= _MOST_SMALL_FILES:
+        return 0
+    metrics = table.optimize.compact(
+        target_size=_SMALL,
+        max_concurrent_tasks=1,
+        writer_properties=WRITER,
+        commit_properties=CommitProperties(max_commit_retries=COMMIT_RETRIES),
+    )
+    return int(metrics["numFilesRemoved"]) - int(metrics["numFilesAdded"])
+
+
+def _shorten_log(table: DeltaTable, folder: Path) -> bool:
+    """Write a checkpoint of the log, if there are many commits since the last one. Returns whether it did.
+
+    Then commits before it, and files that no version of the table has any more, are removed once Delta's retention (30
+    days and 7 days) is over.
+    """
+    if table.version() - _last_checkpoint(folder) < _MOST_COMMITS:
+        return False
+    table.create_checkpoint()
+    table.cleanup_metadata()
+    table.vacuum(dry_run=False, commit_properties=CommitProperties(max_commit_retries=COMMIT_RETRIES))
+    return True
+
+
+def _last_checkpoint(folder: Path) -> int:
+    try:
+        return int(json.loads((folder / "_delta_log" / "_last_checkpoint").read_bytes())["version"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return -1
