@@ -13,6 +13,7 @@ mod process;
 mod run;
 mod runtime;
 mod simulator;
+mod written;
 
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;

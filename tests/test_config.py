@@ -17,7 +17,7 @@ from stripe_raw_rs.keywords import with_environment
 from stripe_raw_rs.options import COMMANDS, OPTIONS
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.start import start_seconds
-from stripe_raw_rs.tables import TableOptions, open_tables
+from stripe_raw_rs.tables import Table, TableOptions, Tables, open_tables
 from tests.conftest import events
 
 if TYPE_CHECKING:
@@ -205,6 +205,57 @@ def test_a_variable_changes_nothing_that_the_command_line_says(
     assert [kind for epoch, _, kind in found if epoch > 1][: len(kinds)] == kinds
 
 
+def test_a_key_on_the_command_line_is_refused_in_its_words() -> None:
+    with pytest.raises(UsageError, match=r"a file \(--api-key-file FILE\)"):
+        main(["run", "--lake", SECRET])
+    with pytest.raises(UsageError, match=r"a file \(api_key_file\)"):
+        ingest(lake=SECRET)
+
+
+class Shown:
+    """Tables whose text looks like a secret, and that count as false."""
+
+    def __init__(self, inner: Tables) -> None:
+        self._inner = inner
+        self.location = inner.location
+
+    def table(self, name: str) -> Table:
+        return self._inner.table(name)
+
+    def __repr__(self) -> str:
+        return f"Shown({SECRET})"
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_tables_of_ones_own_are_used_whatever_their_text(tmp_path: Path) -> None:
+    with StripeSimulator(counts={"charges": 3}) as stripe:
+        tables = Shown(open_tables({"lake": tmp_path / "lake"}))
+        ingest(tables=tables, api_key=SECRET, api_base_url=stripe.url, entities="charges").raise_for_status()
+    assert len(events(tmp_path / "lake")) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(5.0, "5.0"), (1e308, "1e308"), (10**20, "100000000000000000000"), (10**5000, "a number")],
+    ids=["whole", "long", "beyond 64 bits", "of 5,001 digits"],
+)
+def test_a_number_that_is_refused_is_shown_as_it_was_written(value: Any, shown: str) -> None:
+    with pytest.raises(UsageError, match=rf"page_size must be a whole number from 1 to 100 \(objects\), not '{shown}"):
+        Client(SECRET, page_size=value)
+    with pytest.raises(UsageError, match="page_size must be"):
+        ingest(lake="x", api_key=SECRET, page_size=value)
+
+
+@pytest.mark.parametrize("written", ["1_0", "-5", "99999999999"])
+def test_status_reads_an_option_as_a_run_does(written: str, tmp_path: Path) -> None:
+    with StripeSimulator(counts={"charges": 3}) as stripe:
+        ingest(lake=tmp_path, api_key=SECRET, api_base_url=stripe.url, entities="charges").raise_for_status()
+    with pytest.raises(UsageError, match="lookback_seconds must be a whole number from 0 to"):
+        main(["status", "--lake", str(tmp_path), f"--lookback-seconds={written}"])
+
+
 def test_the_stub_names_the_options_of_the_compiled_half() -> None:
     stub = ast.parse(Path(_core.__file__).with_name("_core.pyi").read_text(encoding="utf-8"))
     (declared,) = [node for node in stub.body if isinstance(node, ast.ClassDef) and node.name == "_Options"]
@@ -350,6 +401,8 @@ def test_a_run_by_hand_takes_no_secret_either(name: str) -> None:
     assert "CANARY" not in str(refused.value)
     with pytest.raises(UsageError, match="tables"):
         client.run("charges", History("charges"), store_id="mine", owner="me", settings={"tables": f"x/{SECRET}"})
+    with pytest.raises(UsageError, match="the name of a setting holds a Stripe secret"):
+        client.run("charges", History("charges"), store_id="mine", owner="me", settings={SECRET: "x"})
 
 
 def test_names_that_begin_like_an_old_key_are_accepted(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ class History:
         "rows" leaves fences out, and "earlier rows" the latest run, too: both for a history with the pages of all runs.
         """
 
-    def next_run(self, lookback_seconds: int) -> str:
+    def next_run(self, lookback_seconds: int | str) -> str:
         """One line that says what the next run will do."""
 
 @final

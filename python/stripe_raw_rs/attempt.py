@@ -123,6 +123,7 @@ def _append_failed(run: Run, state: StateStore, error: BaseException) -> None:
     """Record the failure, so that the next process need not wait for this one. The caller raises the error itself."""
     try:
         with panics_as_errors():
-            state.append(run.failed(getattr(error, "error_class", "Internal"), error_line(error)))
+            recorded = getattr(error, "recorded", None) or error_line(error)
+            state.append(run.failed(getattr(error, "error_class", "Internal"), recorded))
     except Exception as second:  # noqa: BLE001 - the first error is the one to hear about
         logger.debug("%s: the RUN_FAILED event is not written: %s", run.entity, error_line(second))

@@ -16,11 +16,13 @@ class StripeRawError(Exception):
         code: Stripe's `error.code`.
         request_id: Stripe's `Request-Id`, to quote to Stripe's support.
         summary: one line in place of the message, if the log has the errors of single lists already.
+        recorded: the message as RUN_FAILED has it, with options by their plain names; None if it is the message.
 
     """
 
     error_class = "Internal"
     exit_code = 1
+    recorded: str | None = None
 
     def __init__(
         self,

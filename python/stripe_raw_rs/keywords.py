@@ -116,12 +116,20 @@ def _mask_secrets(given: dict[str, Any]) -> None:
     entities = given.get("entities")
     if isinstance(entities, Iterable) and not isinstance(entities, (str, bytes)):
         given["entities"] = [_shown(entity) for entity in entities]
-    shown = {without_secrets(name): _shown(value) for name, value in given.items()}
+    shown = {
+        without_secrets(name): value if _is_object(name, value) else _shown(value) for name, value in given.items()
+    }
     given.clear()
     given.update(shown)
 
 
+def _is_object(name: str, value: object) -> bool:
+    return name in _OBJECTS and hasattr(value, _OBJECTS[name][0])
+
+
 def _shown(value: object) -> object:
+    if isinstance(value, int | float):
+        return value
     shown = without_secrets(str(value))
     return value if shown == str(value) else shown
 
@@ -131,8 +139,7 @@ def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - the caller may give
     if name == "entities" and isinstance(value, list) and all(isinstance(entity, str) for entity in value):
         return ",".join(value)
     if name in _OBJECTS:
-        method, what = _OBJECTS[name]
-        fits = hasattr(value, method)
+        fits, what = _is_object(name, value), _OBJECTS[name][1]
     elif name == "give_up":
         fits, what = value in ("restart", "scratch"), "'restart' or 'scratch'"
     else:

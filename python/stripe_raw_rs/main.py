@@ -26,12 +26,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     Without a subcommand the main job runs, so named parameters of a job's wheel task are enough:
     `main(["--catalog=main", "--schema=stripe_raw"])`.
     """
-    try:
-        config = parse(sys.argv[1:] if argv is None else argv)
-    finally:
-        # A key may stand in the arguments by mistake: no traceback may show it.
-        del argv
     with command_line():
+        try:
+            config = parse(sys.argv[1:] if argv is None else argv)
+        finally:
+            # A key may stand in the arguments by mistake: no traceback may show it.
+            del argv
         execute(config)
 
 

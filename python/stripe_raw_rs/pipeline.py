@@ -99,7 +99,9 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     client = _core.Client(key, **_of(options, {option.name for option in _core.options()}))
     # Stripe answers while the tables are opened.
     client.ask_account_id()
-    tables = options.get("tables") or open_tables(cast("TableOptions", _of(options, TableOptions.__annotations__)))
+    tables = options.get("tables")
+    if tables is None:
+        tables = open_tables(cast("TableOptions", _of(options, TableOptions.__annotations__)))
     # The checkpoint table concerns all lists: its columns are checked before anything is written. A raw table's columns
     # concern its own list.
     check_schema(tables.table(checkpoint_table), _core.checkpoint_schema())

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs._core import one_line
-from stripe_raw_rs.exceptions import StripeRawError
+from stripe_raw_rs.exceptions import StripeRawError, UsageError
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.state_store import StateStore
@@ -60,22 +60,25 @@ class EntityStatus:
 
 
 @panics_as_errors()
-def status(tables: Tables, *, lookback_seconds: int, checkpoint_table: str | None = None) -> list[EntityStatus]:
+def status(tables: Tables, *, lookback_seconds: int | str, checkpoint_table: str | None = None) -> list[EntityStatus]:
     """Read the state of all entities that ever ran into these tables."""
     state = StateStore(tables, None, checkpoint_table)
     return [_entity_or_error(state, entity, account, lookback_seconds) for entity, account in state.entities()]
 
 
-def _entity_or_error(state: StateStore, entity: str, account: str | None, lookback_seconds: int) -> EntityStatus:
+def _entity_or_error(state: StateStore, entity: str, account: str | None, lookback_seconds: int | str) -> EntityStatus:
     """Read the state of one entity; if its events cannot be read, the error takes its place."""
     try:
         with panics_as_errors():
             return _entity(state, entity, account, lookback_seconds)
+    except UsageError:
+        # It is about an option, and not about the list.
+        raise
     except StripeRawError as error:
         return EntityStatus(entity, account, next_run="fails the same", error=one_line(error))
 
 
-def _entity(state: StateStore, entity: str, account: str | None, lookback_seconds: int) -> EntityStatus:
+def _entity(state: StateStore, entity: str, account: str | None, lookback_seconds: int | str) -> EntityStatus:
     history = state.latest_run(entity, account)
     newest = history.newest_event_at_micros
     holder = history.holder()

@@ -69,7 +69,8 @@ impl Written {
         match self {
             Self::Text(text) => foreign(text),
             Self::Integer(number) => number.to_string(),
-            Self::Decimal(number) => number.to_string(),
+            // A whole number keeps its point, which says why it was refused.
+            Self::Decimal(number) => format!("{number:?}"),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
+use pyo3::types::PyDict;
 use pyo3_arrow::PyRecordBatchReader;
 
 use super::batches;
@@ -15,12 +15,13 @@ use super::probe::Probe;
 use super::process::RUNTIME;
 use super::run::Run;
 use super::runtime::{runtime, wait};
+use super::written::written;
 use crate::ask::{probe, witness};
 use crate::checkpoint::{self, Attempt, GiveUp};
 use crate::columns::text_column;
 use crate::error::{Error, foreign};
 use crate::http_client::{ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, new_ulid, now};
-use crate::options::{Options, Written, refuse_secret, row};
+use crate::options::{Options, refuse_secret};
 use crate::pace::Limits;
 use crate::page::{Decoders, TextPool};
 use crate::run::RunContext;
@@ -172,6 +173,7 @@ impl Client {
         let settings = settings.unwrap_or_default();
         let texts = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in texts.chain([("owner", owner.as_str()), ("store_id", store_id.as_str())]) {
+            refuse_secret("the name of a setting", name)?;
             refuse_secret(name, value)?;
         }
         let give_up = give_up.map(GiveUp::by_name).transpose()?;
@@ -208,31 +210,6 @@ impl Drop for Client {
             std::mem::forget(self.resources.clone());
         }
     }
-}
-
-/// Options as a user wrote them in Python, each under the name of a row.
-fn written(options: Option<&Bound<'_, PyDict>>) -> PyResult<BTreeMap<String, Written>> {
-    let mut written = BTreeMap::new();
-    for (name, value) in options.into_iter().flatten() {
-        let name: String = name.extract()?;
-        row(&name)?;
-        if !value.is_none() {
-            written.insert(name, written_value(&value)?);
-        }
-    }
-    Ok(written)
-}
-
-/// A number stays a number; anything else becomes text, and then a truth value and a number beyond 64 bits are refused.
-fn written_value(value: &Bound<'_, PyAny>) -> PyResult<Written> {
-    if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
-        if let Ok(number) = value.extract() {
-            return Ok(Written::Integer(number));
-        }
-    } else if value.is_instance_of::<PyFloat>() {
-        return Ok(Written::Decimal(value.extract()?));
-    }
-    Ok(Written::Text(value.str()?.to_string_lossy().into_owned()))
 }
 
 /// Checks the id of a connected account.

@@ -41,7 +41,10 @@ fn raised(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Some(remedy) => format!("{}; {}", error.message, with_options(py, remedy)?),
         None => error.message.clone(),
     };
-    Ok(PyErr::from_value(class.call((message,), Some(&fields))?))
+    let raised = class.call((message,), Some(&fields))?;
+    // RUN_FAILED is read by users of both surfaces: there an option has its plain name.
+    raised.setattr("recorded", error.to_string())?;
+    Ok(PyErr::from_value(raised))
 }
 
 /// The remedy in words, with options written as the caller's surface does.

@@ -92,7 +92,9 @@ pub(super) fn without_secrets<'py>(text: &Bound<'py, PyString>) -> Bound<'py, Py
 #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
 pub(super) fn stray_secret(values: BTreeMap<String, Bound<'_, PyAny>>) -> PyResult<Option<PyErr>> {
     for (name, value) in &values {
-        let written = if value.is_none() { String::new() } else { value.str()?.to_string_lossy().into_owned() };
+        // Python makes no text of a number of thousands of digits.
+        let text = if value.is_none() { None } else { value.str().ok() };
+        let written = text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
         if let Err(error) = refuse_secret(name, &written) {
             return Ok(Some(error.into()));
         }

@@ -5,9 +5,11 @@ use pyo3_arrow::PyRecordBatchReader;
 
 use super::batches;
 use super::run::{PyCondition, condition};
+use super::written::written_value;
 use crate::checkpoint::{self, Extent, State, events_of};
 use crate::error::{Error, foreign};
 use crate::http_client::now;
+use crate::options::Options;
 use crate::run;
 use crate::stripe::entities;
 
@@ -182,8 +184,10 @@ impl History {
         Ok(run::Promise::of(&self.folded, what, store_id, self.entity.name, account).map(Promise))
     }
 
-    fn next_run(&self, lookback_seconds: i64) -> String {
-        self.folded.next_run(self.entity, lookback_seconds, now())
+    fn next_run(&self, lookback_seconds: &Bound<'_, PyAny>) -> PyResult<String> {
+        let written = written_value(lookback_seconds)?;
+        let options = Options::read(|name| (name == "lookback_seconds").then(|| written.clone()))?;
+        Ok(self.folded.next_run(self.entity, options.lookback_seconds, now()))
     }
 
     fn __repr__(&self) -> String {

@@ -92,20 +92,19 @@ impl Run {
     /// RUN_FAILED, with a masked line.
     ///
     /// # Errors
-    /// The run has ended, or never began; or the class is one of a run that is given up, which would end it for good.
+    /// The run has ended, or never began.
     pub fn failed(&mut self, class: &str, message: &str, now: Now) -> Result<Commit> {
         if self.stage == Stage::Planned || self.stage == Stage::Ended {
             return Err(Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
         }
-        if [Class::Abandoned, Class::Reset].iter().any(|given_up| given_up.name() == class) {
-            return Err(Error::usage(format!(
-                "a run is given up by the plan of an attempt, not by the class '{class}'"
-            )));
-        }
+        let class = foreign(class);
+        // Only the plan of an attempt gives a run up: a failure under such a name would end the run for good.
+        let gives_up = [Class::Abandoned, Class::Reset].iter().any(|given_up| given_up.name() == class);
+        let class = if gives_up { Class::Internal.name().to_owned() } else { class };
         self.stage = Stage::Ended;
         self.walk.discard();
         let sequence = self.groups.next_sequence();
-        let kind = Kind::Failed { class: foreign(class), message: one_line(message) };
+        let kind = Kind::Failed { class, message: one_line(message) };
         self.events(vec![kind], sequence, now)
     }
 

@@ -3,7 +3,7 @@
 //! Facts from Stripe's OpenAPI description of API version 2026-08-26.dahlia: every top-level v1 list that has pages by
 //! cursor, filters on `created` and needs no parameter. To add a list, add a row.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, foreign};
 
 /// One Stripe list.
 #[derive(Debug, PartialEq, Eq)]
@@ -144,7 +144,8 @@ pub fn select(selection: &str) -> Result<Vec<&'static Entity>> {
     for name in names {
         let entity = by_name(&name).ok_or_else(|| {
             Error::usage(format!(
-                "unknown entity '{name}': did you mean '{}'? `stripe-raw entities` lists them all",
+                "unknown entity '{}': did you mean '{}'? `stripe-raw entities` lists them all",
+                foreign(&name),
                 nearest(&name)
             ))
         })?;

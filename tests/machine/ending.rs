@@ -1,6 +1,6 @@
 //! How a run ends before its list does: it stops asking, it is interrupted, or it is thrown away.
 
-use stripe_raw_rs::checkpoint::History;
+use stripe_raw_rs::checkpoint::{History, Kind, events_of};
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::walk::Effect;
 
@@ -104,9 +104,10 @@ fn a_run_that_is_thrown_away_drops_the_pages_that_wait_in_it() {
 
 #[test]
 fn a_failure_cannot_give_a_run_up() {
-    let mut reader = Reader::new();
-    for class in ["Abandoned", "Reset"] {
-        assert_eq!(reader.run.failed(class, "no", reader.now()).unwrap_err().class, Class::Usage, "{class}");
+    for (class, recorded) in [("Abandoned", "Internal"), (" Reset\n", "Internal"), ("Server", "Server")] {
+        let mut reader = Reader::new();
+        let failed = reader.run.failed(class, "no", reader.now()).unwrap();
+        let kind = events_of(&failed.batches[0]).unwrap()[0].kind.clone();
+        assert_eq!(kind, Kind::Failed { class: recorded.to_owned(), message: "no".to_owned() }, "{class}");
     }
-    assert_eq!(reader.run.failed("Server", "no", reader.now()).map(|commit| commit.batches.len()), Ok(1));
 }

@@ -92,7 +92,7 @@ def _status(config: Config) -> None:
     _configure_log(config)
     found = status.status(
         open_tables(config.table_options()),
-        lookback_seconds=config.whole_number("lookback_seconds"),
+        lookback_seconds=config.required("lookback_seconds"),
         checkpoint_table=config.required("checkpoint_table"),
     )
     if _is_json(config):
