@@ -90,16 +90,16 @@ pub(super) fn without_secrets<'py>(text: &Bound<'py, PyString>) -> Bound<'py, Py
 /// The error to raise if an option's value holds a Stripe secret; values that are None were not given.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
-pub(super) fn stray_secret(values: BTreeMap<String, Bound<'_, PyAny>>) -> PyResult<Option<PyErr>> {
+pub(super) fn stray_secret(values: BTreeMap<String, Bound<'_, PyAny>>) -> Option<PyErr> {
     for (name, value) in &values {
         // Python makes no text of a number of thousands of digits.
         let text = if value.is_none() { None } else { value.str().ok() };
         let written = text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
         if let Err(error) = refuse_secret(name, &written) {
-            return Ok(Some(error.into()));
+            return Some(error.into());
         }
     }
-    Ok(None)
+    None
 }
 
 /// One option of a run.
