@@ -117,7 +117,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         client=client,
         tables=tables,
         state=state,
-        display=options.get("display") or LogLines(),
+        display=LogLines() if options.get("display") is None else options["display"],
         account=account,
         owner=options.get("owner") or default_owner(),
         take_over=bool(options.get("take_over")),

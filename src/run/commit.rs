@@ -97,14 +97,13 @@ impl Run {
         if self.stage == Stage::Planned || self.stage == Stage::Ended {
             return Err(Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
         }
-        let class = foreign(class);
+        let failed = |class: &str| Kind::Failed { class: foreign(class), message: one_line(message) };
         // Only the plan of an attempt gives a run up: a failure under such a name would end the run for good.
-        let gives_up = [Class::Abandoned, Class::Reset].iter().any(|given_up| given_up.name() == class);
-        let class = if gives_up { Class::Internal.name().to_owned() } else { class };
+        let kind = Some(failed(class)).filter(|kind| !kind.gives_up());
+        let kind = kind.unwrap_or_else(|| failed(Class::Internal.name()));
         self.stage = Stage::Ended;
         self.walk.discard();
         let sequence = self.groups.next_sequence();
-        let kind = Kind::Failed { class, message: one_line(message) };
         self.events(vec![kind], sequence, now)
     }
 

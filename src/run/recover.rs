@@ -172,7 +172,8 @@ impl Run {
             return Ok(());
         }
         let recovery = std::mem::take(&mut self.recovery);
-        if filters(&recovery.events).is_none()
+        // Else the events have said it.
+        if recovery.newest_version.is_none()
             && let Some(filters) = Self::filters_of_rows(&recovery)
         {
             self.adopt(filters);

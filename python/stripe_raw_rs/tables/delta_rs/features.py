@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.surface import option
+
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
@@ -27,3 +30,13 @@ def beyond_delta_rs(table: DeltaTable) -> str | None:
     found += [name for name in table.metadata().configuration if name.startswith(_CONSTRAINT)]
     named = (_BEYOND.get(name, f"the check constraint {name.removeprefix(_CONSTRAINT)}") for name in found)
     return ", ".join(named) or None
+
+
+def require_appendable(table: DeltaTable, location: str) -> None:
+    """Refuse a table to which delta-rs cannot append."""
+    if what := beyond_delta_rs(table):
+        message = (
+            f"table '{location}' has {what}, to which delta-rs cannot append: "
+            f"write it with Spark ({option('catalog')} and {option('schema')})"
+        )
+        raise UsageError(message)

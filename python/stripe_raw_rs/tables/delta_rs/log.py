@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*parquet")
+_HINT = "_last_checkpoint"
 # The bytes that a Parquet file begins and ends with.
 _MAGIC = b"PAR1"
 _RESTORE = "restore it from a backup, or land everything into another lake"
@@ -53,8 +54,7 @@ def missing_data(table: DeltaTable, folder: Path) -> Damage | None:
 
 def _in_checkpoints(log: Path, commits: dict[int, Path], checkpoints: dict[int, Path]) -> Iterator[Damage]:
     """Find damaged checkpoints of the log. None is needed if the commits before it are there."""
-    hint = log / "_last_checkpoint"
-    hinted = _hinted(hint)
+    hint, hinted = log / _HINT, hinted_checkpoint(log)
     broken = [version for version, file in checkpoints.items() if not _is_parquet(file)]
     whole = max((version for version in checkpoints if version not in broken), default=-1)
     if hinted is not None and max(checkpoints, default=-1) < hinted:
@@ -94,9 +94,10 @@ def _versions(log: Path, name: re.Pattern[str]) -> dict[int, Path]:
     return {int(match[1]): file for match, file in found if name is _COMMIT or _has_bytes(file)}
 
 
-def _hinted(hint: Path) -> int | None:
+def hinted_checkpoint(log: Path) -> int | None:
+    """The version of the last checkpoint, as the log's own hint says it."""
     try:
-        return int(json.loads(hint.read_bytes())["version"])
+        return int(json.loads((log / _HINT).read_bytes())["version"])
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from stripe_raw_rs.exceptions import TableError, UsageError
-from stripe_raw_rs.surface import option
+from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, fenced
 from stripe_raw_rs.tables.delta_rs.commit import outcome_of, write
 from stripe_raw_rs.tables.delta_rs.errors import reason
-from stripe_raw_rs.tables.delta_rs.features import beyond_delta_rs
+from stripe_raw_rs.tables.delta_rs.features import require_appendable
 from stripe_raw_rs.tables.delta_rs.folder import as_text
 from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
 from stripe_raw_rs.tables.delta_rs.select import select
@@ -56,7 +55,7 @@ class DeltaRsTable:
         """Create the table, append-only, if it is absent; `properties()` shows whose properties it has."""
         self._lake.require_writable(self._folder)
         if self.exists():
-            self._require_appendable()
+            require_appendable(self._load(), self.location)
             return
         names = schema.names
         configuration = {
@@ -217,11 +216,3 @@ class DeltaRsTable:
             why = reason(error, self.location) if damage is None else f"{damage.what}; {damage.remedy}"
             message = f"table '{self.location}' cannot be read: {why}"
             raise TableError(message) from error
-
-    def _require_appendable(self) -> None:
-        if what := beyond_delta_rs(self._load()):
-            message = (
-                f"table '{self.location}' has {what}, to which delta-rs cannot append: "
-                f"write it with Spark ({option('catalog')} and {option('schema')})"
-            )
-            raise UsageError(message)

@@ -6,7 +6,6 @@ cost of a run would grow with the number of runs before it.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from deltalake import CommitProperties, DeltaTable
@@ -14,6 +13,7 @@ from deltalake import CommitProperties, DeltaTable
 from stripe_raw_rs.tables.delta_rs.commit import COMMIT_RETRIES, WRITER
 from stripe_raw_rs.tables.delta_rs.features import beyond_delta_rs
 from stripe_raw_rs.tables.delta_rs.folder import as_text
+from stripe_raw_rs.tables.delta_rs.log import hinted_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,16 +62,10 @@ def _shorten_log(table: DeltaTable, folder: Path) -> bool:
     Then commits before it, and files that no version of the table has any more, are removed once Delta's retention (30
     days and 7 days) is over.
     """
-    if table.version() - _last_checkpoint(folder) < _MOST_COMMITS:
+    last = hinted_checkpoint(folder / "_delta_log")
+    if table.version() - (-1 if last is None else last) < _MOST_COMMITS:
         return False
     table.create_checkpoint()
     table.cleanup_metadata()
     table.vacuum(dry_run=False, commit_properties=CommitProperties(max_commit_retries=COMMIT_RETRIES))
     return True
-
-
-def _last_checkpoint(folder: Path) -> int:
-    try:
-        return int(json.loads((folder / "_delta_log" / "_last_checkpoint").read_bytes())["version"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return -1
