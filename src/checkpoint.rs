@@ -6,7 +6,7 @@ mod plan;
 #[cfg(test)]
 mod samples;
 
-pub use arrow::{events_of, schema, to_batch};
+pub use arrow::{ADDED, events_of, schema, to_batch};
 pub use history::{Extent, History, Landed, State};
 pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
 
@@ -105,6 +105,8 @@ pub struct PageEvent {
     pub page_number: i64,
     /// Rows of it in the raw table.
     pub row_count: i64,
+    /// Objects of it that did not become rows, because their newest rows have the same content.
+    pub unchanged_count: i64,
     /// Its place in its list.
     pub facts: PageFacts,
     /// `created` of its oldest kept row.
@@ -142,6 +144,17 @@ pub struct Event {
     pub start_created_gte: Option<i64>,
     /// Largest `created` seen in the run so far, never below that of the run before.
     pub max_created_seen: Option<i64>,
+    /// What it says of the events before it; `None` for an event of layout 1.
+    pub carried: Option<Carried>,
+}
+
+/// The facts about older runs that each event carries on, so that nobody has to read those runs' events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// The newest commit with rows that counts: its run, and its version.
+    pub landed: Option<(String, i64)>,
+    /// Lower end of the window of the first run since the last reset.
+    pub first_start: Option<i64>,
 }
 
 impl Event {

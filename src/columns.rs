@@ -8,7 +8,7 @@ use arrow_array::types::{
     TimestampSecondType,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 
 use crate::error::{Class, Error, Result, foreign};
 
@@ -27,11 +27,15 @@ pub fn field(name: &str, kind: DataType, nullable: bool, comment: &str) -> Field
 /// The difference between two tables' columns, in one line; `None` if a writer of `expected` fits `actual`.
 ///
 /// Columns are appended by name, and a column without a value becomes null. So their order does not matter, and a
-/// column that the table's owner added to ours only has to allow null.
+/// column that the table's owner added to ours only has to allow null. A column that a later layout `added` may be
+/// missing, see [`additions`].
 #[must_use]
-pub fn difference(expected: &Schema, actual: &Schema) -> Option<String> {
+pub fn difference(expected: &Schema, actual: &Schema, added: &[&str]) -> Option<String> {
     for field in expected.fields() {
         let Ok(found) = actual.field_with_name(field.name()) else {
+            if added.contains(&field.name().as_str()) {
+                continue;
+            }
             return Some(format!("column '{}' is missing", field.name()));
         };
         if family(found.data_type()) != family(field.data_type()) {
@@ -45,6 +49,14 @@ pub fn difference(expected: &Schema, actual: &Schema) -> Option<String> {
     added
         .find(|found| !found.is_nullable())
         .map(|found| format!("column '{}' is not ours and must allow null", foreign(found.name())))
+}
+
+/// The columns that a table of an earlier layout lacks: those of `expected` that later layouts `added`.
+#[must_use]
+pub fn additions(expected: &Schema, actual: &Schema, added: &[&str]) -> Schema {
+    let is_missing =
+        |field: &&FieldRef| added.contains(&field.name().as_str()) && actual.field_with_name(field.name()).is_err();
+    Schema::new(expected.fields().iter().filter(is_missing).cloned().collect::<Vec<_>>())
 }
 
 /// A column's type. A type that an engine cannot express in Arrow is null here, with its name beside it.
@@ -67,6 +79,12 @@ fn family(kind: &DataType) -> DataType {
 pub struct Columns<'batch>(pub &'batch RecordBatch);
 
 impl<'batch> Columns<'batch> {
+    /// Whether there is such a column: a table of an earlier layout lacks those that later ones added.
+    #[must_use]
+    pub fn has(self, name: &str) -> bool {
+        self.0.column_by_name(name).is_some()
+    }
+
     fn column(self, name: &str) -> Result<&'batch ArrayRef> {
         self.0.column_by_name(name).ok_or_else(|| unreadable(name, "is missing"))
     }
@@ -237,7 +255,7 @@ mod tests {
                 Some("column 'a' must allow null"),
             ),
         ] {
-            let found = difference(&ours, &Schema::new(fields.clone()));
+            let found = difference(&ours, &Schema::new(fields.clone()), &[]);
             assert_eq!(found.as_deref(), said, "{fields:?}");
         }
     }

@@ -1,6 +1,7 @@
 //! The body of a list answer, sliced into rows: each object's text as it was sent, without the whitespace between
 //! its tokens, and the few facts about it that the protocol needs.
 
+mod content;
 mod decoders;
 mod error;
 mod joints;
@@ -189,7 +190,7 @@ const LOOKED_BACK_ON: usize = 2;
 /// Copies the objects of `data`, without what is between them.
 fn elements(pass: &mut Pass<'_>, asked: &Asked<'_>, texts: &mut BytesMut, joints: &mut Joints) -> pass::Result<Page> {
     let start = pass.at;
-    let mut columns = Columns::new(texts);
+    let mut columns = Columns::new(texts, asked.entity.volatile);
     pass.at += 1;
     pass.blank();
     if pass.next() == b']' {

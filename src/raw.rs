@@ -3,5 +3,5 @@
 pub mod batches;
 pub mod rows;
 
-pub use batches::{Batches, RowFacts, schema};
+pub use batches::{ADDED, Batches, RowFacts, schema};
 pub use rows::{RECOVERY_COLUMNS, Row, rows};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Remedy, Result, foreign};
 
-/// Version of the tables' layout: a lake with another one is refused.
-pub const LAYOUT_VERSION: &str = "1";
+/// Version of the tables' layout: a lake with a newer one is refused, and one with an older one is upgraded.
+pub const LAYOUT_VERSION: &str = "2";
+/// Versions that a run upgrades: it adds the columns that they lack.
+const EARLIER_LAYOUTS: [&str; 1] = ["1"];
 /// Property of every table: the lake's id.
 pub const STORE_ID: &str = "stripe_raw.store_id";
 /// Property of every table: version of its columns.
@@ -51,9 +53,9 @@ impl Identity {
     #[must_use]
     pub fn rebinding(&self, properties: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
         let ours = self.properties(properties.get(STORE_ID)?);
-        let is_of_this_layout = properties.get(LAYOUT) == ours.get(LAYOUT);
         let account = (ACCOUNT.to_owned(), self.account.clone().unwrap_or_default());
-        (is_of_this_layout && self.check(properties, "").is_err()).then(|| ours.into_iter().chain([account]).collect())
+        (is_known_layout(layout_of(properties)) && self.check(properties, "").is_err())
+            .then(|| ours.into_iter().chain([account]).collect())
     }
 
     /// Checks that the lake at `place` is this identity's.
@@ -67,8 +69,8 @@ impl Identity {
                 "the checkpoint table at {place} was not made by stripe-raw: choose another lake or checkpoint table"
             )));
         }
-        let layout = properties.get(LAYOUT).map_or("none", String::as_str);
-        if layout != LAYOUT_VERSION {
+        let layout = layout_of(properties);
+        if !is_known_layout(layout) {
             return Err(Error::usage(format!(
                 "the lake at {place} has layout {}, but this version writes layout {LAYOUT_VERSION}: use the version \
                  that made it",
@@ -94,6 +96,14 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+fn layout_of(properties: &BTreeMap<String, String>) -> &str {
+    properties.get(LAYOUT).map_or("none", String::as_str)
+}
+
+fn is_known_layout(layout: &str) -> bool {
+    layout == LAYOUT_VERSION || EARLIER_LAYOUTS.contains(&layout)
 }
 
 /// The text of a property, if it has one.

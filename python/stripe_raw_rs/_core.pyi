@@ -135,7 +135,11 @@ class Schema:
         """One line about the first column that keeps rows of these columns out of `actual`; None if they fit.
 
         Columns are appended by name: their order does not matter, and other columns may be there if they allow null.
+        Columns that a later layout added may be missing: `additions` names them.
         """
+
+    def additions(self, actual: _ArrowSchema) -> Schema:
+        """The columns that a later layout added and that are missing in `actual`; all allow null."""
 
 def entities(selection: str = "all") -> list[Entity]:
     """The entities that a selection names: `all`, a comma list, or "" for the default five. Raises UsageError."""

@@ -6,7 +6,7 @@ use arrow_array::builder::{BooleanBuilder, Int32Builder, Int64Builder, StringBui
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 
-use super::{Event, Kind, PageEvent};
+use super::{Carried, Event, Kind, PageEvent};
 use crate::columns::{Columns, field, timestamp};
 use crate::error::{Class, Error, Result, foreign};
 use crate::stripe::facts::PageFacts;
@@ -52,8 +52,31 @@ pub fn schema() -> Schema {
         field("error_message", Utf8, true, "That error in one line, without secrets"),
         field("settings", Utf8, true, "Settings of the attempt, as JSON, without secrets"),
         field("library_version", Utf8, true, "Version of stripe-raw-rs"),
+        field(
+            "unchanged_count",
+            Int64,
+            true,
+            "Objects of the page whose newest rows have the same content: no new rows",
+        ),
+        field("landed_run_id", Utf8, true, "Run of the newest commit with rows so far; null if there is none"),
+        field("landed_version", Int64, true, "_commit_version of that commit; 0 if there is none"),
+        field("first_start_created_gte", Int64, true, "start_created_gte of the first run since the last reset"),
+        field("source_from", Int64, true, "Reserved: events up to this epoch were followed before the run"),
+        field("source_to", Int64, true, "Reserved: events up to this epoch are followed by the run"),
+        field("parent_id", Utf8, true, "Reserved: id of the object whose list the page is of"),
     ])
 }
+
+/// The columns that layout 2 has added.
+pub const ADDED: [&str; 7] = [
+    "unchanged_count",
+    "landed_run_id",
+    "landed_version",
+    "first_start_created_gte",
+    "source_from",
+    "source_to",
+    "parent_id",
+];
 
 /// Events as one batch of [`schema`].
 ///
@@ -112,6 +135,13 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         text(&|event| failure(event).map(|(_, message)| message.to_owned())),
         text(&|event| started(event).map(|(settings, _)| settings.to_owned())),
         text(&|event| started(event).map(|(_, version)| version.to_owned())),
+        long(&|event| event.kind.page().map(|page| page.unchanged_count)),
+        text(&|event| event.carried.as_ref().and_then(|carried| carried.landed.clone()).map(|(run_id, _)| run_id)),
+        long(&|event| event.carried.as_ref().map(|carried| carried.landed.as_ref().map_or(0, |(_, version)| *version))),
+        long(&|event| event.carried.as_ref().and_then(|carried| carried.first_start)),
+        long(&|_| None),
+        long(&|_| None),
+        text(&|_| None),
     ];
     RecordBatch::try_new(Arc::new(schema()), columns).map_err(|error| Error::new(Class::Table, error.to_string()))
 }
@@ -167,6 +197,11 @@ fn event_at(columns: Columns<'_>, row: usize) -> Result<Event> {
         "PAGE_COMMITTED" => Kind::Page(PageEvent {
             page_number: columns.count("page_number", row)?,
             row_count: columns.count("row_count", row)?,
+            unchanged_count: if columns.has("unchanged_count") {
+                columns.long("unchanged_count", row)?.unwrap_or_default()
+            } else {
+                0
+            },
             facts: PageFacts {
                 range: Range { gte: columns.long("range_gte", row)?, lt: columns.long("range_lt", row)? },
                 starting_after: owned("starting_after")?,
@@ -208,7 +243,18 @@ fn event_at(columns: Columns<'_>, row: usize) -> Result<Event> {
         owner: required("owner")?,
         start_created_gte: columns.long("start_created_gte", row)?,
         max_created_seen: columns.long("max_created_seen", row)?,
+        carried: carried(columns, row)?,
     })
+}
+
+fn carried(columns: Columns<'_>, row: usize) -> Result<Option<Carried>> {
+    if !columns.has("landed_version") {
+        return Ok(None);
+    }
+    let Some(version) = columns.long("landed_version", row)? else { return Ok(None) };
+    let run_id = columns.text("landed_run_id", row)?.map(str::to_owned);
+    let first_start = columns.long("first_start_created_gte", row)?;
+    Ok(Some(Carried { landed: run_id.map(|run_id| (run_id, version)), first_start }))
 }
 
 #[cfg(test)]
@@ -228,6 +274,7 @@ mod tests {
             owner: "host/1".to_owned(),
             start_created_gte: Some(5),
             max_created_seen: None,
+            carried: None,
         }
     }
 
@@ -236,6 +283,7 @@ mod tests {
         let page = PageEvent {
             page_number: 3,
             row_count: 2,
+            unchanged_count: 4,
             facts: PageFacts {
                 range: Range { gte: Some(1), lt: None },
                 starting_after: Some("ch_1".to_owned()),
@@ -255,6 +303,11 @@ mod tests {
             event(Kind::Page(page)),
             event(Kind::Refused { page_number: 4, request_id: Some("req_2".to_owned()), message: "odd".to_owned() }),
             event(Kind::Completed),
+            Event { carried: Some(Carried::default()), ..event(Kind::Completed) },
+            Event {
+                carried: Some(Carried { landed: Some(("r".to_owned(), 1 << 32 | 1)), first_start: Some(-1) }),
+                ..event(Kind::Completed)
+            },
             event(Kind::Failed { class: "Server".to_owned(), message: "no".to_owned() }),
         ];
         assert_eq!(events_of(&to_batch(&events).unwrap()).unwrap(), events);

@@ -20,6 +20,7 @@ pub(super) fn event(run_id: &str, epoch: i64, kind: Kind, start: Option<i64>, se
         owner: "there/2".to_owned(),
         start_created_gte: start,
         max_created_seen: seen,
+        carried: None,
     }
 }
 
@@ -31,6 +32,7 @@ pub(super) fn page() -> Kind {
     Kind::Page(PageEvent {
         page_number: 1,
         row_count: 1,
+        unchanged_count: 0,
         facts: PageFacts {
             next_cursor: Some("ch_1".to_owned()),
             has_more: true,

@@ -1,11 +1,12 @@
 //! A page as columns, as the tables need it.
 
-use arrow_array::StringArray;
 use arrow_array::builder::StringBuilder;
+use arrow_array::{Array, StringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use bytes::BytesMut;
 use sha2::{Digest, Sha256};
 
+use super::content::hashes;
 use super::error::Fault;
 use crate::digest::Hex;
 
@@ -18,6 +19,9 @@ pub struct Page {
     pub created: Vec<Option<i64>>,
     /// SHA-256 over their compact text, as hex.
     pub sha256: StringArray,
+    /// SHA-256 over their content, as hex: their compact text without the links that Stripe makes anew for each answer.
+    /// Null where that is the whole text; `None` if it is for all.
+    pub content_sha256: Option<StringArray>,
     /// Their compact text.
     pub json: StringArray,
     /// Ids of the objects whose time should be there but cannot be used.
@@ -52,6 +56,8 @@ pub struct Row<'page> {
     pub created: Option<i64>,
     /// SHA-256 over the object's compact text, as hex.
     pub sha256: &'page str,
+    /// SHA-256 over its content, as hex; `None` if that is its whole text.
+    pub content_sha256: Option<&'page str>,
     /// The object's text as it was sent, without the whitespace between its tokens.
     pub json: &'page str,
 }
@@ -82,6 +88,11 @@ impl Page {
             id: self.ids.value(row),
             created: self.created[row],
             sha256: self.sha256.value(row),
+            content_sha256: self
+                .content_sha256
+                .as_ref()
+                .filter(|hashes| hashes.is_valid(row))
+                .map(|hashes| hashes.value(row)),
             json: self.json.value(row),
         })
     }
@@ -135,6 +146,7 @@ impl Page {
             ids: StringArray::from_iter_values(kept.iter().map(|row| row.id)),
             created: kept.iter().map(|row| row.created).collect(),
             sha256: StringArray::from_iter_values(kept.iter().map(|row| row.sha256)),
+            content_sha256: self.content_sha256.is_some().then(|| kept.iter().map(|row| row.content_sha256).collect()),
             json: StringArray::from_iter_values(kept.iter().map(|row| row.json)),
             undated: std::mem::take(&mut self.undated),
             refused: std::mem::take(&mut self.refused),
@@ -151,7 +163,10 @@ const FULL: usize = 100;
 pub(super) struct Columns<'texts> {
     ids: StringBuilder,
     created: Vec<Option<i64>>,
+    /// The keys whose links are not content.
+    volatile: &'static [&'static str],
     sha256: StringBuilder,
+    content_sha256: StringBuilder,
     json: &'texts mut BytesMut,
     /// The offsets at which the texts begin, and behind them the one at which the last text ends.
     offsets: Vec<i32>,
@@ -163,13 +178,15 @@ pub(super) struct Columns<'texts> {
 
 impl<'texts> Columns<'texts> {
     /// Columns without values. The texts are written to `json`, which is empty.
-    pub(super) fn new(json: &'texts mut BytesMut) -> Self {
+    pub(super) fn new(json: &'texts mut BytesMut, volatile: &'static [&'static str]) -> Self {
         let mut offsets = Vec::with_capacity(FULL + 1);
         offsets.push(0);
         Self {
             ids: StringBuilder::with_capacity(FULL, FULL * 32),
             created: Vec::with_capacity(FULL),
+            volatile,
             sha256: StringBuilder::with_capacity(FULL, FULL * 64),
+            content_sha256: StringBuilder::with_capacity(FULL, if volatile.is_empty() { 0 } else { FULL * 64 }),
             json,
             offsets,
             undated: Vec::new(),
@@ -204,12 +221,16 @@ impl<'texts> Columns<'texts> {
         self.undated.push(id.to_owned());
     }
 
-    /// Adds an object, and hashes its text. `None` if the texts together are longer than a column can be.
+    /// Adds an object, and hashes its text and its content. `None` if the texts together are longer than a column can be.
     pub(super) fn push(&mut self, id: &str, created: Option<i64>, json: &[u8]) -> Option<()> {
         self.last_refused = None;
         self.ids.append_value(id);
         self.created.push(created);
-        self.sha256.append_value(Hex::new(&Sha256::digest(json).into()));
+        let hashes = hashes(json, self.volatile);
+        self.sha256.append_value(Hex::new(&hashes.whole));
+        if !self.volatile.is_empty() {
+            self.content_sha256.append_option(hashes.content.as_ref().map(Hex::new));
+        }
         self.json.extend_from_slice(json);
         self.offsets.push(i32::try_from(self.json.len()).ok()?);
         Some(())
@@ -223,6 +244,7 @@ impl<'texts> Columns<'texts> {
         let last_row = || self.created.len().checked_sub(1).map(|last| ids.value(last).to_owned());
         let last_id = self.last_refused.take().or_else(last_row);
         let (created, undated, refused) = (self.created, self.undated, self.refused);
-        Some(Page { ids, created, sha256, json, undated, refused, last_id, has_more: false })
+        let content_sha256 = Some(self.content_sha256.finish()).filter(|hashes| hashes.null_count() < hashes.len());
+        Some(Page { ids, created, sha256, content_sha256, json, undated, refused, last_id, has_more: false })
     }
 }

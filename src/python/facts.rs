@@ -139,9 +139,9 @@ pub(super) fn options() -> Vec<Option_> {
         .collect()
 }
 
-/// The columns of a table.
+/// The columns of a table, and the names of those that a later layout added.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
-pub struct Schema(SchemaRef);
+pub struct Schema(SchemaRef, &'static [&'static str]);
 
 #[pymethods]
 impl Schema {
@@ -151,7 +151,11 @@ impl Schema {
     }
 
     fn difference(&self, actual: PySchema) -> Option<String> {
-        columns::difference(&self.0, &actual.into_inner())
+        columns::difference(&self.0, &actual.into_inner(), self.1)
+    }
+
+    fn additions(&self, actual: PySchema) -> Self {
+        Self(Arc::new(columns::additions(&self.0, &actual.into_inner(), self.1)), self.1)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
@@ -162,11 +166,11 @@ impl Schema {
 /// The columns of a raw table.
 #[pyfunction]
 pub(super) fn raw_schema() -> Schema {
-    Schema(Arc::new(raw::schema()))
+    Schema(Arc::new(raw::schema()), &raw::ADDED)
 }
 
 /// The columns of the checkpoint table.
 #[pyfunction]
 pub(super) fn checkpoint_schema() -> Schema {
-    Schema(Arc::new(checkpoint::schema()))
+    Schema(Arc::new(checkpoint::schema()), &checkpoint::ADDED)
 }

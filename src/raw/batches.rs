@@ -39,9 +39,22 @@ pub fn schema() -> Schema {
         field("_api_version", Utf8, true, "Stripe-Version, as answered"),
         field("_payload_sha256", Utf8, false, "SHA-256 hex over the bytes of _raw_json"),
         field("_commit_version", Int64, false, "epoch << 32 | sequence of the Delta commit"),
+        field(
+            "_content_sha256",
+            Utf8,
+            true,
+            "SHA-256 hex over _raw_json without the links that Stripe renews; null where they are the same",
+        ),
+        field("_source", Utf8, true, "Where the payload was: list; null in rows of layout 1, which are of lists, too"),
+        field("_event_id", Utf8, true, "Reserved: id of the event that the payload was in"),
+        field("_event_type", Utf8, true, "Reserved: type of the event that the payload was in"),
+        field("_parent_id", Utf8, true, "Reserved: id of the object whose list the object is in"),
         field("_raw_json", Utf8, false, "The object as Stripe sent it, without the whitespace between its tokens"),
     ])
 }
+
+/// The columns that layout 2 has added.
+pub const ADDED: [&str; 5] = ["_content_sha256", "_source", "_event_id", "_event_type", "_parent_id"];
 
 /// The facts that all rows of a page share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +73,9 @@ pub struct RowFacts {
     pub commit_version: i64,
 }
 
+/// `_source` of an object that a list answered.
+const SOURCE: &str = "list";
+
 static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(schema()));
 
 /// Makes batches of pages. Values that are the same in each row, and in page after page, become a column once, and the
@@ -76,6 +92,8 @@ pub struct Batches {
     http_status: SharedColumn<i64>,
     api_version: SharedColumn<Option<String>>,
     commit_version: SharedColumn<i64>,
+    source: SharedColumn<()>,
+    nothing: SharedColumn<()>,
 }
 
 /// The column that was made last, and the value it was made of.
@@ -140,6 +158,14 @@ impl Batches {
             Arc::new(page.sha256),
             self.commit_version
                 .column(facts.commit_version, rows, |version| Ok(Arc::new(Int64Array::from_value(*version, rows))))?,
+            page.content_sha256.map_or_else(
+                || self.nothing.column((), rows, |()| repeated(None, rows)),
+                |sha256| Ok(Arc::new(sha256)),
+            )?,
+            self.source.column((), rows, |()| repeated(Some(SOURCE), rows))?,
+            self.nothing.column((), rows, |()| repeated(None, rows))?,
+            self.nothing.column((), rows, |()| repeated(None, rows))?,
+            self.nothing.column((), rows, |()| repeated(None, rows))?,
             Arc::new(page.json),
         ])
     }
@@ -196,7 +222,7 @@ mod tests {
         let mut batches = Batches::default();
         let first = batches.batch(page(3), facts()).unwrap();
         let second = batches.batch(page(3), RowFacts { page_number: 2, ..facts() }).unwrap();
-        assert_eq!(shared(&first, &second), 10);
+        assert_eq!(shared(&first, &second), 15);
         let longer = batches.batch(page(4), facts()).unwrap();
         assert_eq!(shared(&second, &longer), 0);
     }

@@ -152,6 +152,7 @@ impl Run {
                 owner: context.owner.clone(),
                 start_created_gte: plan.start_created_gte,
                 max_created_seen: self.seen,
+                carried: None,
             })
             .collect();
         let batches = if events.is_empty() { vec![] } else { vec![to_batch(&events)?] };

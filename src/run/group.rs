@@ -218,6 +218,7 @@ fn page_event(fetched: &Fetched, page_number: i64) -> PageEvent {
     PageEvent {
         page_number,
         row_count: i64::try_from(fetched.page.len()).unwrap_or(i64::MAX),
+        unchanged_count: 0,
         facts: fetched.facts.clone(),
         min_created: created().min(),
         max_created: created().max(),

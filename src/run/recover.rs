@@ -153,6 +153,7 @@ impl Run {
             page: PageEvent {
                 page_number,
                 row_count: 0,
+                unchanged_count: 0,
                 facts: row.facts()?,
                 min_created: None,
                 max_created: None,

@@ -99,7 +99,7 @@ fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
     }
     let column = |texts: Vec<String>| StringArray::from_iter_values(texts);
     let (ids, sha256, json) = (column(ids), column(hashes), column(texts));
-    Some(Page { ids, created: times, sha256, json, undated, refused, last_id, has_more: false })
+    Some(Page { ids, created: times, sha256, content_sha256: None, json, undated, refused, last_id, has_more: false })
 }
 
 /// SHA-256 as hex.
