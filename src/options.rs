@@ -6,7 +6,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use value::{Kind, Row, Written};
+pub use value::{Kind, Repeats, Row, Written};
 
 use value::Value;
 
@@ -92,6 +92,7 @@ options! {
     commit_interval "commit_interval_seconds": Duration = decimal(0.0, 3_600.0, "10", "seconds"), "pages gather this long before they are committed together; 0 commits each page by itself";
     api_base_url: String = text(Kind::Text, API_BASE_URL), "where the API is: https, or http on loopback with a test key";
     ca_file: Option<String> = text(Kind::Text, ""), "file of certificate authorities (PEM) to trust besides the machine's own, for a network that inspects TLS";
+    repeats: Repeats = text(Kind::Choice(Repeats::WORDS), "skip"), "objects that are listed again without a change: skip counts them, land makes rows of them again";
     stripe_version: String = text(Kind::Header, STRIPE_VERSION), "Stripe-Version that every request asks for";
 }
 

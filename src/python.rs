@@ -24,9 +24,29 @@ use crate::error::{Class, Error};
 
 /// The batches of any Arrow stream.
 fn batches(py: Python<'_>, stream: PyRecordBatchReader) -> PyResult<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    each_batch(py, stream, |batch| {
+        batches.push(batch.clone());
+        Ok(())
+    })?;
+    Ok(batches)
+}
+
+/// Takes in a stream batch by batch.
+fn each_batch(
+    py: Python<'_>,
+    stream: PyRecordBatchReader,
+    mut take_in: impl FnMut(&RecordBatch) -> crate::error::Result<()> + Send,
+) -> PyResult<()> {
     let reader = stream.into_reader()?;
-    let read: Result<Vec<_>, _> = py.detach(|| reader.collect());
-    read.map_err(|error| Error::new(Class::Table, format!("a table could not be read: {error}")).into())
+    py.detach(|| {
+        for batch in reader {
+            let unreadable = |error| Error::new(Class::Table, format!("a table could not be read: {error}"));
+            take_in(&batch.map_err(unreadable)?)?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    Ok(())
 }
 
 #[pymodule(gil_used = true)]
@@ -45,7 +65,7 @@ mod _core {
         without_secrets,
     };
     #[pymodule_export]
-    use super::history::{History, Promise};
+    use super::history::{History, Promise, histories};
     #[pymodule_export]
     use super::key::ApiKey;
     #[pymodule_export]
@@ -65,6 +85,7 @@ mod _core {
         module.add("KEY_VARIABLE", crate::http_client::KEY_VARIABLE)?;
         module.add("CHECKPOINT_TABLE", crate::checkpoint::CHECKPOINT_TABLE)?;
         module.add("LAYOUT_VERSION", crate::store::LAYOUT_VERSION)?;
+        module.add("OVERLAP_COLUMNS", crate::run::OVERLAP_COLUMNS.to_vec())?;
         module.add("RECOVERY_COLUMNS", crate::raw::RECOVERY_COLUMNS.to_vec())
     }
 }

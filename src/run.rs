@@ -1,13 +1,16 @@
 //! The machine: one attempt at one run of one entity, without sockets, clock or tables.
 //!
 //! Its caller asks what to send ([`Walk::poll_request`]), reports the outcome ([`Walk::handle_response`]), takes what
-//! is to be committed ([`Run::poll_group`]) and asks when to come back ([`Run::poll_timeout`]). Before the first
-//! request the caller goes through the write protocol's opening: [`Run::started`], [`Run::fence`],
-//! [`Run::recover_events`], [`Run::recover_rows`], [`Run::begin`].
+//! is to be committed ([`Run::poll_group`]) and asks when to come back ([`Run::poll_timeout`]).
+//!
+//! A new run reads at once, and its first group claims it: only then may rows be appended. An attempt that continues or
+//! ends an earlier run first goes through the write protocol's opening: [`Run::started`], [`Run::fence`],
+//! [`Run::recover_events`], [`Run::recover_rows`]. Then [`Run::begin`] opens the reading.
 
 pub mod audit;
 mod commit;
 mod group;
+mod overlap;
 mod promise;
 mod recover;
 
@@ -15,6 +18,7 @@ use std::time::Duration;
 
 pub use commit::Commit;
 pub use group::Group;
+pub use overlap::OVERLAP_COLUMNS;
 pub use promise::{Promise, rows_of_second};
 pub use recover::{Condition, Value};
 
@@ -27,7 +31,7 @@ use crate::options::Options;
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Now;
 use crate::stripe::scope::Scope;
-use crate::walk::{Progress, Walk};
+use crate::walk::{Newest, Progress, Walk};
 
 /// The values that a run is made with.
 #[derive(Debug, Clone)]
@@ -50,7 +54,7 @@ pub struct RunContext {
     pub library_version: String,
 }
 
-/// How far the opening of the write protocol has come.
+/// How far the write protocol has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Planned,
@@ -58,7 +62,20 @@ enum Stage {
     Fenced,
     EventsRead,
     Reading,
+    /// The closing event was handed over with the last group.
+    Closed,
     Ended,
+}
+
+/// Whether the attempt's RUN_STARTED is in the checkpoint table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// It was not handed over.
+    None,
+    /// It was handed over. Its outcome is not known yet.
+    Pending,
+    /// It is there.
+    Made,
 }
 
 /// The most memory that a page of a hundred rows takes beside its payload, in bytes: eighteen columns, most of them
@@ -77,11 +94,15 @@ pub struct Run {
     context: RunContext,
     plan: Plan,
     stage: Stage,
+    claim: Claim,
     /// Largest `created` seen in the whole run.
     seen: Option<i64>,
+    /// The newest commit with rows that counts: its run, and its version.
+    landed: Option<(String, i64)>,
     walk: Walk,
     groups: Groups,
     recovery: Recovery,
+    overlap: Newest,
 }
 
 impl Run {
@@ -90,12 +111,15 @@ impl Run {
     pub fn new(plan: Plan, context: RunContext) -> Self {
         Self {
             seen: plan.seen_before,
+            landed: plan.landed.clone(),
             plan,
             stage: Stage::Planned,
+            claim: Claim::None,
             walk: Walk::new(context.scope.clone(), context.livemode, context.options.clone()),
             context,
             groups: Groups::new(),
             recovery: Recovery::default(),
+            overlap: Newest::default(),
         }
     }
 
@@ -142,10 +166,10 @@ impl Run {
     /// # Errors
     /// Steps of the opening were left out or taken in another order.
     pub fn begin(&mut self, now: Now) -> Result<()> {
-        if self.stage == Stage::Reading {
+        if self.stage >= Stage::Reading {
             return Ok(());
         }
-        self.step(Stage::EventsRead, Stage::Reading)?;
+        self.step(if self.is_new() { Stage::Planned } else { Stage::EventsRead }, Stage::Reading)?;
         self.groups.begin(now);
         if let Some(error) = self.walk.error() {
             return Err(error.clone());
@@ -207,8 +231,18 @@ impl Run {
             self.stage = to;
             return Ok(());
         }
-        let order = "started, fence, recover_events, recover_rows, the pairs, ended";
+        let order = if self.is_new() {
+            "the pairs, ended (a new run's first pair claims it)"
+        } else {
+            "started, fence, recover_events, recover_rows, the pairs, ended"
+        };
         Err(Error::usage(format!("the write protocol's steps are {order}; {:?} cannot follow {:?}", to, self.stage)))
+    }
+
+    /// Whether it is a new run: nothing can have landed of it before its first pair.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.plan.purpose == Purpose::New
     }
 
     fn gives_up(&self) -> bool {

@@ -10,6 +10,7 @@ pub mod coverage;
 mod order;
 mod received;
 mod split;
+mod unchanged;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use answer::Effect;
 pub use chain::Ticket;
 pub use received::{Reader, Received, Unreadable};
+pub use unchanged::Newest;
 
 use chain::ActiveChain;
 use coverage::Chain;
@@ -36,6 +38,8 @@ pub struct Progress {
     pub pages: u64,
     /// Rows kept.
     pub rows: u64,
+    /// Objects that are not among them because their newest rows have the same content.
+    pub unchanged: u64,
     /// Requests sent.
     pub requests: u64,
     /// Of them, retries.
@@ -63,7 +67,13 @@ pub struct Fetched {
     pub facts: PageFacts,
     /// When the answer was received, in microseconds since 1970.
     pub received_at_micros: i64,
-    /// Newest `created`, but not later than the server's own clock.
+    /// Number of objects that are not among its rows because their newest rows have the same content.
+    pub unchanged: usize,
+    /// `created` of the oldest object, with the unchanged ones.
+    pub min_created: Option<i64>,
+    /// `created` of the newest object, with the unchanged ones.
+    pub max_created: Option<i64>,
+    /// The latter, but not later than the server's own clock.
     pub seen: Option<i64>,
 }
 
@@ -87,6 +97,8 @@ pub struct Remaining {
     /// Ids of rows that were read already, by second. Under `None` are those without a time, or all if the list has no
     /// window.
     pub held: HashMap<Option<i64>, HashSet<String>>,
+    /// The content of objects that earlier runs have landed: an object with the same content is not landed again.
+    pub landed: Newest,
     /// The newest second that was read.
     pub newest: Option<i64>,
     /// `Stripe-Version` that every request asks for.
@@ -116,6 +128,7 @@ pub struct Walk {
     /// Hashes of objects at the borders of parts that cannot be rows: both parts return such an object, and it may have
     /// no id that identifies it.
     refused: HashSet<[u8; 32]>,
+    landed: Newest,
     /// Lines for the user that nobody has taken yet.
     warnings: Vec<String>,
     error: Option<Error>,
@@ -141,6 +154,7 @@ impl Walk {
             newest: None,
             undated: HashSet::new(),
             refused: HashSet::new(),
+            landed: Newest::default(),
             warnings: Vec::new(),
             error: None,
             stopping: None,
@@ -166,6 +180,7 @@ impl Walk {
             self.chains[at].ticket = self.next_ticket();
         }
         self.newest = remaining.newest;
+        self.landed = remaining.landed;
         self.api_version = remaining.api_version;
         self.is_open = true;
     }

@@ -14,6 +14,7 @@ __all__ = [
     "CHECKPOINT_TABLE",
     "KEY_VARIABLE",
     "LAYOUT_VERSION",
+    "OVERLAP_COLUMNS",
     "RECOVERY_COLUMNS",
     "ApiKey",
     "Audit",
@@ -122,6 +123,10 @@ class Option:
     @property
     def unit(self) -> str: ...
     @property
+    def choices(self) -> list[str]:
+        """The words that it can be; empty if any text is possible."""
+
+    @property
     def help(self) -> str: ...
 
 @final
@@ -180,13 +185,17 @@ LAYOUT_VERSION: str
 
 @final
 class History:
-    """The state of one entity in the checkpoint table: folded from its events, in any order."""
+    """The state of one entity in the checkpoint table: folded from its events, in any order.
+
+    A run is planned by all events of the entity and account, or by those from the newest RUN_COMPLETED on that has a
+    `landed_version`: it carries the facts about older runs.
+    """
 
     def __new__(cls, entity: str, account: str | None = None, lifecycle: _ArrowStream | None = None) -> Self:
-        """`lifecycle`: all events of the entity and account but PAGE_COMMITTED; None if it never ran."""
+        """`lifecycle`: events of the entity and account; None if it never ran. Other events are left out."""
 
     def add_pages(self, pages: _ArrowStream) -> None:
-        """The PAGE_COMMITTED events of the run `run_id`."""
+        """More events, such as the PAGE_COMMITTED events of the run `run_id`."""
 
     @property
     def run_id(self) -> str | None: ...
@@ -233,6 +242,9 @@ class History:
 
     def next_run(self, lookback_seconds: int | str) -> str:
         """One line that says what the next run will do."""
+
+def histories(entities: list[str], account: str | None, events: _ArrowStream) -> dict[str, History]:
+    """The histories of some lists of one account, from one read of their events."""
 
 @final
 class Promise:
@@ -323,6 +335,10 @@ class Progress:
     @property
     def rows(self) -> int: ...
     @property
+    def unchanged(self) -> int:
+        """Objects that did not become rows because their newest rows have the same content."""
+
+    @property
     def requests(self) -> int: ...
     @property
     def retries(self) -> int: ...
@@ -352,8 +368,9 @@ class Progress:
 class Run:
     """One attempt at one run of one entity: the machine that decides the requests and the commits, and their order.
 
-    The order is the write protocol's: `started`, then `fence`, then `recover_events` and `recover_rows`, then the
-    pairs, then `ended`.
+    The order is the write protocol's: the pairs, then `ended`. The first pair of a new run claims it. If the attempt
+    continues or ends an earlier run (`is_new` is False), `started`, `fence`, `recover_events` and `recover_rows` come
+    before. In both cases `compare` may come right before the pairs.
     """
 
     @property
@@ -373,6 +390,10 @@ class Run:
         """Whether this attempt goes on with an earlier one's run: a fresh window follows when it is done."""
 
     @property
+    def is_new(self) -> bool:
+        """Whether the run is new: nothing of it can have landed before its first pair."""
+
+    @property
     def gives_up(self) -> bool:
         """Whether this attempt only ends an earlier run (`--restart-run`, `--from-scratch`)."""
 
@@ -388,7 +409,9 @@ class Run:
     def refusal(self) -> Exception | None:
         """The reason that the attempt is not a success although it goes to its end: objects that cannot be rows."""
 
-    def started(self) -> Checkpoint: ...
+    def started(self) -> Checkpoint:
+        """The RUN_STARTED of an attempt that continues or ends an earlier run. Raises UsageError for a new run."""
+
     def fence(self) -> Rows: ...
     def recover_events(self, events: _ArrowStream) -> list[list[_Condition]]:
         """Take all events of `run_id`, read after both fences.
@@ -398,6 +421,15 @@ class Run:
 
     def recover_rows(self, rows: _ArrowStream) -> None:
         """The rows of one such read: the columns `RECOVERY_COLUMNS`."""
+
+    def overlap(self) -> list[_Condition] | None:
+        """The read of the raw table that shows the objects which may be listed again; None if nothing is compared.
+
+        It is read after the events that the run was planned by, or after the fences.
+        """
+
+    def compare(self, rows: _ArrowStream) -> None:
+        """The rows of that read, with the columns `OVERLAP_COLUMNS`: an object with the same content lands no more."""
 
     def __iter__(self) -> Iterator[tuple[Rows, Checkpoint]]: ...
     def __next__(self) -> tuple[Rows, Checkpoint]: ...
@@ -409,7 +441,10 @@ class Run:
         """End the fetching and free the buffers, even if something still holds the run. `failed` still works."""
 
     def ended(self) -> Checkpoint:
-        """The closing event: RUN_COMPLETED, or RUN_FAILED (Abandoned, Reset) if the attempt gives a run up."""
+        """The closing event: RUN_COMPLETED, or RUN_FAILED (Abandoned, Reset) if the attempt gives a run up.
+
+        It has no rows, and needs no commit, if the event came with the last pair.
+        """
 
     def failed(self, error_class: str, message: str) -> Checkpoint:
         """A RUN_FAILED event; the message is masked, and made one line."""
@@ -417,6 +452,7 @@ class Run:
     def progress(self) -> Progress: ...
 
 RECOVERY_COLUMNS: list[str]
+OVERLAP_COLUMNS: list[str]
 
 @final
 class Probe:

@@ -16,7 +16,7 @@ from stripe_raw_rs.text import error_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stripe_raw_rs._core import Client, Entity, Run
+    from stripe_raw_rs._core import Client, Entity, History, Run
     from stripe_raw_rs.exceptions import StripeRawError
     from stripe_raw_rs.progress import Display
     from stripe_raw_rs.state_store import StateStore
@@ -39,11 +39,15 @@ class Job:
     give_up: Literal["restart", "scratch"] | None
     start: int | None
     settings: Mapping[str, str]
+    # Of the lists, as they were when this process began; empty if they could not be read together.
+    histories: Mapping[str, History]
 
 
 def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
     """Plan one attempt at one run, and see it through."""
-    history = job.state.latest_run(entity.name, job.account)
+    # A second attempt at the list follows the events of the first.
+    history = None if runs else job.histories.get(entity.name)
+    history = history or job.state.history(entity.name, job.account)
     give_up = None if runs else job.give_up
     run = job.client.run(
         entity.name,
@@ -78,15 +82,20 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
 def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
     """Take one attempt through the write protocol. The order of these lines makes a kill harmless."""
     state, display = job.state, job.display
-    state.append(run.started())
+    # A new run is claimed by its first pair: until then it reads, and nothing can have landed.
+    if not run.is_new:
+        state.append(run.started())
     try:
-        raw.fence(run.fence())
-        if is_first:
-            # Until something has landed, another process may bind the lake to another account.
-            state.require_ours()
-        for conditions in state.recover(run, job.account):
-            raw.recover(run, conditions)
+        if not run.is_new:
+            raw.fence(run.fence())
+            for conditions in state.recover(run, job.account):
+                raw.recover(run, conditions)
+        raw.compare(run)
         for rows, checkpoint in run:
+            if is_first and len(rows) > 0:
+                # Until something has landed, another process may bind the lake to another account.
+                state.require_ours()
+                is_first = False
             raw.append(rows)
             state.append(checkpoint)
             if checkpoint.pages:
@@ -108,7 +117,7 @@ def naming_the_winner(job: Job, entity: Entity, run: Run, fenced: FencedError) -
     """
     try:
         with panics_as_errors():
-            history = job.state.latest_run(entity.name, job.account)
+            history = job.state.history(entity.name, job.account)
     except Exception:  # noqa: BLE001 - the first error is the one to hear about
         return fenced
     if history.epoch < run.epoch:

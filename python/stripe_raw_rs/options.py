@@ -107,6 +107,7 @@ _ROWS = (
             {"integer": "N", "decimal": "F", "auto or decimal": "F"}.get(option.kind, "VALUE"),
             option.default,
             f"{option.help} ({option.unit})" if option.unit else option.help,
+            tuple(option.choices),
         )
         for option in _core.options()
     ),

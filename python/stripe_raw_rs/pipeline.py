@@ -11,7 +11,7 @@ from stripe_raw_rs.account import check_account_of_lake
 from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.attempt import Job
 from stripe_raw_rs.entity_job import ingest_entity
-from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.keywords import signature, take_key, with_environment
 from stripe_raw_rs.owner import default_owner
 from stripe_raw_rs.panics import panics_as_errors
@@ -110,6 +110,11 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     state = StateStore(tables, client, checkpoint_table)
     if give_up != "scratch":
         check_account_of_lake(client, tables, state, selection, account)
+    try:
+        histories = state.histories([entity.name for entity in selection], account)
+    except TableError:
+        # A fault that concerns one list alone is reported by that list.
+        histories = {}
     # A cluster may have kept an older wheel, and an environment may name other authorities: the log names both.
     what = (_core.__version__, counted(len(selection), "list"), tables.location, client.authorities)
     logger.info("stripe-raw %s lands %s in %s; certificate authorities: %s", *what)
@@ -128,6 +133,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
             "entities": ",".join(entity.name for entity in selection),
             **_of(options, {"bundle_target"}),
         },
+        histories=histories,
     )
 
 

@@ -77,6 +77,12 @@ class RawWriter:
         """Give some rows to a run's recovery."""
         asked(self._table, lambda: run.recover_rows(self._table.read(_core.RECOVERY_COLUMNS, conditions)))
 
+    def compare(self, run: Run) -> None:
+        """Give a run the rows that its list may show again: those without a change do not land again."""
+        overlap = run.overlap()
+        if overlap is not None:
+            asked(self._table, lambda: run.compare(self._table.read(_core.OVERLAP_COLUMNS, overlap)))
+
     def audit(self, audit: Audit) -> None:
         """Give all rows to an audit."""
         asked(self._table, lambda: audit.add_rows(self._table.read(_core.raw_schema().names, [])))

@@ -97,6 +97,32 @@ class StateStore:
         if self._missing:
             self._table.set_properties(self._missing)
 
+    def histories(self, entities: Sequence[str], account: str | None) -> dict[str, History]:
+        """Fold the events that the next run of each of these lists is planned by, in one read for all.
+
+        What older runs say is carried by newer events, so the read does not grow with the number of runs.
+        """
+        ended: list[Condition] = [
+            ("event_type", "=", "RUN_COMPLETED", "string"),
+            ("landed_version", ">=", 0, "long"),
+            ("stripe_account", "=", account, "string"),
+        ]
+
+        def fold() -> dict[str, History]:
+            carrying = {entity: epoch for entity, epoch in self._table.largest("epoch", ["entity"], ended)}
+            since: dict[str, list[Condition]] = {
+                entity: [("epoch", ">=", epoch, "long")] for entity, epoch in carrying.items() if isinstance(entity, str)
+            }
+            each = [[*_of(entity, account), *since.get(entity, [])] for entity in entities]
+            events = self._table.read_any(_core.checkpoint_schema().names, each)
+            return _core.histories(list(entities), account, events)
+
+        return asked(self._table, fold)
+
+    def history(self, entity: str, account: str | None) -> History:
+        """Fold the events that the list's next run is planned by."""
+        return self.histories([entity], account)[entity]
+
     def latest_run(self, entity: str, account: str | None) -> History:
         """Fold the events of the entity's latest run."""
 
@@ -130,8 +156,9 @@ class StateStore:
         return self._table.read(_core.checkpoint_schema().names, conditions)
 
     def append(self, checkpoint: Checkpoint) -> None:
-        """Commit events."""
-        commit(self._table, checkpoint)
+        """Commit events, if there are any."""
+        if len(checkpoint) > 0:
+            commit(self._table, checkpoint)
 
     def entities(self) -> list[tuple[str, str | None]]:
         """List the entities, each with its account, that have events."""

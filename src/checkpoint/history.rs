@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Event, Kind, PageEvent, commit_version};
+use super::{Carried, Event, Kind, PageEvent, commit_version};
 use crate::error::Class;
 
 /// The state of the latest run.
@@ -41,7 +41,8 @@ pub struct Landed {
     pub newest: Option<(String, i64)>,
 }
 
-/// Events of one entity and account: all except PAGE_COMMITTED, and the PAGE_COMMITTED of the latest run, or of all runs.
+/// Events of one entity and account, in any order: all, or those from the newest RUN_COMPLETED on that carries the facts
+/// about older runs. PAGE_COMMITTED of other runs than the latest may be missing.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     events: Vec<Event>,
@@ -134,6 +135,12 @@ impl History {
         self.events.iter().filter(move |event| Some(event.epoch) > reset)
     }
 
+    /// Whether the latest run is the first since the last reset, or the next one will be.
+    #[must_use]
+    pub fn has_no_earlier_run(&self) -> bool {
+        !self.has_run() || (self.is_open() && self.is_first_run())
+    }
+
     /// Whether any run began since the last reset.
     #[must_use]
     pub fn has_run(&self) -> bool {
@@ -146,6 +153,27 @@ impl History {
     /// A run that was given up no longer counts: whatever happened to its rows, a later window reads them again.
     #[must_use]
     pub fn landed(&self, extent: Extent) -> Option<Landed> {
+        let carried: Vec<&Carried> = match extent {
+            Extent::Everything | Extent::Rows => {
+                let given_up =
+                    self.events.iter().filter(|event| event.kind.gives_up()).map(Event::commit_version).max();
+                let counting = self.events.iter().filter(|event| Some(event.commit_version()) >= given_up);
+                counting.filter_map(|event| event.carried.as_ref()).collect()
+            }
+            Extent::EarlierRows => {
+                let first = self.latest().min_by_key(|event| event.commit_version());
+                first.and_then(|event| event.carried.as_ref()).into_iter().collect()
+            }
+        };
+        if carried.is_empty() {
+            return self.landed_by_pages(extent);
+        }
+        let newest = carried.into_iter().filter_map(|carried| carried.landed.clone()).max_by_key(|landed| landed.1)?;
+        Some(Landed { version: newest.1, newest: Some(newest) })
+    }
+
+    /// The same, for events of layout 1, which do not carry it.
+    fn landed_by_pages(&self, extent: Extent) -> Option<Landed> {
         let given_up = self.events.iter().filter(|event| event.kind.gives_up());
         let mut left_out: HashSet<&str> = given_up.map(|event| event.run_id.as_str()).collect();
         left_out.extend(self.run_id().filter(|_| extent == Extent::EarlierRows));
@@ -206,6 +234,10 @@ impl History {
     /// The lower end of the window of the entity's first run: no later window reaches below it.
     #[must_use]
     pub fn first_start(&self) -> Option<i64> {
+        let newest = self.since_reset().max_by_key(|event| event.commit_version());
+        if let Some(Carried { first_start, .. }) = newest.and_then(|event| event.carried.as_ref()) {
+            return *first_start;
+        }
         let first = self.since_reset().min_by_key(|event| event.epoch)?;
         // An attempt without a page sets its window again, so the run's last event counts.
         self.since_reset()

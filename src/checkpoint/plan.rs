@@ -1,7 +1,7 @@
 //! Plans the next attempt, from the history alone: a new window, the unfinished run, or the end of that run by giving
 //! it up.
 
-use super::{History, State, filters};
+use super::{Extent, History, State, filters};
 use crate::error::{Class, Error, Remedy, Result, counted, foreign};
 use crate::options::Options;
 use crate::stripe::entities::Entity;
@@ -98,6 +98,12 @@ pub struct Plan {
     pub start_created_gte: Option<i64>,
     /// Largest `created` of the completed runs before.
     pub seen_before: Option<i64>,
+    /// The newest commit with rows so far: its run, and its version.
+    pub landed: Option<(String, i64)>,
+    /// The same, of the runs before this one.
+    pub landed_before: Option<(String, i64)>,
+    /// Lower end of the window of the first run since the last reset; `None` if that is this run.
+    pub first_start: Option<Option<i64>>,
     /// `Stripe-Version` of its requests.
     pub stripe_version: String,
     /// Lines for the user: things that are done in another way than asked, or that are unwise.
@@ -145,10 +151,19 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         attempt: number,
         start_created_gte,
         seen_before: history.sound_watermark(options.lookback_seconds),
+        landed: landed(history, Extent::Rows),
+        landed_before: landed(history, if unfinished.is_some() { Extent::EarlierRows } else { Extent::Rows }),
+        first_start: (!history.has_no_earlier_run()).then(|| history.first_start()),
         stripe_version,
         warnings,
         notices,
     })
+}
+
+/// The newest commit with rows. If only a lower bound of its version is known, that has the same run.
+fn landed(history: &History, extent: Extent) -> Option<(String, i64)> {
+    let landed = history.landed(extent)?;
+    landed.newest.or_else(|| Some((history.run_id()?.to_owned(), landed.version)))
 }
 
 impl History {
@@ -218,7 +233,7 @@ fn window(
             options.lookback_seconds
         ));
     }
-    let first = !history.has_run() || (history.is_open() && history.is_first_run() && history.pages().next().is_none());
+    let first = history.has_no_earlier_run() && (!history.is_open() || history.pages().next().is_none());
     if first {
         return attempt.start;
     }

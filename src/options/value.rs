@@ -31,6 +31,8 @@ pub enum Kind {
         /// Largest value allowed.
         maximum: f64,
     },
+    /// One of these words.
+    Choice(&'static [&'static str]),
     /// Free text, checked where it is used.
     Text,
     /// Text that becomes an HTTP header.
@@ -140,7 +142,7 @@ impl Value for f64 {
         let (minimum, maximum, what) = match row.kind {
             Kind::Decimal { minimum, maximum } => (minimum, maximum, "a number"),
             Kind::AutoDecimal { minimum, maximum } => (minimum, maximum, "auto or a number"),
-            Kind::Integer { .. } | Kind::Text | Kind::Header => return Err(row.has_another_type()),
+            Kind::Integer { .. } | Kind::Choice(_) | Kind::Text | Kind::Header => return Err(row.has_another_type()),
         };
         let number = match written {
             Written::Text(text) => text.trim().parse().ok(),
@@ -198,6 +200,38 @@ impl Value for String {
 
     fn recorded(&self) -> Json {
         self.clone().into()
+    }
+}
+
+/// What becomes of an object that is listed again, and has the content of its newest row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Repeats {
+    /// It is counted.
+    #[default]
+    Skip,
+    /// It becomes a row again.
+    Land,
+}
+
+impl Repeats {
+    /// As the option is written, in the order of the choice.
+    pub const WORDS: &[&str] = &["skip", "land"];
+}
+
+impl Value for Repeats {
+    fn read(row: &Row, written: &Written) -> Result<Self> {
+        match written {
+            Written::Text(text) if text.trim() == Self::WORDS[0] => Ok(Self::Skip),
+            Written::Text(text) if text.trim() == Self::WORDS[1] => Ok(Self::Land),
+            other => {
+                let words = Self::WORDS.join(" or ");
+                Err(Error::usage(format!("{} must be {words}, not '{}'", row.name, other.quoted())))
+            }
+        }
+    }
+
+    fn recorded(&self) -> Json {
+        Self::WORDS[*self as usize].into()
     }
 }
 

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
-use crate::error::{Class, Error};
+use super::each_batch;
 use crate::run::audit;
 
 /// One thing that an audit found wrong.
@@ -34,16 +34,7 @@ impl Audit {
         stream: PyRecordBatchReader,
         add: impl Fn(&mut audit::Audit, &arrow_array::RecordBatch) -> crate::error::Result<()> + Send + Sync,
     ) -> PyResult<()> {
-        let reader = stream.into_reader()?;
-        py.detach(|| {
-            for batch in reader {
-                let batch =
-                    batch.map_err(|error| Error::new(Class::Table, format!("a table could not be read: {error}")))?;
-                add(&mut self.0, &batch)?;
-            }
-            Ok::<_, Error>(())
-        })?;
-        Ok(())
+        each_batch(py, stream, |batch| add(&mut self.0, batch))
     }
 }
 

@@ -109,6 +109,7 @@ pub struct Option_ {
     kind: &'static str,
     default: &'static str,
     unit: &'static str,
+    choices: Vec<&'static str>,
     help: &'static str,
 }
 
@@ -130,8 +131,9 @@ pub(super) fn options() -> Vec<Option_> {
                 Kind::Integer { .. } => "integer",
                 Kind::Decimal { .. } => "decimal",
                 Kind::AutoDecimal { .. } => "auto or decimal",
-                Kind::Text | Kind::Header => "text",
+                Kind::Text | Kind::Header | Kind::Choice(_) => "text",
             },
+            choices: if let Kind::Choice(words) = row.kind { words.to_vec() } else { Vec::new() },
             default: row.default,
             unit: row.unit,
             help: row.help,

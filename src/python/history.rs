@@ -1,9 +1,11 @@
 //! The history of one entity in the checkpoint table.
 
+use std::collections::BTreeMap;
+
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
-use super::batches;
+use super::each_batch;
 use super::run::{PyCondition, condition};
 use super::written::written_value;
 use crate::checkpoint::{self, Extent, State, events_of};
@@ -58,15 +60,45 @@ pub struct History {
 }
 
 impl History {
+    fn of(entity: &str, account: Option<String>) -> PyResult<Self> {
+        let entity =
+            entities::by_name(entity).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(entity))))?;
+        Ok(Self { entity, folded: checkpoint::History::default(), account })
+    }
+
     fn extend(&mut self, py: Python<'_>, events: PyRecordBatchReader) -> PyResult<()> {
-        for batch in batches(py, events)? {
-            let events = events_of(&batch)?;
+        each_batch(py, events, |batch| {
+            let events = events_of(batch)?;
             let ours =
                 events.into_iter().filter(|event| event.entity == self.entity.name && event.account == self.account);
             self.folded.extend(ours);
+            Ok(())
+        })
+    }
+}
+
+/// The histories of some lists of one account, from one read of their events, by name.
+#[pyfunction]
+pub(super) fn histories(
+    py: Python<'_>,
+    entities: Vec<String>,
+    account: Option<String>,
+    events: PyRecordBatchReader,
+) -> PyResult<BTreeMap<String, History>> {
+    let mut histories = BTreeMap::new();
+    for entity in entities {
+        let history = History::of(&entity, account.clone())?;
+        histories.insert(entity, history);
+    }
+    each_batch(py, events, |batch| {
+        for event in events_of(batch)?.into_iter().filter(|event| event.account == account) {
+            if let Some(history) = histories.get_mut(&event.entity) {
+                history.folded.extend([event]);
+            }
         }
         Ok(())
-    }
+    })?;
+    Ok(histories)
 }
 
 #[pymethods]
@@ -79,9 +111,7 @@ impl History {
         account: Option<String>,
         lifecycle: Option<PyRecordBatchReader>,
     ) -> PyResult<Self> {
-        let entity =
-            entities::by_name(entity).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(entity))))?;
-        let mut history = Self { entity, folded: checkpoint::History::default(), account };
+        let mut history = Self::of(entity, account)?;
         lifecycle.map_or(Ok(()), |events| history.extend(py, events))?;
         Ok(history)
     }

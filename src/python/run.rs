@@ -8,10 +8,10 @@ use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
-use super::batches;
 use super::commit::{Checkpoint, Rows, checkpoint, rows};
 use super::process::RUNTIME;
 use super::runtime::runtime;
+use super::{batches, each_batch};
 use crate::checkpoint::Purpose;
 use crate::error::Result as CoreResult;
 use crate::http_client::{Driver, Resources, now, within_a_tick};
@@ -22,6 +22,7 @@ use crate::run::{Condition, Group, Value};
 pub struct Progress {
     pages: u64,
     rows: u64,
+    unchanged: u64,
     requests: u64,
     retries: u64,
     remaining: u64,
@@ -118,6 +119,11 @@ impl Run {
     }
 
     #[getter]
+    fn is_new(&self) -> PyResult<bool> {
+        self.with(|run| run.is_new())
+    }
+
+    #[getter]
     fn gives_up(&self) -> PyResult<bool> {
         self.with(|run| matches!(run.plan().purpose, Purpose::GiveUp(_)))
     }
@@ -154,6 +160,17 @@ impl Run {
     fn recover_rows(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         let batches = batches(py, rows)?;
         Ok(self.with(|run| run.recover_rows(&batches))??)
+    }
+
+    fn overlap(&self) -> PyResult<Option<Vec<PyCondition>>> {
+        let rows = self.with(crate::run::Run::overlap)?;
+        Ok(rows.map(|conditions| conditions.into_iter().map(condition).collect()))
+    }
+
+    fn compare(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        RUNTIME.check()?;
+        // Batch by batch: a list without a window is compared as a whole.
+        each_batch(py, rows, |batch| self.driver.with(|run| run.compare(batch)))
     }
 
     const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -209,6 +226,7 @@ impl Run {
         Ok(Progress {
             pages: progress.pages,
             rows: progress.rows,
+            unchanged: progress.unchanged,
             requests: progress.requests,
             retries: progress.retries,
             remaining: progress.remaining,

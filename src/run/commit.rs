@@ -3,8 +3,8 @@
 
 use arrow_array::RecordBatch;
 
-use super::{Run, Stage};
-use crate::checkpoint::{Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
+use super::{Claim, Run, Stage};
+use crate::checkpoint::{Carried, Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
 use crate::error::{Class, Error, Result, foreign, one_line};
 use crate::stripe::exchange::Now;
 
@@ -27,7 +27,7 @@ pub struct Commit {
     /// Whether it must be seen in the table before anything else is committed. If an engine silently drops a repeated
     /// transaction, the caller has to ask; if it refuses one, the caller knows already.
     ///
-    /// True for the fences and the end, and for events of a page without rows that another page follows: nothing in the
+    /// True for the claim, the fence and the end, and for events of a page without rows that another page follows: nothing in the
     /// raw table shows such a page. If its event were dropped and the next page were appended before the rival's second
     /// fence, that next page would have no predecessor. It is also true once a minute, because a run that was taken
     /// over and does not know it asks Stripe in vain.
@@ -41,17 +41,28 @@ pub struct Commit {
 }
 
 impl Run {
-    /// RUN_STARTED. Appending it with its transaction identifier fences the checkpoint table.
+    /// RUN_STARTED of an attempt that continues or ends an earlier run. Appending it with its transaction identifier
+    /// fences the checkpoint table.
     ///
     /// # Errors
-    /// It was called before.
+    /// It was called before, or the run is new.
     pub fn started(&mut self, now: Now) -> Result<Commit> {
+        if self.is_new() {
+            return Err(Error::usage("a new run begins with its first pair"));
+        }
         self.step(Stage::Planned, Stage::Started)?;
-        let kind = Kind::Started {
+        self.claim(vec![], now)
+    }
+
+    /// RUN_STARTED, and other events, in the attempt's first commit.
+    pub(super) fn claim(&mut self, others: Vec<Kind>, now: Now) -> Result<Commit> {
+        self.claim = Claim::Pending;
+        let started = Kind::Started {
             settings: self.context.settings.clone(),
             library_version: self.context.library_version.clone(),
         };
-        Ok(Commit { must_be_seen: true, ..self.events(vec![kind], 0, now)? })
+        let kinds = [vec![started], others].concat();
+        Ok(Commit { must_be_seen: true, ..self.events(kinds, 0, now)? })
     }
 
     /// A commit of no rows. Appending it with its transaction identifier fences the raw table.
@@ -60,11 +71,12 @@ impl Run {
     /// It was called before [`Run::started`].
     pub fn fence(&mut self) -> Result<Commit> {
         self.step(Stage::Started, Stage::Fenced)?;
+        self.claim = Claim::Made;
         Ok(Commit { must_be_seen: true, ..self.commit(Vec::new(), 0) })
     }
 
-    /// The closing event: RUN_COMPLETED, or RUN_FAILED if the attempt gives up a run. No event if the run turned out to
-    /// be complete already.
+    /// The closing event: RUN_COMPLETED, or RUN_FAILED if the attempt gives up a run. No event if it came with the last
+    /// group, or if the run turned out to be complete already.
     ///
     /// # Errors
     /// Something remains to be fetched or handed over, or an error ended the fetching.
@@ -75,26 +87,36 @@ impl Run {
         if !self.is_finished() {
             return Err(Error::usage("the run is not at its end: iterate to the last pair first"));
         }
+        if self.stage == Stage::Closed {
+            self.stage = Stage::Ended;
+            return self.events(vec![], self.groups.sequence(), now);
+        }
         self.step(Stage::Reading, Stage::Ended)?;
-        let sequence = self.groups.next_sequence();
         let kinds = match self.plan.purpose {
             // A reset counts even after a completion; a second completion or an abandonment would be untrue.
             Purpose::New | Purpose::Resume | Purpose::GiveUp(GiveUp::Restart) if self.recovery.is_complete => vec![],
             Purpose::GiveUp(how) => {
+                // Its rows no longer count.
+                self.landed = self.plan.landed_before.clone().filter(|_| how == GiveUp::Restart);
                 let message = format!("given up: {}", how.next_run());
                 vec![Kind::Failed { class: how.class().name().to_owned(), message }]
             }
             Purpose::New | Purpose::Resume => vec![Kind::Completed],
         };
+        if self.claim == Claim::None {
+            return self.claim(kinds, now);
+        }
+        let sequence = self.groups.next_sequence();
         Ok(Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? })
     }
 
-    /// RUN_FAILED, with a masked line.
+    /// RUN_FAILED, with a masked line. For a new run without a claim, RUN_STARTED comes with it.
     ///
     /// # Errors
-    /// The run has ended, or never began.
+    /// The run has ended, or it is not known to have begun: a rival may have the number of this attempt.
     pub fn failed(&mut self, class: &str, message: &str, now: Now) -> Result<Commit> {
-        if self.stage == Stage::Planned || self.stage == Stage::Ended {
+        let may_claim = self.is_new() && self.claim == Claim::None;
+        if self.stage == Stage::Ended || !(may_claim || self.claim == Claim::Made) {
             return Err(Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
         }
         let failed = |class: &str| Kind::Failed { class: foreign(class), message: one_line(message) };
@@ -103,6 +125,9 @@ impl Run {
         let kind = kind.unwrap_or_else(|| failed(Class::Internal.name()));
         self.stage = Stage::Ended;
         self.walk.discard();
+        if may_claim {
+            return self.claim(vec![kind], now);
+        }
         let sequence = self.groups.next_sequence();
         self.events(vec![kind], sequence, now)
     }
@@ -152,7 +177,10 @@ impl Run {
                 owner: context.owner.clone(),
                 start_created_gte: plan.start_created_gte,
                 max_created_seen: self.seen,
-                carried: None,
+                carried: Some(Carried {
+                    landed: self.landed.clone(),
+                    first_start: plan.first_start.unwrap_or(plan.start_created_gte),
+                }),
             })
             .collect();
         let batches = if events.is_empty() { vec![] } else { vec![to_batch(&events)?] };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 
 use super::commit::Commit;
-use super::{Run, page_bytes};
+use super::{Claim, Run, Stage, page_bytes};
 use crate::checkpoint::{Kind, PageEvent, commit_version};
 use crate::digest::rows_digest;
 use crate::error::{Result, foreign};
@@ -89,6 +89,11 @@ impl Groups {
         self.sequence
     }
 
+    /// The newest commit.
+    pub(super) const fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
     /// Begins a group of these pages. Returns whether its events must be seen.
     fn begin_group(&mut self, now: Now, pages: &[Fetched]) -> bool {
         self.last_group = now.monotonic;
@@ -108,6 +113,13 @@ impl Run {
     /// # Errors
     /// A page that does not fit its columns.
     pub fn poll_group(&mut self, now: Now) -> Result<Option<Group>> {
+        if self.stage == Stage::Closed || self.stage == Stage::Ended {
+            return Ok(None);
+        }
+        if self.is_new() && self.claim == Claim::None {
+            return self.first_group(now);
+        }
+        self.claim = Claim::Made;
         if let Some(recovered) = self.recovery.take_pages() {
             return self.without_rows(recovered.into_iter().map(Kind::Page).collect(), false, now).map(Some);
         }
@@ -116,22 +128,62 @@ impl Run {
             return Ok(Some(refusals));
         }
         let group = self.walk.take_pages(count);
-        let must_be_seen = self.groups.begin_group(now, &group);
+        let mut must_be_seen = self.groups.begin_group(now, &group);
         let sequence = self.groups.next_sequence();
         let version = commit_version(self.plan.epoch, sequence);
         let mut batches = Vec::with_capacity(count);
-        let mut kinds = Vec::with_capacity(count);
+        let mut kinds = Vec::with_capacity(count + 1);
         for fetched in group {
-            self.seen = self.seen.max(fetched.seen);
-            let page_number = self.groups.next_page_number;
-            self.groups.next_page_number += 1;
-            kinds.push(Kind::Page(page_event(&fetched, page_number)));
+            let page_number = self.take_in(&fetched, &mut kinds);
             if !fetched.page.is_empty() {
                 batches.push(self.batch(fetched, page_number, version)?);
             }
         }
+        if !batches.is_empty() {
+            self.landed = Some((self.plan.run_id.clone(), version));
+        }
+        if self.is_last_group() {
+            self.stage = Stage::Closed;
+            kinds.push(Kind::Completed);
+            must_be_seen = true;
+        }
         let checkpoint = Commit { must_be_seen, ..self.events(kinds, sequence, now)? };
         Ok(Some(Group { rows: self.commit(batches, sequence), checkpoint, fetched: count }))
+    }
+
+    /// The first group of a new run claims it: RUN_STARTED is in the table before any row is. If nothing is to land, it is
+    /// the whole run, in one commit.
+    fn first_group(&mut self, now: Now) -> Result<Option<Group>> {
+        if self.walk.pages().is_empty() {
+            return Ok(None);
+        }
+        let has_nothing = |fetched: &Fetched| fetched.page.is_empty() && fetched.page.refused.is_empty();
+        let is_whole = self.walk.has_read_all() && self.walk.error().is_none();
+        let count = if is_whole && self.walk.pages().iter().all(has_nothing) { self.walk.pages().len() } else { 0 };
+        let mut kinds = Vec::new();
+        if count > 0 {
+            for fetched in self.walk.take_pages(count) {
+                self.take_in(&fetched, &mut kinds);
+            }
+            kinds.push(Kind::Completed);
+            self.stage = Stage::Closed;
+        }
+        let checkpoint = self.claim(kinds, now)?;
+        Ok(Some(Group { rows: self.commit(Vec::new(), 0), checkpoint, fetched: count }))
+    }
+
+    /// Numbers a page, and adds its event. Returns the number.
+    fn take_in(&mut self, fetched: &Fetched, kinds: &mut Vec<Kind>) -> i64 {
+        self.seen = self.seen.max(fetched.seen);
+        let page_number = self.groups.next_page_number;
+        self.groups.next_page_number += 1;
+        kinds.push(Kind::Page(page_event(fetched, page_number)));
+        page_number
+    }
+
+    /// Whether the run is complete with the group at hand. An attempt that gives a run up has no pages.
+    fn is_last_group(&self) -> bool {
+        self.walk.has_read_all() && self.walk.error().is_none() && self.walk.pages().is_empty()
     }
 
     /// The events of the objects refused in the pages of the group that is due, as a group of their own. They come
@@ -177,11 +229,15 @@ impl Run {
         if interval.is_zero() {
             return Some(1);
         }
-        let mut bytes = 0;
+        let (mut bytes, mut has_hidden_link) = (0, false);
         for (at, fetched) in self.walk.pages().iter().enumerate() {
+            // No row shows such a page. If rows followed it in its group, they would hide it in a recovered group.
+            if has_hidden_link && !fetched.page.is_empty() {
+                return Some(at);
+            }
+            has_hidden_link |= fetched.is_link_without_rows();
             bytes += page_bytes(fetched.page.json.value_data().len());
-            // Such a page ends its group: if the next page of its chain followed it, a recovered group would hide it.
-            if bytes >= GROUP_BYTES || (fetched.is_link_without_rows() && at + 1 < self.walk.pages().len()) {
+            if bytes >= GROUP_BYTES {
                 return Some(at + 1);
             }
         }
@@ -214,14 +270,13 @@ fn refused_line(entity: &str, page_number: i64, refused: &Refused, request_id: O
 }
 
 fn page_event(fetched: &Fetched, page_number: i64) -> PageEvent {
-    let created = || fetched.page.created.iter().flatten().copied();
     PageEvent {
         page_number,
         row_count: i64::try_from(fetched.page.len()).unwrap_or(i64::MAX),
-        unchanged_count: 0,
+        unchanged_count: i64::try_from(fetched.unchanged).unwrap_or(i64::MAX),
         facts: fetched.facts.clone(),
-        min_created: created().min(),
-        max_created: created().max(),
+        min_created: fetched.min_created,
+        max_created: fetched.max_created,
         rows_digest: rows_digest(fetched.page.sha256.iter().flatten()),
         recovered: false,
     }

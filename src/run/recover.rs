@@ -172,13 +172,8 @@ impl Run {
             self.walk.open(Remaining::default());
             return Ok(());
         }
+        self.adopt_filters_of_rows();
         let recovery = std::mem::take(&mut self.recovery);
-        // Else the events have said it.
-        if recovery.newest_version.is_none()
-            && let Some(filters) = Self::filters_of_rows(&recovery)
-        {
-            self.adopt(filters);
-        }
         // A run that is given up need not be repaired if it cannot be.
         let orphans = match self.orphan_pages(&recovery) {
             Err(_) if self.gives_up() => vec![],
@@ -192,14 +187,23 @@ impl Run {
         let seen_in_orphans =
             seen_in_orphans.filter_map(|row| Some(row.created?.min(row.ingested_at / 1_000_000))).max();
         self.seen = self.seen.max(seen_in_orphans);
+        self.note_landed(&recovery);
         let tops = recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);
         // Nothing was seen later than all clocks; but an object may give a later time.
         let newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
         let chains = if self.gives_up() { vec![] } else { self.remaining(&recovery.events, &orphans)? };
-        let api_version = self.plan.stripe_version.clone();
-        self.walk.open(Remaining { chains, held: recovery.ids, newest, api_version });
+        let (landed, api_version) = (std::mem::take(&mut self.overlap), self.plan.stripe_version.clone());
+        self.walk.open(Remaining { chains, held: recovery.ids, landed, newest, api_version });
         self.recovery.pages = (!orphans.is_empty()).then_some(orphans);
         Ok(())
+    }
+
+    /// Takes over the newest commit with rows that the tables show.
+    fn note_landed(&mut self, recovery: &Recovery) {
+        let of_events = recovery.events.iter().filter_map(|event| event.carried.as_ref()?.landed.clone());
+        let rows = recovery.orphans.values().flat_map(BTreeMap::values);
+        let of_rows = rows.map(|row| (self.plan.run_id.clone(), row.commit_version));
+        self.landed = of_events.chain(of_rows).chain(self.landed.take()).max_by_key(|(_, version)| *version);
     }
 
     fn adopt(&mut self, filters: Filters) {
@@ -209,11 +213,22 @@ impl Run {
         }
     }
 
-    /// The filters of a run that only rows show: those of its first page, which the attempt that wrote it has recorded.
-    fn filters_of_rows(recovery: &Recovery) -> Option<Filters> {
-        let first = recovery.orphans.values().flat_map(BTreeMap::values).min_by_key(|row| row.commit_version)?;
+    /// Takes over the filters of a run that only rows show.
+    pub(super) fn adopt_filters_of_rows(&mut self) {
+        // Else the events have said it.
+        if self.recovery.newest_version.is_none()
+            && let Some(filters) = self.filters_of_rows()
+        {
+            self.adopt(filters);
+        }
+    }
+
+    /// The filters of the first page, which the attempt that wrote it has recorded.
+    fn filters_of_rows(&self) -> Option<Filters> {
+        let Recovery { orphans, events, .. } = &self.recovery;
+        let first = orphans.values().flat_map(BTreeMap::values).min_by_key(|row| row.commit_version)?;
         let epoch = first.commit_version >> 32;
-        let started = recovery.events.iter().find(|event| event.epoch == epoch)?;
+        let started = events.iter().find(|event| event.epoch == epoch)?;
         let api_version = first.page.facts.api_version.clone();
         Some(Filters { start_created_gte: started.start_created_gte, api_version })
     }

@@ -100,8 +100,10 @@ impl Walk {
         self.note_odd(&page);
         let newest = page.created.iter().flatten().copied().max();
         let seen = newest.map(|newest| newest.min(latest));
+        let unchanged = self.landed.leave_out(&mut page);
         self.progress.pages += 1;
         self.progress.rows += page.len() as u64;
+        self.progress.unchanged += unchanged as u64;
         self.progress.reached = [oldest, self.progress.reached].into_iter().flatten().min();
         let facts = PageFacts {
             range,
@@ -112,7 +114,15 @@ impl Walk {
             request_id: response.request_id.clone(),
             api_version: response.api_version.clone(),
         };
-        self.pages.push_back(Fetched { page, facts, received_at_micros: now.wall_micros, seen });
+        self.pages.push_back(Fetched {
+            page,
+            facts,
+            received_at_micros: now.wall_micros,
+            unchanged,
+            min_created: oldest,
+            max_created: newest,
+            seen,
+        });
         Ok(Effect::Page)
     }
 

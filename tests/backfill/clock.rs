@@ -64,11 +64,16 @@ impl Reader {
             library_version: "test".to_owned(),
         };
         let mut reader = Self { list, run: Run::new(plan, setting), place: None, events, rows, ranges: HashSet::new() };
-        let started = reader.run.started(now(at)).unwrap();
-        reader.events.extend(started.batches);
-        reader.run.fence().unwrap();
-        if !reader.run.recover_events(&reader.events).unwrap().is_empty() {
-            reader.run.recover_rows(&reader.rows).unwrap();
+        if !reader.run.is_new() {
+            let started = reader.run.started(now(at)).unwrap();
+            reader.events.extend(started.batches);
+            reader.run.fence().unwrap();
+            if !reader.run.recover_events(&reader.events).unwrap().is_empty() {
+                reader.run.recover_rows(&reader.rows).unwrap();
+            }
+        }
+        if reader.run.overlap().is_some() {
+            reader.rows.iter().for_each(|rows| reader.run.compare(rows).unwrap());
         }
         reader.run.begin(now(at)).unwrap();
         reader

@@ -189,7 +189,7 @@ fn ours(bench: &Bench) -> Result<()> {
         new_run_id: "run".to_owned(),
     };
     let plan = plan(bench.entity, &History::default(), &bench.options, &attempt)?;
-    let mut run = Run::new(
+    let run = Run::new(
         plan,
         RunContext {
             scope: Scope { entity: bench.entity, account: None },
@@ -202,9 +202,6 @@ fn ours(bench: &Bench) -> Result<()> {
             library_version: "bench".to_owned(),
         },
     );
-    run.started(now())?;
-    run.fence()?;
-    run.recover_events(&[])?;
     let driver = Driver::new(run);
     let slots = Slots::new(Limits::of(&bench.options, UNLIMITED));
     let resources = Resources {

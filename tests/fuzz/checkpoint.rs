@@ -11,7 +11,7 @@ use arrow_array::{
 };
 use arrow_schema::{Field, Schema};
 use stripe_raw_rs::checkpoint::{
-    Attempt, Event, GiveUp, History, Kind, PageEvent, Plan, Purpose, events_of, filters, plan, to_batch,
+    Attempt, Carried, Event, GiveUp, History, Kind, PageEvent, Plan, Purpose, events_of, filters, plan, to_batch,
 };
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
@@ -72,7 +72,9 @@ impl Input<'_> {
         let rows_digest = self.maybe_text().unwrap_or_default();
         let recovered = self.truth();
         let facts = PageFacts { api_version: self.maybe_text(), ..facts };
-        PageEvent { page_number, row_count, facts, min_created, max_created, rows_digest, recovered }
+        // It follows from other values, so that the corpus keeps its meaning.
+        let unchanged_count = row_count / 3;
+        PageEvent { page_number, row_count, unchanged_count, facts, min_created, max_created, rows_digest, recovered }
     }
 
     fn event(&mut self) -> Event {
@@ -88,7 +90,7 @@ impl Input<'_> {
             }
             _ => Kind::Page(self.page()),
         };
-        Event {
+        let mut event = Event {
             event_id: "e".to_owned(),
             kind,
             at_micros: if self.truth() { NOW.wall_micros.saturating_sub(self.number()) } else { self.long() },
@@ -100,7 +102,14 @@ impl Input<'_> {
             owner: self.choice(&["there", "here"]).to_owned(),
             start_created_gte: self.maybe_number(),
             max_created_seen: self.maybe_number(),
-        }
+            carried: None,
+        };
+        // This follows from other values, too.
+        event.carried = (event.sequence % 3 == 1).then(|| Carried {
+            landed: event.max_created_seen.map(|version| (event.run_id.clone(), version)),
+            first_start: event.start_created_gte,
+        });
+        event
     }
 
     /// A column as no writer of ours makes it.
@@ -233,10 +242,15 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
         library_version: "1".to_owned(),
     };
     let mut run = Run::new(plan.clone(), setting);
-    run.started(NOW)?;
-    run.fence()?;
-    run.recover_events(std::slice::from_ref(events))?;
-    run.recover_rows(std::slice::from_ref(rows))?;
+    if !run.is_new() {
+        run.started(NOW)?;
+        run.fence()?;
+        run.recover_events(std::slice::from_ref(events))?;
+        run.recover_rows(std::slice::from_ref(rows))?;
+    }
+    if run.overlap().is_some() {
+        run.compare(rows)?;
+    }
     run.begin(NOW)?;
     let _ = run.poll_group(NOW)?;
     for _ in 0..REQUESTS {

@@ -65,6 +65,7 @@ pub(super) fn decode(body: &[u8], entity: &Entity) -> Option<Page> {
 fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
     let data: Vec<&RawValue> = serde_json::from_str(data.get()).ok()?;
     let (mut ids, mut times, mut hashes, mut texts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut contents = Vec::new();
     let (mut undated, mut refused, mut last_id) = (Vec::new(), Vec::new(), None);
     for (position, element) in data.into_iter().enumerate() {
         let digest = Sha256::digest(minified(element.get().as_bytes())).into();
@@ -95,11 +96,38 @@ fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
         ids.push(id);
         times.push(created);
         hashes.push(sha256(&text));
-        texts.push(String::from_utf8(text).ok()?);
+        let text = String::from_utf8(text).ok()?;
+        let content = content(serde_json::from_str(&text).ok()?, entity.volatile, false);
+        contents.push((content != text).then(|| sha256(content.as_bytes())));
+        texts.push(text);
     }
     let column = |texts: Vec<String>| StringArray::from_iter_values(texts);
     let (ids, sha256, json) = (column(ids), column(hashes), column(texts));
-    Some(Page { ids, created: times, sha256, content_sha256: None, json, undated, refused, last_id, has_more: false })
+    let content_sha256 = contents.iter().any(Option::is_some).then(|| contents.into_iter().collect());
+    Some(Page { ids, created: times, sha256, content_sha256, json, undated, refused, last_id, has_more: false })
+}
+
+/// A minified value without the links in it, if it is the value of a volatile key, or else of such keys in it.
+fn content(value: &RawValue, volatile: &[&str], is_volatile: bool) -> String {
+    let text = value.get();
+    let content = |value| content(value, volatile, is_volatile);
+    if let Some(rest) = text.strip_prefix('"') {
+        let is_link = rest.starts_with("https://") || rest.starts_with("http://");
+        return if is_volatile && is_link { String::new() } else { text.to_owned() };
+    }
+    if text.starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(text).expect("it is valid");
+        return format!("[{}]", items.into_iter().map(content).collect::<Vec<_>>().join(","));
+    }
+    if text.starts_with('{') {
+        let members: Members<'_> = serde_json::from_str(text).expect("it is valid");
+        let each = members.0.into_iter().map(|(key, value)| {
+            let is_named = volatile.iter().any(|name| key.get() == format!("\"{name}\""));
+            format!("{}:{}", key.get(), self::content(value, volatile, is_volatile || is_named))
+        });
+        return format!("{{{}}}", each.collect::<Vec<_>>().join(","));
+    }
+    text.to_owned()
 }
 
 /// SHA-256 as hex.

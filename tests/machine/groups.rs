@@ -18,6 +18,11 @@ fn some_page(reader: &mut Reader, number: i64) {
     reader.take(&page(&objects, true));
 }
 
+/// The types of the events.
+fn names(batches: &[RecordBatch]) -> Vec<&'static str> {
+    kinds(batches).iter().map(Kind::name).collect()
+}
+
 fn kinds(batches: &[RecordBatch]) -> Vec<Kind> {
     batches.iter().flat_map(|batch| events_of(batch).unwrap()).map(|event| event.kind).collect()
 }
@@ -119,7 +124,24 @@ fn a_page_whose_only_trace_is_its_event_ends_its_group_and_must_be_seen() {
     let rest = reader.group().unwrap();
     assert_eq!((rest.fetched, rest.checkpoint.must_be_seen), (1, false));
     reader.take(&page(&[], false));
-    assert!(!reader.group().unwrap().checkpoint.must_be_seen, "if nothing follows it, it can be read again");
+    let end = reader.group().unwrap().checkpoint;
+    assert_eq!(names(&end.batches), ["PAGE_COMMITTED", "RUN_COMPLETED"]);
+}
+
+#[test]
+fn pages_without_rows_are_gathered_and_no_row_follows_them_in_their_group() {
+    let mut reader = Reader::known(&[("ch_9", 1), ("ch_8", 2), ("ch_7", 3), ("ch_6", 4)]);
+    for ids in [[("ch_9", 1), ("ch_8", 2)], [("ch_7", 3), ("ch_6", 4)], [("ch_5", 5), ("ch_4", 6)]] {
+        reader.take(&page(&ids, true));
+    }
+    reader.run.flush();
+    let group = reader.group().unwrap();
+    assert_eq!((group.fetched, group.rows.batches.len(), group.checkpoint.must_be_seen), (2, 0, true));
+    let unchanged: Vec<_> =
+        kinds(&group.checkpoint.batches).iter().map(|kind| kind.page().unwrap().unchanged_count).collect();
+    assert_eq!(unchanged, [2, 2]);
+    reader.run.flush();
+    assert_eq!((reader.group().unwrap().rows.batches.len(), reader.run.progress().unchanged), (1, 4));
 }
 
 #[test]
@@ -143,15 +165,13 @@ fn each_commit_names_its_run_and_its_writer() {
     };
     let mut reader = Reader::planned(theirs, &History::default(), &attempt());
     let now = reader.now();
-    let started = reader.run.started(now).unwrap();
-    let fence = reader.run.fence().unwrap();
-    reader.run.recover_events(&started.batches).unwrap();
     reader.run.begin(now).unwrap();
     some_page(&mut reader, 1);
+    let claim = reader.any_group().unwrap();
+    assert!(claim.rows.batches.is_empty(), "before any row");
     reader.take(&page(&[("ch_0", 9)], false));
     let group = reader.group().unwrap();
-    let ended = reader.run.ended(now).unwrap();
-    let commits = [(&started, 0), (&fence, 0), (&group.rows, 1), (&group.checkpoint, 1), (&ended, 2)];
+    let commits = [(&claim.checkpoint, 0), (&group.rows, 1), (&group.checkpoint, 1)];
     for (commit, sequence) in commits {
         assert_eq!((commit.app_id.as_str(), commit.nonce.as_str()), ("stripe_raw_rs/1/store/charges/acct_1", "nonce"));
         assert_eq!(commit.version, (1 << 32) + sequence);
@@ -160,13 +180,51 @@ fn each_commit_names_its_run_and_its_writer() {
         assert_eq!(commit.metadata, said.replace('N', &sequence.to_string()));
     }
     let events: Vec<_> = group.checkpoint.batches.iter().flat_map(|batch| events_of(batch).unwrap()).collect();
-    assert_eq!(events.iter().map(|event| event.event_id.as_str()).collect::<Vec<_>>(), ["run/1/1/0", "run/1/1/1"]);
+    assert_eq!(
+        events.iter().map(|event| event.event_id.as_str()).collect::<Vec<_>>(),
+        ["run/1/1/0", "run/1/1/1", "run/1/1/2"]
+    );
     let numbers: Vec<_> = events.iter().filter_map(|event| event.kind.page()).map(|page| page.page_number).collect();
     assert_eq!(numbers, [1, 2]);
     assert_eq!((group.checkpoint.reached, group.checkpoint.rows), (Some(TODAY - 9), 3));
-    assert_eq!(commits.map(|(commit, _)| commit.must_be_seen), [true, true, false, false, true]);
-    let mut own = Reader::planned(setting("refunds"), &History::default(), &attempt());
-    assert_eq!(own.run.started(now).unwrap().app_id, "stripe_raw_rs/1/store/refunds");
+    assert_eq!(commits.map(|(commit, _)| commit.must_be_seen), [true, false, true]);
+    let mut own = Reader::of("refunds");
+    assert_eq!(own.run.failed("Internal", "no", now).unwrap().app_id, "stripe_raw_rs/1/store/refunds");
+}
+
+#[test]
+fn a_run_that_lands_nothing_is_one_commit() {
+    let mut reader = Reader::new();
+    assert!(reader.any_group().is_none(), "nothing is known yet");
+    reader.take(&page(&[], false));
+    assert!(reader.run.has_news(reader.now()));
+    let whole = reader.any_group().unwrap();
+    assert_eq!(names(&whole.checkpoint.batches), ["RUN_STARTED", "PAGE_COMMITTED", "RUN_COMPLETED"]);
+    assert_eq!((whole.checkpoint.version, whole.checkpoint.must_be_seen, whole.fetched), (1 << 32, true, 1));
+    assert!(whole.rows.batches.is_empty() && reader.any_group().is_none() && reader.run.is_finished());
+    assert!(reader.run.failed("Internal", "late", reader.now()).is_err(), "it is unknown whether it has landed");
+    assert!(reader.run.ended(reader.now()).unwrap().batches.is_empty(), "the end came with it");
+}
+
+#[test]
+fn a_run_is_claimed_as_soon_as_its_first_page_says_that_there_is_more() {
+    let mut reader = Reader::new();
+    some_page(&mut reader, 1);
+    let claim = reader.any_group().unwrap();
+    assert_eq!((names(&claim.checkpoint.batches), claim.fetched), (vec!["RUN_STARTED"], 0));
+    assert!(reader.run.failed("Internal", "early", reader.now()).is_err(), "it is unknown whether the claim landed");
+    assert!(reader.any_group().is_none(), "the page is gathered with others");
+    assert_eq!(names(&reader.run.failed("Internal", "no", reader.now()).unwrap().batches), ["RUN_FAILED"]);
+}
+
+#[test]
+fn a_run_that_fails_before_it_is_claimed_says_so_in_one_commit() {
+    let mut reader = Reader::new();
+    reader.take(&unknown_key());
+    assert!(reader.any_group().is_none());
+    let failed = reader.run.failed("Authentication", "no", reader.now()).unwrap();
+    assert_eq!((names(&failed.batches), failed.version), (vec!["RUN_STARTED", "RUN_FAILED"], 1 << 32));
+    assert!(failed.must_be_seen);
 }
 
 #[test]
@@ -176,19 +234,24 @@ fn a_run_is_complete_when_all_is_handed_over_but_not_before() {
     assert!(reader.run.ended(reader.now()).is_err());
     reader.take(&page(&[("ch_0", 9)], false));
     assert!(reader.run.ended(reader.now()).is_err());
-    reader.group().unwrap();
-    assert_eq!(kinds(&reader.run.ended(reader.now()).unwrap().batches), [Kind::Completed]);
+    let group = reader.group().unwrap();
+    assert_eq!(names(&group.checkpoint.batches), ["PAGE_COMMITTED", "PAGE_COMMITTED", "RUN_COMPLETED"]);
+    assert!(group.checkpoint.must_be_seen);
+    assert!(reader.run.ended(reader.now()).unwrap().batches.is_empty(), "it came with the last group");
     assert!(reader.run.ended(reader.now()).is_err(), "once");
     assert!(reader.run.failed("Internal", "late", reader.now()).is_err(), "and nothing follows");
 }
 
 #[test]
 fn a_failure_is_recorded_after_the_start_and_its_text_is_made_harmless() {
-    let mut reader = Reader::planned(setting("charges"), &History::default(), &attempt());
+    let (_, started) = Reader::begun(&attempt());
+    let mut reader = Reader::after(&started, &attempt());
     assert!(reader.run.failed("Internal", "early", reader.now()).is_err());
     reader.run.started(reader.now()).unwrap();
+    assert!(reader.run.failed("Internal", "early", reader.now()).is_err(), "it is unknown whether it has landed");
+    reader.run.fence().unwrap();
     let recorded = reader.run.failed("Internal", "a\nb sk_live_CANARY", reader.now()).unwrap();
-    assert_eq!(recorded.version, (1 << 32) + 1, "a version of its own");
+    assert_eq!(recorded.version, (2 << 32) + 1, "a version of its own");
     let [Kind::Failed { class, message }] = &kinds(&recorded.batches)[..] else { panic!("{recorded:?}") };
     assert!(class == "Internal" && !message.contains('\n') && !message.contains("CANARY"), "{message}");
     let mut reader = Reader::new();
@@ -212,8 +275,7 @@ fn a_run_that_is_given_up_names_the_option_that_did_it() {
 fn a_run_that_turns_out_to_be_complete_is_not_completed_or_abandoned_again() {
     let (mut first, mut events) = Reader::begun(&attempt());
     first.take(&page(&[], false));
-    events.extend(first.group().unwrap().checkpoint.batches);
-    events.extend(first.run.ended(first.now()).unwrap().batches);
+    events.extend(first.group().unwrap().checkpoint.batches.iter().map(|batch| batch.slice(1, 2)));
     for (give_up, said) in [
         (None, vec![]),
         (Some(GiveUp::Restart), vec![]),

@@ -87,8 +87,10 @@ impl Table {
 pub(crate) struct Object {
     pub(crate) id: String,
     pub(crate) created: i64,
-    is_undated: bool,
+    pub(crate) is_undated: bool,
     pub(crate) is_stray: bool,
+    /// It changes as the object does.
+    pub(crate) state: usize,
 }
 
 /// The list, both tables, and the time.
@@ -155,8 +157,13 @@ impl World {
         let created = self.time() - age;
         self.born += 1;
         let is_undated = self.undated > 0 && self.born.is_multiple_of(self.undated);
-        let object =
-            Object { id: format!("ch_{:06}", self.born), created, is_undated, is_stray: self.born == self.stray };
+        let object = Object {
+            id: format!("ch_{:06}", self.born),
+            created,
+            is_undated,
+            is_stray: self.born == self.stray,
+            state: 0,
+        };
         let at = self.list.partition_point(|other| other.created > created);
         self.list.insert(at, object);
     }
@@ -164,6 +171,13 @@ impl World {
     pub(crate) fn delete(&mut self, at: usize) {
         if at < self.list.len() {
             self.list.remove(at);
+        }
+    }
+
+    /// Changes an object, and another time back.
+    pub(crate) fn change(&mut self, at: usize) {
+        if let Some(object) = self.list.get_mut(at) {
+            object.state = (object.state + 1) % 3;
         }
     }
 
@@ -196,7 +210,8 @@ impl World {
             |object: &&Object| gte.is_none_or(|gte| object.created >= gte) && lt.is_none_or(|lt| object.created < lt);
         let rest: Vec<&Object> = self.list[from..].iter().filter(inside).collect();
         assert!(self.entity.has_window || (gte, lt) == (None, None), "a request has a window, but the list has none");
-        let data: Vec<String> = rest.iter().take(limit).map(|object| text(self.entity, object)).collect();
+        let data: Vec<String> =
+            rest.iter().take(limit).map(|object| text(self.entity, object, self.requests)).collect();
         let body = format!(
             "{{\n \"object\": \"list\",\n \"data\": [{}],\n \"has_more\": {}, \"url\": \"/v1/charges\"\n}}",
             data.join(", "),
@@ -216,6 +231,25 @@ impl World {
         })
     }
 
+    /// The rows of each object, oldest first: the state in which it landed.
+    pub(crate) fn states(&self) -> HashMap<String, Vec<usize>> {
+        let mut rows: Vec<(i64, String, usize)> = Vec::new();
+        for batch in &self.raw.batches {
+            let ids = batch.column_by_name("_stripe_id").unwrap().as_string::<i32>();
+            let texts = batch.column_by_name("_raw_json").unwrap().as_string::<i32>();
+            let versions = batch.column_by_name("_commit_version").unwrap().as_primitive::<Int64Type>();
+            let state = |text: &str| text.rsplit_once(':').unwrap().1.trim_end_matches('}').parse().unwrap();
+            rows.extend(
+                (0..batch.num_rows())
+                    .map(|row| (versions.value(row), ids.value(row).to_owned(), state(texts.value(row)))),
+            );
+        }
+        rows.sort_unstable();
+        let mut states: HashMap<String, Vec<usize>> = HashMap::new();
+        rows.into_iter().for_each(|(_, id, state)| states.entry(id).or_default().push(state));
+        states
+    }
+
     /// Ids in the raw table with their runs.
     pub(crate) fn landed(&self) -> Vec<(String, String)> {
         let mut landed = Vec::new();
@@ -228,8 +262,9 @@ impl World {
     }
 }
 
-fn text(entity: &Entity, object: &Object) -> String {
-    let Object { id, created, .. } = object;
+/// An object as it is answered: its receipt has another address in each answer.
+fn text(entity: &Entity, object: &Object, answer: usize) -> String {
+    let Object { id, created, state, .. } = object;
     // If the time is optional, every third object has none.
     let is_without_time = !entity.has_window && id.ends_with(['0', '3', '6', '9']);
     let time = match created % 4 {
@@ -240,7 +275,9 @@ fn text(entity: &Entity, object: &Object) -> String {
         _ => String::new(),
     };
     let kind = if object.is_stray { "stray" } else { entity.object };
-    format!("{{\n  \"id\": \"{id}\", \"object\": \"{kind}\", {time}\"n\": 1.10 }}")
+    format!(
+        "{{\n  \"id\": \"{id}\", \"object\": \"{kind}\", {time}\"n\": 1.10, \"receipt_url\": \"https://a/{answer}\", \"state\": {state} }}"
+    )
 }
 
 /// Rows that meet all conditions.
@@ -252,9 +289,12 @@ fn select(batches: &[RecordBatch], conditions: &[Condition]) -> Vec<RecordBatch>
                 let column = batch.column_by_name(column).unwrap();
                 match value {
                     Value::Text(None) => column.is_null(row),
-                    Value::Text(text) => Some(column.as_string::<i32>().value(row)) == text.as_deref(),
+                    Value::Text(text) => {
+                        (Some(column.as_string::<i32>().value(row)) == text.as_deref()) == (*operator == "=")
+                    }
                     Value::Timestamp(micros) => {
-                        !column.is_null(row) && column.as_primitive::<TimestampMicrosecondType>().value(row) == *micros
+                        let found = column.as_primitive::<TimestampMicrosecondType>().value(row);
+                        !column.is_null(row) && if *operator == ">=" { found >= *micros } else { found == *micros }
                     }
                     Value::Long(number) => {
                         let found = column.as_primitive::<Int64Type>().value(row);

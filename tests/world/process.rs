@@ -1,6 +1,6 @@
 //! A process that works in the world, one effect a step.
 
-use stripe_raw_rs::checkpoint::{Attempt, Extent, GiveUp, History, Purpose, events_of, plan};
+use stripe_raw_rs::checkpoint::{Attempt, Event, Extent, GiveUp, History, Kind, Purpose, events_of, plan};
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::page::Decoder;
@@ -23,6 +23,7 @@ enum Next {
     ReadBack(Commit),
     AppendFence(Commit),
     Recover,
+    Compare,
     Work,
     AppendRows(Group),
     AppendCheckpoint(Group),
@@ -111,7 +112,7 @@ impl Process {
         let engine = world.engine;
         match next {
             Next::Over(outcome) => Ok(Next::Over(outcome)),
-            Next::Plan => self.plan(world).map(Next::AppendStarted),
+            Next::Plan => self.plan(world),
             Next::AppendStarted(commit) => {
                 if !world.checkpoints.append(engine, &commit) {
                     return Err(self.fenced());
@@ -137,6 +138,14 @@ impl Process {
                 for read in self.run().recover_events(&events)? {
                     let rows = select(&world.raw.batches, &read);
                     self.run().recover_rows(&rows)?;
+                }
+                Ok(Next::Compare)
+            }
+            Next::Compare => {
+                if let Some(overlap) = self.run().overlap() {
+                    for rows in select(&world.raw.batches, &overlap) {
+                        self.run().compare(&rows)?;
+                    }
                 }
                 let now = world.now();
                 self.run().begin(now)?;
@@ -179,11 +188,14 @@ impl Process {
         self.run.as_mut().expect("planned")
     }
 
-    fn plan(&mut self, world: &mut World) -> Result<Commit, Error> {
-        let mut history = History::default();
-        for batch in &world.checkpoints.batches {
-            history.extend(events_of(batch)?);
-        }
+    fn plan(&mut self, world: &mut World) -> Result<Next, Error> {
+        let events: Vec<Event> = world.checkpoints.batches.iter().flat_map(|batch| events_of(batch).unwrap()).collect();
+        // As a table is read: from the newest end on, which carries the rest.
+        let carries = |event: &&Event| event.kind == Kind::Completed && event.carried.is_some();
+        let since = events.iter().filter(carries).map(|event| event.epoch).max();
+        let (mut history, mut whole) = (History::default(), History::default());
+        history.extend(events.iter().filter(|event| Some(event.epoch) >= since).cloned());
+        whole.extend(events);
         for extent in [Extent::Everything, Extent::Rows, Extent::EarlierRows] {
             let promise = Promise::of(&history, extent, "store", world.entity.name, None).filter(|_| world.looks);
             let kept = promise.as_ref().is_none_or(|promise| world.raw.keeps(promise));
@@ -199,6 +211,7 @@ impl Process {
             new_run_id: format!("run-{}", world.chance.below(1 << 32)),
         };
         let plan = plan(world.entity, &history, &self.options, &attempt)?;
+        assert_eq!(Ok(&plan), self::plan(world.entity, &whole, &self.options, &attempt).as_ref());
         let setting = RunContext {
             scope: Scope { entity: world.entity, account: None },
             livemode: None,
@@ -211,8 +224,11 @@ impl Process {
         };
         self.run = Some(Run::new(plan, setting));
         self.in_flight.clear();
+        if self.run().is_new() {
+            return Ok(Next::Compare);
+        }
         let now = world.now();
-        self.run().started(now)
+        self.run().started(now).map(Next::AppendStarted)
     }
 
     fn work(&mut self, world: &mut World) -> Result<Next, Error> {

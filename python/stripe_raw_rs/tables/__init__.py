@@ -88,6 +88,26 @@ class Damage(NamedTuple):
     remedy: str
 
 
+class Size(NamedTuple):
+    """How much a reader of the table has to open: it shows whether the table is in order."""
+
+    # Files of the table's newest version, and their bytes.
+    files: int
+    bytes: int
+    # Commits since the last checkpoint of the log, which a reader reads one by one; None if nobody can know.
+    log_entries: int | None
+
+
+class Size(NamedTuple):
+    """How much a reader of the table has to open: it shows whether the table is in order."""
+
+    # Files of the table's newest version, and their bytes.
+    files: int
+    bytes: int
+    # Commits since the last checkpoint of the log, which a reader reads one by one; None if nobody can know.
+    log_entries: int | None
+
+
 class Table(Protocol):
     """One Delta table."""
 
@@ -127,6 +147,12 @@ class Table(Protocol):
     def maintain(self) -> str | None:
         """Keep the table in order: few files, a short log, the same rows. Returns what was done; None for nothing."""
 
+    def size(self) -> Size | None:
+        """Count the table's files and the entries of its log; None if nobody can know."""
+
+    def size(self) -> Size | None:
+        """Count the table's files and the entries of its log; None if nobody can know."""
+
     def outcome(self, commit: Commit) -> Outcome:
         """Look up the outcome of a commit: it is in the table, it is not, or another one stands in its place.
 
@@ -141,6 +167,17 @@ class Table(Protocol):
 
     def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream some columns of the rows that meet all conditions, in any order."""
+
+    def read_any(self, columns: Sequence[str], alternatives: Sequence[Sequence[Condition]]) -> ArrowStream:
+        """Stream some columns of the rows that meet all conditions of one of the alternatives at least."""
+
+    def largest(
+        self, column: str, by: Sequence[str], conditions: Sequence[Condition]
+    ) -> list[tuple[str | int | None, ...]]:
+        """Of those rows, find the largest value of a column of whole numbers for each combination of text columns.
+
+        Each tuple has the texts, and then the number.
+        """
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns among those rows, sorted."""

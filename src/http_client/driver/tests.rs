@@ -11,8 +11,8 @@ use crate::run::RunContext;
 use crate::stripe::entities::by_name;
 use crate::stripe::scope::Scope;
 
-/// A first run of charges whose opening is done.
-fn opened_run() -> Run {
+/// A first run of charges.
+fn new_run() -> Run {
     let options = Options::default();
     let attempt = Attempt {
         now: now(),
@@ -34,11 +34,7 @@ fn opened_run() -> Run {
         settings: "{}".to_owned(),
         library_version: "0".to_owned(),
     };
-    let mut run = Run::new(plan(entity, &History::default(), &options, &attempt).unwrap(), context);
-    run.started(now()).unwrap();
-    run.fence().unwrap();
-    run.recover_events(&[]).unwrap();
-    run
+    Run::new(plan(entity, &History::default(), &options, &attempt).unwrap(), context)
 }
 
 #[test]
@@ -55,7 +51,7 @@ fn a_task_that_panics_ends_the_run_and_nobody_waits_for_it() {
         slots: Slots::new(Limits::of(&options, UNLIMITED)),
         quota: Quota::new(0),
     };
-    let driver = Driver::new(opened_run());
+    let driver = Driver::new(new_run());
     let _inside = runtime.enter();
     driver.begin(&resources).unwrap();
     let error = runtime.block_on(driver.next_group()).unwrap_err();

@@ -35,16 +35,33 @@ def select(
     table: DeltaTable,
     verb: str,
     columns: Sequence[str],
-    conditions: Sequence[Condition],
+    alternatives: Sequence[Sequence[Condition]],
     limit: int | None = None,
 ) -> Selection:
-    """Stream the chosen columns of the rows that meet all conditions; at most `limit`."""
+    """Stream the chosen columns of the rows that meet all conditions of one of the alternatives; at most `limit`."""
     schema = table.schema().to_arrow()
     chosen = ", ".join(_identifier(name) for name in columns)
-    where = " AND ".join(_predicate(*condition) for condition in conditions) or "TRUE"
     most = "" if limit is None else f" LIMIT {limit}"
-    reader = QueryBuilder(_SESSION).register("rows", table).execute(f"{verb} {chosen} FROM rows WHERE {where}{most}")
+    reader = _execute(table, f"{verb} {chosen} FROM rows WHERE {_where(alternatives)}{most}")
     return Selection(reader, Schema([schema.field(name) for name in columns]))
+
+
+def select_largest(
+    table: DeltaTable, column: str, by: Sequence[str], conditions: Sequence[Condition]
+) -> RecordBatchReader:
+    """Read the largest value of a column for each combination of others."""
+    groups = ", ".join(_identifier(name) for name in by)
+    where = _where([conditions])
+    return _execute(table, f"SELECT {groups}, MAX({_identifier(column)}) FROM rows WHERE {where} GROUP BY {groups}")
+
+
+def _execute(table: DeltaTable, statement: str) -> RecordBatchReader:
+    return QueryBuilder(_SESSION).register("rows", table).execute(statement)
+
+
+def _where(alternatives: Sequence[Sequence[Condition]]) -> str:
+    met = (" AND ".join(_predicate(*condition) for condition in conditions) or "TRUE" for conditions in alternatives)
+    return " OR ".join(f"({each})" for each in met)
 
 
 def _identifier(name: str) -> str:

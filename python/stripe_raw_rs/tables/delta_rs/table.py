@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -16,14 +16,16 @@ from stripe_raw_rs.tables.delta_rs.errors import reason
 from stripe_raw_rs.tables.delta_rs.features import require_appendable
 from stripe_raw_rs.tables.delta_rs.folder import as_text
 from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
-from stripe_raw_rs.tables.delta_rs.select import select
-from stripe_raw_rs.tables.delta_rs.upkeep import maintain
+from stripe_raw_rs.tables.delta_rs.select import select, select_largest
+from stripe_raw_rs.tables.delta_rs.upkeep import maintain, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from arro3.core import RecordBatchReader
+
     from stripe_raw_rs._core import Promise, Schema
-    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome, Size
     from stripe_raw_rs.tables.delta_rs.folder import LakeFolder
     from stripe_raw_rs.tables.delta_rs.select import Selection
 
@@ -134,6 +136,11 @@ class DeltaRsTable:
             self._written = None
             return maintain(self._folder)
 
+    def size(self) -> Size | None:
+        """Count the table's files and the entries of its log."""
+        with self._reading():
+            return size_of(self._load(), self._folder)
+
     def _caught_up(self) -> tuple[DeltaTable, int]:
         """The table as it is now, and the version that it was loaded at.
 
@@ -169,21 +176,29 @@ class DeltaRsTable:
 
     def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions; batch by batch, so the table may be larger than memory."""
-        return self._select(self._load(), "SELECT", columns, conditions)
+        return self.read_any(columns, [conditions])
+
+    def read_any(self, columns: Sequence[str], alternatives: Sequence[Sequence[Condition]]) -> ArrowStream:
+        """Stream the rows that meet all conditions of one of the alternatives."""
+        return self._select(self._load(), "SELECT", columns, alternatives)
+
+    def largest(
+        self, column: str, by: Sequence[str], conditions: Sequence[Condition]
+    ) -> list[tuple[str | int | None, ...]]:
+        """Find the largest value of a column for each combination of text columns."""
+        with self._reading():
+            return _tuples(select_largest(self._load(), column, by, conditions))
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""
         with self._reading():
-            found = self._select(self._load(), "SELECT DISTINCT", columns, conditions).reader
-            rows = {
-                row for batch in found for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
-            }
+            rows = set(_tuples(self._select(self._load(), "SELECT DISTINCT", columns, [conditions]).reader))
         return sorted(rows, key=lambda row: [(cell is not None, cell) for cell in row])
 
     def _any(self, table: DeltaTable, conditions: Sequence[Condition]) -> bool:
         """Say whether any row meets all conditions; the first one found is enough."""
         with self._reading():
-            found = self._select(table, "SELECT", [conditions[0][0]], conditions, limit=1).reader
+            found = self._select(table, "SELECT", [conditions[0][0]], [conditions], limit=1).reader
             return any(batch.num_rows > 0 for batch in found)
 
     def _select(
@@ -191,11 +206,11 @@ class DeltaRsTable:
         table: DeltaTable,
         verb: str,
         columns: Sequence[str],
-        conditions: Sequence[Condition],
+        alternatives: Sequence[Sequence[Condition]],
         limit: int | None = None,
     ) -> Selection:
         with self._reading():
-            return select(table, verb, columns, conditions, limit=limit)
+            return select(table, verb, columns, alternatives, limit=limit)
 
     def _load(self) -> DeltaTable:
         with self._reading():
@@ -216,3 +231,7 @@ class DeltaRsTable:
             why = reason(error, self.location) if damage is None else f"{damage.what}; {damage.remedy}"
             message = f"table '{self.location}' cannot be read: {why}"
             raise TableError(message) from error
+
+
+def _tuples(batches: RecordBatchReader) -> list[tuple[Any, ...]]:
+    return [row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)]

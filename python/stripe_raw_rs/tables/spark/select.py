@@ -5,6 +5,8 @@ Not SQL with parameters: on Spark 4.1 the parser of Delta 4.4 loses them.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_, or_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions
@@ -23,22 +25,33 @@ def select(
     session: SparkSession,
     name: str,
     columns: Sequence[str],
-    conditions: Sequence[Condition],
+    alternatives: Sequence[Sequence[Condition]],
     timestamps: Sequence[str] = (),
 ) -> DataFrame:
-    """Choose columns of the rows that meet all conditions. `name` is quoted already.
+    """Choose columns of the rows that meet all conditions of one of the alternatives. `name` is quoted already.
 
     The `timestamps` among the columns come as microseconds since 1970: a number means the same in every time zone.
     """
-    rows = session.table(name)
-    for condition in conditions:
-        rows = rows.where(_predicate(*condition))
-    return rows.select(
+    return _where(session, name, alternatives).select(
         *(
             functions.unix_micros(_column(column)).alias(column) if column in timestamps else _column(column)
             for column in columns
         )
     )
+
+
+def select_largest(
+    session: SparkSession, name: str, column: str, by: Sequence[str], conditions: Sequence[Condition]
+) -> DataFrame:
+    """Find the largest value of a column for each combination of others. `name` is quoted already."""
+    rows = _where(session, name, [conditions])
+    return rows.groupBy(*(_column(other) for other in by)).agg(functions.max(_column(column)))
+
+
+def _where(session: SparkSession, name: str, alternatives: Sequence[Sequence[Condition]]) -> DataFrame:
+    yes = functions.lit(True)  # noqa: FBT003 - a literal of Spark's
+    met = (reduce(and_, (_predicate(*condition) for condition in conditions), yes) for conditions in alternatives)
+    return session.table(name).where(reduce(or_, met))
 
 
 def _column(name: str) -> Column:

@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import StripeRawError, TableError
-from stripe_raw_rs.tables import CommitUnknownError
+from stripe_raw_rs.tables import CommitUnknownError, Size
 from stripe_raw_rs.tables.spark.errors import reason
 from stripe_raw_rs.tables.spark.frames import Selection
-from stripe_raw_rs.tables.spark.select import select
+from stripe_raw_rs.tables.spark.select import select, select_largest
 from stripe_raw_rs.tables.spark.sql import CONSTRAINT, add_constraint, create_table, set_properties
 from stripe_raw_rs.tables.spark.types import TIMESTAMP, to_arrow, to_spark
 
@@ -89,6 +89,12 @@ class SparkTable:
         """Leave the table as it is: Spark writes checkpoints of the log itself, and platforms compact files."""
         return None
 
+    def size(self) -> Size | None:
+        """Count the table's files. The checkpoints of the log are out of sight; Spark writes them itself."""
+        (detail,) = self._sql(f"DESCRIBE DETAIL {self._sql_name}")
+        files, size = detail["numFiles"], detail["sizeInBytes"]
+        return None if files is None or size is None else Size(files, size, None)
+
     def append(self, commit: Commit) -> None:
         """Append under the commit's version, see `Table.append`. Spark skips a version that is taken.
 
@@ -114,6 +120,10 @@ class SparkTable:
 
     def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions; row by row, so the table may be larger than memory."""
+        return self.read_any(columns, [conditions])
+
+    def read_any(self, columns: Sequence[str], alternatives: Sequence[Sequence[Condition]]) -> ArrowStream:
+        """Stream the rows that meet all conditions of one of the alternatives."""
         every = self._columns()
         unknown = [name for name in columns if name not in every.names]
         if unknown:
@@ -121,7 +131,14 @@ class SparkTable:
             raise TableError(message)
         schema = pa.schema([every.field(name) for name in columns])
         moments = [field.name for field in schema if field.type == TIMESTAMP]
-        return self._asked(lambda: Selection(self._select(columns, conditions, moments).toLocalIterator(), schema))
+        return self._asked(lambda: Selection(self._select(columns, alternatives, moments).toLocalIterator(), schema))
+
+    def largest(
+        self, column: str, by: Sequence[str], conditions: Sequence[Condition]
+    ) -> list[tuple[str | int | None, ...]]:
+        """Find the largest value of a column for each combination of text columns."""
+        found = self._asked(lambda: select_largest(self._session, self._sql_name, column, by, conditions).collect())
+        return [tuple(row) for row in found]
 
     def kept(self, promise: Promise) -> Kept:
         """Say how many of the rows that events report are still there.
@@ -140,11 +157,11 @@ class SparkTable:
 
     def _any(self, conditions: Sequence[Condition]) -> bool:
         """Say whether any row meets all conditions; the first one found is enough."""
-        return bool(self._asked(lambda: self._select([conditions[0][0]], conditions).limit(1).collect()))
+        return bool(self._asked(lambda: self._select([conditions[0][0]], [conditions]).limit(1).collect()))
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""
-        found = self._asked(lambda: self._select(columns, conditions).distinct().collect())
+        found = self._asked(lambda: self._select(columns, [conditions]).distinct().collect())
         return sorted((tuple(row) for row in found), key=lambda row: [(cell is not None, cell) for cell in row])
 
     def _write(self, frame: DataFrame, commit: Commit) -> None:
@@ -177,9 +194,9 @@ class SparkTable:
             raise TableError(message)
 
     def _select(
-        self, columns: Sequence[str], conditions: Sequence[Condition], timestamps: Sequence[str] = ()
+        self, columns: Sequence[str], alternatives: Sequence[Sequence[Condition]], timestamps: Sequence[str] = ()
     ) -> DataFrame:
-        return select(self._session, self._sql_name, columns, conditions, timestamps)
+        return select(self._session, self._sql_name, columns, alternatives, timestamps)
 
     def _sql(self, statement: str) -> list[Row]:
         return self._asked(lambda: self._session.sql(statement).collect())
