@@ -80,6 +80,7 @@ macro_rules! options {
 options! {
     page_size: u32 = integer(1, 100, "100", "objects"), "objects per request, 1 to 100";
     lookback_seconds: i64 = integer(0, 10 * 365 * DAY, "3600", "seconds"), "how far before the newest object seen the next run begins again, for objects that became visible late";
+    repeats: Repeats = text(Kind::Choice(Repeats::WORDS), "skip"), "objects that are listed again without a change: skip counts them, land makes rows of them again";
     max_requests_per_second: Option<f64> = RATE, "most requests a second over all lists; auto: with a live key 75 of the 100 that Stripe allows, with a test key 20 of 25, on loopback no limit";
     max_requests_per_second_per_endpoint: Option<f64> = RATE, "most requests a second to each list; auto: 20 of the 25 that Stripe allows, on loopback no limit";
     max_concurrent_requests: u32 = integer(1, 1_000, "64", "requests"), "most requests in flight over all lists; how many there are follows from the answers, from 8 upwards";
@@ -92,7 +93,6 @@ options! {
     commit_interval "commit_interval_seconds": Duration = decimal(0.0, 3_600.0, "10", "seconds"), "pages gather this long before they are committed together; 0 commits each page by itself";
     api_base_url: String = text(Kind::Text, API_BASE_URL), "where the API is: https, or http on loopback with a test key";
     ca_file: Option<String> = text(Kind::Text, ""), "file of certificate authorities (PEM) to trust besides the machine's own, for a network that inspects TLS";
-    repeats: Repeats = text(Kind::Choice(Repeats::WORDS), "skip"), "objects that are listed again without a change: skip counts them, land makes rows of them again";
     stripe_version: String = text(Kind::Header, STRIPE_VERSION), "Stripe-Version that every request asks for";
 }
 

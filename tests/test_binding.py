@@ -62,9 +62,11 @@ def test_a_lake_that_a_process_is_about_to_write_stays_with_its_account(lake: Pa
         state = StateStore(tables_of(lake), client)
         history = state.latest_run("charges", None)
         run = client.run("charges", history, store_id=state.store_id, owner=default_owner())
-        state.append(run.started())
+        _, claim = next(run)
+        state.append(claim)
         with pytest.raises(UsageError, match="belongs to server"):
             land(lake, ours, entities="refunds")
+        next(run)
         state.append(run.failed("Internal", "it ends"))
         land(lake, ours, entities="refunds").raise_for_status()
 

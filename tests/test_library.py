@@ -25,12 +25,8 @@ def test_an_interrupted_run_hands_over_its_pages() -> None:
 
 
 def begun(client: Client, entity: str = "charges") -> Run:
-    """A first run whose opening is done: the next call is the first request."""
-    run = client.run(entity, History(entity), store_id="mine", owner="me")
-    started = run.started()
-    run.fence()
-    assert run.recover_events(started) == []
-    return run
+    """A first run: the next call is the first request."""
+    return client.run(entity, History(entity), store_id="mine", owner="me")
 
 
 def test_pairs_can_be_written_anywhere(stripe: StripeSimulator) -> None:
@@ -38,7 +34,21 @@ def test_pairs_can_be_written_anywhere(stripe: StripeSimulator) -> None:
     pairs = [(pa.table(rows), pa.table(checkpoint)) for rows, checkpoint in run]
     found = pa.concat_tables(rows for rows, _ in pairs)
     assert sorted(found["_stripe_id"].to_pylist()) == sorted(stripe.ids("charges"))
-    assert pa.table(run.ended())["event_type"].to_pylist() == ["RUN_COMPLETED"]
+    (claimed, claim), *_, (_, last) = pairs
+    assert claimed.num_rows == 0, "before any row"
+    assert claim["event_type"].to_pylist() == ["RUN_STARTED"]
+    assert last["event_type"].to_pylist()[-1] == "RUN_COMPLETED"
+    assert len(run.ended()) == 0, "the end came with the last pair"
+
+
+def test_a_list_without_objects_is_one_pair_without_rows() -> None:
+    with StripeSimulator(counts={"charges": 0}) as stripe:
+        run = begun(Client(KEY, api_base_url=stripe.url))
+        [(rows, checkpoint)] = run
+        assert len(rows) == 0
+        events = pa.table(checkpoint)["event_type"].to_pylist()
+        assert events == ["RUN_STARTED", "PAGE_COMMITTED", "RUN_COMPLETED"]
+        assert len(run.ended()) == 0
 
 
 def test_pairs_also_come_in_a_running_loop(stripe: StripeSimulator) -> None:
@@ -72,8 +82,16 @@ def test_a_history_of_another_account_is_refused(stripe: StripeSimulator) -> Non
 
 
 def test_steps_out_of_order_are_refused(stripe: StripeSimulator) -> None:
-    run = Client(KEY, api_base_url=stripe.url).run("charges", History("charges"), store_id="mine", owner="me")
-    for step in (run.fence, run.ended, lambda: next(run)):
+    client = Client(KEY, api_base_url=stripe.url)
+    run = begun(client)
+    for step in (run.started, run.fence, run.ended):
+        with pytest.raises(UsageError, match=r"first pair|not at its end"):
+            step()
+    _, claim = next(run)
+    resumed = client.run("charges", History("charges", None, claim), store_id="mine", owner="me")
+    assert resumed.resumed
+    requests = stripe.requests
+    for step in (resumed.fence, resumed.ended, lambda: next(resumed)):
         with pytest.raises(UsageError, match=r"protocol's steps|not at its end"):
             step()
-    assert stripe.requests == 0
+    assert stripe.requests == requests

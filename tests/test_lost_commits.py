@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
-from stripe_raw_rs import BudgetError, TableError, ingest
+from stripe_raw_rs import BudgetError, PermissionMissingError, TableError, ingest
 from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole, events, landed, tamper
@@ -135,18 +135,17 @@ def test_a_table_that_was_put_back_from_an_older_backup_is_noticed(
 def test_a_lost_commit_without_rows_loses_nothing(
     lake: Path, stripe: StripeSimulator, lose: Callable[[Path], None]
 ) -> None:
-    land(lake, stripe)
-    newest = stripe.created("charges", stripe.ids("charges")[0])
-    assert newest is not None
-    for one in stripe.ids("charges"):
-        if (stripe.created("charges", one) or 0) >= newest:
-            stripe.delete("charges", one)
-    # Nothing is new: this run commits only the fence.
-    land(lake, stripe, lookback_seconds=0)
-    assert [event["row_count"] for event in events(lake, "epoch = 2 AND event_type = 'PAGE_COMMITTED'")] == [0]
+    begin(lake, stripe)
+    before = len(commits(lake))
+    # This attempt commits only the fence.
+    stripe.set_faults("status=403@charges:p1")
+    with pytest.raises(PermissionMissingError):
+        land(lake, stripe)
+    stripe.reset_faults()
+    assert len(commits(lake)) == before + 1
     lose(commits(lake)[-1])
-    stripe.add("charges", 3)
     land(lake, stripe)
+    assert_whole(lake, stripe, "charges")
     verify(tables_of(lake), say=lambda _line: None)
 
 
@@ -252,6 +251,6 @@ def test_the_check_costs_one_read_that_ends_at_the_first_row(
     monkeypatch.setattr(delta_table.DeltaRsTable, "_load", counted_load)
     land(lake, stripe, lookback_seconds=0)
     of_raw = [call for call in calls if RAW in call]
-    # The loads are for its columns, its properties, its remaining rows, and its demands on a writer.
-    assert of_raw.count(f"load {RAW}") == 4
-    assert [call for call in of_raw if "read" in call] == [f"read {RAW} {{'limit': 1}}"]
+    # The loads are for its columns, its properties, its remaining rows, its demands on a writer, and its newest rows.
+    assert of_raw.count(f"load {RAW}") == 5
+    assert [call for call in of_raw if "read" in call] == [f"read {RAW} {{'limit': 1}}", f"read {RAW} {{'limit': None}}"]

@@ -166,12 +166,33 @@ def test_a_raw_table_of_another_lake_is_not_written_to(lake: Path, tmp_path: Pat
     assert "belongs to store" in said[1]
 
 
-def test_a_run_that_finds_nothing_new_commits_only_its_fence_to_the_raw_table(lake: Path) -> None:
-    with StripeSimulator(counts={"charges": 0}) as stripe:
+@pytest.mark.parametrize("objects", [0, 7])
+def test_a_run_that_finds_nothing_new_is_one_commit_and_none_to_the_raw_table(lake: Path, objects: int) -> None:
+    names = ("stripe_charges_raw", "stripe_ingestion_checkpoints")
+    with StripeSimulator(counts={"charges": objects}) as stripe:
         land(lake, stripe, entities="charges").raise_for_status()
-        before = version(lake, "stripe_charges_raw")
-        land(lake, stripe, entities="charges").raise_for_status()
-    assert version(lake, "stripe_charges_raw") == before + 1
+        before = [version(lake, name) for name in names]
+        (result,) = land(lake, stripe, entities="charges").entities
+    assert [version(lake, name) for name in names] == [before[0], before[1] + 1]
+    assert (result.rows, result.unchanged > 0) == (0, objects > 0)
+
+
+def test_a_run_with_a_few_new_objects_is_three_commits(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe, entities="charges").raise_for_status()
+    names = ("stripe_charges_raw", "stripe_ingestion_checkpoints")
+    before = [version(lake, name) for name in names]
+    stripe.add("charges", 3)
+    (result,) = land(lake, stripe, entities="charges").entities
+    assert [version(lake, name) for name in names] == [before[0] + 1, before[1] + 2]
+    assert result.rows == 3
+
+
+def test_objects_that_are_listed_again_land_again_on_request(lake: Path, stripe: StripeSimulator) -> None:
+    for repeats, rows in (("skip", 250), ("skip", 0), ("land", 1)):
+        (result,) = land(lake, stripe, entities="charges", repeats=repeats, lookback_seconds=0).entities
+        assert (result.rows >= rows, result.rows == 0) == (True, rows == 0), repeats
+    with pytest.raises(UsageError, match="repeats must be skip or land, not 'both'"):
+        land(lake, stripe, repeats="both")
 
 
 def test_a_lake_of_another_server_is_refused(lake: Path, stripe: StripeSimulator) -> None:
@@ -202,11 +223,11 @@ class ByHand:
         self.state = StateStore(tables_of(lake), client)
         self.raw = RawWriter(tables_of(lake), entities("charges")[0], self.state.store_id)
         self.raw.create()
-        history = self.state.latest_run("charges", None)
+        history = self.state.history("charges", None)
         self.run = client.run("charges", history, store_id=self.state.store_id, owner="job one")
-        self.state.append(self.run.started())
-        self.raw.fence(self.run.fence())
-        assert self.state.recover(self.run, None) == []
+        claimed, claim = next(self.run)
+        assert len(claimed) == 0
+        self.state.append(claim)
 
 
 @contract

@@ -59,7 +59,7 @@ def test_raising_keeps_class_fields_and_all_lines() -> None:
 
 
 def test_a_report_is_a_table_with_its_errors_below() -> None:
-    done = EntityResult("charges", "01J", 12, 1_234, 13, 1, 5_000_000, 2.0, 1_700_000_000)
+    done = EntityResult("charges", "01J", 12, 1_234, 66, 13, 1, 5_000_000, 2.0, 1_700_000_000)
     text = str(Report("/lake", (done, EntityResult("refunds", error=HeldError("held by x"))), 2.0))
     head, first, second, line = text.splitlines()
     assert head.split()[:4] == ["entity", "state", "pages", "objects"]
@@ -68,7 +68,8 @@ def test_a_report_is_a_table_with_its_errors_below() -> None:
         "complete",
         "12",
         "1,234",
-        "617",
+        "66",
+        "650",
         "13",
         "1",
         "5.0",

@@ -34,8 +34,8 @@ OPTIONS: dict[str, Any] = {
     "commit_interval_seconds": 0,
     "lookback_seconds": 0,
 }
-# Steps of a first run: four for creating the tables, two for RUN_STARTED, two for the fence, then two for each append.
-PLANNED, STARTED, BETWEEN_THE_APPENDS = 5, 6, 10
+# Steps of a first run: four for creating the tables, two for its claim, then two for each append.
+PLANNED, STARTED, BETWEEN_THE_APPENDS = 5, 6, 8
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_process_that_loses_the_race_for_the_start_names_the_winner(lake: Path
 
 def test_a_process_that_loses_says_so_even_if_the_winner_cannot_be_read() -> None:
     class Unreadable:
-        def latest_run(self, _entity: str, _account: str | None) -> None:
+        def history(self, _entity: str, _account: str | None) -> None:
             message = "cannot read"
             raise TableError(message)
 

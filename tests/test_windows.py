@@ -97,7 +97,7 @@ def test_a_resumed_run_keeps_its_api_version(lake: Path, stripe: StripeSimulator
     first = "2026-08-26.dahlia"
     ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, stripe_version=first, **options)
     stripe.reset_faults()
-    land(lake, stripe)
+    land(lake, stripe, repeats="land")
     versions = landed(lake, "charges", "DISTINCT _ingest_run_id, _api_version").to_pylist()
     assert sorted(row["_api_version"] for row in versions) == [first, "2026-09-30.endive"]
     assert len(runs_of(lake)) == 2
@@ -124,8 +124,9 @@ def test_all_lists_of_the_registry_land(lake: Path) -> None:
             assert_whole(lake, stripe, result.entity)
         # Some accounts have no created, so the list has no window: each run reads it whole.
         again = land(lake, stripe, entities="all")
-        whole = {result.entity: result.rows for result in again.entities}
-        assert whole["accounts"] == len(stripe.ids("accounts"))
+        unchanged = {result.entity: result.unchanged for result in again.entities}
+        assert unchanged["accounts"] == len(stripe.ids("accounts"))
+        assert sum(result.rows for result in again.entities) == 0
         missing = landed(lake, "accounts", "_stripe_created_at").column(0).null_count
         assert missing > 0
     verify(tables_of(lake), say=lambda _line: None)

@@ -58,6 +58,7 @@ class _ArrowSchema(Protocol):
 class _Options(TypedDict, total=False):
     page_size: int
     lookback_seconds: int
+    repeats: Literal["skip", "land"]
     max_requests_per_second: float | Literal["auto"]
     max_requests_per_second_per_endpoint: float | Literal["auto"]
     max_concurrent_requests: int

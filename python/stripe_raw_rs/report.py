@@ -20,6 +20,7 @@ _HEADINGS = (
     "state",
     "pages",
     "objects",
+    "unchanged",
     "objects/s",
     "requests",
     "retries",
@@ -31,12 +32,17 @@ _HEADINGS = (
 
 @dataclass(frozen=True)
 class EntityResult:
-    """The outcome of one entity, over all attempts of this call."""
+    """The outcome of one entity, over all attempts of this call.
+
+    `rows` is the number of objects that landed, and `unchanged` that of the objects that were listed again and did not:
+    their newest rows have the same content.
+    """
 
     entity: str
     run_id: str | None = None
     pages: int = 0
     rows: int = 0
+    unchanged: int = 0
     requests: int = 0
     retries: int = 0
     bytes: int = 0
@@ -85,8 +91,8 @@ class EntityResult:
 
     def cells(self) -> tuple[str, ...]:
         """Its row of the summary table."""
-        speed = self.rows / self.seconds if self.seconds > 0 else 0.0
-        numbers = (self.pages, self.rows, round(speed), self.requests, self.retries)
+        speed = (self.rows + self.unchanged) / self.seconds if self.seconds > 0 else 0.0
+        numbers = (self.pages, self.rows, self.unchanged, round(speed), self.requests, self.retries)
         return (
             self.entity,
             self.state,
