@@ -200,7 +200,7 @@ def test_the_command_line_shows_refused_objects(
     assert said.count("customers: refused: ") == 4
     assert "customers: refused: and 7 more" in said
     main(["status", "--lake", str(lake), "--log-format", "json"])
-    assert len(json.loads(capsys.readouterr().out)[0]["refused"]) == 10
+    assert len(json.loads(capsys.readouterr().out)["entities"][0]["refused"]) == 10
 
 
 def test_a_check_says_what_is_wrong_with_the_object_that_it_asks_for(account: Account) -> None:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
+from stripe_raw_rs.status import TableSize, sizes
 from tests.children import wait_for
 from tests.command import call, start
 from tests.conftest import KEY, events, tamper
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from stripe_raw_rs.keywords import IngestKeywords
+
+CHECKPOINTS = "stripe_ingestion_checkpoints"
+RAW = "stripe_charges_raw"
 
 
 def test_status_names_the_process_that_writes_a_lake_and_its_last_sign_of_life(lake: Path) -> None:
@@ -26,7 +34,7 @@ def test_status_names_the_process_that_writes_a_lake_and_its_last_sign_of_life(l
         try:
             wait_for(lambda: events(lake, "event_type = 'PAGE_COMMITTED'"))
             shown = call("status", "--lake", lake, key=None).stdout
-            entities = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
+            read = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
         finally:
             child.kill()
             child.communicate()
@@ -36,7 +44,7 @@ def test_status_names_the_process_that_writes_a_lake_and_its_last_sign_of_life(l
             shown,
             re.MULTILINE,
         )
-        assert entities[0]["holder"].endswith(f"/{child.pid}")
+        assert read["entities"][0]["holder"].endswith(f"/{child.pid}")
         # Once the process is gone, nobody works on it, however young its last event is.
         gone = call("status", "--lake", lake, key=None).stdout
         assert "works on it" not in gone
@@ -47,7 +55,7 @@ def test_status_counts_the_attempts_of_the_latest_run(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 30}) as stripe:
         for _ in range(3):
             ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges").raise_for_status()
-    (row,) = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
+    (row,) = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)["entities"]
     assert (row["state"], row["attempts"], row["holder"]) == ("complete", 1, None)
 
 
@@ -70,6 +78,59 @@ def test_status_names_a_list_whose_events_cannot_be_read_and_shows_the_others(la
     assert re.search(
         r"^refunds: next: fails the same; last error: .*event type 'RUN_PAUSED'", done.stdout, re.MULTILINE
     )
+
+
+def test_status_counts_the_files_and_log_entries_of_each_table(lake: Path) -> None:
+    def measured() -> dict[str, dict[str, object]]:
+        read = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
+        return {size.pop("table"): size for size in read["sizes"]}
+
+    with StripeSimulator(counts={"charges": 30}) as stripe:
+        options: IngestKeywords = {"lake": lake, "api_key": KEY, "api_base_url": stripe.url, "entities": "charges"}
+        ingest(**options).raise_for_status()
+        young = measured()
+        assert list(young) == [CHECKPOINTS, RAW]
+        for name, size in young.items():
+            table = DeltaTable(lake / name)
+            actions = table.get_add_actions()
+            assert size["files"] == len(actions)
+            assert size["bytes"] == sum(actions["size_bytes"].to_pylist())
+            assert size["log_entries"] == table.version() + 1
+        shown = call("status", "--lake", lake, key=None).stdout
+        number = rf"{young[RAW]['files']} +0\.\d +{young[RAW]['log_entries']}"
+        assert re.search(rf"^{RAW} +{number}$", shown, re.MULTILINE)
+        # A checkpoint of the log takes the place of the entries before it.
+        DeltaTable(lake / CHECKPOINTS).create_checkpoint()
+        assert measured()[CHECKPOINTS]["log_entries"] == 0
+        before = DeltaTable(lake / CHECKPOINTS).version()
+        ingest(**options).raise_for_status()
+        assert measured()[CHECKPOINTS]["log_entries"] == DeltaTable(lake / CHECKPOINTS).version() - before
+
+
+def test_status_names_a_table_that_cannot_be_read_beside_the_sizes_of_the_others(lake: Path) -> None:
+    with StripeSimulator(counts={"charges": 30}) as stripe:
+        ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges").raise_for_status()
+    (lake / RAW / "_delta_log" / f"{1:020}.json").write_text("{")
+    done = call("status", "--lake", lake, key=None)
+    assert done.returncode == 0
+    assert re.search(rf"^{RAW} +- +- +-$", done.stdout, re.MULTILINE)
+    assert re.search(rf"^{RAW}: table .* cannot be read: its commit file .* is torn", done.stdout, re.MULTILINE)
+    read = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)["sizes"]
+    assert [(size["table"], size["files"] is None, size["error"] is None) for size in read] == [
+        (CHECKPOINTS, False, True),
+        (RAW, True, False),
+    ]
+
+
+def test_the_sizes_of_tables_that_cannot_measure_themselves_are_unknown() -> None:
+    class OfACallersOwn:
+        location = "elsewhere"
+
+        def table(self, name: str) -> object:
+            return SimpleNamespace(name=name, exists=lambda: name in {CHECKPOINTS, RAW})
+
+    assert sizes(OfACallersOwn()) == [TableSize(CHECKPOINTS), TableSize(RAW)]  # type: ignore[arg-type]
+    assert TableSize(RAW).cells() == (RAW, "-", "-", "-")
 
 
 @pytest.mark.parametrize("locale", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])

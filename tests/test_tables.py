@@ -242,6 +242,24 @@ def test_a_table_with_other_columns_is_refused(table: Table) -> None:
 
 
 @contract
+def test_a_table_counts_its_files_and_what_it_cannot_see_is_unknown(table: Table, folder: Path) -> None:
+    for version in (1, 2, 3):
+        commit(table, HandMade(rows_of(f"ch_{version}"), version))
+    size = table.size()
+    assert size is not None
+    sizes = DeltaTable(folder).get_add_actions()["size_bytes"].to_pylist()
+    assert (size.files, size.bytes) == (3, sum(sizes))
+    # Spark does not show the checkpoints of the log.
+    assert size.log_entries == (None if table.skips_silently else 4)
+
+
+@contract
+def test_a_table_that_is_not_there_has_no_size(tables: Tables) -> None:
+    with pytest.raises(TableError):
+        tables.table("stripe_charges_raw").size()
+
+
+@contract
 @pytest.mark.parametrize("name", ["", "a/b", "..", "a b", "a;b", "é", "x" * 256])
 def test_a_table_name_must_be_a_plain_name(tables: Tables, name: str) -> None:
     with pytest.raises(UsageError, match="letters, digits and underscores"):

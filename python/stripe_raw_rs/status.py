@@ -1,10 +1,11 @@
-"""The state of each entity, from the checkpoint table. Reads only, and needs no key."""
+"""The state of each entity, from the checkpoint table, and the sizes of the tables. Reads only, and needs no key."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from stripe_raw_rs import _core
 from stripe_raw_rs._core import one_line
 from stripe_raw_rs.exceptions import StripeRawError, UsageError
 from stripe_raw_rs.owner import is_dead
@@ -13,9 +14,12 @@ from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.text import date_time
 
 if TYPE_CHECKING:
-    from stripe_raw_rs.tables import Tables
+    from collections.abc import Callable
+
+    from stripe_raw_rs.tables import Size, Table, Tables
 
 HEADINGS = ("entity", "last run", "state", "attempt", "pages", "objects", "newest created", "last event")
+SIZE_HEADINGS = ("table", "files", "MB", "log entries")
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,54 @@ class EntityStatus:
         )
 
 
+@dataclass(frozen=True)
+class TableSize:
+    """One table: how many files and log entries a reader opens. None is a number that nobody can know."""
+
+    table: str
+    files: int | None = None
+    bytes: int | None = None
+    log_entries: int | None = None
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Values only, fit for JSON."""
+        return asdict(self)
+
+    def cells(self) -> tuple[str, ...]:
+        """Its row of the table."""
+        megabytes = "-" if self.bytes is None else f"{self.bytes / 1e6:,.1f}"
+        files, entries = ("-" if number is None else f"{number:,}" for number in (self.files, self.log_entries))
+        return self.table, files, megabytes, entries
+
+
 @panics_as_errors()
 def status(tables: Tables, *, lookback_seconds: int | str, checkpoint_table: str | None = None) -> list[EntityStatus]:
     """Read the state of all entities that ever ran into these tables."""
     state = StateStore(tables, None, checkpoint_table)
     return [_entity_or_error(state, entity, account, lookback_seconds) for entity, account in state.entities()]
+
+
+@panics_as_errors()
+def sizes(tables: Tables, checkpoint_table: str | None = None) -> list[TableSize]:
+    """Measure the checkpoint table, and the raw tables that are there."""
+    names = [checkpoint_table or _core.CHECKPOINT_TABLE, *(entity.table for entity in _core.entities("all"))]
+    found = (_size_or_error(tables.table(name)) for name in names)
+    return [size for size in found if size is not None]
+
+
+def _size_or_error(table: Table) -> TableSize | None:
+    """Measure one table; None if it is not there. If it cannot be read, the error takes the place of its numbers."""
+    # Tables of a caller's own may have no such method.
+    measure: Callable[[], Size | None] | None = getattr(table, "size", None)
+    try:
+        with panics_as_errors():
+            if not table.exists():
+                return None
+            size = None if measure is None else measure()
+    except StripeRawError as error:
+        return TableSize(table.name, error=one_line(error))
+    return TableSize(table.name) if size is None else TableSize(table.name, *size)
 
 
 def _entity_or_error(state: StateStore, entity: str, account: str | None, lookback_seconds: int | str) -> EntityStatus:

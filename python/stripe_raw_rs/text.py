@@ -32,11 +32,10 @@ def date_time(seconds: int | None) -> str:
         return "-"
 
 
-def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns under headings: the first two columns to the left, numbers to the right."""
+def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 2) -> str:
+    """Columns under headings: the first columns, `left` of them, to the left; numbers to the right."""
     table = [headings, *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
-    left = 2
     return "\n".join(
         "  ".join(
             cell.ljust(width) if column < left else cell.rjust(width)

@@ -90,13 +90,13 @@ def _demo(config: Config) -> None:
 
 def _status(config: Config) -> None:
     _configure_log(config)
-    found = status.status(
-        open_tables(config.table_options()),
-        lookback_seconds=config.required("lookback_seconds"),
-        checkpoint_table=config.required("checkpoint_table"),
-    )
+    tables, checkpoint_table = open_tables(config.table_options()), config.required("checkpoint_table")
+    lookback_seconds = config.required("lookback_seconds")
+    found = status.status(tables, lookback_seconds=lookback_seconds, checkpoint_table=checkpoint_table)
+    sizes = status.sizes(tables, checkpoint_table)
     if _is_json(config):
-        _print(json.dumps([row.to_dict() for row in found]))
+        entities, numbers = [row.to_dict() for row in found], [size.to_dict() for size in sizes]
+        _print(json.dumps({"tables": tables.location, "entities": entities, "sizes": numbers}))
         return
     _print(text_table(status.HEADINGS, [row.cells() for row in found]))
     for row in found:
@@ -106,6 +106,10 @@ def _status(config: Config) -> None:
         more = len(row.refused) - _SHOWN_REFUSED
         for line in (*row.refused[:_SHOWN_REFUSED], *([f"and {more:,} more"] if more > 0 else [])):
             _print(f"{row.label}: refused: {line.removeprefix(f'{row.entity}: ')}")
+    _print(text_table(status.SIZE_HEADINGS, [size.cells() for size in sizes], left=1))
+    for size in sizes:
+        if size.error is not None:
+            _print(f"{size.table}: {size.error}")
 
 
 def _verify(config: Config) -> None:

@@ -88,6 +88,16 @@ class Damage(NamedTuple):
     remedy: str
 
 
+class Size(NamedTuple):
+    """How much a reader of the table has to open: it shows whether the table is in order."""
+
+    # Files of the table's newest version, and their bytes.
+    files: int
+    bytes: int
+    # Commits since the last checkpoint of the log, which a reader reads one by one; None if nobody can know.
+    log_entries: int | None
+
+
 class Table(Protocol):
     """One Delta table."""
 
@@ -126,6 +136,9 @@ class Table(Protocol):
 
     def maintain(self) -> str | None:
         """Keep the table in order: few files, a short log, the same rows. Returns what was done; None for nothing."""
+
+    def size(self) -> Size | None:
+        """Count the table's files and the entries of its log; None if nobody can know."""
 
     def outcome(self, commit: Commit) -> Outcome:
         """Look up the outcome of a commit: it is in the table, it is not, or another one stands in its place.

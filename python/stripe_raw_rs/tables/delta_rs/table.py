@@ -17,13 +17,13 @@ from stripe_raw_rs.tables.delta_rs.features import require_appendable
 from stripe_raw_rs.tables.delta_rs.folder import as_text
 from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
 from stripe_raw_rs.tables.delta_rs.select import select
-from stripe_raw_rs.tables.delta_rs.upkeep import maintain
+from stripe_raw_rs.tables.delta_rs.upkeep import maintain, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from stripe_raw_rs._core import Promise, Schema
-    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome
+    from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome, Size
     from stripe_raw_rs.tables.delta_rs.folder import LakeFolder
     from stripe_raw_rs.tables.delta_rs.select import Selection
 
@@ -133,6 +133,11 @@ class DeltaRsTable:
         with self._lock, self._reading():
             self._written = None
             return maintain(self._folder)
+
+    def size(self) -> Size | None:
+        """Count the table's files and the entries of its log."""
+        with self._reading():
+            return size_of(self._load(), self._folder)
 
     def _caught_up(self) -> tuple[DeltaTable, int]:
         """The table as it is now, and the version that it was loaded at.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from deltalake import CommitProperties, DeltaTable
 
+from stripe_raw_rs.tables import Size
 from stripe_raw_rs.tables.delta_rs.commit import COMMIT_RETRIES, WRITER
 from stripe_raw_rs.tables.delta_rs.features import beyond_delta_rs
 from stripe_raw_rs.tables.delta_rs.folder import as_text
@@ -38,6 +39,17 @@ def maintain(folder: Path) -> str | None:
     return ", ".join(done) or None
 
 
+def size_of(table: DeltaTable, folder: Path) -> Size:
+    """Count the table's files, and the commits since the last checkpoint of its log."""
+    sizes = table.get_add_actions()["size_bytes"].to_pylist()
+    return Size(len(sizes), sum(sizes), _commits_since_checkpoint(table, folder))
+
+
+def _commits_since_checkpoint(table: DeltaTable, folder: Path) -> int:
+    last = hinted_checkpoint(folder / "_delta_log")
+    return table.version() - (-1 if last is None else last)
+
+
 def _compact(table: DeltaTable) -> int:
     """Write small files together, if there are many. Returns how many files fewer there are.
 
@@ -62,8 +74,7 @@ def _shorten_log(table: DeltaTable, folder: Path) -> bool:
     Then commits before it, and files that no version of the table has any more, are removed once Delta's retention (30
     days and 7 days) is over.
     """
-    last = hinted_checkpoint(folder / "_delta_log")
-    if table.version() - (-1 if last is None else last) < _MOST_COMMITS:
+    if _commits_since_checkpoint(table, folder) < _MOST_COMMITS:
         return False
     table.create_checkpoint()
     table.cleanup_metadata()

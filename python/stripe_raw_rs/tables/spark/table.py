@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import StripeRawError, TableError
-from stripe_raw_rs.tables import CommitUnknownError
+from stripe_raw_rs.tables import CommitUnknownError, Size
 from stripe_raw_rs.tables.spark.errors import reason
 from stripe_raw_rs.tables.spark.frames import Selection
 from stripe_raw_rs.tables.spark.select import select
@@ -88,6 +88,12 @@ class SparkTable:
     def maintain(self) -> str | None:
         """Leave the table as it is: Spark writes checkpoints of the log itself, and platforms compact files."""
         return None
+
+    def size(self) -> Size | None:
+        """Count the table's files. The checkpoints of the log are out of sight; Spark writes them itself."""
+        (detail,) = self._sql(f"DESCRIBE DETAIL {self._sql_name}")
+        files, size = detail["numFiles"], detail["sizeInBytes"]
+        return None if files is None or size is None else Size(files, size, None)
 
     def append(self, commit: Commit) -> None:
         """Append under the commit's version, see `Table.append`. Spark skips a version that is taken.
