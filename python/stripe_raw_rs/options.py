@@ -76,7 +76,7 @@ _ROWS = (
         "maintenance",
         "WHEN",
         "auto",
-        "compact small files and shorten logs when many have gathered, after a run: auto (with delta-rs), no",
+        "compact small files and shorten logs when many have gathered, after a run: auto (on Databricks only if it does not), no",
         *("auto", "no"),
     ),
     _flag("check_payloads", "with Spark: a constraint on raw tables that each payload has its hash"),
