@@ -190,7 +190,7 @@ def test_on_databricks_a_table_is_maintained_only_if_it_says_that_the_platform_d
             return rows if said is None else [*rows, {"col_name": "Predictive Optimization", "data_type": said}]
 
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
-    assert upkeep._is_left_out(Session(), "a.b.c") == is_left_out  # type: ignore[arg-type]  # noqa: SLF001
+    assert upkeep._is_left_out(Session(), "a.b.c") == is_left_out  # noqa: SLF001
 
 
 def test_on_databricks_nothing_is_done_in_doubt(table: Table, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
