@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from arro3.core import RecordBatchReader
 
+    from stripe_raw_rs.keywords import IngestKeywords
+
 LISTS = ("charges", "invoices", "refunds")
 YOUNG, OLD = 2, 300
 
@@ -36,7 +38,8 @@ def stripe() -> Iterator[StripeSimulator]:
 
 def land(lake: Path, stripe: StripeSimulator) -> None:
     """A run of all lists, each of which begins at the newest object that is known."""
-    ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, lookback_seconds=0).raise_for_status()
+    given: IngestKeywords = {"lake": lake, "api_key": KEY, "api_base_url": stripe.url}
+    ingest(**given, entities=",".join(LISTS), lookback_seconds=0).raise_for_status()
 
 
 class Counts(NamedTuple):
