@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from deltalake import DeltaTable, QueryBuilder
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from arro3.core import RecordBatchReader
 
-    from stripe_raw_rs.keywords import IngestKeywords
-
 LISTS = ("charges", "invoices", "refunds")
 YOUNG, OLD = 2, 300
 
@@ -38,8 +36,8 @@ def stripe() -> Iterator[StripeSimulator]:
 
 def land(lake: Path, stripe: StripeSimulator) -> None:
     """A run of all lists, each of which begins at the newest object that is known."""
-    given: IngestKeywords = {"lake": lake, "api_key": KEY, "api_base_url": stripe.url}
-    ingest(**given, entities=",".join(LISTS), lookback_seconds=0).raise_for_status()
+    given: dict[str, Any] = {"entities": ",".join(LISTS), "lookback_seconds": 0}
+    ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **given).raise_for_status()
 
 
 class Counts(NamedTuple):
