@@ -76,7 +76,7 @@ _ROWS = (
         "maintenance",
         "WHEN",
         "auto",
-        "compact small files and shorten logs when many have gathered, after a run: auto (with delta-rs), no",
+        "compact small files and shorten logs after a run, if many have gathered: auto (unless Databricks does it), no",
         *("auto", "no"),
     ),
     _flag("check_payloads", "with Spark: a constraint on raw tables that each payload has its hash"),

@@ -2,14 +2,16 @@
 
     uv run python tests/bench/age.py [AGE...]
 
-A lake is aged by real runs to each age (2, 10 and 100 runs if none is named). At each age it measures three runs of
-five lists without news, and three with 25 new objects in each list: CPU and wall time with start-up, and the commits
-that a run makes. It prints the ratios to the first age, the active files, and the entries of the logs. Linux only.
+A lake is aged to each age (2, 100, 1,000 and 10,000 runs if none is named): the first ten runs are real, the others are
+written as copies of a last one without news (`tests/aged.py`). At each age it measures three runs of five lists without
+news, and three with 25 new objects in each list: CPU and wall time with start-up, and the commits that a run makes. It
+prints the ratios to the first age, the active files, and the entries of the logs since their checkpoints. Linux only.
 """
 # ruff: noqa: INP001 - a program, in no package
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -20,18 +22,21 @@ from typing import TYPE_CHECKING
 from deltalake import DeltaTable
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.aged import CHECKPOINTS, write_runs
 from tests.bench.costs import Process, run
 from tests.bench.programs import KEY, say
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
+from stripe_raw_rs.status import sizes
+from stripe_raw_rs.tables import open_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-AGES = (2, 10, 100)
+AGES = (2, 100, 1_000, 10_000)
+REAL = 10
 LISTS = ("balance_transactions", "charges", "invoices", "payment_intents", "refunds")
-CHECKPOINTS = "stripe_ingestion_checkpoints"
 OBJECTS, NEW, ROUNDS = 400, 25, 3
 
 
@@ -49,7 +54,7 @@ class Tables:
         return Tables(
             {name: table.version() for name, table in tables.items()},
             {name: len(table.file_uris()) for name, table in tables.items()},
-            sum(1 for _ in lake.glob("*/_delta_log/*.json")),
+            sum(size.log_entries or 0 for size in sizes(open_tables({"lake": lake}))),
         )
 
     def since(self, before: Tables) -> tuple[int, int]:
@@ -63,13 +68,15 @@ def main(arguments: list[str]) -> None:
     say("| runs before | run | CPU s | ÷ first | wall s | ÷ first | checkpoint and raw commits | files | log entries |")
     say("|--:|---|--:|--:|--:|--:|--:|--:|--:|")
     first: dict[str, Process] = {}
+    # Without a lookback a run warns.
+    logging.getLogger("stripe_raw_rs").setLevel(logging.ERROR)
+    # The first process of all reads the program from the disk.
+    run([sys.executable, "-m", "stripe_raw_rs", "entities"])
     with StripeSimulator(counts=dict.fromkeys(LISTS, OBJECTS)) as stripe, tempfile.TemporaryDirectory() as folder:
         lake = Path(folder) / "lake"
         aged = 0
         for age in ages:
-            while aged < age:
-                ingest(lake=lake, api_key=KEY, api_base_url=stripe.url).raise_for_status()
-                aged += 1
+            aged += grow(lake, stripe.url, aged, age)
             for kind, prepare in (("without news", lambda: None), (f"{NEW} new objects a list", lambda: add(stripe))):
                 process, commits = measured(lake, stripe.url, prepare)
                 aged += ROUNDS
@@ -87,6 +94,16 @@ def main(arguments: list[str]) -> None:
                     f"{tables.log_entries:,}",
                 )
                 say(f"| {' | '.join(cells)} |")
+
+
+def grow(lake: Path, url: str, aged: int, age: int) -> int:
+    """Let the lake have so many runs; the number of runs that it has got for that."""
+    real = min(age, max(aged, REAL) + 1) - aged
+    for _ in range(real):
+        # The last one begins at the newest object, so that it lands next to nothing again.
+        ingest(lake=lake, api_key=KEY, api_base_url=url, lookback_seconds=0).raise_for_status()
+    write_runs(lake, age - aged - max(0, real))
+    return max(0, age - aged)
 
 
 def add(stripe: StripeSimulator) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deltalake import CommitProperties, DeltaTable
 
-from stripe_raw_rs.tables import Size
+from stripe_raw_rs.tables import MOST_SMALL_FILES, SMALL_FILE, Size
 from stripe_raw_rs.tables.delta_rs.commit import COMMIT_RETRIES, WRITER
 from stripe_raw_rs.tables.delta_rs.features import beyond_delta_rs
 from stripe_raw_rs.tables.delta_rs.folder import as_text
@@ -19,10 +19,6 @@ from stripe_raw_rs.tables.delta_rs.log import hinted_checkpoint
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A file of fewer bytes is small. A larger one is not written again: upkeep costs what is new, and little memory. (With
-# 8 MiB the peak of a backfill in small commits rose by 40 MiB.)
-_SMALL = 1 << 20
-_MOST_SMALL_FILES = 48
 # delta-rs reads so many commits about as fast as a checkpoint of the log.
 _MOST_COMMITS = 64
 
@@ -57,10 +53,10 @@ def _compact(table: DeltaTable) -> int:
     not conflict with it. The files before it stay in the folder until Delta's retention (7 days) is over.
     """
     sizes = table.get_add_actions()["size_bytes"].to_pylist()
-    if sum(size < _SMALL for size in sizes) <= _MOST_SMALL_FILES:
+    if sum(size < SMALL_FILE for size in sizes) <= MOST_SMALL_FILES:
         return 0
     metrics = table.optimize.compact(
-        target_size=_SMALL,
+        target_size=SMALL_FILE,
         max_concurrent_tasks=1,
         writer_properties=WRITER,
         commit_properties=CommitProperties(max_commit_retries=COMMIT_RETRIES),

@@ -37,10 +37,11 @@ def clustered(wish: str) -> bool:
     if wish not in ("auto", "yes", "no"):
         message = f"liquid_clustering must be auto, yes or no, not '{plain(wish)}'"
         raise UsageError(message)
-    return wish == "yes" or (wish == "auto" and _on_databricks())
+    return wish == "yes" or (wish == "auto" and on_databricks())
 
 
-def _on_databricks() -> bool:
+def on_databricks() -> bool:
+    """Say whether the session is Databricks' own."""
     # If Databricks Connect is installed, pyspark is its client.
     return "DATABRICKS_RUNTIME_VERSION" in os.environ or _databricks_connect() is not None
 

@@ -14,6 +14,7 @@ from stripe_raw_rs.tables.spark.frames import Selection
 from stripe_raw_rs.tables.spark.select import select, select_largest
 from stripe_raw_rs.tables.spark.sql import CONSTRAINT, add_constraint, create_table, set_properties
 from stripe_raw_rs.tables.spark.types import TIMESTAMP, to_arrow, to_spark
+from stripe_raw_rs.tables.spark.upkeep import maintain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,8 +87,18 @@ class SparkTable:
         return columns
 
     def maintain(self) -> str | None:
-        """Leave the table as it is: Spark writes checkpoints of the log itself, and platforms compact files."""
-        return None
+        """Write small files together, if there are many and the platform does not do it."""
+        try:
+            return maintain(self._session, self._sql_name)
+        except Exception as error:
+            message = f"table '{self.location}' cannot be kept in order: {reason(error)}"
+            raise TableError(message) from error
+
+    def size(self) -> Size | None:
+        """Count the table's files. The checkpoints of the log are out of sight; Spark writes them itself."""
+        (detail,) = self._sql(f"DESCRIBE DETAIL {self._sql_name}")
+        files, size = detail["numFiles"], detail["sizeInBytes"]
+        return None if files is None or size is None else Size(files, size, None)
 
     def size(self) -> Size | None:
         """Count the table's files. The checkpoints of the log are out of sight; Spark writes them itself."""
