@@ -109,12 +109,11 @@ class StateStore:
         ]
 
         def fold() -> dict[str, History]:
-            carrying = {entity: epoch for entity, epoch in self._table.largest("epoch", ["entity"], ended)}
-            since: dict[str, list[Condition]] = {
-                entity: [("epoch", ">=", epoch, "long")] for entity, epoch in carrying.items() if isinstance(entity, str)
-            }
-            each = [[*_of(entity, account), *since.get(entity, [])] for entity in entities]
-            events = self._table.read_any(_core.checkpoint_schema().names, each)
+            each = {entity: _of(entity, account) for entity in entities}
+            for entity, epoch in self._table.largest("epoch", ["entity"], ended):
+                if entity in each:
+                    each[entity].append(("epoch", ">=", epoch, "long"))
+            events = self._table.read_any(_core.checkpoint_schema().names, [*each.values()])
             return _core.histories(list(entities), account, events)
 
         return asked(self._table, fold)

@@ -25,7 +25,7 @@ PAYLOAD_COLUMN = "_raw_json"
 # again: upkeep costs what is new, and little memory. (With 8 MiB the peak of a backfill in small commits rose by
 # 40 MiB.)
 SMALL_FILE = 1 << 20
-MOST_SMALL_FILES = 48
+MOST_SMALL_FILES = 24
 
 Answer = TypeVar("Answer")
 Outcome: TypeAlias = Literal["landed", "absent", "superseded"]

@@ -15,6 +15,7 @@ from stripe_raw_rs.tables.delta_rs.commit import outcome_of, write
 from stripe_raw_rs.tables.delta_rs.errors import reason
 from stripe_raw_rs.tables.delta_rs.features import require_appendable
 from stripe_raw_rs.tables.delta_rs.folder import as_text
+from stripe_raw_rs.tables.delta_rs.loaded import Loaded
 from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
 from stripe_raw_rs.tables.delta_rs.select import select, select_largest
 from stripe_raw_rs.tables.delta_rs.upkeep import maintain, size_of
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from stripe_raw_rs.tables.delta_rs.folder import LakeFolder
     from stripe_raw_rs.tables.delta_rs.select import Selection
 
-# A table object is updated over so many versions before it is loaded again. Measured, it is the same from 10 to 40.
-_STEPS = 16
-
 
 class DeltaRsTable:
     """One table of a lake."""
@@ -45,8 +43,9 @@ class DeltaRsTable:
         self.location = as_text(self._folder)
         self._lake = lake
         self._lock = threading.Lock()
-        # The table after our last append, and the version that it was loaded at.
-        self._written: tuple[DeltaTable, int] | None = None
+        # Not one for both: an append compares with its table object, and nobody may update that meanwhile.
+        self._to_write, self._to_read = Loaded(self._folder), Loaded(self._folder)
+        self._read_lock = threading.Lock()
 
     def exists(self) -> bool:
         """Say whether the table is there."""
@@ -119,11 +118,11 @@ class DeltaRsTable:
         """
         with self._lock:
             try:
-                table, loaded_at = self._caught_up()
+                table = self._to_write.take()
                 outcome = outcome_of(table, commit)
                 if outcome == "absent":
                     write(table, commit)
-                self._written = table, loaded_at
+                self._to_write.put_back(table)
             except Exception as error:
                 message = f"table '{self.location}': {reason(error, self.location)}"
                 raise CommitUnknownError(message) from error
@@ -133,30 +132,13 @@ class DeltaRsTable:
     def maintain(self) -> str | None:
         """Write small files together and shorten the log, if there are many files or commits."""
         with self._lock, self._reading():
-            self._written = None
+            self._to_write.forget()
             return maintain(self._folder)
 
     def size(self) -> Size | None:
         """Count the table's files and the entries of its log."""
         with self._reading():
             return size_of(self._load(), self._folder)
-
-    def _caught_up(self) -> tuple[DeltaTable, int]:
-        """The table as it is now, and the version that it was loaded at.
-
-        Going on from our last append takes a fifth of the time that the whole log takes; but each step makes the next
-        one slower. And if other hands have put another table in its place, or an older one, the log does not hold the
-        commit that ours ends with: the table is then read from its beginning.
-        """
-        written, self._written = self._written, None
-        if written is not None:
-            table, loaded_at = written
-            last = self._folder / "_delta_log" / f"{table.version():020}.json"
-            if table.version() < loaded_at + _STEPS and last.exists():
-                table.update_incremental()
-                return table, loaded_at
-        table = DeltaTable(self.location)
-        return table, table.version()
 
     def outcome(self, commit: Commit) -> Outcome:
         """Look up the outcome of a commit."""
@@ -213,8 +195,10 @@ class DeltaRsTable:
             return select(table, verb, columns, alternatives, limit=limit)
 
     def _load(self) -> DeltaTable:
-        with self._reading():
-            return DeltaTable(self.location)
+        with self._read_lock, self._reading():
+            table = self._to_read.take()
+            self._to_read.put_back(table)
+            return table
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # delta-rs reads so many commits about as fast as a checkpoint of the log.
-_MOST_COMMITS = 64
+_MOST_COMMITS = 32
 
 
 def maintain(folder: Path) -> str | None:

@@ -100,12 +100,6 @@ class SparkTable:
         files, size = detail["numFiles"], detail["sizeInBytes"]
         return None if files is None or size is None else Size(files, size, None)
 
-    def size(self) -> Size | None:
-        """Count the table's files. The checkpoints of the log are out of sight; Spark writes them itself."""
-        (detail,) = self._sql(f"DESCRIBE DETAIL {self._sql_name}")
-        files, size = detail["numFiles"], detail["sizeInBytes"]
-        return None if files is None or size is None else Size(files, size, None)
-
     def append(self, commit: Commit) -> None:
         """Append under the commit's version, see `Table.append`. Spark skips a version that is taken.
 
