@@ -222,17 +222,21 @@ def compact(body: bytes) -> str:
     return _SPACE.sub(lambda found: found.group(1) or b"", body).decode()
 
 
+# Files that were written before columns were added lack them.
+_FILES = "read_parquet($files, union_by_name = true)"
+
+
 def landed(lake: Path, name: str, columns: str = "*") -> pa.Table:
     """All rows of a raw table, read by DuckDB from the files that the Delta log names."""
     table = DeltaTable(lake / f"stripe_{name}_raw")
-    return _query(f"SELECT {columns} FROM read_parquet($files)", table)  # noqa: S608 - columns are the tests' own
+    return _query(f"SELECT {columns} FROM {_FILES}", table)  # noqa: S608 - columns are the tests' own
 
 
 def events(lake: Path, condition: str = "TRUE") -> list[dict[str, Any]]:
     """All events that meet a condition, in commit order of each entity."""
     table = DeltaTable(lake / "stripe_ingestion_checkpoints")
     order = "ORDER BY entity, epoch, sequence, page_number"
-    found = _query(f"SELECT * FROM read_parquet($files) WHERE {condition} {order}", table)  # noqa: S608
+    found = _query(f"SELECT * FROM {_FILES} WHERE {condition} {order}", table)  # noqa: S608
     rows: list[dict[str, Any]] = found.to_pylist()
     return rows
 
