@@ -110,17 +110,17 @@ class Columns:
         return None if pa.schema(actual).equals(self.arrow) else "other columns"
 
 
-def _column(name: str, kind: pa.DataType, *, nullable: bool = True) -> pa.Field:
+def column(name: str, kind: pa.DataType, *, nullable: bool = True) -> pa.Field:
     return pa.field(name, kind, nullable=nullable, metadata={"comment": f"what {name} says"})
 
 
 SCHEMA = pa.schema(
     [
-        _column("_stripe_id", pa.string(), nullable=False),
-        _column("_stripe_created_at", pa.timestamp("us", "UTC")),
-        _column("_stripe_account", pa.string()),
-        _column("_page_number", pa.int64(), nullable=False),
-        _column("_raw_json", pa.string(), nullable=False),
+        column("_stripe_id", pa.string(), nullable=False),
+        column("_stripe_created_at", pa.timestamp("us", "UTC")),
+        column("_stripe_account", pa.string()),
+        column("_page_number", pa.int64(), nullable=False),
+        column("_raw_json", pa.string(), nullable=False),
     ]
 )
 

@@ -6,15 +6,15 @@ The program must run with the code of version 0.1.0, the last one that wrote lay
     cp tests/lakes/make.py /tmp/stripe_raw_0.1.0/make.py
     cd /tmp/stripe_raw_0.1.0 && uv sync && PYTHONPATH=. uv run python make.py FOLDER
 
-It writes `whole.tar.gz`, `unfinished.tar.gz` and `two_accounts.tar.gz` into FOLDER. The simulator's objects follow from
+It writes `whole.tar.xz`, `unfinished.tar.xz` and `two_accounts.tar.xz` into FOLDER. The simulator's objects follow from
 its settings, so the tests make the same accounts again. If the simulator ever makes other objects of the same settings,
 make the lakes again.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
+import lzma
 import signal
 import sys
 import tarfile
@@ -39,7 +39,6 @@ LISTS: dict[str, tuple[str, ...]] = {
     "two_accounts": ("charges", "refunds"),
 }
 OPTIONS: dict[str, Any] = {
-    "api_key": "rk_test_CANARYcanary0123456789",
     "owner": OWNER,
     "page_size": 5,
     "max_concurrent_requests": 1,
@@ -106,7 +105,7 @@ def make_two_accounts(folder: Path, stripe: StripeSimulator) -> None:
 def land(folder: Path, stripe: StripeSimulator, lake: str, **more: Any) -> None:
     """Make one complete run of each list, with maintenance left out."""
     options = {**OPTIONS, "entities": ",".join(LISTS[lake]), "maintenance": "no", **more}
-    ingest(lake=folder, api_base_url=stripe.url, **options).raise_for_status()
+    ingest(lake=folder, api_key="rk_test_1", api_base_url=stripe.url, **options).raise_for_status()
 
 
 MAKERS: dict[str, Callable[[Path, StripeSimulator], None]] = {
@@ -124,7 +123,7 @@ def pack(folder: Path, archive: Path) -> None:
             entry = tarfile.TarInfo(str(file.relative_to(folder)))
             entry.size = file.stat().st_size
             tar.addfile(entry, io.BytesIO(file.read_bytes()))
-    archive.write_bytes(gzip.compress(packed.getvalue(), mtime=0))
+    archive.write_bytes(lzma.compress(packed.getvalue(), preset=9 | lzma.PRESET_EXTREME))
 
 
 def main(target: Path) -> None:
@@ -134,7 +133,7 @@ def main(target: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch, account_of(name) as stripe:
             folder = Path(scratch, "lake")
             make(folder, stripe)
-            pack(folder, target / f"{name}.tar.gz")
+            pack(folder, target / f"{name}.tar.xz")
 
 
 if __name__ == "__main__":

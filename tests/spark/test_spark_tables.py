@@ -159,6 +159,11 @@ def raw_rows(count: int, size: int = 0) -> pa.Table:
         "_api_version": ["v"] * count,
         "_payload_sha256": [hashlib.sha256(text.encode()).hexdigest() for text in payloads],
         "_commit_version": [1 << 32] * count,
+        "_content_sha256": [None if at % 2 else "0" * 64 for at in range(count)],
+        "_source": ["list"] * count,
+        "_event_id": [None] * count,
+        "_event_type": [None] * count,
+        "_parent_id": [None] * count,
         "_raw_json": payloads,
     }
     return pa.table(columns, schema=schema)
