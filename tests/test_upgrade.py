@@ -289,7 +289,7 @@ def test_the_checkpoint_table_comes_first_and_each_table_has_its_columns_before_
     assert steps.index(f"before append {CHECKPOINTS}") > steps.index(f"after set properties {raw}")
 
 
-@pytest.mark.parametrize("name", ["whole", "unfinished"])
+@pytest.mark.parametrize("name", [pytest.param("whole", marks=pytest.mark.kill), "unfinished"])
 def test_a_kill_at_any_step_of_the_upgrade_leaves_the_rest_to_the_next_run(
     stripe: StripeSimulator, tmp_path: Path, name: str
 ) -> None:

@@ -110,7 +110,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     state = StateStore(tables, client, checkpoint_table)
     if give_up != "scratch":
         check_account_of_lake(client, tables, state, selection, account)
-    # Whatever can refuse the lake has been asked: from here on it is changed.
+    # Nothing that is found from here on refuses the lake as a whole, so it may be changed.
     state.upgrade()
     # A cluster may have kept an older wheel, and an environment may name other authorities: the log names both.
     what = (_core.__version__, counted(len(selection), "list"), tables.location, client.authorities)
