@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from deltalake.table import TableAlterer
 
 from stripe_raw_rs import TableError, UsageError, _core, ingest
 from stripe_raw_rs.simulator import StripeSimulator
@@ -265,6 +267,33 @@ def rename_column(table: Path, column: str) -> None:
     for entry in sorted(table.glob("_delta_log/*.json")):
         text = entry.read_text(encoding="utf-8")
         entry.write_text(text.replace(f'\\"name\\":\\"{column}\\"', f'\\"name\\":\\"{column}_of_mine\\"'))
+
+
+@pytest.mark.parametrize("name", ["whole"])
+@pytest.mark.parametrize("table", [CHECKPOINTS, "stripe_charges_raw"])
+@pytest.mark.parametrize("change", ["add_columns", "set_table_properties"])
+def test_an_upgrade_that_fails_ends_in_one_line_and_the_next_run_makes_it(  # noqa: PLR0913, PLR0917 - fixtures
+    old: Path, stripe: StripeSimulator, name: str, table: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = getattr(TableAlterer, change)
+
+    def full(alterer: TableAlterer, *given: Any, **named: Any) -> None:
+        if alterer.table.table_uri.rstrip("/").endswith(table):
+            message = "the disk\nis full"
+            raise DeltaError(message)
+        real(alterer, *given, **named)
+
+    before = landed(old, "charges").num_rows
+    what = "columns" if change == "add_columns" else "properties"
+    said = f"table '{old / table}' cannot be given its {what}: the disk is full"
+    with monkeypatch.context() as patch:
+        patch.setattr(TableAlterer, change, full)
+        with pytest.raises(TableError, match=said):
+            land(old, stripe, name, entities="charges")
+    assert landed(old, "charges").num_rows == before
+    assert findings(old) == "no findings"
+    land(old, stripe, name)
+    assert_upgraded(old, stripe, name)
 
 
 def upgrade_steps(steps: list[str]) -> list[str]:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("stripe_raw_rs")
 
 LAYOUT = "stripe_raw.layout_version"
-# Each failed try means that another process has changed the table at that moment, and each process that begins makes
-# three changes at most.
-_TRIES = 10
+# A try fails if another process changes the table at that moment, and each process that begins makes three changes at
+# most. Any other fault fails again each time.
+_TRIES = 5
 
 
 def present(ours: Schema, actual: ArrowSchema) -> list[str]:
