@@ -110,17 +110,17 @@ class Columns:
         return None if pa.schema(actual).equals(self.arrow) else "other columns"
 
 
-def _column(name: str, kind: pa.DataType, *, nullable: bool = True) -> pa.Field:
+def column(name: str, kind: pa.DataType, *, nullable: bool = True) -> pa.Field:
     return pa.field(name, kind, nullable=nullable, metadata={"comment": f"what {name} says"})
 
 
 SCHEMA = pa.schema(
     [
-        _column("_stripe_id", pa.string(), nullable=False),
-        _column("_stripe_created_at", pa.timestamp("us", "UTC")),
-        _column("_stripe_account", pa.string()),
-        _column("_page_number", pa.int64(), nullable=False),
-        _column("_raw_json", pa.string(), nullable=False),
+        column("_stripe_id", pa.string(), nullable=False),
+        column("_stripe_created_at", pa.timestamp("us", "UTC")),
+        column("_stripe_account", pa.string()),
+        column("_page_number", pa.int64(), nullable=False),
+        column("_raw_json", pa.string(), nullable=False),
     ]
 )
 
@@ -222,17 +222,21 @@ def compact(body: bytes) -> str:
     return _SPACE.sub(lambda found: found.group(1) or b"", body).decode()
 
 
+# Files that were written before columns were added lack them.
+_FILES = "read_parquet($files, union_by_name = true)"
+
+
 def landed(lake: Path, name: str, columns: str = "*") -> pa.Table:
     """All rows of a raw table, read by DuckDB from the files that the Delta log names."""
     table = DeltaTable(lake / f"stripe_{name}_raw")
-    return _query(f"SELECT {columns} FROM read_parquet($files)", table)  # noqa: S608 - columns are the tests' own
+    return _query(f"SELECT {columns} FROM {_FILES}", table)  # noqa: S608 - columns are the tests' own
 
 
 def events(lake: Path, condition: str = "TRUE") -> list[dict[str, Any]]:
     """All events that meet a condition, in commit order of each entity."""
     table = DeltaTable(lake / "stripe_ingestion_checkpoints")
     order = "ORDER BY entity, epoch, sequence, page_number"
-    found = _query(f"SELECT * FROM read_parquet($files) WHERE {condition} {order}", table)  # noqa: S608
+    found = _query(f"SELECT * FROM {_FILES} WHERE {condition} {order}", table)  # noqa: S608
     rows: list[dict[str, Any]] = found.to_pylist()
     return rows
 

@@ -55,6 +55,16 @@ class SteppedTable:
         self._inner.create(schema, properties, description)
         self._step(f"after create {self.name}")
 
+    def add_columns(self, schema: Schema) -> None:
+        self._step(f"before add columns {self.name}")
+        self._inner.add_columns(schema)
+        self._step(f"after add columns {self.name}")
+
+    def set_properties(self, properties: Mapping[str, str]) -> None:
+        self._step(f"before set properties {self.name}")
+        self._inner.set_properties(properties)
+        self._step(f"after set properties {self.name}")
+
     def append(self, commit: Commit) -> None:
         self._step(f"before append {self.name}")
         self._inner.append(commit)

@@ -189,7 +189,11 @@ def test_an_empty_job_parameter_counts_as_missing() -> None:
     ("argument", "variable", "kinds"),
     [
         ("--from-scratch=no", "STRIPE_RAW_FROM_SCRATCH", ["RUN_STARTED", "PAGE_COMMITTED", "RUN_COMPLETED"]),
-        ("--from-scratch", "STRIPE_RAW_OWNER", ["RUN_STARTED", "RUN_FAILED", "RUN_STARTED", "PAGE_COMMITTED", "RUN_COMPLETED"]),
+        (
+            "--from-scratch",
+            "STRIPE_RAW_OWNER",
+            ["RUN_STARTED", "RUN_FAILED", "RUN_STARTED", "PAGE_COMMITTED", "RUN_COMPLETED"],
+        ),
     ],
 )
 def test_a_variable_changes_nothing_that_the_command_line_says(

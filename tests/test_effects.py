@@ -22,7 +22,10 @@ from deltalake import DeltaTable
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child
 from tests.conftest import EACH_PAGE, IN_PARTS, KEY, account, events, land
+from tests.lakes.make import OPTIONS as OLD_OPTIONS
+from tests.lakes.make import account_after
 from tests.test_kill import MODES
+from tests.test_upgrade import unpack
 from tests.truth import assert_true
 
 EVERY = "EVERY_CRASH_POINT" in os.environ
@@ -200,6 +203,23 @@ def test_a_kill_while_the_tables_are_maintained_neither_loses_nor_doubles_an_obj
             lake = tmp_path / f"lake{at}"
             shutil.copytree(tmp_path / "lake", lake)
             die_and_go_on(library, lake, stripe, Act(at, "kill"), options)
+
+
+@in_shares
+def test_a_kill_while_an_old_lake_is_given_its_columns_neither_loses_nor_doubles_an_object(
+    tmp_path: Path, library: Path, share: int
+) -> None:
+    options = {**OLD_OPTIONS, "entities": "charges"}
+    with account_after("unfinished") as stripe:
+        lake = unpack("unfinished", tmp_path / "counted", stripe)
+        effects = effects_of(library, lake, stripe, **options)
+        entries = [path for kind, path in effects if kind == "link" and path.endswith(".json")]
+        assert len([path for path in entries if "metaData" in Path(path).read_text()]) == 4
+        for at in shared(points(len(effects), 3), share, len(effects)):
+            lake = unpack("unfinished", tmp_path / f"lake{at}", stripe)
+            die(library, lake, stripe, Act(at, "kill"), options)
+            land(lake, stripe, options)
+            assert_true(lake, stripe, "charges")
 
 
 @in_shares

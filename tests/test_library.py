@@ -84,14 +84,16 @@ def test_a_history_of_another_account_is_refused(stripe: StripeSimulator) -> Non
 def test_steps_out_of_order_are_refused(stripe: StripeSimulator) -> None:
     client = Client(KEY, api_base_url=stripe.url)
     run = begun(client)
-    for step in (run.started, run.fence, run.ended):
+    steps: list[Callable[[], object]] = [run.started, run.fence, run.ended]
+    for step in steps:
         with pytest.raises(UsageError, match=r"first pair|not at its end"):
             step()
     _, claim = next(run)
     resumed = client.run("charges", History("charges", None, claim), store_id="mine", owner="me")
     assert resumed.resumed
     requests = stripe.requests
-    for step in (resumed.fence, resumed.ended, lambda: next(resumed)):
+    steps = [resumed.fence, resumed.ended, lambda: next(resumed)]
+    for step in steps:
         with pytest.raises(UsageError, match=r"protocol's steps|not at its end"):
             step()
     assert stripe.requests == requests

@@ -17,8 +17,8 @@ from deltalake.schema import PrimitiveType
 
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import TableError, UsageError
-from stripe_raw_rs.tables import check_schema
-from tests.conftest import PROPERTIES, SCHEMA, Columns, HandMade, ids, rows_of
+from stripe_raw_rs.tables import CommitUnknownError, check_schema
+from tests.conftest import PROPERTIES, SCHEMA, Columns, HandMade, column, ids, rows_of
 from tests.places import tables_of
 
 if TYPE_CHECKING:
@@ -232,6 +232,79 @@ def test_a_column_that_is_added_while_a_run_writes_stays_null(table: Table, fold
     assert ids(table) == ["ch_1", "ch_2", "ch_3"]
     assert pa.table(table.read(["mine"], []))["mine"].to_pylist() == [None] * 3
     assert len([action for action in log_of(folder) if "metaData" in action]) == 2
+
+
+ADDED = pa.schema([column("is_new", pa.bool_()), column("number", pa.int64()), column("it's", pa.string())])
+
+
+@contract
+def test_added_columns_stand_behind_the_others_with_their_comments(table: Table, folder: Path) -> None:
+    commit(table, HandMade(rows_of("ch_1"), 1))
+    table.add_columns(Columns(ADDED))  # type: ignore[arg-type]
+    metadata = [action["metaData"] for action in log_of(folder) if "metaData" in action][-1]
+    fields = json.loads(metadata["schemaString"])["fields"]
+    assert [field["name"] for field in fields] == [*SCHEMA.names, *ADDED.names]
+    assert all(field["metadata"]["comment"] == f"what {field['name']} says" for field in fields)
+    assert [field["nullable"] for field in fields[-3:]] == [True] * 3
+    assert [field["type"] for field in fields[-3:]] == ["boolean", "long", "string"]
+    assert metadata["configuration"]["delta.appendOnly"] == "true"
+    assert table.properties().items() >= PROPERTIES.items()
+    rows = pa.table(table.read([*SCHEMA.names, *ADDED.names], []))
+    assert rows.to_pylist() == [{**rows_of("ch_1").to_pylist()[0], **dict.fromkeys(ADDED.names)}]
+    with_all = pa.schema([*SCHEMA, *ADDED])
+    full = pa.table({**rows_of("ch_2").to_pydict(), "is_new": [True], "number": [7], "it's": ["x"]}, with_all)
+    commit(table, HandMade(full, 2))
+    commit(table, HandMade(rows_of("ch_3"), 3))
+    assert ids(table) == ["ch_1", "ch_2", "ch_3"]
+    assert ids(table, ("number", "=", 7, "long")) == ["ch_2"]
+
+
+@contract
+def test_columns_that_are_there_are_not_added_again(table: Table, folder: Path) -> None:
+    table.add_columns(Columns(pa.schema([ADDED.field("number"), SCHEMA.field("_page_number")])))  # type: ignore[arg-type]
+    for _again in range(2):
+        table.add_columns(Columns(ADDED))  # type: ignore[arg-type]
+    assert pa.schema(table.schema()).names == [*SCHEMA.names, "number", "is_new", "it's"]
+    assert len([action for action in log_of(folder) if "metaData" in action]) == 3
+
+
+@contract
+def test_an_append_adds_no_column_to_a_table_that_lacks_it(table: Table, folder: Path) -> None:
+    more = rows_of("ch_1").append_column(ADDED.field("number"), pa.array([7]))
+    with pytest.raises(CommitUnknownError):
+        table.append(HandMade(more, 1))
+    assert pa.schema(table.schema()).names == SCHEMA.names
+    assert versions(folder) == [0]
+
+
+@contract
+def test_columns_that_cannot_be_added_end_in_one_line(table: Table, lake: Path) -> None:
+    shutil.rmtree(lake / table.name)
+    with pytest.raises(TableError) as failed:
+        table.add_columns(Columns(ADDED))  # type: ignore[arg-type]
+    assert table.location in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def add_at(lake: Path, barrier: Any) -> None:
+    table = tables_of(lake).table("stripe_charges_raw")
+    barrier.wait()
+    table.add_columns(Columns(ADDED))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_processes_that_add_the_same_columns_at_once_agree(lake: Path, table: Table, attempt: int) -> None:
+    commit(table, HandMade(rows_of("ch_1"), attempt + 1))
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(3)
+    processes = [spawn.Process(target=add_at, args=(lake, barrier)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert pa.schema(table.schema()).names == [*SCHEMA.names, *ADDED.names]
+    assert len([action for action in log_of(lake / table.name) if "metaData" in action]) == 2
 
 
 @contract

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -137,4 +138,28 @@ def test_rivals_append_while_the_table_is_maintained(lake: Path, stripe: StripeS
         thread.join()
     assert faults == []
     assert_whole(lake, stripe, "charges")
+    verify(tables_of(lake), say=lambda _line: None)
+
+
+def maintain_at(lake: Path, name: str, barrier: Any) -> None:
+    table = tables_of(lake).table(name)
+    barrier.wait()
+    table.maintain()
+
+
+def test_processes_that_maintain_a_table_at_once_change_no_row(lake: Path, stripe: StripeSimulator) -> None:
+    """delta-rs lets both of two compactions land; then each row is there twice."""
+    land(lake, stripe, maintenance="no")
+    before = {name: rows(lake, name) for name in (CHECKPOINTS, RAW)}
+    spawn = multiprocessing.get_context("spawn")
+    for name in before:
+        barrier = spawn.Barrier(3)
+        processes = [spawn.Process(target=maintain_at, args=(lake, name, barrier)) for _ in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0, 0, 0]
+        assert files(lake, name) < 5
+    assert {name: rows(lake, name) for name in before} == before
     verify(tables_of(lake), say=lambda _line: None)

@@ -110,6 +110,8 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     state = StateStore(tables, client, checkpoint_table)
     if give_up != "scratch":
         check_account_of_lake(client, tables, state, selection, account)
+    # Nothing that is found from here on refuses the lake as a whole, so it may be changed.
+    state.upgrade()
     try:
         histories = state.histories([entity.name for entity in selection], account)
     except TableError:

@@ -8,7 +8,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.surface import option
-from stripe_raw_rs.tables import asked
+from stripe_raw_rs.tables import asked, is_current, present, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,24 +26,29 @@ class RawWriter:
         self._table = tables.table(entity.table)
         self._store_id = store_id
         self._is_checked = False
+        self._is_current = False
+        self._columns = _core.raw_schema().names
         self.location = self._table.location
 
     def check(self) -> bool:
         """Say whether the table is there. Refuse one with other columns, and one that belongs to another lake."""
         self._is_checked = self._table.exists()
         if self._is_checked:
-            difference = _core.raw_schema().difference(self._table.schema())
+            ours, columns = _core.raw_schema(), self._table.schema()
+            difference = ours.difference(columns)
             if difference is not None:
                 message = (
                     f"table '{self.location}' has another schema: {difference}; mend the column, or move the table "
                     f"away and land everything again with {option('from_scratch')}"
                 )
                 raise TableError(message)
-            _core.check_raw_table(self._table.properties(), self._store_id, self.location)
+            properties = self._table.properties()
+            _core.check_raw_table(properties, self._store_id, self.location)
+            self._columns, self._is_current = present(ours, columns), is_current(ours, columns, properties)
         return self._is_checked
 
     def create(self) -> None:
-        """Create the table if it is absent."""
+        """Create the table if it is absent, and give one of an earlier layout the columns that it lacks."""
         self._table.create(
             _core.raw_schema(),
             {"stripe_raw.store_id": self._store_id, "stripe_raw.layout_version": _core.LAYOUT_VERSION},
@@ -52,6 +57,8 @@ class RawWriter:
         if not self._is_checked:
             # Another process may have been faster.
             self.check()
+        if not self._is_current:
+            upgrade(self._table, _core.raw_schema())
 
     def kept(self, promise: Promise) -> Kept:
         """Say how many of the rows that events report are still there; "none" if the table is not there."""
@@ -85,7 +92,7 @@ class RawWriter:
 
     def audit(self, audit: Audit) -> None:
         """Give all rows to an audit."""
-        asked(self._table, lambda: audit.add_rows(self._table.read(_core.raw_schema().names, [])))
+        asked(self._table, lambda: audit.add_rows(self._table.read(self._columns, [])))
 
     def damage(self) -> Damage | None:
         """Find out what is wrong with the table's files."""

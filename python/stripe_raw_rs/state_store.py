@@ -10,7 +10,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.owner import is_dead
-from stripe_raw_rs.tables import asked, check_schema
+from stripe_raw_rs.tables import asked, check_schema, is_current, present, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,8 @@ class StateStore:
             message = f"'{tables.location}' holds no tables of stripe-raw: table '{self._table.name}' is not there"
             raise UsageError(message)
         check_schema(self._table, _core.checkpoint_schema())
+        columns = self._table.schema()
+        self._columns = present(_core.checkpoint_schema(), columns)
         properties = self._table.properties()
         if "stripe_raw.store_id" not in properties:
             message = (
@@ -61,6 +63,7 @@ class StateStore:
         # Whether the account is known on both sides, and so was compared.
         self.knows_account = account is not None and not self._missing
         self.store_id = properties["stripe_raw.store_id"]
+        self._is_current = is_current(_core.checkpoint_schema(), columns, properties)
 
     def _bind(self, properties: dict[str, str]) -> dict[str, str] | None:
         """Make a lake without rows the client's; None if it has any, or if somebody may be about to land some.
@@ -97,6 +100,12 @@ class StateStore:
         if self._missing:
             self._table.set_properties(self._missing)
 
+    def upgrade(self) -> None:
+        """Give a table of an earlier layout the columns that it lacks, before an event is written to it."""
+        if not self._is_current:
+            upgrade(self._table, _core.checkpoint_schema())
+        self._columns = _core.checkpoint_schema().names
+
     def histories(self, entities: Sequence[str], account: str | None) -> dict[str, History]:
         """Fold the events that the next run of each of these lists is planned by, in one read for all.
 
@@ -113,7 +122,7 @@ class StateStore:
             for entity, epoch in self._table.largest("epoch", ["entity"], ended):
                 if entity in each:
                     each[entity].append(("epoch", ">=", epoch, "long"))
-            events = self._table.read_any(_core.checkpoint_schema().names, [*each.values()])
+            events = self._table.read_any(self._columns, [*each.values()])
             return _core.histories(list(entities), account, events)
 
         return asked(self._table, fold)
@@ -152,7 +161,7 @@ class StateStore:
         asked(self._table, lambda: audit.add_events(self._read([("entity", "=", entity, "string")])))
 
     def _read(self, conditions: Sequence[Condition]) -> ArrowStream:
-        return self._table.read(_core.checkpoint_schema().names, conditions)
+        return self._table.read(self._columns, conditions)
 
     def append(self, checkpoint: Checkpoint) -> None:
         """Commit events, if there are any."""

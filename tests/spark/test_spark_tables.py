@@ -20,8 +20,11 @@ from stripe_raw_rs.tables.spark import session as spark_session
 from stripe_raw_rs.tables.spark.frames import Frames
 from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, PROPERTIES, SCHEMA, Columns, HandMade, assert_whole, events, ids, rows_of
+from tests.lakes.make import END, account_after
+from tests.lakes.make import OPTIONS as OLD_OPTIONS
 from tests.places import place_of, schema_folder, tables_of
 from tests.spark.schemas import adopt
+from tests.test_upgrade import assert_upgraded, metadata_changes, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +162,11 @@ def raw_rows(count: int, size: int = 0) -> pa.Table:
         "_api_version": ["v"] * count,
         "_payload_sha256": [hashlib.sha256(text.encode()).hexdigest() for text in payloads],
         "_commit_version": [1 << 32] * count,
+        "_content_sha256": [None if at % 2 else "0" * 64 for at in range(count)],
+        "_source": ["list"] * count,
+        "_event_id": [None] * count,
+        "_event_type": [None] * count,
+        "_parent_id": [None] * count,
         "_raw_json": payloads,
     }
     return pa.table(columns, schema=schema)
@@ -292,6 +300,20 @@ def test_spark_goes_on_with_tables_that_delta_rs_made(
     ingest(**place_of(lake), **options).raise_for_status()
     assert_whole(lake, stripe, "refunds")
     verify(tables_of(lake), say=lambda _line: None)
+
+
+def test_spark_gives_a_lake_of_version_0_1_0_its_columns(spark: SparkSession, lake: Path) -> None:
+    with account_after("unfinished") as stripe:
+        adopt(spark, unpack("unfinished", lake, stripe))
+        verify(tables_of(lake), say=lambda _line: None)
+        stripe.add("charges", 3, created=END - 500)
+        for _again in range(2):
+            ingest(
+                **place_of(lake), api_key=KEY, api_base_url=stripe.url, **OLD_OPTIONS, entities="charges"
+            ).raise_for_status()
+        assert_upgraded(lake, stripe, "unfinished")
+        verify(tables_of(lake), say=lambda _line: None)
+        assert metadata_changes(lake) == 3 * 2, "each table is created, given its columns, and given its version"
 
 
 def test_the_code_uses_only_calls_that_spark_connect_has() -> None:

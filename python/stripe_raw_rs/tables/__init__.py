@@ -13,6 +13,9 @@ from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
 from stripe_raw_rs.tables.opening import TableOptions as TableOptions
 from stripe_raw_rs.tables.opening import open_tables as open_tables
+from stripe_raw_rs.tables.upgrade import is_current as is_current
+from stripe_raw_rs.tables.upgrade import present as present
+from stripe_raw_rs.tables.upgrade import upgrade as upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,6 +129,9 @@ class Table(Protocol):
 
     def set_properties(self, properties: Mapping[str, str]) -> None:
         """Add properties to the table, or give them other values."""
+
+    def add_columns(self, schema: Schema) -> None:
+        """Add columns that all allow null, with their comments; columns that are there already are left."""
 
     def schema(self) -> ArrowSchema:
         """Read the table's columns. A type that Arrow does not have is given as null, with its own name beside it."""

@@ -51,8 +51,8 @@ def select_largest(
 ) -> RecordBatchReader:
     """Read the largest value of a column for each combination of others."""
     groups = ", ".join(_identifier(name) for name in by)
-    where = _where([conditions])
-    return _execute(table, f"SELECT {groups}, MAX({_identifier(column)}) FROM rows WHERE {where} GROUP BY {groups}")
+    chosen = f"{groups}, MAX({_identifier(column)})"
+    return _execute(table, f"SELECT {chosen} FROM rows WHERE {_where([conditions])} GROUP BY {groups}")
 
 
 def _execute(table: DeltaTable, statement: str) -> RecordBatchReader:

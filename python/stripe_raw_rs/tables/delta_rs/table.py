@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from deltalake import CommitProperties, DeltaTable
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from stripe_raw_rs.exceptions import TableError
@@ -105,6 +106,20 @@ class DeltaRsTable:
         except (DeltaError, OSError) as error:
             message = f"table '{self.location}' cannot be given its properties: {reason(error, self.location)}"
             raise TableError(message) from error
+
+    def add_columns(self, schema: Schema) -> None:
+        """Add columns that all allow null, with their comments; columns that are there already are left."""
+        try:
+            table = self._load()
+            there = {field.name for field in table.schema().fields}
+            missing = [field for field in DeltaSchema.from_arrow(schema).fields if field.name not in there]
+            if missing:
+                table.alter.add_columns(missing)
+        except (DeltaError, OSError) as error:
+            # Two processes may add them at the same moment.
+            if not {*schema.names} <= {field.name for field in self._load().schema().fields}:
+                message = f"table '{self.location}' cannot be given its columns: {reason(error, self.location)}"
+                raise TableError(message) from error
 
     def schema(self) -> ArrowSchema:
         """Read the table's columns."""

@@ -6,6 +6,8 @@ cost of a run would grow with the number of runs before it.
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deltalake import CommitProperties, DeltaTable
@@ -17,6 +19,7 @@ from stripe_raw_rs.tables.delta_rs.folder import as_text
 from stripe_raw_rs.tables.delta_rs.log import hinted_checkpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # delta-rs reads so many commits about as fast as a checkpoint of the log.
@@ -27,10 +30,13 @@ def maintain(folder: Path) -> str | None:
     """Keep the table in that folder in order. Returns what was done; None for nothing, or if delta-rs may not write."""
     if not DeltaTable.is_deltatable(as_text(folder)):
         return None
-    table = DeltaTable(as_text(folder))
-    if beyond_delta_rs(table) is not None:
-        return None
-    fewer, is_shorter = _compact(table), _shorten_log(table, folder)
+    with _alone(folder) as is_alone:
+        if not is_alone:
+            return None
+        table = DeltaTable(as_text(folder))
+        if beyond_delta_rs(table) is not None:
+            return None
+        fewer, is_shorter = _compact(table), _shorten_log(table, folder)
     done = [f"{fewer:,} files fewer"] * bool(fewer) + ["a shorter log"] * is_shorter
     return ", ".join(done) or None
 
@@ -44,6 +50,31 @@ def size_of(table: DeltaTable, folder: Path) -> Size:
 def _commits_since_checkpoint(table: DeltaTable, folder: Path) -> int:
     last = hinted_checkpoint(folder / "_delta_log")
     return table.version() - (-1 if last is None else last)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Say whether nobody else maintains the table until this ends; the lock of a process that is killed ends with it.
+
+    delta-rs 1.6 does not notice if another process has written the same small files together in the meantime: both
+    commits land, and each row is there twice.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - Windows has no such locks
+    except ImportError:
+        yield False
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            # Another process has the lock, or the disk has no locks.
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(place)
 
 
 def _compact(table: DeltaTable) -> int:

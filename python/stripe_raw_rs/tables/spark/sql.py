@@ -50,11 +50,6 @@ def create_table(  # noqa: PLR0913 - each is a part of the statement
     clustered: bool,
 ) -> str:
     """Define an append-only table if it is absent. `name` is quoted already."""
-    lines = [
-        f"{quoted(field.name)} {types[field.name].dataType.simpleString().upper()}"
-        f"{'' if field.nullable else ' NOT NULL'} COMMENT {_literal((field.metadata or {})[b'comment'].decode())}"
-        for field in columns
-    ]
     configuration = {
         "delta.appendOnly": "true",
         # The first so many columns have statistics: all but the payload, which is the last.
@@ -64,7 +59,7 @@ def create_table(  # noqa: PLR0913 - each is a part of the statement
     pairs = _pairs(configuration)
     cluster = f" CLUSTER BY ({quoted(_CLUSTERED_BY)})" if clustered and _CLUSTERED_BY in columns.names else ""
     return (
-        f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(lines)}) USING DELTA{cluster} "
+        f"CREATE TABLE IF NOT EXISTS {name} ({_columns(columns, types)}) USING DELTA{cluster} "
         f"COMMENT {_literal(description)} TBLPROPERTIES ({pairs})"
     )
 
@@ -74,9 +69,22 @@ def add_constraint(name: str) -> str:
     return f"ALTER TABLE {name} ADD CONSTRAINT {CONSTRAINT} CHECK ({_RULE})"
 
 
+def add_columns(name: str, columns: pa.Schema, types: StructType) -> str:
+    """Add columns to a table."""
+    return f"ALTER TABLE {name} ADD COLUMNS ({_columns(columns, types)})"
+
+
 def set_properties(name: str, properties: Mapping[str, str]) -> str:
     """Add properties to a table, or give them other values."""
     return f"ALTER TABLE {name} SET TBLPROPERTIES ({_pairs(properties)})"
+
+
+def _columns(columns: pa.Schema, types: StructType) -> str:
+    return ", ".join(
+        f"{quoted(field.name)} {types[field.name].dataType.simpleString().upper()}"
+        f"{'' if field.nullable else ' NOT NULL'} COMMENT {_literal((field.metadata or {})[b'comment'].decode())}"
+        for field in columns
+    )
 
 
 def _pairs(properties: Mapping[str, str]) -> str:

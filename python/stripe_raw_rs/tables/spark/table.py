@@ -12,7 +12,7 @@ from stripe_raw_rs.tables import CommitUnknownError, Size
 from stripe_raw_rs.tables.spark.errors import reason
 from stripe_raw_rs.tables.spark.frames import Selection
 from stripe_raw_rs.tables.spark.select import select, select_largest
-from stripe_raw_rs.tables.spark.sql import CONSTRAINT, add_constraint, create_table, set_properties
+from stripe_raw_rs.tables.spark.sql import CONSTRAINT, add_columns, add_constraint, create_table, set_properties
 from stripe_raw_rs.tables.spark.types import TIMESTAMP, to_arrow, to_spark
 from stripe_raw_rs.tables.spark.upkeep import maintain
 
@@ -79,7 +79,30 @@ class SparkTable:
 
     def set_properties(self, properties: Mapping[str, str]) -> None:
         """Add properties to the table, or give them other values."""
-        self._sql(set_properties(self._sql_name, properties))
+        try:
+            self._session.sql(set_properties(self._sql_name, properties)).collect()
+        except Exception as error:
+            message = f"table '{self.location}' cannot be given its properties: {reason(error)}"
+            raise TableError(message) from error
+
+    def add_columns(self, schema: Schema) -> None:
+        """Add columns that all allow null, with their comments; columns that are there already are left."""
+        wanted = pa.schema(schema)
+
+        def missing() -> pa.Schema:
+            there = self._columns().names
+            return pa.schema([field for field in wanted if field.name not in there])
+
+        columns = missing()
+        if not columns.names:
+            return
+        try:
+            self._session.sql(add_columns(self._sql_name, columns, to_spark(columns))).collect()
+        except Exception as error:
+            # Two processes may add them at the same moment.
+            if missing().names:
+                message = f"table '{self.location}' cannot be given its columns: {reason(error)}"
+                raise TableError(message) from error
 
     def schema(self) -> ArrowSchema:
         """Read the table's columns."""
