@@ -99,6 +99,8 @@ pub struct Run {
     seen: Option<i64>,
     /// The newest commit with rows that counts: its run, and its version.
     landed: Option<(String, i64)>,
+    /// The commit with rows that was handed over last: it counts once the next group is asked for.
+    landing: Option<(String, i64)>,
     walk: Walk,
     groups: Groups,
     recovery: Recovery,
@@ -112,6 +114,7 @@ impl Run {
         Self {
             seen: plan.seen_before,
             landed: plan.landed.clone(),
+            landing: None,
             plan,
             stage: Stage::Planned,
             claim: Claim::None,

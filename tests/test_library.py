@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from stripe_raw_rs import Client, History, InterruptedRunError, Run, UsageError
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_an_interrupted_run_hands_over_its_pages() -> None:

@@ -125,6 +125,8 @@ impl Run {
         let kind = kind.unwrap_or_else(|| failed(Class::Internal.name()));
         self.stage = Stage::Ended;
         self.walk.discard();
+        // It is unknown whether the rows that were handed over last have landed.
+        self.landing = None;
         if may_claim {
             return self.claim(vec![kind], now);
         }
@@ -178,7 +180,8 @@ impl Run {
                 start_created_gte: plan.start_created_gte,
                 max_created_seen: self.seen,
                 carried: Some(Carried {
-                    landed: self.landed.clone(),
+                    // Events follow their rows.
+                    landed: self.landing.as_ref().or(self.landed.as_ref()).cloned(),
                     first_start: plan.first_start.unwrap_or(plan.start_created_gte),
                 }),
             })

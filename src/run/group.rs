@@ -120,6 +120,7 @@ impl Run {
             return self.first_group(now);
         }
         self.claim = Claim::Made;
+        self.landed = self.landing.take().or_else(|| self.landed.take());
         if let Some(recovered) = self.recovery.take_pages() {
             return self.without_rows(recovered.into_iter().map(Kind::Page).collect(), false, now).map(Some);
         }
@@ -140,7 +141,7 @@ impl Run {
             }
         }
         if !batches.is_empty() {
-            self.landed = Some((self.plan.run_id.clone(), version));
+            self.landing = Some((self.plan.run_id.clone(), version));
         }
         if self.is_last_group() {
             self.stage = Stage::Closed;

@@ -260,6 +260,27 @@ fn a_failure_is_recorded_after_the_start_and_its_text_is_made_harmless() {
 }
 
 #[test]
+fn a_failure_promises_no_rows_whose_landing_is_unknown() {
+    let (mut reader, started) = Reader::begun(&attempt());
+    let promised = |events: &[RecordBatch]| {
+        let mut history = History::default();
+        events.iter().chain(&started).for_each(|batch| history.extend(events_of(batch).unwrap()));
+        Promise::of(&history, Extent::Everything, "store", "charges", None).map(|promise| promise.version())
+    };
+    some_page(&mut reader, 1);
+    reader.run.flush();
+    let first = reader.group().unwrap();
+    assert_eq!(promised(&first.checkpoint.batches), Some((1 << 32) + 1), "events follow their rows");
+    // A further call says that the group is in the tables.
+    assert!(reader.group().is_none());
+    reader.take(&page(&[("ch_0", 9)], false));
+    let last = reader.group().unwrap();
+    assert_eq!(promised(&last.checkpoint.batches), Some((1 << 32) + 2));
+    let failed = reader.run.failed("Table", "the disk is full", reader.now()).unwrap();
+    assert_eq!(promised(&failed.batches), Some((1 << 32) + 1));
+}
+
+#[test]
 fn a_run_that_is_given_up_names_the_option_that_did_it() {
     let (_, started) = Reader::begun(&attempt());
     for (how, class, message) in [
