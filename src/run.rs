@@ -8,6 +8,7 @@
 //! [`Run::recover_events`], [`Run::recover_rows`]. Then [`Run::begin`] opens the reading.
 
 pub mod audit;
+mod claim;
 mod commit;
 mod group;
 mod overlap;
@@ -22,6 +23,7 @@ pub use overlap::OVERLAP_COLUMNS;
 pub use promise::{Promise, rows_of_second};
 pub use recover::{Condition, Value};
 
+use claim::Claim;
 use group::Groups;
 use recover::Recovery;
 
@@ -65,17 +67,6 @@ enum Stage {
     /// The closing event was handed over with the last group.
     Closed,
     Ended,
-}
-
-/// Whether the attempt's RUN_STARTED is in the checkpoint table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claim {
-    /// It was not handed over.
-    None,
-    /// It was handed over. Its outcome is not known yet.
-    Pending,
-    /// It is there.
-    Made,
 }
 
 /// The most memory that a page of a hundred rows takes beside its payload, in bytes: eighteen columns, most of them

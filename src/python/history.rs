@@ -79,6 +79,7 @@ impl History {
 
 /// The histories of some lists of one account, from one read of their events, by name.
 #[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
 pub(super) fn histories(
     py: Python<'_>,
     entities: Vec<String>,

@@ -3,7 +3,8 @@
 
 use arrow_array::RecordBatch;
 
-use super::{Claim, Run, Stage};
+use super::claim::Claim;
+use super::{Run, Stage};
 use crate::checkpoint::{Carried, Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
 use crate::error::{Class, Error, Result, foreign, one_line};
 use crate::stripe::exchange::Now;
@@ -52,17 +53,6 @@ impl Run {
         }
         self.step(Stage::Planned, Stage::Started)?;
         self.claim(vec![], now)
-    }
-
-    /// RUN_STARTED, and other events, in the attempt's first commit.
-    pub(super) fn claim(&mut self, others: Vec<Kind>, now: Now) -> Result<Commit> {
-        self.claim = Claim::Pending;
-        let started = Kind::Started {
-            settings: self.context.settings.clone(),
-            library_version: self.context.library_version.clone(),
-        };
-        let kinds = [vec![started], others].concat();
-        Ok(Commit { must_be_seen: true, ..self.events(kinds, 0, now)? })
     }
 
     /// A commit of no rows. Appending it with its transaction identifier fences the raw table.

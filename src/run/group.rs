@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
+use super::claim::Claim;
 use super::commit::Commit;
-use super::{Claim, Run, Stage, page_bytes};
+use super::{Run, Stage, page_bytes};
 use crate::checkpoint::{Kind, PageEvent, commit_version};
 use crate::digest::rows_digest;
 use crate::error::{Result, foreign};
@@ -152,29 +153,8 @@ impl Run {
         Ok(Some(Group { rows: self.commit(batches, sequence), checkpoint, fetched: count }))
     }
 
-    /// The first group of a new run claims it: RUN_STARTED is in the table before any row is. If nothing is to land, it is
-    /// the whole run, in one commit.
-    fn first_group(&mut self, now: Now) -> Result<Option<Group>> {
-        if self.walk.pages().is_empty() {
-            return Ok(None);
-        }
-        let has_nothing = |fetched: &Fetched| fetched.page.is_empty() && fetched.page.refused.is_empty();
-        let is_whole = self.walk.has_read_all() && self.walk.error().is_none();
-        let count = if is_whole && self.walk.pages().iter().all(has_nothing) { self.walk.pages().len() } else { 0 };
-        let mut kinds = Vec::new();
-        if count > 0 {
-            for fetched in self.walk.take_pages(count) {
-                self.take_in(&fetched, &mut kinds);
-            }
-            kinds.push(Kind::Completed);
-            self.stage = Stage::Closed;
-        }
-        let checkpoint = self.claim(kinds, now)?;
-        Ok(Some(Group { rows: self.commit(Vec::new(), 0), checkpoint, fetched: count }))
-    }
-
     /// Numbers a page, and adds its event. Returns the number.
-    fn take_in(&mut self, fetched: &Fetched, kinds: &mut Vec<Kind>) -> i64 {
+    pub(super) fn take_in(&mut self, fetched: &Fetched, kinds: &mut Vec<Kind>) -> i64 {
         self.seen = self.seen.max(fetched.seen);
         let page_number = self.groups.next_page_number;
         self.groups.next_page_number += 1;

@@ -94,17 +94,13 @@ impl Walk {
             self.chains.swap_remove(at);
         }
         if is_at_border {
-            page.refused.retain(|refused| !self.refused.contains(&refused.sha256));
-            self.refused.extend(page.refused.iter().map(|refused| refused.sha256));
+            self.forget_known_refusals(&mut page);
         }
         self.note_odd(&page);
-        let newest = page.created.iter().flatten().copied().max();
-        let seen = newest.map(|newest| newest.min(latest));
+        let max_created = page.created.iter().flatten().copied().max();
+        let seen = max_created.map(|newest| newest.min(latest));
         let unchanged = self.landed.leave_out(&mut page);
-        self.progress.pages += 1;
-        self.progress.rows += page.len() as u64;
-        self.progress.unchanged += unchanged as u64;
-        self.progress.reached = [oldest, self.progress.reached].into_iter().flatten().min();
+        self.count(&page, unchanged, oldest);
         let facts = PageFacts {
             range,
             starting_after: request_cursor,
@@ -114,15 +110,9 @@ impl Walk {
             request_id: response.request_id.clone(),
             api_version: response.api_version.clone(),
         };
-        self.pages.push_back(Fetched {
-            page,
-            facts,
-            received_at_micros: now.wall_micros,
-            unchanged,
-            min_created: oldest,
-            max_created: newest,
-            seen,
-        });
+        let received_at_micros = now.wall_micros;
+        let fetched = Fetched { page, facts, received_at_micros, unchanged, min_created: oldest, max_created, seen };
+        self.pages.push_back(fetched);
         Ok(Effect::Page)
     }
 
@@ -132,6 +122,19 @@ impl Walk {
         let ours = now.wall_micros.div_euclid(1_000_000);
         let latest = ours.saturating_add(self.options.lookback_seconds);
         response.date.filter(|theirs| *theirs <= latest).unwrap_or(ours)
+    }
+
+    /// Drops the refused objects that the part beyond a border has named already.
+    fn forget_known_refusals(&mut self, page: &mut Page) {
+        page.refused.retain(|refused| !self.refused.contains(&refused.sha256));
+        self.refused.extend(page.refused.iter().map(|refused| refused.sha256));
+    }
+
+    fn count(&mut self, page: &Page, unchanged: usize, oldest: Option<i64>) {
+        self.progress.pages += 1;
+        self.progress.rows += page.len() as u64;
+        self.progress.unchanged += unchanged as u64;
+        self.progress.reached = [oldest, self.progress.reached].into_iter().flatten().min();
     }
 
     /// Counts the odd rows and elements of a page, and warns about the first.

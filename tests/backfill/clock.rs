@@ -73,7 +73,9 @@ impl Reader {
             }
         }
         if reader.run.overlap().is_some() {
-            reader.rows.iter().for_each(|rows| reader.run.compare(rows).unwrap());
+            for rows in &reader.rows {
+                reader.run.compare(rows).unwrap();
+            }
         }
         reader.run.begin(now(at)).unwrap();
         reader

@@ -148,6 +148,7 @@ class Attempt:
             self,
             page_number=number,
             row_count=rows,
+            unchanged_count=number,
             range_closed=False,
             next_cursor=f"id_{number}",
             has_more=True,
@@ -301,6 +302,8 @@ def test_the_dashboard_shows_the_same_states_as_the_product(checkpoints: SparkSe
 @pytest.mark.spark35
 def test_each_run_is_there_once_with_all_its_attempts(checkpoints: SparkSession) -> None:
     found = rows(checkpoints, DATASETS["runs"])
+    # Each page has as many unchanged objects as its number says.
+    assert {row["unchanged"] for row in found} >= {0, 1, 3}
     assert {
         (row["list"], row["run_id"]): (row["state"], row["attempts"], row["pages"], row["objects"]) for row in found
     } == {

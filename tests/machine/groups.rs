@@ -264,7 +264,9 @@ fn a_failure_promises_no_rows_whose_landing_is_unknown() {
     let (mut reader, started) = Reader::begun(&attempt());
     let promised = |events: &[RecordBatch]| {
         let mut history = History::default();
-        events.iter().chain(&started).for_each(|batch| history.extend(events_of(batch).unwrap()));
+        for batch in events.iter().chain(&started) {
+            history.extend(events_of(batch).unwrap());
+        }
         Promise::of(&history, Extent::Everything, "store", "charges", None).map(|promise| promise.version())
     };
     some_page(&mut reader, 1);

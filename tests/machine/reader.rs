@@ -79,17 +79,23 @@ impl Reader {
     /// The second run of a list of which the first has landed these objects.
     pub(crate) fn known(objects: &[(&str, i64)]) -> Self {
         let mut first = Self::new();
-        objects.chunks(2).for_each(|objects| drop(first.take(&page(objects, true))));
+        for objects in objects.chunks(2) {
+            first.take(&page(objects, true));
+        }
         first.take(&page(&[], false));
         let (mut history, mut rows) = (History::default(), Vec::new());
         while let Some(group) = first.any_group() {
             rows.extend(group.rows.batches);
-            group.checkpoint.batches.iter().for_each(|batch| history.extend(events_of(batch).unwrap()));
+            for batch in &group.checkpoint.batches {
+                history.extend(events_of(batch).unwrap());
+            }
         }
         let next = Attempt { new_run_id: "next".to_owned(), ..attempt() };
         let mut reader = Self::planned(setting("charges"), &history, &next);
         assert!(reader.run.overlap().is_some());
-        rows.iter().for_each(|batch| reader.run.compare(batch).unwrap());
+        for batch in &rows {
+            reader.run.compare(batch).unwrap();
+        }
         reader.run.begin(reader.now()).unwrap();
         assert!(reader.run.compare(&rows[0]).is_err(), "it is too late");
         reader

@@ -246,7 +246,9 @@ impl World {
         }
         rows.sort_unstable();
         let mut states: HashMap<String, Vec<usize>> = HashMap::new();
-        rows.into_iter().for_each(|(_, id, state)| states.entry(id).or_default().push(state));
+        for (_, id, state) in rows {
+            states.entry(id).or_default().push(state);
+        }
         states
     }
 

@@ -1,0 +1,57 @@
+//! How a run is claimed: by RUN_STARTED, under the first version of its attempt, which only one process can commit.
+//!
+//! A new run reads first, and is claimed when its first page is there: at once if rows follow or the list goes on. If
+//! nothing is to land, the claim has the run's pages and its end as well, and is its only commit.
+
+use super::commit::Commit;
+use super::group::Group;
+use super::{Run, Stage};
+use crate::checkpoint::Kind;
+use crate::error::Result;
+use crate::stripe::exchange::Now;
+use crate::walk::Fetched;
+
+/// Whether the attempt's RUN_STARTED is in the checkpoint table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It was not handed over.
+    None,
+    /// It was handed over. Its outcome is not known yet.
+    Pending,
+    /// It is there.
+    Made,
+}
+
+impl Run {
+    /// RUN_STARTED, and other events, in the attempt's first commit.
+    pub(super) fn claim(&mut self, others: Vec<Kind>, now: Now) -> Result<Commit> {
+        self.claim = Claim::Pending;
+        let started = Kind::Started {
+            settings: self.context.settings.clone(),
+            library_version: self.context.library_version.clone(),
+        };
+        let kinds = [vec![started], others].concat();
+        Ok(Commit { must_be_seen: true, ..self.events(kinds, 0, now)? })
+    }
+
+    /// The first group of a new run claims it: RUN_STARTED is in the table before any row is. If nothing is to land, it is
+    /// the whole run, in one commit.
+    pub(super) fn first_group(&mut self, now: Now) -> Result<Option<Group>> {
+        if self.walk.pages().is_empty() {
+            return Ok(None);
+        }
+        let has_nothing = |fetched: &Fetched| fetched.page.is_empty() && fetched.page.refused.is_empty();
+        let is_whole = self.walk.has_read_all() && self.walk.error().is_none();
+        let count = if is_whole && self.walk.pages().iter().all(has_nothing) { self.walk.pages().len() } else { 0 };
+        let mut kinds = Vec::new();
+        if count > 0 {
+            for fetched in self.walk.take_pages(count) {
+                self.take_in(&fetched, &mut kinds);
+            }
+            kinds.push(Kind::Completed);
+            self.stage = Stage::Closed;
+        }
+        let checkpoint = self.claim(kinds, now)?;
+        Ok(Some(Group { rows: self.commit(Vec::new(), 0), checkpoint, fetched: count }))
+    }
+}

@@ -1,0 +1,59 @@
+//! The results of a walk: its pages, and its counters.
+
+use crate::page::Page;
+use crate::stripe::facts::PageFacts;
+
+/// Counters of one attempt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Pages received.
+    pub pages: u64,
+    /// Rows kept.
+    pub rows: u64,
+    /// Objects that are not among them because their newest rows have the same content.
+    pub unchanged: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Of them, retries.
+    pub retries: u64,
+    /// Requests that remain, as far as the pages show; 0 while the list's end is not in sight.
+    pub remaining: u64,
+    /// Bytes of the bodies received.
+    pub bytes: u64,
+    /// `created` of the oldest row so far.
+    pub reached: Option<i64>,
+    /// Largest `created` seen in the whole run.
+    pub newest: Option<i64>,
+    /// Of the rows, those whose time should be there but cannot be used.
+    pub undated: u64,
+    /// Objects that cannot be rows.
+    pub refused: u64,
+}
+
+/// A page that was read. Pages keep the order in which they came.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Its objects.
+    pub page: Page,
+    /// Its place in its list.
+    pub facts: PageFacts,
+    /// When the answer was received, in microseconds since 1970.
+    pub received_at_micros: i64,
+    /// Number of objects that are not among its rows because their newest rows have the same content.
+    pub unchanged: usize,
+    /// `created` of the oldest object, with the unchanged ones.
+    pub min_created: Option<i64>,
+    /// `created` of the newest object, with the unchanged ones.
+    pub max_created: Option<i64>,
+    /// The latter, but not later than the server's own clock.
+    pub seen: Option<i64>,
+}
+
+impl Fetched {
+    /// Whether the next page of its chain follows it, and it has no row. If nobody knows of it, the next page follows
+    /// nothing; if it has no next page either, its part of the window is read again.
+    #[must_use]
+    pub fn is_link_without_rows(&self) -> bool {
+        self.page.is_empty() && !self.facts.closes()
+    }
+}
