@@ -137,6 +137,10 @@ bench-age *ages:
 bench-spark lane="spark40": (_environment replace(lane, "connect", "spark"))
     PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_append.py {{ lane }}
 
+# Five lists without news on a lane of Spark: the wall time of a run, and its Delta commits (Linux)
+bench-spark-idle lane="spark40": (_environment replace(lane, "connect", "spark"))
+    PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_idle.py {{ lane }}
+
 # The wheel for others, alone in dist: for Linux on x86_64 or aarch64, glibc 2.17 or later, from Linux or macOS
 [arg("architecture", pattern="x86_64|aarch64")]
 wheel architecture="x86_64": (_standard-library architecture) _no-wheels (_wheel architecture)

@@ -103,7 +103,7 @@ def test_payloads_have_no_statistics_after_compaction(lake: Path, stripe: Stripe
 def test_a_table_that_cannot_be_maintained_is_a_warning(
     lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(_folder: Path) -> None:
+    def fails(_table: DeltaTable, _folder: Path) -> None:
         message = "the disk is full"
         raise OSError(message)
 

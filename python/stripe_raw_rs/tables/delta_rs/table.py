@@ -146,9 +146,11 @@ class DeltaRsTable:
 
     def maintain(self) -> str | None:
         """Write small files together and shorten the log, if there are many files or commits."""
+        if not self.exists():
+            return None
         with self._lock, self._reading():
             self._to_write.forget()
-            return maintain(self._folder)
+            return maintain(self._load(), self._folder)
 
     def size(self) -> Size | None:
         """Count the table's files and the entries of its log."""

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# delta-rs reads so many commits about as fast as a checkpoint of the log.
-_MOST_COMMITS = 32
+# Tiny files are first written together into middle ones, and those into large ones: if each file were written again
+# until it is large, that would be most of the cost.
+_TINY_FILE = SMALL_FILE // 8
+_MOST_MIDDLE_FILES = 8
+# Delta's own interval. Measured, reading twenty commits takes as long as writing a checkpoint of the log.
+_MOST_COMMITS = 10
 
 
-def maintain(folder: Path) -> str | None:
+def maintain(table: DeltaTable, folder: Path) -> str | None:
     """Keep the table in that folder in order. Returns what was done; None for nothing, or if delta-rs may not write."""
-    if not DeltaTable.is_deltatable(as_text(folder)):
+    if _size_to_reach(table) is None and not _has_many_commits(table, folder):
         return None
     with _alone(folder) as is_alone:
         if not is_alone:
@@ -45,6 +49,18 @@ def size_of(table: DeltaTable, folder: Path) -> Size:
     """Count the table's files, and the commits since the last checkpoint of its log."""
     sizes = table.get_add_actions()["size_bytes"].to_pylist()
     return Size(len(sizes), sum(sizes), _commits_since_checkpoint(table, folder))
+
+
+def _size_to_reach(table: DeltaTable) -> int | None:
+    """Say up to which size files are to be written together; None if there are not many small ones."""
+    sizes = table.get_add_actions()["size_bytes"].to_pylist()
+    if sum(_TINY_FILE <= size < SMALL_FILE for size in sizes) > _MOST_MIDDLE_FILES:
+        return SMALL_FILE
+    return _TINY_FILE if sum(size < _TINY_FILE for size in sizes) > MOST_SMALL_FILES else None
+
+
+def _has_many_commits(table: DeltaTable, folder: Path) -> bool:
+    return _commits_since_checkpoint(table, folder) >= _MOST_COMMITS
 
 
 def _commits_since_checkpoint(table: DeltaTable, folder: Path) -> int:
@@ -81,29 +97,27 @@ def _compact(table: DeltaTable) -> int:
     """Write small files together, if there are many. Returns how many files fewer there are.
 
     It is one commit without changes of data: a reader sees the files before it or those after it. Appends of others do
-    not conflict with it. The files before it stay in the folder until Delta's retention (7 days) is over.
+    not conflict with it. The files before it stay in the folder until Delta's retention (7 days) is over; those of
+    earlier times are removed then.
     """
-    sizes = table.get_add_actions()["size_bytes"].to_pylist()
-    if sum(size < SMALL_FILE for size in sizes) <= MOST_SMALL_FILES:
+    target = _size_to_reach(table)
+    if target is None:
         return 0
+    properties = CommitProperties(max_commit_retries=COMMIT_RETRIES)
     metrics = table.optimize.compact(
-        target_size=SMALL_FILE,
-        max_concurrent_tasks=1,
-        writer_properties=WRITER,
-        commit_properties=CommitProperties(max_commit_retries=COMMIT_RETRIES),
+        target_size=target, max_concurrent_tasks=1, writer_properties=WRITER, commit_properties=properties
     )
+    table.vacuum(dry_run=False, commit_properties=properties)
     return int(metrics["numFilesRemoved"]) - int(metrics["numFilesAdded"])
 
 
 def _shorten_log(table: DeltaTable, folder: Path) -> bool:
     """Write a checkpoint of the log, if there are many commits since the last one. Returns whether it did.
 
-    Then commits before it, and files that no version of the table has any more, are removed once Delta's retention (30
-    days and 7 days) is over.
+    Then commits before it are removed once Delta's retention (30 days) is over.
     """
-    if _commits_since_checkpoint(table, folder) < _MOST_COMMITS:
+    if not _has_many_commits(table, folder):
         return False
     table.create_checkpoint()
     table.cleanup_metadata()
-    table.vacuum(dry_run=False, commit_properties=CommitProperties(max_commit_retries=COMMIT_RETRIES))
     return True
