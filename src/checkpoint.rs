@@ -151,8 +151,8 @@ pub struct Event {
 /// The facts about older runs that each event carries on, so that nobody has to read those runs' events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Carried {
-    /// The newest commit with rows that counts: its run, and its version.
-    pub landed: Option<(String, i64)>,
+    /// The newest commit with rows that counts.
+    pub landed: Option<LandedCommit>,
     /// Lower end of the window of the first run since the last reset.
     pub first_start: Option<i64>,
 }
@@ -163,6 +163,15 @@ impl Event {
     pub const fn commit_version(&self) -> i64 {
         commit_version(self.epoch, self.sequence)
     }
+}
+
+/// A commit with rows in the raw table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LandedCommit {
+    /// Its run; `None` if only a lower bound of the version is known.
+    pub run_id: Option<String>,
+    /// Its version.
+    pub version: i64,
 }
 
 /// The filters of a run. A cursor is good only under the filters it was answered under. So the filters are those of

@@ -27,7 +27,7 @@ use claim::Claim;
 use group::Groups;
 use recover::Recovery;
 
-use crate::checkpoint::{Plan, Purpose};
+use crate::checkpoint::{LandedCommit, Plan, Purpose};
 use crate::error::{Class, Error, Result};
 use crate::options::Options;
 use crate::stripe::entities::Entity;
@@ -66,6 +66,8 @@ enum Stage {
     Reading,
     /// The closing event was handed over with the last group.
     Closed,
+    /// And the caller has come back from committing it.
+    Confirmed,
     Ended,
 }
 
@@ -88,10 +90,10 @@ pub struct Run {
     claim: Claim,
     /// Largest `created` seen in the whole run.
     seen: Option<i64>,
-    /// The newest commit with rows that counts: its run, and its version.
-    landed: Option<(String, i64)>,
+    /// The newest commit with rows that counts.
+    landed: Option<LandedCommit>,
     /// The commit with rows that was handed over last: it counts once the next group is asked for.
-    landing: Option<(String, i64)>,
+    landing: Option<LandedCommit>,
     walk: Walk,
     groups: Groups,
     recovery: Recovery,
@@ -143,7 +145,7 @@ impl Run {
     /// Counters so far.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        Progress { newest: self.seen, ..self.walk.progress() }
+        Progress { newest: self.seen, landed: self.groups.rows(), ..self.walk.progress() }
     }
 
     /// The error of an attempt that reaches its end but is not a success: objects that cannot be rows.
@@ -199,7 +201,7 @@ impl Run {
 
     /// Stops reading; pages that were received are still handed over.
     pub fn interrupt(&mut self) {
-        if self.stage < Stage::Ended {
+        if self.stage < Stage::Closed {
             let message = format!(
                 "{}: the run was interrupted; the next run goes on from the last committed page",
                 self.entity().name

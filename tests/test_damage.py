@@ -156,9 +156,20 @@ each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 @pytest.fixture
 def whole(lake: Path, stripe: StripeSimulator) -> Path:
-    land(lake, stripe).raise_for_status()
+    # A checkpoint of the log would take the place of the commits that are to be spoiled.
+    land(lake, stripe, maintenance="no").raise_for_status()
     stripe.add("charges", 120)
     return lake
+
+
+def test_a_torn_commit_that_a_checkpoint_of_the_log_covers_is_not_missed(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe).raise_for_status()
+    log = lake / CHECKPOINTS / "_delta_log"
+    DeltaTable(lake / CHECKPOINTS).create_checkpoint()
+    cut(max(log.glob("*.json")))
+    stripe.add("charges", 120)
+    land(lake, stripe).raise_for_status()
+    assert_whole(lake, stripe, "charges")
 
 
 def spoiled(table: Path, case: Case) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 contract = pytest.mark.contract
 
+_FEW = dict.fromkeys(("payment_intents", "invoices"), 5)
 # The whole list is in the lookback of each run.
 WIDE: dict[str, Any] = {"entities": "charges", "lookback_seconds": 10 * 365 * 86_400}
 
@@ -57,7 +58,7 @@ def states(lake: Path, name: str = "charges", field: str = "amount_refunded") ->
 
 @pytest.fixture
 def stripe() -> StripeSimulator:
-    return StripeSimulator(seed=5, counts={"charges": 230, "accounts": 30, "refunds": 0})
+    return StripeSimulator(seed=5, counts={"charges": 230, "accounts": 30, "refunds": 0, **_FEW})
 
 
 @contract
@@ -103,6 +104,40 @@ def test_a_link_that_stripe_renews_is_no_change(lake: Path, stripe: StripeSimula
         hashes = landed(lake, "charges", "_content_sha256, _payload_sha256").to_pylist()
         assert sum(row["_content_sha256"] is None for row in hashes) == 1, "the one that has no link"
         assert all(row["_content_sha256"] != row["_payload_sha256"] for row in hashes)
+
+
+def set_field(stripe: StripeSimulator, name: str, id_: str, **fields: Any) -> None:
+    body = json.loads(stripe.raw(name, id_))
+    body.update(fields)
+    stripe.replace(name, id_, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("charges", "receipt_url"), ("payment_intents", "next_action"), ("invoices", "invoice_pdf")],
+)
+def test_a_link_in_metadata_is_content(lake: Path, stripe: StripeSimulator, name: str, key: str) -> None:
+    """Metadata are the account owner's own: a key there may have any name."""
+    with stripe:
+        id_ = stripe.ids(name)[3]
+        set_field(stripe, name, id_, metadata={key: "https://shop.example/receipts/1.pdf"})
+        land(lake, stripe, entities=name)
+        set_field(stripe, name, id_, metadata={key: "https://shop.example/receipts/2-corrected.pdf"})
+        land(lake, stripe, entities=name)
+        newest = landed(lake, name).sort_by("_commit_version").to_pylist()
+        states = [json.loads(row["_raw_json"])["metadata"][key] for row in newest if row["_stripe_id"] == id_]
+        assert states[-1].endswith("2-corrected.pdf"), states
+
+
+def test_a_list_of_links_that_becomes_empty_is_a_change(lake: Path, stripe: StripeSimulator) -> None:
+    """Content without its links reads like text that has none: `[]` is left of both."""
+    with stripe:
+        id_ = stripe.ids("payment_intents")[3]
+        set_field(stripe, "payment_intents", id_, next_action={"links": ["https://a"]})
+        land(lake, stripe, entities="payment_intents")
+        set_field(stripe, "payment_intents", id_, next_action={"links": []})
+        # Else another volatile key keeps the texts apart.
+        assert land(lake, stripe, entities="payment_intents").rows == 1
 
 
 def test_a_list_without_a_window_is_compared_as_a_whole(lake: Path, stripe: StripeSimulator) -> None:
@@ -182,6 +217,8 @@ def test_a_kill_of_a_run_that_finds_changes_neither_loses_a_state_nor_lands_one_
             found = states(lake)
             for id_ in stripe.ids("charges"):
                 assert found[id_][-1] == json.loads(stripe.raw("charges", id_))["amount_refunded"], steps[step - 1]
-                assert all(one != next_ for one, next_ in zip(found[id_], found[id_][1:], strict=False)), steps[step - 1]
+                assert all(one != next_ for one, next_ in zip(found[id_], found[id_][1:], strict=False)), steps[
+                    step - 1
+                ]
             assert found[changed[3]] == [0, 7], steps[step - 1]
         verify(tables_of(lake), say=lambda _line: None)

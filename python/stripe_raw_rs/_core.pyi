@@ -38,6 +38,7 @@ __all__ = [
     "checkpoint_schema",
     "enter_delta_rs",
     "entities",
+    "histories",
     "log_records",
     "one_line",
     "options",
@@ -336,6 +337,10 @@ class Progress:
     @property
     def rows(self) -> int: ...
     @property
+    def landed(self) -> int:
+        """Of the rows, those whose commit is known to be in the table."""
+
+    @property
     def unchanged(self) -> int:
         """Objects that did not become rows because their newest rows have the same content."""
 
@@ -393,6 +398,10 @@ class Run:
     @property
     def is_new(self) -> bool:
         """Whether the run is new: nothing of it can have landed before its first pair."""
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether RUN_STARTED is known to be in the checkpoint table: then no other attempt has this one's `epoch`."""
 
     @property
     def gives_up(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stripe_raw_rs.exceptions import FencedError, TableError
-from stripe_raw_rs.lost_commits import require_kept
+from stripe_raw_rs.lost_commits import require_earlier_kept, require_kept
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
@@ -65,6 +65,9 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
     raw.check()
     if not run.gives_up:
         require_kept(raw, job.state, history, job.account)
+    elif give_up == "restart":
+        # The fence of this attempt would hide what is missing from all later ones.
+        require_earlier_kept(raw, job.state, history)
     raw.create()
     runs.append(run)
     job.display.began(run)
@@ -120,12 +123,14 @@ def naming_the_winner(job: Job, entity: Entity, run: Run, fenced: FencedError) -
             history = job.state.history(entity.name, job.account)
     except Exception:  # noqa: BLE001 - the first error is the one to hear about
         return fenced
-    if history.epoch < run.epoch:
+    # The number of a claimed attempt is nobody else's: then no other process has stopped this one.
+    if history.epoch < run.epoch or (history.epoch == run.epoch and run.is_claimed):
         return TableError(
-            f"table '{job.state.location}' has lost events of this list, as its transactions show: "
+            f"table '{job.state.location}' has lost events of this list, as the tables' transactions show: "
             "restore it from a backup, or land everything again into another lake"
         )
-    return FencedError(f"{history.owner} holds run {history.run_id} now: {fenced}")
+    done = "has completed" if history.state == "complete" else "holds"
+    return FencedError(f"{history.owner} {done} run {history.run_id} now: {fenced}")
 
 
 def _append_failed(run: Run, state: StateStore, error: BaseException) -> None:

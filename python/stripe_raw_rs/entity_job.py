@@ -39,7 +39,7 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
         entity=entity.name,
         run_id=runs[-1].run_id if runs else None,
         pages=sum(progress.pages for progress in done),
-        rows=sum(progress.rows for progress in done),
+        rows=sum(progress.landed for progress in done),
         unchanged=sum(progress.unchanged for progress in done),
         requests=sum(progress.requests for progress in done),
         retries=sum(progress.retries for progress in done),

@@ -39,10 +39,21 @@ def require_kept(raw: RawWriter, state: StateStore, history: History, account: s
         remedy = f"give run {history.run_id} up with {option('restart_run')}, which reads its window again"
     else:
         remedy = f"land everything again with {option('from_scratch')}"
+    raise _lost(raw, remedy)
+
+
+def require_earlier_kept(raw: RawWriter, state: StateStore, history: History) -> None:
+    """Raise TableError if the raw table lacks rows of the runs before the one that is to be given up."""
+    earlier = history.promise(state.store_id, "earlier rows")
+    if earlier is not None and raw.kept(earlier) != "all":
+        raise _lost(raw, f"land everything again with {option('from_scratch')}")
+
+
+def _lost(raw: RawWriter, remedy: str) -> TableError:
     damage = raw.damage()
     cause = "" if damage is None else f" ({damage.what})"
     message = (
         f"commits of table '{raw.location}' are lost{cause}: it lacks rows that the checkpoint table records; "
         f"restore it from a backup, or {remedy}"
     )
-    raise TableError(message)
+    return TableError(message)

@@ -19,7 +19,7 @@ from stripe_raw_rs.progress import LogLines, drain_log
 from stripe_raw_rs.report import EntityResult, IngestInterrupted, Report
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.tables import TableOptions, check_schema, open_tables
+from stripe_raw_rs.tables import TableOptions, check_schema, open_tables, require_methods
 from stripe_raw_rs.text import counted
 from stripe_raw_rs.threads import each_in_a_thread
 from stripe_raw_rs.upkeep import keep_in_order
@@ -100,6 +100,8 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     # Stripe answers while the tables are opened.
     client.ask_account_id()
     tables = options.get("tables")
+    if tables is not None:
+        require_methods(tables.table(checkpoint_table))
     if tables is None:
         tables = open_tables(cast("TableOptions", _of(options, TableOptions.__annotations__)))
     # The checkpoint table concerns all lists: its columns are checked before anything is written. A raw table's columns

@@ -6,7 +6,7 @@ use arrow_array::builder::{BooleanBuilder, Int32Builder, Int64Builder, StringBui
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 
-use super::{Carried, Event, Kind, PageEvent};
+use super::{Carried, Event, Kind, LandedCommit, PageEvent};
 use crate::columns::{Columns, field, timestamp};
 use crate::error::{Class, Error, Result, foreign};
 use crate::stripe::facts::PageFacts;
@@ -58,7 +58,12 @@ pub fn schema() -> Schema {
             true,
             "Objects of the page whose newest rows have the same content: no new rows",
         ),
-        field("landed_run_id", Utf8, true, "Run of the newest commit with rows so far; null if there is none"),
+        field(
+            "landed_run_id",
+            Utf8,
+            true,
+            "Run of the newest commit with rows so far; null if there is none, or it is not known",
+        ),
         field("landed_version", Int64, true, "_commit_version of that commit; 0 if there is none"),
         field("first_start_created_gte", Int64, true, "start_created_gte of the first run since the last reset"),
         field("source_from", Int64, true, "Reserved: events up to this epoch were followed before the run"),
@@ -136,8 +141,8 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         text(&|event| started(event).map(|(settings, _)| settings.to_owned())),
         text(&|event| started(event).map(|(_, version)| version.to_owned())),
         long(&|event| event.kind.page().map(|page| page.unchanged_count)),
-        text(&|event| event.carried.as_ref().and_then(|carried| carried.landed.clone()).map(|(run_id, _)| run_id)),
-        long(&|event| event.carried.as_ref().map(|carried| carried.landed.as_ref().map_or(0, |(_, version)| *version))),
+        text(&|event| event.carried.as_ref()?.landed.as_ref()?.run_id.clone()),
+        long(&|event| event.carried.as_ref().map(|carried| carried.landed.as_ref().map_or(0, |landed| landed.version))),
         long(&|event| event.carried.as_ref().and_then(|carried| carried.first_start)),
         long(&|_| None),
         long(&|_| None),
@@ -254,7 +259,8 @@ fn carried(columns: Columns<'_>, row: usize) -> Result<Option<Carried>> {
     let Some(version) = columns.long("landed_version", row)? else { return Ok(None) };
     let run_id = columns.text("landed_run_id", row)?.map(str::to_owned);
     let first_start = columns.long("first_start_created_gte", row)?;
-    Ok(Some(Carried { landed: run_id.map(|run_id| (run_id, version)), first_start }))
+    let landed = (version > 0).then_some(LandedCommit { run_id, version });
+    Ok(Some(Carried { landed, first_start }))
 }
 
 #[cfg(test)]
@@ -305,7 +311,10 @@ mod tests {
             event(Kind::Completed),
             Event { carried: Some(Carried::default()), ..event(Kind::Completed) },
             Event {
-                carried: Some(Carried { landed: Some(("r".to_owned(), 1 << 32 | 1)), first_start: Some(-1) }),
+                carried: Some(Carried {
+                    landed: Some(LandedCommit { run_id: Some("r".to_owned()), version: 1 << 32 | 1 }),
+                    first_start: Some(-1),
+                }),
                 ..event(Kind::Completed)
             },
             event(Kind::Failed { class: "Server".to_owned(), message: "no".to_owned() }),

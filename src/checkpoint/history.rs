@@ -108,9 +108,13 @@ impl History {
         Some((&newest.owner, newest.at_micros))
     }
 
-    /// The error that ended the newest attempt: class and message.
+    /// The error that ended the newest attempt: class and message. A complete run has none, even if its process did not
+    /// learn that the end was committed.
     #[must_use]
     pub fn failure(&self) -> Option<(&str, &str)> {
+        if self.state() == State::Complete {
+            return None;
+        }
         let epoch = self.epoch();
         self.latest().filter(|event| event.epoch == epoch).find_map(|event| match &event.kind {
             Kind::Failed { class, message } => Some((class.as_str(), message.as_str())),
@@ -168,8 +172,10 @@ impl History {
         if carried.is_empty() {
             return self.landed_by_pages(extent);
         }
-        let newest = carried.into_iter().filter_map(|carried| carried.landed.clone()).max_by_key(|landed| landed.1)?;
-        Some(Landed { version: newest.1, newest: Some(newest) })
+        let landed = carried.into_iter().filter_map(|carried| carried.landed.as_ref());
+        let newest = landed.max_by_key(|landed| landed.version)?;
+        let version = newest.version;
+        Some(Landed { version, newest: newest.run_id.clone().map(|run_id| (run_id, version)) })
     }
 
     /// The same, for events of layout 1, which do not carry it.

@@ -1,7 +1,7 @@
 //! Plans the next attempt, from the history alone: a new window, the unfinished run, or the end of that run by giving
 //! it up.
 
-use super::{Extent, History, State, filters};
+use super::{Extent, History, LandedCommit, State, filters};
 use crate::error::{Class, Error, Remedy, Result, counted, foreign};
 use crate::options::Options;
 use crate::stripe::entities::Entity;
@@ -98,10 +98,10 @@ pub struct Plan {
     pub start_created_gte: Option<i64>,
     /// Largest `created` of the completed runs before.
     pub seen_before: Option<i64>,
-    /// The newest commit with rows so far: its run, and its version.
-    pub landed: Option<(String, i64)>,
+    /// The newest commit with rows so far.
+    pub landed: Option<LandedCommit>,
     /// The same, of the runs before this one.
-    pub landed_before: Option<(String, i64)>,
+    pub landed_before: Option<LandedCommit>,
     /// Lower end of the window of the first run since the last reset; `None` if that is this run.
     pub first_start: Option<Option<i64>>,
     /// `Stripe-Version` of its requests.
@@ -160,10 +160,13 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     })
 }
 
-/// The newest commit with rows. If only a lower bound of its version is known, that has the same run.
-fn landed(history: &History, extent: Extent) -> Option<(String, i64)> {
+/// The newest commit with rows.
+fn landed(history: &History, extent: Extent) -> Option<LandedCommit> {
     let landed = history.landed(extent)?;
-    landed.newest.or_else(|| Some((history.run_id()?.to_owned(), landed.version)))
+    Some(match landed.newest {
+        Some((run_id, version)) if version >= landed.version => LandedCommit { run_id: Some(run_id), version },
+        _ => LandedCommit { run_id: None, version: landed.version },
+    })
 }
 
 impl History {

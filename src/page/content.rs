@@ -8,23 +8,29 @@ use sha2::{Digest, Sha256};
 
 /// The two hashes of an object's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hashes {
+pub(crate) struct Hashes {
     /// Over the whole text.
-    pub(super) whole: [u8; 32],
+    pub(crate) whole: [u8; 32],
     /// Over its content; `None` if the text has nothing else.
-    pub(super) content: Option<[u8; 32]>,
+    pub(crate) content: Option<[u8; 32]>,
 }
 
-/// Hashes a compact text. The links in the values of the `volatile` keys, at any depth, are not content.
-pub(super) fn hashes(json: &[u8], volatile: &[&str]) -> Hashes {
+/// Keys whose values are their owners', and not Stripe's: what is in them is content, whatever its keys are called.
+const OWNERS: [&str; 2] = ["metadata", "return_url"];
+
+/// Hashes a compact text. The links in the values of the `volatile` keys, at any depth, are not content; but all that an
+/// account's owner writes is.
+///
+/// The quote before a link stays, so that no content is equal to a whole text.
+pub(crate) fn hashes(json: &[u8], volatile: &[&str]) -> Hashes {
     let links = links(json, volatile);
     let Some(first) = links.first() else {
         return Hashes { whole: Sha256::digest(json).into(), content: None };
     };
     // The part before the first link is hashed once.
-    let mut content = Sha256::new_with_prefix(&json[..first.start]);
-    let whole = content.clone().chain_update(&json[first.start..]);
-    let ends = links.iter().skip(1).map(|link| link.start).chain([json.len()]);
+    let mut content = Sha256::new_with_prefix(&json[..=first.start]);
+    let whole = content.clone().chain_update(&json[first.start + 1..]);
+    let ends = links.iter().skip(1).map(|link| link.start + 1).chain([json.len()]);
     for (link, end) in links.iter().zip(ends) {
         content.update(&json[link.end..end]);
     }
@@ -33,8 +39,15 @@ pub(super) fn hashes(json: &[u8], volatile: &[&str]) -> Hashes {
 
 /// The links in the values of those keys, in their order: strings, with their quotes.
 fn links(json: &[u8], volatile: &[&str]) -> Vec<Range<usize>> {
-    let mut links: Vec<Range<usize>> =
-        volatile.iter().flat_map(|key| values(json, key)).flat_map(|at| links_at(json, at)).collect();
+    let in_values = |keys: &[&str]| -> Vec<Range<usize>> {
+        keys.iter().flat_map(|key| values(json, key)).flat_map(|at| links_at(json, at)).collect()
+    };
+    let mut links = in_values(volatile);
+    if links.is_empty() {
+        return links;
+    }
+    let owners = in_values(&OWNERS);
+    links.retain(|link| !owners.contains(link));
     links.sort_unstable_by_key(|link| link.start);
     // A volatile key may be inside the value of another.
     links.dedup();
@@ -98,7 +111,7 @@ mod tests {
         let links = links(json.as_bytes(), &["receipt_url", "next_action"]);
         let mut content = json.to_owned();
         for link in links.iter().rev() {
-            content.replace_range(link.clone(), "");
+            content.replace_range(link.start + 1..link.end, "");
         }
         let hashes = hashes(json.as_bytes(), &["receipt_url", "next_action"]);
         assert_eq!(hashes.whole, <[u8; 32]>::from(Sha256::digest(json)));
@@ -113,20 +126,32 @@ mod tests {
             (r#"{"receipt_url":null,"id":"ch_1"}"#, None),
             (r#"{"receipt_url":7}"#, None),
             (r#"{"receipt_url":"soon"}"#, None),
-            (r#"{"receipt_url":"https://a/b","id":"ch_1"}"#, Some(r#"{"receipt_url":,"id":"ch_1"}"#)),
+            (r#"{"receipt_url":"https://a/b","id":"ch_1"}"#, Some(r#"{"receipt_url":","id":"ch_1"}"#)),
             (r#"{"id":"ch_1","receipt_url":"http:\/\/a"}"#, None),
-            (r#"{"id":"ch_1","receipt_url":"http://a\"\\"}"#, Some(r#"{"id":"ch_1","receipt_url":}"#)),
+            (r#"{"id":"ch_1","receipt_url":"http://a\"\\"}"#, Some(r#"{"id":"ch_1","receipt_url":"}"#)),
             (
                 r#"{"a":[{"receipt_url":"https://a"},{"receipt_url":"https://b"}]}"#,
-                Some(r#"{"a":[{"receipt_url":},{"receipt_url":}]}"#),
+                Some(r#"{"a":[{"receipt_url":"},{"receipt_url":"}]}"#),
             ),
             (
                 r#"{"next_action":{"type":"x","x":{"url":"https://a","n":["https://b",1]}},"url":"https://c"}"#,
-                Some(r#"{"next_action":{"type":"x","x":{"url":,"n":[,1]}},"url":"https://c"}"#),
+                Some(r#"{"next_action":{"type":"x","x":{"url":","n":[",1]}},"url":"https://c"}"#),
             ),
+            // A list of links is not the empty list.
+            (r#"{"next_action":["https://a"]}"#, Some(r#"{"next_action":["]}"#)),
             // A key may look like a link.
             (r#"{"next_action":{"https://a":1}}"#, None),
-            (r#"{"next_action":{"x":{"receipt_url":"https://a"}}}"#, Some(r#"{"next_action":{"x":{"receipt_url":}}}"#)),
+            (
+                r#"{"next_action":{"x":{"receipt_url":"https://a"}}}"#,
+                Some(r#"{"next_action":{"x":{"receipt_url":"}}}"#),
+            ),
+            // These are the owner's.
+            (r#"{"metadata":{"receipt_url":"https://a","next_action":"https://b"}}"#, None),
+            (r#"{"next_action":{"x":{"return_url":"https://a"}}}"#, None),
+            (
+                r#"{"metadata":{"receipt_url":"https://a"},"receipt_url":"https://a"}"#,
+                Some(r#"{"metadata":{"receipt_url":"https://a"},"receipt_url":"}"#),
+            ),
             // In a string, the key is text.
             (r#"{"note":"\"receipt_url\":\"https://a\""}"#, None),
             (r#"{"note":"receipt_url","x":"https://a"}"#, None),

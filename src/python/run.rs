@@ -22,6 +22,7 @@ use crate::run::{Condition, Group, Value};
 pub struct Progress {
     pages: u64,
     rows: u64,
+    landed: u64,
     unchanged: u64,
     requests: u64,
     retries: u64,
@@ -121,6 +122,11 @@ impl Run {
     #[getter]
     fn is_new(&self) -> PyResult<bool> {
         self.with(|run| run.is_new())
+    }
+
+    #[getter]
+    fn is_claimed(&self) -> PyResult<bool> {
+        self.with(|run| run.is_claimed())
     }
 
     #[getter]
@@ -226,6 +232,7 @@ impl Run {
         Ok(Progress {
             pages: progress.pages,
             rows: progress.rows,
+            landed: progress.landed,
             unchanged: progress.unchanged,
             requests: progress.requests,
             retries: progress.retries,

@@ -23,6 +23,12 @@ pub(super) enum Claim {
 }
 
 impl Run {
+    /// Whether the attempt's RUN_STARTED is in the checkpoint table.
+    #[must_use]
+    pub fn is_claimed(&self) -> bool {
+        self.claim == Claim::Made
+    }
+
     /// RUN_STARTED, and other events, in the attempt's first commit.
     pub(super) fn claim(&mut self, others: Vec<Kind>, now: Now) -> Result<Commit> {
         self.claim = Claim::Pending;

@@ -77,7 +77,7 @@ impl Run {
         if !self.is_finished() {
             return Err(Error::usage("the run is not at its end: iterate to the last pair first"));
         }
-        if self.stage == Stage::Closed {
+        if self.stage == Stage::Closed || self.stage == Stage::Confirmed {
             self.stage = Stage::Ended;
             return self.events(vec![], self.groups.sequence(), now);
         }
@@ -106,7 +106,7 @@ impl Run {
     /// The run has ended, or it is not known to have begun: a rival may have the number of this attempt.
     pub fn failed(&mut self, class: &str, message: &str, now: Now) -> Result<Commit> {
         let may_claim = self.is_new() && self.claim == Claim::None;
-        if self.stage == Stage::Ended || !(may_claim || self.claim == Claim::Made) {
+        if self.stage >= Stage::Confirmed || !(may_claim || self.claim == Claim::Made) {
             return Err(Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
         }
         let failed = |class: &str| Kind::Failed { class: foreign(class), message: one_line(message) };

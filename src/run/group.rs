@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use super::claim::Claim;
 use super::commit::Commit;
 use super::{Run, Stage, page_bytes};
-use crate::checkpoint::{Kind, PageEvent, commit_version};
+use crate::checkpoint::{Kind, LandedCommit, PageEvent, commit_version};
 use crate::digest::rows_digest;
 use crate::error::{Result, foreign};
 use crate::page::Refused;
@@ -43,6 +43,12 @@ pub(super) struct Groups {
     last_look: Duration,
     /// Whether the buffers are too full to gather longer.
     is_flushing: bool,
+    /// Whether rows were handed over.
+    has_landed: bool,
+    /// Number of rows that were handed over last.
+    landing_rows: u64,
+    /// Number of rows in the groups before.
+    rows: u64,
     /// The first object of this attempt that cannot be a row, as its event names it.
     first_refused: Option<String>,
 }
@@ -56,6 +62,9 @@ impl Groups {
             last_group: Duration::ZERO,
             last_look: Duration::ZERO,
             is_flushing: false,
+            has_landed: false,
+            landing_rows: 0,
+            rows: 0,
             first_refused: None,
         }
     }
@@ -90,6 +99,11 @@ impl Groups {
         self.sequence
     }
 
+    /// Number of rows in groups that were committed.
+    pub(super) const fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// The newest commit.
     pub(super) const fn sequence(&self) -> i64 {
         self.sequence
@@ -114,14 +128,13 @@ impl Run {
     /// # Errors
     /// A page that does not fit its columns.
     pub fn poll_group(&mut self, now: Now) -> Result<Option<Group>> {
-        if self.stage == Stage::Closed || self.stage == Stage::Ended {
+        self.confirm();
+        if self.stage >= Stage::Closed {
             return Ok(None);
         }
         if self.is_new() && self.claim == Claim::None {
             return self.first_group(now);
         }
-        self.claim = Claim::Made;
-        self.landed = self.landing.take().or_else(|| self.landed.take());
         if let Some(recovered) = self.recovery.take_pages() {
             return self.without_rows(recovered.into_iter().map(Kind::Page).collect(), false, now).map(Some);
         }
@@ -142,7 +155,8 @@ impl Run {
             }
         }
         if !batches.is_empty() {
-            self.landing = Some((self.plan.run_id.clone(), version));
+            self.landing = Some(LandedCommit { run_id: Some(self.plan.run_id.clone()), version });
+            self.groups.landing_rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         }
         if self.is_last_group() {
             self.stage = Stage::Closed;
@@ -150,7 +164,24 @@ impl Run {
             must_be_seen = true;
         }
         let checkpoint = Commit { must_be_seen, ..self.events(kinds, sequence, now)? };
-        Ok(Some(Group { rows: self.commit(batches, sequence), checkpoint, fetched: count }))
+        // A new run has not fenced the raw table. If that has newer transactions than the checkpoint table has events, an
+        // engine that skips silently would drop the rows.
+        let is_first = self.is_new() && !self.groups.has_landed;
+        self.groups.has_landed |= !batches.is_empty();
+        let rows = Commit { must_be_seen: is_first, ..self.commit(batches, sequence) };
+        Ok(Some(Group { rows, checkpoint, fetched: count }))
+    }
+
+    /// The group that was handed over last has been committed.
+    fn confirm(&mut self) {
+        if self.claim == Claim::Pending {
+            self.claim = Claim::Made;
+        }
+        if self.stage == Stage::Closed {
+            self.stage = Stage::Confirmed;
+        }
+        self.landed = self.landing.take().or_else(|| self.landed.take());
+        self.groups.rows += std::mem::take(&mut self.groups.landing_rows);
     }
 
     /// Numbers a page, and adds its event. Returns the number.

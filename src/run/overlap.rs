@@ -4,12 +4,14 @@
 use arrow_array::RecordBatch;
 
 use super::{Condition, Run, Stage, Value};
+use crate::checkpoint::LandedCommit;
 use crate::columns::Columns;
 use crate::error::{Error, Result};
 use crate::options::Repeats;
 
 /// The columns that [`Run::compare`] reads.
-pub const OVERLAP_COLUMNS: [&str; 4] = ["_stripe_id", "_payload_sha256", "_content_sha256", "_commit_version"];
+pub const OVERLAP_COLUMNS: [&str; 5] =
+    ["_stripe_id", "_payload_sha256", "_content_sha256", "_commit_version", "_ingest_run_id"];
 
 impl Run {
     /// The read of the raw table that shows the objects which may be listed again; `None` if there can be none, or if
@@ -52,6 +54,11 @@ impl Run {
             let sha256 = content.map_or_else(|| columns.required_text("_payload_sha256", row), Ok)?;
             let version = columns.required_long("_commit_version", row)?;
             self.overlap.add(columns.required_text("_stripe_id", row)?, version, sha256);
+            // The run relies on these rows, even on those of a run that was given up: later runs look whether they stay.
+            if self.landed.as_ref().is_none_or(|landed| landed.version < version) {
+                let run_id = Some(columns.required_text("_ingest_run_id", row)?.to_owned());
+                self.landed = Some(LandedCommit { run_id, version });
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use arrow_array::RecordBatch;
 
 use super::{Run, Stage};
-use crate::checkpoint::{Event, Filters, Kind, PageEvent, events_of, filters};
+use crate::checkpoint::{Event, Filters, Kind, LandedCommit, PageEvent, events_of, filters};
 use crate::columns::counted;
 use crate::digest::rows_digest;
 use crate::error::{Class, Error, Remedy, Result};
@@ -202,8 +202,9 @@ impl Run {
     fn note_landed(&mut self, recovery: &Recovery) {
         let of_events = recovery.events.iter().filter_map(|event| event.carried.as_ref()?.landed.clone());
         let rows = recovery.orphans.values().flat_map(BTreeMap::values);
-        let of_rows = rows.map(|row| (self.plan.run_id.clone(), row.commit_version));
-        self.landed = of_events.chain(of_rows).chain(self.landed.take()).max_by_key(|(_, version)| *version);
+        let run_id = Some(&self.plan.run_id);
+        let of_rows = rows.map(|row| LandedCommit { run_id: run_id.cloned(), version: row.commit_version });
+        self.landed = of_events.chain(of_rows).chain(self.landed.take()).max_by_key(|landed| landed.version);
     }
 
     fn adopt(&mut self, filters: Filters) {

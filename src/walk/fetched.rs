@@ -10,6 +10,8 @@ pub struct Progress {
     pub pages: u64,
     /// Rows kept.
     pub rows: u64,
+    /// Of the rows, those whose commit is known to be in the table.
+    pub landed: u64,
     /// Objects that are not among them because their newest rows have the same content.
     pub unchanged: u64,
     /// Requests sent.

@@ -5,7 +5,8 @@
 A lake is aged to each age (2, 100, 1,000 and 10,000 runs if none is named): the first ten runs are real, the others are
 written as copies of a last one without news (`tests/aged.py`). At each age it measures five runs of five lists without
 news, and five with 25 new objects in each list: CPU and wall time with start-up, and the commits that a run makes. It
-prints the means, the ratios to the first age, the active files, and the entries of the logs since their checkpoints. Linux only.
+prints the means, the ratios to the first age, the active files, and the entries of the logs since their checkpoints.
+Linux only.
 """
 # ruff: noqa: INP001 - a program, in no package
 

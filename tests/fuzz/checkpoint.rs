@@ -11,7 +11,8 @@ use arrow_array::{
 };
 use arrow_schema::{Field, Schema};
 use stripe_raw_rs::checkpoint::{
-    Attempt, Carried, Event, GiveUp, History, Kind, PageEvent, Plan, Purpose, events_of, filters, plan, to_batch,
+    Attempt, Carried, Event, GiveUp, History, Kind, LandedCommit, PageEvent, Plan, Purpose, events_of, filters, plan,
+    to_batch,
 };
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
@@ -106,7 +107,9 @@ impl Input<'_> {
         };
         // This follows from other values, too.
         event.carried = (event.sequence % 3 == 1).then(|| Carried {
-            landed: event.max_created_seen.map(|version| (event.run_id.clone(), version)),
+            landed: event
+                .max_created_seen
+                .map(|version| LandedCommit { run_id: Some(event.run_id.clone()), version: version.max(1) }),
             first_start: event.start_created_gte,
         });
         event

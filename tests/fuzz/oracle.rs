@@ -113,7 +113,7 @@ fn content(value: &RawValue, volatile: &[&str], is_volatile: bool) -> String {
     let content = |value| content(value, volatile, is_volatile);
     if let Some(rest) = text.strip_prefix('"') {
         let is_link = rest.starts_with("https://") || rest.starts_with("http://");
-        return if is_volatile && is_link { String::new() } else { text.to_owned() };
+        return if is_volatile && is_link { "\"".to_owned() } else { text.to_owned() };
     }
     if text.starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(text).expect("it is valid");
@@ -122,8 +122,12 @@ fn content(value: &RawValue, volatile: &[&str], is_volatile: bool) -> String {
     if text.starts_with('{') {
         let members: Members<'_> = serde_json::from_str(text).expect("it is valid");
         let each = members.0.into_iter().map(|(key, value)| {
-            let is_named = volatile.iter().any(|name| key.get() == format!("\"{name}\""));
-            format!("{}:{}", key.get(), self::content(value, volatile, is_volatile || is_named))
+            let is_named = |names: &[&str]| names.iter().any(|name| key.get() == format!("\"{name}\""));
+            let text = match is_named(&["metadata", "return_url"]) {
+                true => value.get().to_owned(),
+                false => self::content(value, volatile, is_volatile || is_named(volatile)),
+            };
+            format!("{}:{text}", key.get())
         });
         return format!("{{{}}}", each.collect::<Vec<_>>().join(","));
     }

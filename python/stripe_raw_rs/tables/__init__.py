@@ -200,6 +200,19 @@ def check_table_name(name: str) -> None:
         raise UsageError(message)
 
 
+# Tables of a caller's own may lack these two: nothing is kept in order then, and no size is shown.
+_OPTIONAL = {"maintain", "size"}
+
+
+def require_methods(table: Table) -> None:
+    """Refuse tables of a caller's own that lack methods, before anything is written."""
+    needed = {name for name, value in vars(Table).items() if callable(value) and not name.startswith("_")}
+    missing = sorted(name for name in needed - _OPTIONAL if not hasattr(table, name))
+    if missing:
+        message = f"tables: their objects lack the methods {', '.join(missing)} of stripe_raw_rs.tables.Table"
+        raise UsageError(message)
+
+
 def check_schema(table: Table, wanted: Schema) -> None:
     """Refuse a table that is there but does not take rows of the `wanted` columns. Writes nothing."""
     difference = wanted.difference(table.schema()) if table.exists() else None

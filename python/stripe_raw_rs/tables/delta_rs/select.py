@@ -51,8 +51,9 @@ def select_largest(
 ) -> RecordBatchReader:
     """Read the largest value of a column for each combination of others."""
     groups = ", ".join(_identifier(name) for name in by)
-    chosen = f"{groups}, MAX({_identifier(column)})"
-    return _execute(table, f"SELECT {chosen} FROM rows WHERE {_where([conditions])} GROUP BY {groups}")
+    where = _where([conditions])
+    largest = f"MAX({_identifier(column)})"
+    return _execute(table, f"SELECT {groups}, {largest} FROM rows WHERE {where} GROUP BY {groups}")  # noqa: S608 - quoted
 
 
 def _execute(table: DeltaTable, statement: str) -> RecordBatchReader:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Tiny files are first written together into middle ones, and those into large ones: if each file were written again
 # until it is large, that would be most of the cost.
-_TINY_FILE = SMALL_FILE // 8
+_TINY_FILE = SMALL_FILE // 4
 _MOST_MIDDLE_FILES = 8
 # Delta's own interval. Measured, reading twenty commits takes as long as writing a checkpoint of the log.
 _MOST_COMMITS = 10
