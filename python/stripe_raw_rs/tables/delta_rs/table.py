@@ -6,13 +6,13 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from deltalake import CommitProperties, DeltaTable
-from deltalake import Schema as DeltaSchema
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from stripe_raw_rs.exceptions import TableError
-from stripe_raw_rs.tables import PAYLOAD_COLUMN, CommitUnknownError, fenced
+from stripe_raw_rs.tables import CommitUnknownError, fenced
 from stripe_raw_rs.tables.delta_rs.commit import outcome_of, write
+from stripe_raw_rs.tables.delta_rs.definition import add_columns, create_table, has_columns
 from stripe_raw_rs.tables.delta_rs.errors import reason
 from stripe_raw_rs.tables.delta_rs.features import require_appendable
 from stripe_raw_rs.tables.delta_rs.folder import as_text
@@ -59,24 +59,8 @@ class DeltaRsTable:
         if self.exists():
             require_appendable(self._load(), self.location)
             return
-        names = schema.names
-        configuration = {
-            "delta.appendOnly": "true",
-            # The first so many columns have statistics: all but the payload, which is the last.
-            "delta.dataSkippingNumIndexedCols": str(len(names) - (names[-1] == PAYLOAD_COLUMN)),
-            **properties,
-        }
         try:
-            DeltaTable.create(
-                self.location,
-                schema,
-                mode="ignore",
-                description=description,
-                configuration=configuration,
-                raise_if_key_not_exists=False,  # stripe_raw.* are not keys of Delta's
-                # Version 0 or nothing: a retry would put our properties over those of the process that came first.
-                commit_properties=CommitProperties(max_commit_retries=0),
-            )
+            create_table(self.location, schema, properties, description)
         except (DeltaError, OSError) as error:
             # Two processes may create it at the same moment; the loser uses what the winner made.
             if not self.exists():
@@ -110,14 +94,10 @@ class DeltaRsTable:
     def add_columns(self, schema: Schema) -> None:
         """Add columns that all allow null, with their comments; columns that are there already are left."""
         try:
-            table = self._load()
-            there = {field.name for field in table.schema().fields}
-            missing = [field for field in DeltaSchema.from_arrow(schema).fields if field.name not in there]
-            if missing:
-                table.alter.add_columns(missing)
+            add_columns(self._load(), schema)
         except (DeltaError, OSError) as error:
             # Two processes may add them at the same moment.
-            if not {*schema.names} <= {field.name for field in self._load().schema().fields}:
+            if not has_columns(self._load(), schema):
                 message = f"table '{self.location}' cannot be given its columns: {reason(error, self.location)}"
                 raise TableError(message) from error
 
