@@ -251,8 +251,8 @@ def test_the_check_costs_one_read_that_ends_at_the_first_row(
     monkeypatch.setattr(delta_table.DeltaRsTable, "_load", counted_load)
     land(lake, stripe, lookback_seconds=0)
     of_raw = [call for call in calls if RAW in call]
-    # The loads are for its columns, its properties, its remaining rows, its demands on a writer, its newest rows, and its
-    # upkeep.
+    # The loads are for its columns, its properties, its remaining rows, its demands on a writer, its newest rows, and
+    # its upkeep.
     assert of_raw.count(f"load {RAW}") == 6
     assert [call for call in of_raw if "read" in call] == [
         f"read {RAW} {{'limit': 1}}",

@@ -22,7 +22,7 @@ from tests.conftest import PROPERTIES, SCHEMA, Columns, HandMade, column, ids, r
 from tests.places import tables_of
 
 if TYPE_CHECKING:
-    from stripe_raw_rs.tables import Table, Tables
+    from stripe_raw_rs.tables import Condition, Table, Tables
 
 contract = pytest.mark.contract
 
@@ -168,6 +168,30 @@ def test_conditions_choose_rows(table: Table) -> None:
     assert ids(table, ("_stripe_created_at", ">=", late, "timestamp")) == ["\\'; --", 'a "b"']
     assert ids(table, ("_stripe_created_at", "=", late, "timestamp")) == ['a "b"']
     assert ids(table, ("_page_number", ">", -1, "long")) == sorted(["ch_1", "it's", 'a "b"', "\\'; --", "ch_5"])
+
+
+@contract
+def test_rows_that_meet_one_of_several_alternatives_are_read_once(table: Table) -> None:
+    commit(table, HandMade(rows_of("ch_1", "ch_2", "ch_3"), 1))
+    commit(table, HandMade(rows_of("ch_4", account="acct_1"), 2))
+    by_page: Condition = ("_page_number", ">", 1, "long")
+    alternatives: list[list[Condition]] = [
+        [by_page, ("_stripe_account", "=", None, "string")],
+        [("_stripe_id", "=", "ch_3", "string")],
+        [("_stripe_account", "=", "acct_1", "string"), ("_page_number", "=", 1, "long")],
+    ]
+    found = pa.table(table.read_any(["_stripe_id"], alternatives))["_stripe_id"].to_pylist()
+    assert sorted(found) == ["ch_2", "ch_3", "ch_4"]
+
+
+@contract
+def test_the_largest_number_of_each_text_is_found(table: Table) -> None:
+    assert table.largest("_page_number", "_stripe_id", []) == {}
+    commit(table, HandMade(rows_of("ch_1", "ch_2"), 1))
+    commit(table, HandMade(rows_of("ch_3", "ch_1"), 2))
+    assert table.largest("_page_number", "_stripe_id", []) == {"ch_1": 2, "ch_2": 2, "ch_3": 1}
+    first: Condition = ("_page_number", "=", 1, "long")
+    assert table.largest("_page_number", "_stripe_id", [first]) == {"ch_1": 1, "ch_3": 1}
 
 
 @contract

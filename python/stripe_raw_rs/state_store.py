@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from stripe_raw_rs.tables import ArrowStream, Condition, Tables
 
 logger = logging.getLogger("stripe_raw_rs")
+
+# Most lists have run within a week. Files with older events are then not even opened.
+RECENT_MICROS = 7 * 86_400 * 1_000_000
 
 
 class StateStore:
@@ -111,21 +115,32 @@ class StateStore:
 
         What older runs say is carried by newer events, so the read does not grow with the number of runs.
         """
-        ended: list[Condition] = [
-            ("event_type", "=", "RUN_COMPLETED", "string"),
-            ("landed_version", ">=", 0, "long"),
-            ("stripe_account", "=", account, "string"),
-        ]
 
         def fold() -> dict[str, History]:
             each = {entity: _of(entity, account) for entity in entities}
-            for entity, epoch in self._table.largest("epoch", ["entity"], ended):
+            for entity, epoch in self._carrying(entities, account).items():
                 if entity in each:
                     each[entity].append(("epoch", ">=", epoch, "long"))
             events = self._table.read_any(self._columns, [*each.values()])
             return _core.histories(list(entities), account, events)
 
         return asked(self._table, fold)
+
+    def _carrying(self, entities: Sequence[str], account: str | None) -> dict[str, int]:
+        """Find for each list the newest attempt that ended with a RUN_COMPLETED which carries what older runs say.
+
+        An older one would do as well: so events of the last days are asked first, and all only if a list has none.
+        """
+        ended: list[Condition] = [
+            ("event_type", "=", "RUN_COMPLETED", "string"),
+            ("landed_version", ">=", 0, "long"),
+            ("stripe_account", "=", account, "string"),
+        ]
+        since = time.time_ns() // 1_000 - RECENT_MICROS
+        found = self._table.largest("epoch", "entity", [*ended, ("event_at", ">=", since, "timestamp")])
+        if not found.keys() >= {*entities}:
+            found = self._table.largest("epoch", "entity", ended)
+        return found
 
     def history(self, entity: str, account: str | None) -> History:
         """Fold the events that the list's next run is planned by."""

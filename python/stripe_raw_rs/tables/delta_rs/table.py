@@ -161,12 +161,10 @@ class DeltaRsTable:
         """Stream the rows that meet all conditions of one of the alternatives."""
         return self._select(self._load(), "SELECT", columns, alternatives)
 
-    def largest(
-        self, column: str, by: Sequence[str], conditions: Sequence[Condition]
-    ) -> list[tuple[str | int | None, ...]]:
-        """Find the largest value of a column for each combination of text columns."""
+    def largest(self, column: str, by: str, conditions: Sequence[Condition]) -> dict[str, int]:
+        """Find the largest value of a column for each text of another."""
         with self._reading():
-            return _tuples(select_largest(self._load(), column, by, conditions))
+            return dict(_tuples(select_largest(self._load(), column, by, conditions)))
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""
