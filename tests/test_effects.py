@@ -198,7 +198,7 @@ def test_a_kill_while_the_tables_are_maintained_neither_loses_nor_doubles_an_obj
         shutil.copytree(tmp_path / "lake", tmp_path / "counted")
         effects = effects_of(library, tmp_path / "counted", stripe, **options)
         for name in (RAW, CHECKPOINTS):
-            assert len(DeltaTable(tmp_path / "counted" / name).file_uris()) < 5, "it was maintained"
+            assert len(DeltaTable(tmp_path / "counted" / name).file_uris()) < 8, "it was maintained"
         for at in shared(points(len(effects), 3), share, len(effects)):
             lake = tmp_path / f"lake{at}"
             shutil.copytree(tmp_path / "lake", lake)
