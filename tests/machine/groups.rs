@@ -12,18 +12,18 @@ use stripe_raw_rs::stripe::scope::Scope;
 use crate::reader::{Reader, TODAY, answer, attempt, page, setting, unknown_key, vanished};
 
 /// Page number `number`, with its two objects and more to come.
-fn some_page(reader: &mut Reader, number: i64) {
+pub(crate) fn some_page(reader: &mut Reader, number: i64) {
     let ids = [2 * number, 2 * number + 1].map(|id| (format!("ch_{id}"), id));
     let objects = ids.each_ref().map(|(id, age)| (id.as_str(), *age));
     reader.take(&page(&objects, true));
 }
 
 /// The types of the events.
-fn names(batches: &[RecordBatch]) -> Vec<&'static str> {
+pub(crate) fn names(batches: &[RecordBatch]) -> Vec<&'static str> {
     kinds(batches).iter().map(Kind::name).collect()
 }
 
-fn kinds(batches: &[RecordBatch]) -> Vec<Kind> {
+pub(crate) fn kinds(batches: &[RecordBatch]) -> Vec<Kind> {
     batches.iter().flat_map(|batch| events_of(batch).unwrap()).map(|event| event.kind).collect()
 }
 
@@ -129,22 +129,6 @@ fn a_page_whose_only_trace_is_its_event_ends_its_group_and_must_be_seen() {
 }
 
 #[test]
-fn pages_without_rows_are_gathered_and_no_row_follows_them_in_their_group() {
-    let mut reader = Reader::known(&[("ch_9", 1), ("ch_8", 2), ("ch_7", 3), ("ch_6", 4)]);
-    for ids in [[("ch_9", 1), ("ch_8", 2)], [("ch_7", 3), ("ch_6", 4)], [("ch_5", 5), ("ch_4", 6)]] {
-        reader.take(&page(&ids, true));
-    }
-    reader.run.flush();
-    let group = reader.group().unwrap();
-    assert_eq!((group.fetched, group.rows.batches.len(), group.checkpoint.must_be_seen), (2, 0, true));
-    let unchanged: Vec<_> =
-        kinds(&group.checkpoint.batches).iter().map(|kind| kind.page().unwrap().unchanged_count).collect();
-    assert_eq!(unchanged, [2, 2]);
-    reader.run.flush();
-    assert_eq!((reader.group().unwrap().rows.batches.len(), reader.run.progress().unchanged), (1, 4));
-}
-
-#[test]
 fn once_a_minute_a_group_must_be_seen() {
     let mut reader = Reader::new();
     let seen = [10, 49, 1, 10, 49, 1].map(|seconds| {
@@ -194,41 +178,6 @@ fn each_commit_names_its_run_and_its_writer() {
 }
 
 #[test]
-fn a_run_that_lands_nothing_is_one_commit() {
-    let mut reader = Reader::new();
-    assert!(reader.any_group().is_none(), "nothing is known yet");
-    reader.take(&page(&[], false));
-    assert!(reader.run.has_news(reader.now()));
-    let whole = reader.any_group().unwrap();
-    assert_eq!(names(&whole.checkpoint.batches), ["RUN_STARTED", "PAGE_COMMITTED", "RUN_COMPLETED"]);
-    assert_eq!((whole.checkpoint.version, whole.checkpoint.must_be_seen, whole.fetched), (1 << 32, true, 1));
-    assert!(whole.rows.batches.is_empty() && reader.any_group().is_none() && reader.run.is_finished());
-    assert!(reader.run.failed("Internal", "late", reader.now()).is_err(), "it is unknown whether it has landed");
-    assert!(reader.run.ended(reader.now()).unwrap().batches.is_empty(), "the end came with it");
-}
-
-#[test]
-fn a_run_is_claimed_as_soon_as_its_first_page_says_that_there_is_more() {
-    let mut reader = Reader::new();
-    some_page(&mut reader, 1);
-    let claim = reader.any_group().unwrap();
-    assert_eq!((names(&claim.checkpoint.batches), claim.fetched), (vec!["RUN_STARTED"], 0));
-    assert!(reader.run.failed("Internal", "early", reader.now()).is_err(), "it is unknown whether the claim landed");
-    assert!(reader.any_group().is_none(), "the page is gathered with others");
-    assert_eq!(names(&reader.run.failed("Internal", "no", reader.now()).unwrap().batches), ["RUN_FAILED"]);
-}
-
-#[test]
-fn a_run_that_fails_before_it_is_claimed_says_so_in_one_commit() {
-    let mut reader = Reader::new();
-    reader.take(&unknown_key());
-    assert!(reader.any_group().is_none());
-    let failed = reader.run.failed("Authentication", "no", reader.now()).unwrap();
-    assert_eq!((names(&failed.batches), failed.version), (vec!["RUN_STARTED", "RUN_FAILED"], 1 << 32));
-    assert!(failed.must_be_seen);
-}
-
-#[test]
 fn a_run_is_complete_when_all_is_handed_over_but_not_before() {
     let mut reader = Reader::new();
     some_page(&mut reader, 1);
@@ -258,29 +207,6 @@ fn a_failure_is_recorded_after_the_start_and_its_text_is_made_harmless() {
     let mut reader = Reader::new();
     reader.take(&unknown_key());
     assert_eq!(reader.run.ended(reader.now()).unwrap_err().class, Class::Authentication);
-}
-
-#[test]
-fn a_failure_promises_no_rows_whose_landing_is_unknown() {
-    let (mut reader, started) = Reader::begun(&attempt());
-    let promised = |events: &[RecordBatch]| {
-        let mut history = History::default();
-        for batch in events.iter().chain(&started) {
-            history.extend(events_of(batch).unwrap());
-        }
-        Promise::of(&history, Extent::Everything, "store", "charges", None).map(|promise| promise.version())
-    };
-    some_page(&mut reader, 1);
-    reader.run.flush();
-    let first = reader.group().unwrap();
-    assert_eq!(promised(&first.checkpoint.batches), Some((1 << 32) + 1), "events follow their rows");
-    // A further call says that the group is in the tables.
-    assert!(reader.group().is_none());
-    reader.take(&page(&[("ch_0", 9)], false));
-    let last = reader.group().unwrap();
-    assert_eq!(promised(&last.checkpoint.batches), Some((1 << 32) + 2));
-    let failed = reader.run.failed("Table", "the disk is full", reader.now()).unwrap();
-    assert_eq!(promised(&failed.batches), Some((1 << 32) + 1));
 }
 
 #[test]

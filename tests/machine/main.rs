@@ -2,6 +2,7 @@
 
 mod answers;
 mod audit;
+mod claim;
 mod ending;
 mod groups;
 mod odd;
