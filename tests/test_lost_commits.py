@@ -228,9 +228,7 @@ def test_a_table_shows_whether_it_still_holds_the_rows_that_events_name(lake: Pa
     assert kept() == "none"
 
 
-def test_the_check_costs_one_read_that_ends_at_the_first_row(
-    lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_check_costs_no_read_of_rows(lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
     # Importing them needs the library.
     from stripe_raw_rs.tables.delta_rs import select as delta_select  # noqa: PLC0415
     from stripe_raw_rs.tables.delta_rs import table as delta_table  # noqa: PLC0415
@@ -254,7 +252,5 @@ def test_the_check_costs_one_read_that_ends_at_the_first_row(
     # The loads are for its columns, its properties, its remaining rows, its demands on a writer, its newest rows, and
     # its upkeep.
     assert of_raw.count(f"load {RAW}") == 6
-    assert [call for call in of_raw if "read" in call] == [
-        f"read {RAW} {{'limit': 1}}",
-        f"read {RAW} {{'limit': None}}",
-    ]
+    # What is read are the newest rows, which may be listed again.
+    assert [call for call in of_raw if "read" in call] == [f"read {RAW} {{'limit': None}}"]

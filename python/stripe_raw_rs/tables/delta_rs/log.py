@@ -120,3 +120,8 @@ def _is_parquet(file: Path) -> bool:
 
 def _quoted(file: Path) -> str:
     return f"'_delta_log/{file.name}'"
+
+
+def has_rows(table: DeltaTable) -> bool:
+    """Say whether the log counts any row; False if it does not count."""
+    return any(count for count in table.get_add_actions()["num_records"].to_pylist())

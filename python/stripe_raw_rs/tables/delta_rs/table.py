@@ -17,7 +17,7 @@ from stripe_raw_rs.tables.delta_rs.errors import reason
 from stripe_raw_rs.tables.delta_rs.features import require_appendable
 from stripe_raw_rs.tables.delta_rs.folder import as_text
 from stripe_raw_rs.tables.delta_rs.loaded import Loaded
-from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
+from stripe_raw_rs.tables.delta_rs.log import emptied, has_rows, missing_data, unreadable
 from stripe_raw_rs.tables.delta_rs.select import select, select_largest
 from stripe_raw_rs.tables.delta_rs.upkeep import maintain, size_of
 
@@ -145,13 +145,13 @@ class DeltaRsTable:
     def kept(self, promise: Promise) -> Kept:
         """Say how many of the rows that events report are still there, by the transaction's version."""
         table = self._load()
+        stored = table.transaction_version(promise.app_id)
+        if stored is not None and stored >= promise.version and has_rows(table):
+            return "all"
         if not self._any(table, promise.any_rows):
             return "none"
-        stored = table.transaction_version(promise.app_id)
-        if stored is None:
-            # A copy of the rows, or a table whose owner let its transactions expire.
-            return "all" if self._any(table, promise.newest_rows) else "some"
-        return "all" if stored >= promise.version else "some"
+        # Without a transaction it is a copy of the rows, or a table whose owner let its transactions expire.
+        return "all" if stored is None and self._any(table, promise.newest_rows) else "some"
 
     def read(self, columns: Sequence[str], conditions: Sequence[Condition]) -> ArrowStream:
         """Stream the rows that meet all conditions; batch by batch, so the table may be larger than memory."""
