@@ -95,6 +95,7 @@ def test_steps_out_of_order_are_refused(stripe: StripeSimulator) -> None:
     _, claim = next(run)
     resumed = client.run("charges", History("charges", None, claim), store_id="mine", owner="me")
     assert resumed.resumed
+    run.close()
     requests = stripe.requests
     steps = [resumed.fence, resumed.ended, lambda: next(resumed)]
     for step in steps:
