@@ -3,27 +3,50 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 
 /// The two hashes of an object's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hashes {
+pub(super) struct Hashes {
     /// Over the whole text.
-    pub(crate) whole: [u8; 32],
+    pub(super) whole: [u8; 32],
     /// Over its content; `None` if the text has nothing else.
-    pub(crate) content: Option<[u8; 32]>,
+    pub(super) content: Option<[u8; 32]>,
 }
 
 /// Keys whose values are their owners', and not Stripe's: what is in them is content, whatever its keys are called.
 const OWNERS: [&str; 2] = ["metadata", "return_url"];
 
-/// Hashes a compact text. The links in the values of the `volatile` keys, at any depth, are not content; but all that an
-/// account's owner writes is.
+/// The keys whose values have links, made ready to be searched for.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    volatile: Vec<Finder<'static>>,
+    owners: Vec<Finder<'static>>,
+}
+
+impl Keys {
+    /// These keys. The links in their values, at any depth, are not content; but all that an account's owner writes is.
+    pub(super) fn new(volatile: &[&str]) -> Self {
+        let owners: &[&str] = if volatile.is_empty() { &[] } else { &OWNERS };
+        let finders = |keys: &[&str]| {
+            // In a compact text, this is the key: within a string, a quote has a backslash before it.
+            keys.iter().map(|key| Finder::new(&format!("\"{key}\":")).into_owned()).collect()
+        };
+        Self { volatile: finders(volatile), owners: finders(owners) }
+    }
+
+    /// Whether no link is left out of the content.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.volatile.is_empty()
+    }
+}
+
+/// Hashes a compact text.
 ///
 /// The quote before a link stays, so that no content is equal to a whole text.
-pub(crate) fn hashes(json: &[u8], volatile: &[&str]) -> Hashes {
-    let links = links(json, volatile);
+pub(super) fn hashes(json: &[u8], keys: &Keys) -> Hashes {
+    let links = links(json, keys);
     let Some(first) = links.first() else {
         return Hashes { whole: Sha256::digest(json).into(), content: None };
     };
@@ -38,15 +61,18 @@ pub(crate) fn hashes(json: &[u8], volatile: &[&str]) -> Hashes {
 }
 
 /// The links in the values of those keys, in their order: strings, with their quotes.
-fn links(json: &[u8], volatile: &[&str]) -> Vec<Range<usize>> {
-    let in_values = |keys: &[&str]| -> Vec<Range<usize>> {
-        keys.iter().flat_map(|key| values(json, key)).flat_map(|at| links_at(json, at)).collect()
-    };
-    let mut links = in_values(volatile);
+fn links(json: &[u8], keys: &Keys) -> Vec<Range<usize>> {
+    let mut links = Vec::new();
+    for key in &keys.volatile {
+        values(json, key).for_each(|at| links_at(json, at, &mut links));
+    }
     if links.is_empty() {
         return links;
     }
-    let owners = in_values(&OWNERS);
+    let mut owners = Vec::new();
+    for key in &keys.owners {
+        values(json, key).for_each(|at| links_at(json, at, &mut owners));
+    }
     links.retain(|link| !owners.contains(link));
     links.sort_unstable_by_key(|link| link.start);
     // A volatile key may be inside the value of another.
@@ -55,18 +81,13 @@ fn links(json: &[u8], volatile: &[&str]) -> Vec<Range<usize>> {
 }
 
 /// Where the values of a key begin.
-///
-/// In a compact text, `"key":` is that key: within a string, a quote has a backslash before it.
-fn values<'text>(json: &'text [u8], key: &str) -> impl Iterator<Item = usize> + 'text {
-    let written = format!("\"{key}\":");
-    let length = written.len();
-    let found: Vec<usize> = memmem::find_iter(json, &written).collect();
-    found.into_iter().filter(|at| *at > 0 && json[at - 1] != b'\\').map(move |at| at + length)
+fn values<'text>(json: &'text [u8], key: &'text Finder<'_>) -> impl Iterator<Item = usize> + 'text {
+    let length = key.needle().len();
+    key.find_iter(json).filter(|at| *at > 0 && json[at - 1] != b'\\').map(move |at| at + length)
 }
 
-/// The links of the value that begins there: itself, or those in it.
-fn links_at(json: &[u8], start: usize) -> Vec<Range<usize>> {
-    let mut links = Vec::new();
+/// Adds the links of the value that begins there: itself, or those in it.
+fn links_at(json: &[u8], start: usize, links: &mut Vec<Range<usize>>) {
     let (mut at, mut depth) = (start, 0_usize);
     while let Some(byte) = json.get(at) {
         match byte {
@@ -87,7 +108,6 @@ fn links_at(json: &[u8], start: usize) -> Vec<Range<usize>> {
             break;
         }
     }
-    links
 }
 
 /// The end of the string that begins there, behind its quote.
@@ -108,12 +128,13 @@ mod tests {
     use super::*;
 
     fn content(json: &str) -> Option<String> {
-        let links = links(json.as_bytes(), &["receipt_url", "next_action"]);
+        let keys = Keys::new(&["receipt_url", "next_action"]);
+        let links = links(json.as_bytes(), &keys);
         let mut content = json.to_owned();
         for link in links.iter().rev() {
             content.replace_range(link.start + 1..link.end, "");
         }
-        let hashes = hashes(json.as_bytes(), &["receipt_url", "next_action"]);
+        let hashes = hashes(json.as_bytes(), &keys);
         assert_eq!(hashes.whole, <[u8; 32]>::from(Sha256::digest(json)));
         assert_eq!(hashes.content, (!links.is_empty()).then(|| Sha256::digest(&content).into()));
         (!links.is_empty()).then_some(content)

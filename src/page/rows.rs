@@ -6,7 +6,7 @@ use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use bytes::BytesMut;
 use sha2::{Digest, Sha256};
 
-use super::content::hashes;
+use super::content::{Keys, hashes};
 use super::error::Fault;
 use crate::digest::Hex;
 
@@ -164,7 +164,7 @@ pub(super) struct Columns<'texts> {
     ids: StringBuilder,
     created: Vec<Option<i64>>,
     /// The keys whose links are not content.
-    volatile: &'static [&'static str],
+    volatile: Keys,
     sha256: StringBuilder,
     content_sha256: StringBuilder,
     json: &'texts mut BytesMut,
@@ -178,13 +178,13 @@ pub(super) struct Columns<'texts> {
 
 impl<'texts> Columns<'texts> {
     /// Columns without values. The texts are written to `json`, which is empty.
-    pub(super) fn new(json: &'texts mut BytesMut, volatile: &'static [&'static str]) -> Self {
+    pub(super) fn new(json: &'texts mut BytesMut, volatile: &[&str]) -> Self {
         let mut offsets = Vec::with_capacity(FULL + 1);
         offsets.push(0);
         Self {
             ids: StringBuilder::with_capacity(FULL, FULL * 32),
             created: Vec::with_capacity(FULL),
-            volatile,
+            volatile: Keys::new(volatile),
             sha256: StringBuilder::with_capacity(FULL, FULL * 64),
             content_sha256: StringBuilder::with_capacity(FULL, if volatile.is_empty() { 0 } else { FULL * 64 }),
             json,
@@ -226,7 +226,7 @@ impl<'texts> Columns<'texts> {
         self.last_refused = None;
         self.ids.append_value(id);
         self.created.push(created);
-        let hashes = hashes(json, self.volatile);
+        let hashes = hashes(json, &self.volatile);
         self.sha256.append_value(Hex::new(&hashes.whole));
         if !self.volatile.is_empty() {
             self.content_sha256.append_option(hashes.content.as_ref().map(Hex::new));

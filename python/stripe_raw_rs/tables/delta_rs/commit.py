@@ -23,7 +23,12 @@ _TARGET_FILE_SIZE = 1 << 40
 WRITER = WriterProperties(
     compression="ZSTD",
     compression_level=1,
-    column_properties={PAYLOAD_COLUMN: ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")},
+    column_properties={
+        PAYLOAD_COLUMN: ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE"),
+        # No two of them are the same.
+        "_payload_sha256": ColumnProperties(dictionary_enabled=False),
+        "_content_sha256": ColumnProperties(dictionary_enabled=False),
+    },
 )
 # Our commits are looked for right after they were tried, so they are among the newest. Beyond this a commit counts as
 # somebody else's, which stops the run and loses nothing.

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from stripe_raw_rs.tables.delta_rs.select import Selection
 
 
+# Each write holds a group's columns a second time, encoded: two at once keep up with any limit of Stripe, and memory small.
+_WRITING = threading.Semaphore(2)
+
+
 class DeltaRsTable:
     """One table of a lake."""
 
@@ -116,7 +120,8 @@ class DeltaRsTable:
                 table = self._to_write.take()
                 outcome = outcome_of(table, commit)
                 if outcome == "absent":
-                    write(table, commit)
+                    with _WRITING:
+                        write(table, commit)
                 self._to_write.put_back(table)
             except Exception as error:
                 message = f"table '{self.location}': {reason(error, self.location)}"
