@@ -123,9 +123,10 @@ fn content(value: &RawValue, volatile: &[&str], is_volatile: bool) -> String {
         let members: Members<'_> = serde_json::from_str(text).expect("it is valid");
         let each = members.0.into_iter().map(|(key, value)| {
             let is_named = |names: &[&str]| names.iter().any(|name| key.get() == format!("\"{name}\""));
-            let text = match is_named(&["metadata", "return_url"]) {
-                true => value.get().to_owned(),
-                false => self::content(value, volatile, is_volatile || is_named(volatile)),
+            let text = if is_named(&["metadata", "return_url"]) {
+                value.get().to_owned()
+            } else {
+                self::content(value, volatile, is_volatile || is_named(volatile))
             };
             format!("{}:{text}", key.get())
         });

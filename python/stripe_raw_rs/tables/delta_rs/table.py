@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from stripe_raw_rs.tables.delta_rs.select import Selection
 
 
-# Each write holds a group's columns a second time, encoded: two at once keep up with any limit of Stripe, and memory small.
+# Each write holds a group's columns a second time, encoded. Two at once keep up with any limit of Stripe's, and memory
+# small.
 _WRITING = threading.Semaphore(2)
 
 
