@@ -89,6 +89,7 @@ def test_many_small_files_become_one_and_no_row_changes(lake: Path, stripe: Stri
     verify(tables_of(lake), say=lambda _line: None)
 
 
+@pytest.mark.kill
 def test_a_run_goes_on_after_its_tables_were_maintained(lake: Path, stripe: StripeSimulator) -> None:
     with pytest.raises(Exception, match="max_requests"):
         land(lake, stripe, max_requests=FEW + 1)
@@ -200,6 +201,7 @@ def test_on_databricks_nothing_is_done_in_doubt(table: Table, lake: Path, monkey
     assert "OPTIMIZE" not in operations(lake, table.name)
 
 
+@pytest.mark.kill
 def test_rivals_append_and_maintain_at_the_same_time(table: Table, lake: Path) -> None:
     many(table)
     done = threading.Event()
