@@ -15,6 +15,7 @@ from stripe_raw_rs.exceptions import BudgetError, FencedError
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.tables import CommitUnknownError, open_tables
 from tests.conftest import KEY, events, landed, tamper
+from tests.stepped import SteppedTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,23 +146,9 @@ def test_ctrl_c_in_the_last_commit_leaves_a_complete_run_without_a_failure(
 ) -> None:
     clients: list[Client] = []
 
-    class Interrupting(SilentTable):
-        skips_silently = False
-
-        def append(self, commit: Any) -> None:
-            self._inner.append(commit)
-            if self.name == CHECKPOINTS and events(lake, "event_type = 'RUN_COMPLETED'"):
-                clients[0].interrupt()
-
-        def outcome(self, commit: Any) -> str:
-            return str(self._inner.outcome(commit))
-
-        def kept(self, promise: Any) -> str:
-            return str(self._inner.kept(promise))
-
-    class Each(SilentTables):
-        def table(self, name: str) -> Any:
-            return Interrupting(self._inner.table(name))
+    def step(what: str) -> None:
+        if what == f"after append {CHECKPOINTS}" and events(lake, "event_type = 'RUN_COMPLETED'"):
+            clients[0].interrupt()
 
     real = attempt.write
 
@@ -170,7 +157,8 @@ def test_ctrl_c_in_the_last_commit_leaves_a_complete_run_without_a_failure(
         real(run, job, raw, **more)
 
     monkeypatch.setattr(attempt, "write", write)
-    report = ingest(tables=Each(open_tables({"lake": lake})), api_key=KEY, api_base_url=account.url, **WIDE)
+    tables = SteppedTables(open_tables({"lake": lake}), step)
+    report = ingest(tables=tables, api_key=KEY, api_base_url=account.url, **WIDE)
     kinds = [event["event_type"] for event in events(lake)]
     assert "RUN_FAILED" not in kinds, (kinds, report.entities[0].message)
     assert report.exit_code == 0
@@ -212,26 +200,13 @@ def test_the_loser_of_a_race_reports_no_rows(lake: Path, account: StripeSimulato
     """A new run that loses its claim has landed nothing, though it has read pages."""
     done: list[int] = []
 
-    class Rival(SilentTable):
-        skips_silently = False
+    def step(what: str) -> None:
+        if what == f"before append {CHECKPOINTS}" and not done:
+            done.append(1)
+            land(lake, account, owner="rival")
 
-        def append(self, commit: Any) -> None:
-            if self.name == CHECKPOINTS and not done:
-                done.append(1)
-                land(lake, account, owner="rival")
-            self._inner.append(commit)
-
-        def outcome(self, commit: Any) -> str:
-            return str(self._inner.outcome(commit))
-
-        def kept(self, promise: Any) -> str:
-            return str(self._inner.kept(promise))
-
-    class Each(SilentTables):
-        def table(self, name: str) -> Any:
-            return Rival(self._inner.table(name))
-
-    report = ingest(tables=Each(open_tables({"lake": lake})), api_key=KEY, api_base_url=account.url, **WIDE)
+    tables = SteppedTables(open_tables({"lake": lake}), step)
+    report = ingest(tables=tables, api_key=KEY, api_base_url=account.url, **WIDE)
     (result,) = report.entities
     assert report.exit_code == 75
     assert len(landed(lake, "charges")) == 30

@@ -47,8 +47,11 @@ impl Run {
             return Ok(None);
         }
         let has_nothing = |fetched: &Fetched| fetched.page.is_empty() && fetched.page.refused.is_empty();
-        let is_whole = self.walk.has_read_all() && self.walk.error().is_none();
-        let count = if is_whole && self.walk.pages().iter().all(has_nothing) { self.walk.pages().len() } else { 0 };
+        let count = if self.has_whole_list() && self.walk.pages().iter().all(has_nothing) {
+            self.walk.pages().len()
+        } else {
+            0
+        };
         let mut kinds = Vec::new();
         if count > 0 {
             for fetched in self.walk.take_pages(count) {

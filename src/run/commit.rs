@@ -28,10 +28,10 @@ pub struct Commit {
     /// Whether it must be seen in the table before anything else is committed. If an engine silently drops a repeated
     /// transaction, the caller has to ask; if it refuses one, the caller knows already.
     ///
-    /// True for the claim, the fence and the end, and for events of a page without rows that another page follows: nothing in the
-    /// raw table shows such a page. If its event were dropped and the next page were appended before the rival's second
-    /// fence, that next page would have no predecessor. It is also true once a minute, because a run that was taken
-    /// over and does not know it asks Stripe in vain.
+    /// True for the claim, the fence, a new run's first rows and the end, and for events of a page without rows that
+    /// another page follows: nothing in the raw table shows such a page. If its event were dropped and the next page were
+    /// appended before the rival's second fence, that next page would have no predecessor. It is also true once a minute,
+    /// because a run that was taken over and does not know it asks Stripe in vain.
     pub must_be_seen: bool,
     /// Number of its PAGE_COMMITTED events, if it is a commit to the checkpoint table.
     pub pages: usize,

@@ -158,7 +158,8 @@ impl Run {
             self.landing = Some(LandedCommit { run_id: Some(self.plan.run_id.clone()), version });
             self.groups.landing_rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         }
-        if self.is_last_group() {
+        // An attempt that gives a run up has no pages, and so no such group.
+        if self.has_whole_list() && self.walk.pages().is_empty() {
             self.stage = Stage::Closed;
             kinds.push(Kind::Completed);
             must_be_seen = true;
@@ -193,9 +194,9 @@ impl Run {
         page_number
     }
 
-    /// Whether the run is complete with the group at hand. An attempt that gives a run up has no pages.
-    fn is_last_group(&self) -> bool {
-        self.walk.has_read_all() && self.walk.error().is_none() && self.walk.pages().is_empty()
+    /// Whether the list was read to its end.
+    pub(super) fn has_whole_list(&self) -> bool {
+        self.walk.has_read_all() && self.walk.error().is_none()
     }
 
     /// The events of the objects refused in the pages of the group that is due, as a group of their own. They come
