@@ -155,3 +155,23 @@ def test_a_lake_whose_last_run_found_something_new_is_not_copied(lake: Path, str
     land(lake, stripe)
     with pytest.raises(ValueError, match="has found new objects"):
         write_runs(lake, 2)
+
+
+def test_a_run_reads_the_log_of_a_table_again_only_if_there_are_commits_in_it(
+    lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(lake, stripe)
+    caught_up: list[str] = []
+
+    class Counted(DeltaTable):
+        def update_incremental(self) -> None:
+            before = self.version()
+            super().update_incremental()
+            assert self.version() > before
+            caught_up.append(self.table_uri)
+
+    monkeypatch.setattr("stripe_raw_rs.tables.delta_rs.loaded.DeltaTable", Counted)
+    stripe.add("charges", 3)
+    land(lake, stripe)
+    assert any("charges" in uri for uri in caught_up)
+    assert not any("refunds" in uri for uri in caught_up)

@@ -27,17 +27,18 @@ class Loaded:
     def take(self) -> DeltaTable:
         """Give the table as it is now, and forget it: unless it is put back, it is loaded again.
 
-        Catching up takes a tenth of the time that the whole log takes. If other hands have put another table in its
-        place, or an older one, the log does not hold the newest commit that we know: the table is then read from its
-        beginning.
+        Catching up takes a tenth of the time that the whole log takes, and looking for the next commit next to none. If
+        other hands have put another table in its place, or an older one, the log does not hold the newest commit that
+        we know: the table is then read from its beginning.
         """
         last, self._last = self._last, None
-        if last is not None:
-            table, loaded_at = last
-            newest = self._folder / "_delta_log" / f"{table.version():020}.json"
-            if table.version() < loaded_at + _STEPS and newest.exists():
+        if last is not None and self._is_committed(last[0].version()):
+            table, self._loaded_at = last
+            # The versions of a table have no gaps.
+            if not self._is_committed(table.version() + 1):
+                return table
+            if table.version() < self._loaded_at + _STEPS:
                 table.update_incremental()
-                self._loaded_at = loaded_at
                 return table
         table = DeltaTable(as_text(self._folder))
         self._loaded_at = table.version()
@@ -46,6 +47,14 @@ class Loaded:
     def put_back(self, table: DeltaTable) -> None:
         """Keep the table that was taken, for the next time."""
         self._last = table, self._loaded_at
+
+    def is_there(self) -> bool:
+        """Say whether the table is there without reading it: False means that only a look at the folder can say."""
+        last = self._last
+        return last is not None and self._is_committed(last[0].version())
+
+    def _is_committed(self, version: int) -> bool:
+        return (self._folder / "_delta_log" / f"{version:020}.json").exists()
 
     def forget(self) -> None:
         """Load the table again the next time."""

@@ -56,7 +56,7 @@ class DeltaRsTable:
     def exists(self) -> bool:
         """Say whether the table is there."""
         with self._reading():
-            return DeltaTable.is_deltatable(self.location)
+            return self._to_read.is_there() or DeltaTable.is_deltatable(self.location)
 
     def create(self, schema: Schema, properties: Mapping[str, str], description: str) -> None:
         """Create the table, append-only, if it is absent; `properties()` shows whose properties it has."""
