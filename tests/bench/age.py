@@ -100,6 +100,7 @@ def main(arguments: list[str]) -> None:
 
 def grow(lake: Path, url: str, aged: int, age: int) -> int:
     """Let the lake have so many runs; the number of runs that it has got for that."""
+
     def go() -> None:
         # It begins at the newest object, so that it lands next to nothing again.
         ingest(lake=lake, api_key=KEY, api_base_url=url, lookback_seconds=0).raise_for_status()
