@@ -99,7 +99,7 @@ def test_a_resumed_run_keeps_its_api_version(lake: Path, stripe: StripeSimulator
     stripe.reset_faults()
     land(lake, stripe, repeats="land")
     versions = landed(lake, "charges", "DISTINCT _ingest_run_id, _api_version").to_pylist()
-    assert sorted(row["_api_version"] for row in versions) == [first, "2026-09-30.endive"]
+    assert sorted(row["_api_version"] for row in versions) == [first, "2026-11-18.endive"]
     assert len(runs_of(lake)) == 2
 
 

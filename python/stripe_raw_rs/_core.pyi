@@ -640,6 +640,7 @@ class StripeSimulator:
         arrivals: int = 0,
         arrivals_every: int = 1,
         denied: Sequence[str] | None = None,
+        products_off: Sequence[str] | None = None,
         keys: Sequence[str] | None = None,
         gzip: bool = False,
         history_days: int = 730,
@@ -660,6 +661,7 @@ class StripeSimulator:
         faults: the requests that go wrong; see `set_faults`.
         arrivals, arrivals_every: after every so many pages of an entity that many objects are created in it.
         denied: entities (or "account") that no key may read: 403.
+        products_off: products that the account does not have, e.g. "Issuing": Stripe refuses their lists with 400 or 404.
         keys: those that are known; None or none: every `sk_` and `rk_` key that does not contain "invalid".
         gzip: compress answers for clients that accept it.
         history_days, end: the objects were created in these days before `end` (seconds since 1970; None: now). The

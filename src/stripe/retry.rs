@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::error::{Class, Error, counted, foreign};
 use crate::options::Options;
+use crate::stripe::entities::Entity;
 use crate::stripe::exchange::{Failure, Response};
 
 /// Longest `Retry-After` that is obeyed.
@@ -118,6 +119,27 @@ pub fn refused_account(response: &Response) -> Option<String> {
     let message = body_of(response).filter(|_| response.status == 403)?.message?;
     let (_, behind) = message.split_once(BEFORE)?;
     behind.split_once('\'').map(|(account, _)| account.to_owned())
+}
+
+/// The error behind a refusal to a list's first request that says that the account does not have the list; `None` for
+/// any other refusal. Stripe's texts differ from product to product; but such a refusal names no parameter, or it does not
+/// know the path.
+#[must_use]
+pub fn product_off(entity: &Entity, response: &Response) -> Option<Error> {
+    let body = body_of(response)?;
+    let said = body.message.as_deref().map_or_else(|| "no message".to_owned(), foreign);
+    let is_unknown_path = response.status == 404 && said.starts_with("Unrecognized request URL");
+    let is_off = response.status == 400 && !entity.product.is_empty() && body.param.is_none() && !said.contains("API version");
+    if !is_unknown_path && !is_off {
+        return None;
+    }
+    let remedy = match entity.product {
+        "" => "the account does not have this list, or Stripe-Version is too old for it; leave the entity out".to_owned(),
+        product => format!("the account does not have {product}; leave the entity out"),
+    };
+    let who = format!("Stripe answered {}", response.status);
+    let code = body.code.as_deref().map(foreign);
+    Some(Error { code, ..error(entity.name, response, Class::Product, &who, 0, &said, &remedy) })
 }
 
 /// The error behind an answer that is not a success.
