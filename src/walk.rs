@@ -133,7 +133,8 @@ impl Walk {
     /// The reader of the answers to its requests.
     #[must_use]
     pub const fn reader(&self) -> Reader {
-        Reader { entity: self.scope.entity, page_size: self.options.page_size as usize }
+        let entity = self.scope.entity;
+        Reader { entity, most_objects: entity.most_objects(self.options.page_size as usize) }
     }
 
     /// Counters so far.

@@ -155,7 +155,9 @@ fn a_list_without_a_filter_is_read_whole_once_a_week() {
     assert_eq!(requests_of_a_run(&mut world, 0), 6);
     world.create(86_400 * 300);
     let late = world.list.iter().last().unwrap().id.clone();
-    for (days, requests, is_found) in [(3, 1, false), (3, 1, false), (1, 6, true), (3, 1, true), (3, 1, true), (2, 6, true)] {
+    for (days, requests, is_found) in
+        [(3, 1, false), (3, 1, false), (1, 6, true), (3, 1, true), (3, 1, true), (2, 6, true)]
+    {
         assert_eq!(requests_of_a_run(&mut world, days), requests);
         assert_eq!(world.states().contains_key(&late), is_found);
     }

@@ -119,7 +119,7 @@ def test_two_connected_accounts_share_a_lake(lake: Path, stripe: StripeSimulator
 def test_all_lists_of_the_registry_land(lake: Path) -> None:
     with StripeSimulator(objects=400, seed=11) as stripe:
         report = land(lake, stripe, entities="all")
-        assert len(report.entities) == 42
+        assert len(report.entities) == 79
         for result in report.entities:
             assert_whole(lake, stripe, result.entity)
         # Some accounts have no created, so the list has no window: each run reads it whole.

@@ -95,7 +95,17 @@ class Entity:
     @property
     def time_field(self) -> str: ...
     @property
-    def has_window(self) -> bool: ...
+    def window(self) -> Literal["server", "client", "whole"]:
+        """How a time window limits a run: Stripe filters, or the reading ends below it, or each run reads all."""
+
+    @property
+    def group(self) -> str:
+        """The name by which a selection can take it with the lists of the same section of Stripe's reference."""
+
+    @property
+    def product(self) -> str:
+        """What an account must have switched on to have the list; "" if each account has it."""
+
     @property
     def fixed_query(self) -> dict[str, str]: ...
     @property
@@ -106,6 +116,10 @@ class Entity:
 
     @property
     def default(self) -> bool: ...
+    @property
+    def is_named(self) -> bool:
+        """Whether the selection has its own name, or it is one of the default ones: then the account must have it."""
+
     @property
     def permission(self) -> str:
         """Permission that lets a restricted key read the list; "" if only Stripe's refusal names it."""

@@ -13,7 +13,7 @@ use pyo3_arrow::ffi::to_schema_pycapsule;
 use crate::ask::witness::is_witness;
 use crate::error::foreign;
 use crate::options::{Kind, OPTIONS, refuse_secret};
-use crate::stripe::entities::by_name;
+use crate::stripe::entities::{by_name, is_named};
 use crate::{checkpoint, columns, raw, secrets};
 
 /// One Stripe list of the registry.
@@ -30,6 +30,7 @@ pub struct Entity {
     fixed_query: BTreeMap<&'static str, &'static str>,
     can_vanish: bool,
     default: bool,
+    is_named: bool,
     permission: &'static str,
     note: &'static str,
 }
@@ -46,7 +47,7 @@ impl Entity {
     }
 }
 
-/// The entities that a selection names: `all`, a comma list, or "" for the default five.
+/// The entities that a selection names: `all`, a comma list of entities and groups, or "" for the default five.
 #[pyfunction]
 #[pyo3(signature = (selection = "all"))]
 pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
@@ -65,6 +66,7 @@ pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
             fixed_query: entity.fixed_query.iter().copied().collect(),
             can_vanish: entity.can_vanish,
             default: entity.default,
+            is_named: is_named(selection, entity),
             permission: entity.permission,
             note: entity.note,
         })

@@ -224,7 +224,8 @@ mod tests {
         ] {
             assert_eq!(Query::read(query, by_name(entity).unwrap()).is_ok(), is_known, "{entity}?{query}");
         }
-        let window = Query::read("created_after=4&created_before=9", by_name("payment_records").unwrap()).unwrap().window;
+        let window =
+            Query::read("created_after=4&created_before=9", by_name("payment_records").unwrap()).unwrap().window;
         assert_eq!(window, Window { from: 5, until: 9 });
     }
 

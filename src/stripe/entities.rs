@@ -42,6 +42,13 @@ pub struct Entity {
 }
 
 impl Entity {
+    /// The most objects that an answer may have if so many are asked for. A list without pages cannot be asked for a
+    /// number.
+    #[must_use]
+    pub const fn most_objects(&self, asked: usize) -> usize {
+        if self.has_pages { asked } else { usize::MAX }
+    }
+
     /// Name of the field that dates an object; empty if objects have none.
     #[must_use]
     pub const fn dated_by(&self) -> &'static str {

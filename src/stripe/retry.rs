@@ -129,12 +129,15 @@ pub fn product_off(entity: &Entity, response: &Response) -> Option<Error> {
     let body = body_of(response)?;
     let said = body.message.as_deref().map_or_else(|| "no message".to_owned(), foreign);
     let is_unknown_path = response.status == 404 && said.starts_with("Unrecognized request URL");
-    let is_off = response.status == 400 && !entity.product.is_empty() && body.param.is_none() && !said.contains("API version");
+    let is_off =
+        response.status == 400 && !entity.product.is_empty() && body.param.is_none() && !said.contains("API version");
     if !is_unknown_path && !is_off {
         return None;
     }
     let remedy = match entity.product {
-        "" => "the account does not have this list, or Stripe-Version is too old for it; leave the entity out".to_owned(),
+        "" => {
+            "the account does not have this list, or Stripe-Version is too old for it; leave the entity out".to_owned()
+        }
         product => format!("the account does not have {product}; leave the entity out"),
     };
     let who = format!("Stripe answered {}", response.status);

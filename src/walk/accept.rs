@@ -35,14 +35,14 @@ impl Walk {
             check_list(&page, &asked)?;
         }
         let floor = active.chain.range.gte;
-        let Entity { window, has_pages, .. } = *self.scope.entity;
+        let window = self.scope.entity.window;
         if window.is_filtered() {
             order::forget_below(&mut page, active.asked_down_to);
             order::leave_doubtful_end(&mut page);
         }
         check_livemode(&page, self.livemode, &asked)?;
         let page_size = self.options.page_size as usize;
-        let full = page.elements() >= page_size;
+        let full = page.elements() >= self.scope.entity.most_objects(page_size);
         check_thin(&page, active, page_size, &asked)?;
         let before = active.edge;
         let is_below = cut_below(&mut page, active, self.scope.entity, &mut self.warnings);
@@ -70,8 +70,7 @@ impl Walk {
             ));
         }
         // A full page that ends the list costs one confirming request; a shorter one is believed.
-        let confirms = full && has_pages;
-        let closes = is_below || page.elements() == 0 || !(page.has_more || confirms);
+        let closes = is_below || page.elements() == 0 || (!page.has_more && !full);
         let answered_last = page.last_id.take();
         if answered_last.is_none() && !closes {
             let missing = "no object of the page has an 'id', so it is unknown where the list continues";

@@ -210,7 +210,10 @@ impl World {
         let inside =
             |object: &&Object| gte.is_none_or(|gte| object.created >= gte) && lt.is_none_or(|lt| object.created < lt);
         let rest: Vec<&Object> = self.list[from..].iter().filter(inside).collect();
-        assert!(self.entity.window.is_filtered() || (gte, lt) == (None, None), "a request has a window, but the list has none");
+        assert!(
+            self.entity.window.is_filtered() || (gte, lt) == (None, None),
+            "a request has a window, but the list has none"
+        );
         let data: Vec<String> =
             rest.iter().take(limit).map(|object| text(self.entity, object, self.requests)).collect();
         let body = format!(
