@@ -13,15 +13,7 @@ from typing import Any
 import pytest
 
 from stripe_raw_rs import entities
-from tests.specification import described_in, differences
-
-# Stripe's clients have these, and the description is older.
-NEWER = (
-    "/v1/apps/installs",
-    "/v1/product_catalog/trial_offers",
-    "/v1/tax/locations",
-    "/v1/three_d_secure/authentications",
-)
+from tests.specification import NEWER, described_in, differences
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,7 @@ class _ArrowSchema(Protocol):
 class _Options(TypedDict, total=False):
     page_size: int
     lookback_seconds: int
+    whole_every_days: int
     repeats: Literal["skip", "land"]
     max_requests_per_second: float | Literal["auto"]
     max_requests_per_second_per_endpoint: float | Literal["auto"]
@@ -97,6 +98,10 @@ class Entity:
     @property
     def window(self) -> Literal["server", "client", "whole"]:
         """How a time window limits a run: Stripe filters, or the reading ends below it, or each run reads all."""
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether Stripe answers in pages; if not, no request may ask for a number of objects."""
 
     @property
     def group(self) -> str:
@@ -675,7 +680,7 @@ class StripeSimulator:
         faults: the requests that go wrong; see `set_faults`.
         arrivals, arrivals_every: after every so many pages of an entity that many objects are created in it.
         denied: entities (or "account") that no key may read: 403.
-        products_off: products that the account does not have, e.g. "Issuing": Stripe refuses their lists with 400 or 404.
+        products_off: products that the account does not have, e.g. "Issuing": their lists are refused with 400 or 404.
         keys: those that are known; None or none: every `sk_` and `rk_` key that does not contain "invalid".
         gzip: compress answers for clients that accept it.
         history_days, end: the objects were created in these days before `end` (seconds since 1970; None: now). The

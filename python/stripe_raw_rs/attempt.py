@@ -113,14 +113,15 @@ def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
     except FencedError:
         raise
     except BaseException as error:
-        if not is_skipped(raw.entity, run, error):
+        if skipped(raw.entity, run, error) is None:
             _append_failed(run, state, error)
         raise
 
 
-def is_skipped(entity: Entity, run: Run, error: BaseException) -> bool:
-    """Say whether the account does not have the list, and nobody has named it: nothing is written then."""
-    return isinstance(error, ProductMissingError) and not entity.is_named and run.is_new
+def skipped(entity: Entity, run: Run, error: BaseException) -> str | None:
+    """Say why a list is skipped: the account does not have it, and nobody has named it. Nothing is written then."""
+    is_absent = isinstance(error, ProductMissingError) and not entity.is_named and run.is_new
+    return error_line(error) if is_absent else None
 
 
 def naming_the_winner(job: Job, entity: Entity, run: Run, fenced: FencedError) -> StripeRawError:

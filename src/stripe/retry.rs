@@ -126,11 +126,10 @@ pub fn refused_account(response: &Response) -> Option<String> {
 /// know the path.
 #[must_use]
 pub fn product_off(entity: &Entity, response: &Response) -> Option<Error> {
-    let body = body_of(response)?;
+    let body = body_of(response).filter(|_| !entity.product.is_empty())?;
     let said = body.message.as_deref().map_or_else(|| "no message".to_owned(), foreign);
     let is_unknown_path = response.status == 404 && said.starts_with("Unrecognized request URL");
-    let is_off =
-        response.status == 400 && !entity.product.is_empty() && body.param.is_none() && !said.contains("API version");
+    let is_off = response.status == 400 && body.param.is_none() && !said.contains("API version");
     if !is_unknown_path && !is_off {
         return None;
     }
@@ -217,6 +216,7 @@ pub fn silence(entity: &str, failure: Failure, cause: &str, retries: u32) -> Err
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stripe::entities::by_name;
     use proptest::prelude::*;
 
     fn answer(status: u16, body: &str) -> Response {
@@ -231,6 +231,28 @@ mod tests {
         }
         for status in [301, 400, 401, 402, 403, 404, 407, 410, 451] {
             assert!(!is_worth_retrying(&answer(status, "")), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_product_that_is_off_is_distinguished_from_other_refusals() {
+        let refusal = |message: &str, param: &str| {
+            format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"{param}}}}}"#)
+        };
+        for (name, status, body, is_off) in [
+            ("issuing_cards", 400, refusal("Your account is not set up to use Issuing.", ""), true),
+            ("issuing_cards", 404, refusal("Unrecognized request URL (GET: /v1/issuing/cards).", ""), true),
+            ("issuing_cards", 400, refusal("Received unknown parameter: limt", r#","param":"limt""#), false),
+            ("issuing_cards", 400, refusal("Invalid Stripe API version: 1", ""), false),
+            ("issuing_cards", 404, refusal("No such thing", ""), false),
+            ("issuing_cards", 403, refusal("The key lacks a permission.", ""), false),
+            ("issuing_cards", 400, "not Stripe's".to_owned(), false),
+            // Each account has charges: the base URL is wrong.
+            ("charges", 404, refusal("Unrecognized request URL (GET: /v1/charges).", ""), false),
+            ("charges", 400, refusal("No.", ""), false),
+        ] {
+            let error = product_off(by_name(name).unwrap(), &answer(status, &body));
+            assert_eq!(error.map(|error| error.class), is_off.then_some(Class::Product), "{name} {status} {body}");
         }
     }
 
