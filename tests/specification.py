@@ -83,12 +83,14 @@ def _of_list(entity: Entity, described: dict[str, Any]) -> Iterator[str]:
 
 
 def _json(answer: dict[str, Any]) -> dict[str, Any]:
-    return answer.get("content", {}).get("application/json", {}).get("schema", {})
+    schema: dict[str, Any] = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    return schema
 
 
 def _resolved(specification: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     name = schema.get("$ref", "").rpartition("/")[2]
-    return specification["components"]["schemas"][name] if name else schema
+    described: dict[str, Any] = specification["components"]["schemas"][name] if name else schema
+    return described
 
 
 def described_in(module: str) -> dict[str, Any]:

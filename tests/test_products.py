@@ -64,11 +64,11 @@ def test_a_missing_permission_is_a_failure_beside_lists_that_are_skipped(lake: P
 
 
 def test_a_list_lands_whole_as_soon_as_the_account_has_it(lake: Path) -> None:
-    of_account = {"objects": 40, "seed": 3, "end": 1_790_000_000}
-    with StripeSimulator(**of_account, products_off=OFF) as stripe:
+    end = 1_790_000_000
+    with StripeSimulator(objects=40, seed=3, end=end, products_off=OFF) as stripe:
         port = stripe.port
         assert ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="issuing").skipped
-    with StripeSimulator(**of_account, port=port) as stripe:
+    with StripeSimulator(objects=40, seed=3, end=end, port=port) as stripe:
         ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="issuing").raise_for_status()
         assert_whole(lake, stripe, "issuing_cards")
 

@@ -41,10 +41,11 @@ class Check:
     # Entities that the account may lack: they were not named, but came with a group, or with all.
     may_lack: frozenset[str] = frozenset()
 
-    def _is_wrong(self, probe: Probe) -> bool:
-        return probe.error is not None and not (
-            isinstance(probe.error, ProductMissingError) and probe.entity in self.may_lack
-        )
+    def _errors(self) -> dict[str, BaseException]:
+        """Give the errors, without those of entities that the account may lack."""
+        errors = {probe.entity: probe.error for probe in self.entities if probe.error is not None}
+        lacks = {name for name, error in errors.items() if isinstance(error, ProductMissingError)} & self.may_lack
+        return {name: error for name, error in errors.items() if name not in lacks}
 
     @property
     def api_version(self) -> str | None:
@@ -67,7 +68,7 @@ class Check:
             f"API version {self.api_version or 'unknown'}, clock {clock}, certificate authorities {self.authorities}"
         )
         rows += [(name, "not tried", "-") for name in self.not_tried]
-        errors = [one_line(probe.error) for probe in self.entities if probe.error is not None and self._is_wrong(probe)]
+        errors = [one_line(error) for error in self._errors().values()]
         return "\n".join([text_table(_HEADINGS, rows), facts, *errors])
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,7 +94,7 @@ class Check:
 
     def raise_for_status(self) -> None:
         """Raise the error of the first entity that cannot be read; one that the account lacks, if it was named."""
-        errors = {probe.entity: probe.error for probe in self.entities if self._is_wrong(probe)}
+        errors = self._errors()
         for error in errors.values():
             of = f"of {counted(len(self.entities), 'list')}"
             if isinstance(error, StripeRawError) and not self.not_tried:

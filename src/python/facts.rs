@@ -18,6 +18,7 @@ use crate::{checkpoint, columns, raw, secrets};
 
 /// One Stripe list of the registry.
 #[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts, each with its own name in Python")]
 pub struct Entity {
     name: &'static str,
     path: &'static str,
