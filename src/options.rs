@@ -80,8 +80,10 @@ macro_rules! options {
 options! {
     page_size: u32 = integer(1, 100, "100", "objects"), "objects per request, 1 to 100";
     lookback_seconds: i64 = integer(0, 10 * 365 * DAY, "3600", "seconds"), "how far before the newest object seen the next run begins again, for objects that became visible late";
+    relist_days: u32 = integer(0, 3_650, "0", "days"), "each run also lists the objects of so many days again, and lands those that have changed; 0 lists the lookback alone";
     whole_every_days: u32 = integer(0, 3_650, "7", "days"), "a list that Stripe cannot filter by time is read down to its new objects, and whole again after so many days; 0 reads it whole in each run";
     repeats: Repeats = text(Kind::Choice(Repeats::WORDS), "skip"), "objects that are listed again without a change: skip counts them, land makes rows of them again";
+    expand: String = text(Kind::Text, ""), "members of objects that Stripe sends only on request, e.g. checkout_sessions.line_items,customers.tax_ids, or all; each has at most ten items";
     max_requests_per_second: Option<f64> = RATE, "most requests a second over all lists; auto: with a live key 75 of the 100 that Stripe allows, with a test key 20 of 25, on loopback no limit";
     max_requests_per_second_per_endpoint: Option<f64> = RATE, "most requests a second to each list; auto: 20 of the 25 that Stripe allows, on loopback no limit";
     max_concurrent_requests: u32 = integer(1, 1_000, "64", "requests"), "most requests in flight over all lists; how many there are follows from the answers, from 8 upwards";

@@ -2,6 +2,7 @@
 
 pub mod entities;
 pub mod exchange;
+pub mod expand;
 pub mod facts;
 pub mod registry;
 pub mod retry;

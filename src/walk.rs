@@ -48,6 +48,8 @@ pub struct Remaining {
     pub newest: Option<i64>,
     /// `Stripe-Version` that every request asks for.
     pub api_version: String,
+    /// Members of the objects that every request asks for.
+    pub expand: Vec<&'static str>,
 }
 
 /// One list of one account, being read.
@@ -59,6 +61,7 @@ pub struct Walk {
     livemode: Option<bool>,
     options: Options,
     api_version: String,
+    expand: Vec<&'static str>,
     is_open: bool,
     /// The remaining parts, each by itself.
     chains: Vec<ActiveChain>,
@@ -92,6 +95,7 @@ impl Walk {
             livemode,
             options,
             api_version: String::new(),
+            expand: Vec::new(),
             is_open: false,
             chains: Vec::new(),
             tickets: 0,
@@ -127,6 +131,7 @@ impl Walk {
         self.newest = remaining.newest;
         self.landed = remaining.landed;
         self.api_version = remaining.api_version;
+        self.expand = remaining.expand;
         self.is_open = true;
     }
 
@@ -209,6 +214,7 @@ impl Walk {
             query.push(("limit", self.options.page_size.to_string()));
         }
         query.extend(entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        query.extend(self.expand.iter().map(|member| ("expand[]", format!("data.{member}"))));
         query.extend(entity.window.query(chain.range));
         query.extend(chain.cursor.clone().map(|cursor| ("starting_after", cursor)));
         Request {

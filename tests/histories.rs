@@ -141,6 +141,29 @@ fn a_small_incremental_run_is_one_request() {
 }
 
 #[test]
+fn changed_objects_of_the_days_that_are_listed_again_land_and_others_do_not() {
+    for entity in ["charges", "quotes", "payment_records"] {
+        let mut world = World::new(entity, 7, Engine::Refuses);
+        populate(&mut world, 1_000);
+        let options = Options { relist_days: 30, ..options(10, Duration::ZERO) };
+        Process::new("a", &options).finish(&mut world).0.unwrap();
+        let rows = world.landed().len();
+        world.clock += Duration::from_secs(20 * 86_400);
+        for at in [0, 40, 999] {
+            world.change(at);
+        }
+        Process::new("b", &options).finish(&mut world).0.unwrap();
+        assert_eq!(world.landed().len(), rows + 3, "{entity}");
+        check(&world);
+        world.clock += Duration::from_secs(20 * 86_400);
+        world.change(999);
+        Process::new("c", &options).finish(&mut world).0.unwrap();
+        let is_read_whole = entity == "quotes";
+        assert_eq!(world.landed().len(), rows + 3 + usize::from(is_read_whole), "{entity}");
+    }
+}
+
+#[test]
 fn a_list_without_a_filter_is_read_whole_once_a_week() {
     let mut world = World::new("quotes", 7, Engine::Refuses);
     populate(&mut world, 50);

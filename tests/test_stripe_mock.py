@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -88,6 +89,16 @@ def test_every_list_lands_as_stripe_serves_it(lake: Path, url: str, selection: s
         assert_as_served(lake, gateway.url, selection, count)
     checked = stripe_raw("verify", "--lake", lake)
     assert (checked.returncode, checked.stdout.splitlines()[-1]) == (0, "no findings")
+
+
+def test_every_expansion_is_one_that_stripe_knows(lake: Path, url: str) -> None:
+    with Gateway(url, in_test_mode) as gateway:
+        place = ("--lake", lake, "--api-base-url", gateway.url, "--max-retries", 0)
+        done = stripe_raw("run", *place, "--entities", "all", "--expand", "all")
+        assert done.returncode == 0, done.stderr
+    for name, member in (("accounts", "external_accounts"), ("charges", "refunds")):
+        (text, *_) = landed(lake, name, "_raw_json")["_raw_json"].to_pylist()
+        assert json.loads(text)[member]["object"] == "list"
 
 
 def assert_as_served(lake: Path, url: str, selection: str, count: int) -> None:

@@ -59,8 +59,10 @@ class _ArrowSchema(Protocol):
 class _Options(TypedDict, total=False):
     page_size: int
     lookback_seconds: int
+    relist_days: int
     whole_every_days: int
     repeats: Literal["skip", "land"]
+    expand: str
     max_requests_per_second: float | Literal["auto"]
     max_requests_per_second_per_endpoint: float | Literal["auto"]
     max_concurrent_requests: int

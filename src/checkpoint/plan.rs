@@ -6,12 +6,15 @@ use crate::error::{Class, Error, Remedy, Result, counted, foreign};
 use crate::options::Options;
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Now;
+use crate::stripe::expand;
 use crate::stripe::window::Window;
 
 /// If the newest event of a run is younger than this, a process is presumed to work on the run.
 const LEASE_MICROS: i64 = 10 * 60 * 1_000_000;
 /// Objects may become visible some minutes after their `created`: below this, the user is warned.
 const SHORT_LOOKBACK_SECONDS: i64 = 600;
+/// A day, in seconds.
+const DAY: i64 = 86_400;
 
 /// How an unfinished run is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +114,8 @@ pub struct Plan {
     pub whole_before_micros: Option<i64>,
     /// `Stripe-Version` of its requests.
     pub stripe_version: String,
+    /// Members of the objects that its requests ask for.
+    pub expand: Vec<&'static str>,
     /// Lines for the user: things that are done in another way than asked, or that are unwise.
     pub warnings: Vec<String>,
     /// Lines for the user: the run that is continued.
@@ -138,15 +143,26 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let number = unfinished.map_or(0, |_| history.attempts()) + 1;
     let filters = filters(history.latest()).filter(|_| unfinished.is_some());
     let run_id = unfinished.map_or_else(|| attempt.new_run_id.clone(), str::to_owned);
-    let (start_created_gte, stripe_version) = match filters {
-        Some(filters) => (filters.start_created_gte, asked_version(history, filters.api_version, options)),
-        None => (today, options.stripe_version.clone()),
+    let chosen = expand::members(&options.expand, entity)?;
+    let (start_created_gte, stripe_version, expand) = match filters {
+        Some(filters) => {
+            let version = filters.api_version.or_else(|| history.setting("stripe_version"));
+            // Names that a newer version of this library knows count as not asked for.
+            let begun_with = history.setting("expand").and_then(|choice| expand::members(&choice, entity).ok());
+            let version = version.unwrap_or_else(|| options.stripe_version.clone());
+            (filters.start_created_gte, version, begun_with.unwrap_or_default())
+        }
+        None => (today, options.stripe_version.clone(), chosen.clone()),
     };
     if purpose == Purpose::Resume {
         let pages = counted(history.pages().count(), "page", "pages");
         notices.push(format!("goes on with run {run_id} (attempt {number}, {pages} committed)"));
         if stripe_version != options.stripe_version {
             notices.push(format!("the run began with Stripe-Version {stripe_version} and keeps it"));
+        }
+        if expand != chosen {
+            let members = if expand.is_empty() { "nothing".to_owned() } else { expand.join(", ") };
+            notices.push(format!("the run began with {members} expanded and keeps that"));
         }
     }
     Ok(Plan {
@@ -162,6 +178,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         began_at_micros: history.began_at_micros().filter(|_| unfinished.is_some()).unwrap_or(attempt.now.wall_micros),
         whole_before_micros: history.whole_at_micros(),
         stripe_version,
+        expand,
         warnings,
         notices,
     })
@@ -264,7 +281,16 @@ fn window(
             moment(start.saturating_mul(1_000_000)),
         ));
     }
-    start
+    start.map(|start| start.min(relisted(history, options.relist_days, now)))
+}
+
+/// The oldest second that is listed again on request; no window reaches below that of the first run.
+fn relisted(history: &History, days: u32, now: i64) -> i64 {
+    if days == 0 {
+        return i64::MAX;
+    }
+    let start = now.saturating_sub(i64::from(days) * DAY).max(0);
+    history.first_start().map_or(start, |first| start.max(first))
 }
 
 /// Lower end of the window after the completed runs. It is not in the future.
@@ -278,19 +304,17 @@ fn next_start(history: &History, lookback_seconds: i64, now: i64) -> Option<i64>
     }
 }
 
-fn asked_version(history: &History, answered: Option<String>, options: &Options) -> String {
-    let stored = || {
-        let settings: serde_json::Value = serde_json::from_str(history.settings()?).ok()?;
-        settings.get("stripe_version")?.as_str().map(str::to_owned)
-    };
-    answered.or_else(stored).unwrap_or_else(|| options.stripe_version.clone())
-}
-
 impl History {
+    /// A setting of the latest run that is text, as its newest attempt recorded it.
+    fn setting(&self, name: &str) -> Option<String> {
+        let settings: serde_json::Value = serde_json::from_str(self.settings()?).ok()?;
+        settings.get(name)?.as_str().map(str::to_owned)
+    }
+
     /// Whether a list whose window Stripe does not filter is to be read whole again: objects that were out of place, or
     /// became visible late, are found by that alone.
     fn is_whole_due(&self, every_days: u32, now: Now) -> bool {
-        let every_micros = i64::from(every_days) * 86_400_000_000;
+        let every_micros = i64::from(every_days) * DAY * 1_000_000;
         // A moment in the future was told by a wrong clock.
         let is_recent = |at: i64| (0..every_micros).contains(&now.wall_micros.saturating_sub(at));
         !self.whole_at_micros().is_some_and(is_recent)
@@ -317,7 +341,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{NOW, event, failed, page, started};
-    use super::super::{Event, Kind};
+    use super::super::{Carried, Event, Kind};
     use super::*;
     use crate::stripe::entities::by_name;
     use std::time::Duration;
@@ -396,6 +420,51 @@ mod tests {
     }
 
     #[test]
+    fn a_window_may_list_days_again_down_to_the_first_start() {
+        const DAYS: u32 = 3;
+        let now = NOW / 1_000_000;
+        let three_days_ago = now - 3 * DAY;
+        for (days, first, seen, expected) in [
+            (0, None, now - 10, now - 10 - 3_600),
+            (DAYS, None, now - 10, three_days_ago),
+            (DAYS, Some(three_days_ago + 5), now - 10, three_days_ago + 5),
+            (DAYS, None, now - 9 * DAY, now - 9 * DAY - 3_600),
+            (3_650, None, now - 10, now - 3_650 * DAY),
+        ] {
+            let mut history = History::default();
+            let completed = event("A", 1, Kind::Completed, first, Some(seen));
+            history.extend([event("A", 1, started(), first, None), completed]);
+            let options = Options { relist_days: days, ..Options::default() };
+            let plan = plan(by_name("charges").unwrap(), &history, &options, &attempt()).unwrap();
+            assert_eq!(plan.start_created_gte, Some(expected), "{days} days");
+            assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+        }
+    }
+
+    #[test]
+    fn a_list_without_a_filter_is_read_whole_if_the_last_time_is_too_long_ago_or_in_the_future() {
+        let (now, seen) = (NOW / 1_000_000, NOW / 1_000_000 - 10);
+        let day = DAY * 1_000_000;
+        for (entity, whole_at_micros, every_days, expected) in [
+            ("quotes", Some(NOW - 6 * day), 7, Some(seen - 3_600)),
+            ("quotes", Some(NOW - 7 * day), 7, None),
+            ("quotes", Some(NOW + day), 7, None),
+            ("quotes", None, 7, None),
+            ("quotes", Some(NOW), 0, None),
+            ("charges", None, 7, Some(seen - 3_600)),
+        ] {
+            let carried = Some(Carried { whole_at_micros, ..Carried::default() });
+            let completed = Event { carried, ..event("A", 1, Kind::Completed, None, Some(seen)) };
+            let mut history = History::default();
+            history.extend([event("A", 1, started(), None, None), completed]);
+            let options = Options { whole_every_days: every_days, ..Options::default() };
+            let plan = plan(by_name(entity).unwrap(), &history, &options, &attempt()).unwrap();
+            assert_eq!(plan.start_created_gte, expected, "{entity} {whole_at_micros:?} at {now}");
+            assert_eq!(plan.whole_before_micros, whole_at_micros);
+        }
+    }
+
+    #[test]
     fn a_later_start_is_ignored_with_a_notice() {
         let done = vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
         let plan = planned(done, &Attempt { start: Some(5), ..attempt() }).unwrap();
@@ -416,6 +485,32 @@ mod tests {
         assert_eq!((plan.purpose, plan.run_id.as_str(), plan.epoch), (Purpose::Resume, "A", 5));
         assert_eq!(plan.attempt, 2);
         assert_eq!((plan.start_created_gte, plan.stripe_version.as_str()), (Some(300), "2020-01-01"));
+    }
+
+    #[test]
+    fn an_unfinished_run_goes_on_with_what_it_has_expanded() {
+        let settings = |expand: &str| Kind::Started {
+            settings: format!(r#"{{"expand":"{expand}"}}"#),
+            library_version: "1".to_owned(),
+        };
+        for (begun_with, has_page, chosen, expected, noticed) in [
+            ("charges.refunds", true, "", &["refunds"][..], true),
+            ("charges.refunds", true, "all", &["refunds"], false),
+            ("", true, "charges.refunds", &[], true),
+            ("charges.refunds", false, "", &[], false),
+            // A newer version knew it.
+            ("charges.other", true, "", &[], false),
+        ] {
+            let mut events = vec![event("A", 4, settings(begun_with), None, None)];
+            events.extend(has_page.then(|| event("A", 4, page(), None, Some(1_000))));
+            let mut history = History::default();
+            history.extend(events);
+            let options = Options { expand: chosen.to_owned(), ..Options::default() };
+            let plan = plan(by_name("charges").unwrap(), &history, &options, &attempt()).unwrap();
+            assert_eq!(plan.expand, expected, "{begun_with} then {chosen}");
+            let is_noticed = plan.notices.iter().any(|notice| notice.contains("expanded and keeps that"));
+            assert_eq!(is_noticed, noticed, "{:?}", plan.notices);
+        }
     }
 
     #[test]

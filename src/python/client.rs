@@ -26,8 +26,8 @@ use crate::pace::Limits;
 use crate::page::{Decoders, TextPool};
 use crate::run::RunContext;
 use crate::store::{self, Identity};
-use crate::stripe::entities;
 use crate::stripe::scope::Scope;
+use crate::stripe::{entities, expand};
 
 /// Buffers of all clients of the process together.
 static BUDGET: LazyLock<ByteBudget> = LazyLock::new(ByteBudget::default);
@@ -59,6 +59,7 @@ impl Client {
         let key = api_key.key()?;
         let (mode, livemode) = (key.mode(), key.livemode());
         let options = Options::read(|name| written.get(name).cloned())?;
+        expand::check(&options.expand)?;
         let origin = Origin::parse(&options.api_base_url, mode)?;
         let client = HttpClient::new(&key, origin, &options)?;
         let limits = Limits::of(&options, client.origin().usual_rates(mode));

@@ -192,8 +192,9 @@ impl Run {
         // Nothing was seen later than all clocks; but an object may give a later time.
         let newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
         let chains = if self.gives_up() { vec![] } else { self.remaining(&recovery.events, &orphans)? };
-        let (landed, api_version) = (std::mem::take(&mut self.overlap), self.plan.stripe_version.clone());
-        self.walk.open(Remaining { chains, held: recovery.ids, landed, newest, api_version });
+        let landed = std::mem::take(&mut self.overlap);
+        let (api_version, expand) = (self.plan.stripe_version.clone(), self.plan.expand.clone());
+        self.walk.open(Remaining { chains, held: recovery.ids, landed, newest, api_version, expand });
         self.recovery.pages = (!orphans.is_empty()).then_some(orphans);
         Ok(())
     }

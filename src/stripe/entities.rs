@@ -26,6 +26,8 @@ pub struct Entity {
     /// The keys, at any depth, whose values have links that Stripe makes anew for each answer: such a link alone is no
     /// change of the object. (Read at receipts, whose links carry the time of the answer; the others are presumed.)
     pub volatile: &'static [&'static str],
+    /// The members of an object that Stripe sends only if they are asked for, and that are worth it.
+    pub expandable: &'static [&'static str],
     /// Whether listed objects can be deleted or age out.
     pub can_vanish: bool,
     /// Whether a run lands it if no entities are named.

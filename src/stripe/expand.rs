@@ -1,0 +1,109 @@
+//! Members of objects that Stripe sends only if a request asks for them: `expand[]`.
+
+use super::entities::{ENTITIES, Entity, by_name};
+use crate::error::{Error, Result, foreign};
+
+/// The word for everything that can be expanded.
+const ALL: &str = "all";
+
+/// Members that are never asked for, whatever a user writes: what they hold must not be in a lake.
+const NEVER: [&str; 2] = ["number", "cvc"];
+
+/// The members of an entity's objects that a choice expands: `all`, or names like `checkout_sessions.line_items` separated
+/// by commas; empty means none.
+///
+/// # Errors
+/// A name that no entity has. The error lists those that there are.
+pub fn members(choice: &str, entity: &Entity) -> Result<Vec<&'static str>> {
+    let mut chosen = Vec::new();
+    for name in choice.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        if name == ALL {
+            chosen.extend(entity.expandable);
+            continue;
+        }
+        let (owner, member) = known(name)?;
+        if owner.name == entity.name {
+            chosen.push(member);
+        }
+    }
+    chosen.sort_unstable();
+    chosen.dedup();
+    Ok(chosen)
+}
+
+/// Checks a choice as a whole, for all entities.
+///
+/// # Errors
+/// As [`members`].
+pub fn check(choice: &str) -> Result<()> {
+    members(choice, &ENTITIES[0]).map(|_| ())
+}
+
+fn known(name: &str) -> Result<(&'static Entity, &'static str)> {
+    let unknown = || {
+        let names: Vec<String> = ENTITIES.iter().flat_map(names).collect();
+        let reason = if NEVER.iter().any(|never| name.ends_with(never)) {
+            "card numbers and verification codes are never landed"
+        } else {
+            "Stripe does not send it on request, or sends it in any case"
+        };
+        Error::usage(format!(
+            "expand cannot be '{}': {reason}; it can be {ALL}, or {}",
+            foreign(name),
+            names.join(", ")
+        ))
+    };
+    let (owner, member) = name.split_once('.').ok_or_else(unknown)?;
+    let owner = by_name(&owner.replace('-', "_")).ok_or_else(unknown)?;
+    let member = owner.expandable.iter().find(|known| **known == member).ok_or_else(unknown)?;
+    Ok((owner, member))
+}
+
+/// What can be expanded of an entity, as a user writes it.
+fn names(entity: &'static Entity) -> impl Iterator<Item = String> {
+    entity.expandable.iter().map(|member| format!("{}.{member}", entity.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(choice: &str, entity: &str) -> Result<Vec<&'static str>> {
+        members(choice, by_name(entity).unwrap())
+    }
+
+    #[test]
+    fn a_choice_names_members_of_single_entities_or_all() {
+        for (choice, entity, expected) in [
+            ("", "customers", &[][..]),
+            ("customers.tax_ids", "customers", &["tax_ids"]),
+            ("customers.tax_ids", "charges", &[]),
+            (" prices.tiers , customers.tax_ids,customers.tax_ids", "customers", &["tax_ids"]),
+            ("checkout-sessions.line_items", "checkout_sessions", &["line_items"]),
+            ("all", "prices", &["currency_options", "tiers"]),
+            ("all,prices.tiers", "prices", &["currency_options", "tiers"]),
+            ("all", "disputes", &[]),
+        ] {
+            assert_eq!(of(choice, entity).unwrap(), expected, "{choice} of {entity}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_expanded_is_refused_with_the_names_that_can() {
+        for choice in ["customers", "customers.email", "nobody.tax_ids", "customers.tax_ids,x", "customers."] {
+            let message = check(choice).unwrap_err().message;
+            assert!(message.starts_with("expand cannot be '") && message.contains("customers.tax_ids"), "{message}");
+        }
+    }
+
+    #[test]
+    fn card_numbers_and_codes_are_refused() {
+        for choice in ["issuing_cards.number", "issuing_cards.cvc", "all,issuing-cards.cvc"] {
+            let message = check(choice).unwrap_err().message;
+            assert!(message.contains("card numbers and verification codes are never landed"), "{message}");
+        }
+        for entity in &ENTITIES {
+            assert!(!entity.expandable.iter().any(|member| NEVER.contains(member)), "{}", entity.name);
+        }
+    }
+}
