@@ -24,13 +24,14 @@ def requests_of(stripe: StripeSimulator, path: str) -> list[str]:
 
 def test_a_request_asks_for_the_members_of_its_own_list(lake: Path) -> None:
     with StripeSimulator(objects=40) as stripe:
-        chosen = {"entities": "charges,prices,refunds", "expand": "charges.refunds,prices.tiers"}
-        ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, **chosen).raise_for_status()
+        chosen = "charges.refunds,prices.tiers"
+        lists = "charges,prices,refunds"
+        ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities=lists, expand=chosen).raise_for_status()
         assert all("expand[]=data.refunds" in target for target in requests_of(stripe, "/v1/charges"))
         assert all("expand[]=data.tiers" in target for target in requests_of(stripe, "/v1/prices"))
         assert not any("expand" in target for target in requests_of(stripe, "/v1/refunds"))
     (started, *_) = events(lake, "event_type = 'RUN_STARTED' AND entity = 'charges'")
-    assert json.loads(started["settings"])["expand"] == chosen["expand"]
+    assert json.loads(started["settings"])["expand"] == chosen
 
 
 def test_a_run_that_goes_on_keeps_what_it_has_asked_for(lake: Path) -> None:
