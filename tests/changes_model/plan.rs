@@ -1,0 +1,154 @@
+//! The plan of a run: the objects that it owes a row, and the windows that it reads. Both follow from RUN_STARTED and
+//! from rows that are older than the run, so a resumed run has the same plan.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::coverage::Range;
+use crate::lake::{Lake, Row, Source, Started, Tables};
+use crate::rules::{Changes, Rules, Variant};
+use crate::world::{About, DAY, Id, Item, Kind};
+
+/// An events run that ends more than this long after the bottom of its window may have lost events.
+const TRUSTED: i64 = 29 * DAY;
+
+/// An object of the work list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Planned {
+    pub(crate) created: i64,
+    /// The newest event; an object that is only due has none.
+    pub(crate) event: Option<Item>,
+    /// Whether the object is read by list. Otherwise the body of its newest event is its row.
+    pub(crate) is_read: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Window {
+    pub(crate) range: Range,
+    /// The seconds that matter; `None` is all of them.
+    pub(crate) planned: Option<Vec<i64>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) work: BTreeMap<Id, Planned>,
+    /// The list window, and below it the clusters of planned seconds.
+    pub(crate) windows: Vec<Window>,
+}
+
+impl Plan {
+    /// A list that nothing changes in, as `events`: new objects only.
+    pub(crate) fn of_new_objects(started: &Started) -> Self {
+        Self { work: BTreeMap::new(), windows: vec![list_window(started)] }
+    }
+
+    pub(crate) fn new(lake: &Lake, started: &Started, rules: &Rules, now: i64) -> Self {
+        let newest = lake.objects.newest_before(started.first_epoch);
+        let mut work = work_list(&lake.events, started, rules, &newest);
+        let (due_by, rows) = if rules.variant == Variant::DueByTodaysClock {
+            (now, &lake.objects.newest_before(u32::MAX))
+        } else {
+            (started.at, &newest)
+        };
+        for row in rows.values().filter(|row| row.item.state.available_on.is_some_and(|time| time <= due_by)) {
+            let due = Planned { created: row.item.created, event: None, is_read: true };
+            if rules.variant != Variant::NoDueList {
+                work.entry(row.item.id).or_insert(due);
+            }
+        }
+        let is_old = |planned: &&Planned| Some(planned.created) < started.gte;
+        if rules.variant == Variant::DeletesInOldWindowsOnly {
+            work.retain(|_, planned| is_old(&&*planned));
+        }
+        let mut seconds: Vec<i64> =
+            work.values().filter(|planned| planned.is_read).filter(is_old).map(|planned| planned.created).collect();
+        seconds.sort_unstable();
+        seconds.dedup();
+        let mut windows = vec![list_window(started)];
+        windows.extend(clusters(&seconds, rules.neighbours));
+        Self { work, windows }
+    }
+
+    /// The window that a page of this range belongs to: the one that holds its top.
+    pub(crate) fn window_of(&self, range: Range) -> Option<usize> {
+        let Some(top) = range.lt else { return Some(0) };
+        self.windows.iter().position(|window| {
+            window.range.gte.is_none_or(|gte| gte < top) && window.range.lt.is_none_or(|lt| top <= lt)
+        })
+    }
+}
+
+fn list_window(started: &Started) -> Window {
+    Window { range: Range { gte: started.gte, lt: None }, planned: None }
+}
+
+/// Neighbours that are close enough become one window.
+fn clusters(seconds: &[i64], neighbours: i64) -> Vec<Window> {
+    let clusters = seconds.chunk_by(|one, next| next - one <= neighbours);
+    let window = |cluster: &[i64]| Window {
+        range: Range { gte: cluster.first().copied(), lt: cluster.last().map(|last| last + 1) },
+        planned: Some(cluster.to_vec()),
+    };
+    clusters.map(window).collect()
+}
+
+/// The objects with an event that no earlier run has consumed, each with the newest event of all rows up to `source_to`.
+fn work_list(
+    events: &Tables,
+    started: &Started,
+    rules: &Rules,
+    newest_rows: &HashMap<Id, Row>,
+) -> BTreeMap<Id, Planned> {
+    let known = || events.rows.iter().filter(|row| row.epoch <= started.source_to);
+    let consumed: HashSet<Id> =
+        known().filter(|row| row.epoch <= started.source_from).map(|row| row.item.id).collect();
+    let is_fresh = |row: &&Row| row.epoch > started.source_from && !consumed.contains(&row.item.id);
+    let mut work: BTreeMap<Id, Vec<(About, Item)>> = BTreeMap::new();
+    let about = |row: &Row| row.item.about.expect("an event is about an object");
+    for row in known().filter(is_fresh) {
+        work.entry(about(row).object).or_default();
+    }
+    for row in known().filter(|row| rules.variant != Variant::NewestUnconsumedEvent || is_fresh(row)) {
+        if let Some(told) = work.get_mut(&about(row).object) {
+            told.push((about(row), row.item));
+        }
+    }
+    let planned = |(id, told): (Id, Vec<(About, Item)>)| {
+        let (about, event) = *told.iter().max_by_key(|told| order(told, rules.variant)).expect("an unconsumed event");
+        let is_read = rules.changes == Changes::Read || must_be_read(about, event, &told, newest_rows.get(&id), rules);
+        (id, Planned { created: about.created, event: Some(event), is_read })
+    };
+    work.into_iter().map(planned).collect()
+}
+
+/// Whether the body of the newest event may not be the newest state. Events have seconds, and no order within one.
+fn must_be_read(about: About, event: Item, told: &[(About, Item)], newest: Option<&Row>, rules: &Rules) -> bool {
+    let has_rival = |(_, other): &(About, Item)| {
+        other.created == event.created && other.state.content != event.state.content
+    };
+    let is_tie = about.kind != Kind::Deleted && told.iter().any(has_rival);
+    let is_listed_later =
+        newest.is_some_and(|row| row.source == Source::List && row.page.answered_at >= event.created);
+    (is_tie && rules.variant != Variant::BodyOfATie)
+        || (is_listed_later && about.kind != Kind::Deleted && rules.variant != Variant::BodyOverANewerRow)
+}
+
+/// Nothing comes after a deletion, and ids are never used again. In one second an event after which the object is not
+/// listed is the last.
+fn order((about, event): &(About, Item), variant: Variant) -> (bool, i64, Kind, Id) {
+    if variant == Variant::OrderOfEventIds {
+        return (false, event.created, Kind::Changed, event.id);
+    }
+    (about.kind == Kind::Deleted, event.created, about.kind, event.id)
+}
+
+/// Whether an events run that a run consumes may have missed events that Stripe no longer lists. The newest answer
+/// counts, not the start: a run that is resumed after a pause reads what is left by then.
+pub(crate) fn has_lost_events(events: &Tables, from: u32, to: u32, variant: Variant) -> bool {
+    events.completed.iter().filter(|end| from < end.epoch && end.epoch <= to).any(|end| {
+        let started = events.started.iter().find(|started| started.run == end.run).expect("a run has a start");
+        let newest = events.pages_of(end.run).map(|page| page.facts.answered_at).max().unwrap_or(started.at);
+        let read_at = if variant == Variant::GapAtTheStart { started.at } else { newest };
+        // Events before the first ones were never read.
+        started.gte.map_or(from == 0, |gte| read_at > gte + TRUSTED)
+    })
+}

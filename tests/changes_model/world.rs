@@ -1,0 +1,250 @@
+//! Stripe: a list of objects, the list of events about them, and time.
+
+use crate::chance::Chance;
+use crate::coverage::Range;
+
+pub(crate) const PAGE: usize = 3;
+/// Seconds after which an event is visible at the latest.
+pub(crate) const LAG: i64 = 8;
+/// Days are short here, so that a history can last for months.
+pub(crate) const DAY: i64 = 100;
+/// Stripe lists an event for 30 days.
+pub(crate) const RETENTION: i64 = 30 * DAY;
+
+pub(crate) type Id = u32;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum List {
+    Objects,
+    Events,
+}
+
+/// The state of an object, as a payload has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Equal numbers stand for equal payloads.
+    pub(crate) content: u32,
+    /// The number of the state. No payload has it; only the checks look at it.
+    pub(crate) version: usize,
+    /// `available_on`, while the object is pending.
+    pub(crate) available_on: Option<i64>,
+}
+
+/// The effect of an event on its object. Only the type of an event shows it: the body of a `deleted` event is often the
+/// last payload, byte for byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Changed,
+    /// The object is no longer listed, as a review that is closed.
+    Left,
+    Deleted,
+}
+
+/// The object that an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) object: Id,
+    pub(crate) created: i64,
+    pub(crate) kind: Kind,
+}
+
+/// An object or an event, as a list shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) id: Id,
+    pub(crate) created: i64,
+    /// The state of the object; of an event, that of its body.
+    pub(crate) state: State,
+    /// `pending_webhooks` of an event: it makes the event land twice.
+    pub(crate) pending_webhooks: bool,
+    pub(crate) about: Option<About>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) id: Id,
+    pub(crate) created: i64,
+    /// The contents of all its states, oldest first.
+    pub(crate) contents: Vec<u32>,
+    /// The newest state that an event has told.
+    pub(crate) told: usize,
+    pub(crate) is_deleted: bool,
+    pub(crate) has_left: bool,
+    /// Whether its changes have events.
+    pub(crate) has_events: bool,
+    available_on: Option<i64>,
+}
+
+impl Object {
+    pub(crate) const fn is_listed(&self) -> bool {
+        !self.is_deleted && !self.has_left
+    }
+
+    fn state(&self) -> State {
+        let version = self.contents.len() - 1;
+        State { content: self.contents[version], version, available_on: self.available_on }
+    }
+
+    pub(crate) const fn newest(&self) -> usize {
+        self.contents.len() - 1
+    }
+
+    fn item(&self) -> Item {
+        let state = self.state();
+        Item { id: self.id, created: self.created, state, pending_webhooks: false, about: None }
+    }
+}
+
+#[derive(Debug)]
+struct Event {
+    item: Item,
+    visible_from: i64,
+}
+
+/// A page of a list. The server's `Date` may be later than the moment that the page shows.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) data: Vec<Item>,
+    pub(crate) has_more: bool,
+    pub(crate) date: i64,
+}
+
+/// The cursor of the request is not in the list.
+pub(crate) struct Gone;
+
+pub(crate) struct World {
+    pub(crate) now: i64,
+    pub(crate) objects: Vec<Object>,
+    pub(crate) is_quiet: bool,
+    /// Whether some changes have no event.
+    pub(crate) has_silent_changes: bool,
+    pub(crate) requests: usize,
+    events: Vec<Event>,
+    chance: Chance,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let chance = Chance::new(seed ^ 0x5EED);
+        let (objects, events) = (Vec::new(), Vec::new());
+        Self { now: 10_000, objects, is_quiet: false, has_silent_changes: false, requests: 0, events, chance }
+    }
+
+    /// Time passes, and things happen with a chance of so many per cent, again and again.
+    pub(crate) fn pass(&mut self, percent: u64) {
+        if self.is_quiet {
+            return;
+        }
+        self.now += self.chance.pick(&[0, 0, 1, 1, 2, 5]);
+        self.become_available(3);
+        while self.chance.percent(percent) {
+            self.act();
+        }
+    }
+
+    /// Pending objects become available once their time has come, some a little late, and no event says so.
+    pub(crate) fn become_available(&mut self, one_in: u64) {
+        for object in &mut self.objects {
+            if object.available_on.is_some_and(|time| time <= self.now) && self.chance.one_in(one_in) {
+                object.available_on = None;
+                object.contents.push(1_000);
+            }
+        }
+    }
+
+    fn act(&mut self) {
+        let listed: Vec<usize> = (0..self.objects.len()).filter(|at| self.objects[*at].is_listed()).collect();
+        let what = self.chance.below(100);
+        if what < 42 || listed.is_empty() {
+            return self.create();
+        }
+        let at = self.chance.pick(&listed);
+        if !self.objects[at].has_events {
+            return;
+        }
+        match what {
+            42..85 => {
+                let newest = self.objects[at].contents.len() - 1;
+                // Some changes undo the one before.
+                let undone = newest.checked_sub(1).filter(|_| self.chance.one_in(5));
+                let content =
+                    undone.map_or_else(|| u32::try_from(newest).expect("few") + 2, |at_| self.objects[at].contents[at_]);
+                self.objects[at].contents.push(content);
+                if !(self.has_silent_changes && self.chance.one_in(4)) {
+                    self.tell(at, Kind::Changed);
+                }
+            }
+            85..95 => {
+                self.objects[at].is_deleted = true;
+                self.tell(at, Kind::Deleted);
+            }
+            _ => {
+                self.objects[at].contents.push(2_000);
+                self.objects[at].has_left = true;
+                self.tell(at, Kind::Left);
+            }
+        }
+    }
+
+    fn create(&mut self) {
+        // The order of ids says nothing about time.
+        let id = u32::try_from(self.objects.len()).expect("few").wrapping_mul(0x9E37_79B1);
+        let has_events = !self.chance.one_in(6);
+        // Some objects are imported with an old date; a test clock can be ahead.
+        let age = if has_events { self.chance.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 400, 90, -20]) } else { 0 };
+        let available_on = (!has_events).then(|| self.now + self.chance.between(5, 120));
+        self.objects.push(Object {
+            id,
+            created: self.now - age,
+            contents: vec![1],
+            told: 0,
+            is_deleted: false,
+            has_left: false,
+            has_events,
+            available_on,
+        });
+        if has_events {
+            self.tell(self.objects.len() - 1, Kind::Changed);
+        }
+    }
+
+    fn tell(&mut self, at: usize, kind: Kind) {
+        let object = &mut self.objects[at];
+        object.told = object.contents.len() - 1;
+        let about = Some(About { object: object.id, created: object.created, kind });
+        let id = u32::try_from(self.events.len()).expect("few").wrapping_mul(0x85EB_CA6B);
+        let item = Item { id, created: self.now, state: object.state(), pending_webhooks: false, about };
+        let visible_from = self.now + self.chance.pick(&[0, 0, 0, 1, 3, LAG]);
+        self.events.push(Event { item, visible_from });
+    }
+
+    pub(crate) fn is_listed(&self, id: Id) -> bool {
+        self.objects.iter().any(|object| object.id == id && object.is_listed())
+    }
+
+    /// The answer to a request for a page.
+    pub(crate) fn list(&mut self, list: List, range: Range, starting_after: Option<Id>) -> Result<Answer, Gone> {
+        self.pass(25);
+        self.requests += 1;
+        let mut items: Vec<Item> = match list {
+            List::Objects => self.objects.iter().filter(|object| object.is_listed()).map(Object::item).collect(),
+            List::Events => {
+                let now = self.now;
+                let kept = move |event: &&Event| event.visible_from <= now && event.item.created >= now - RETENTION;
+                let item =
+                    move |event: &Event| Item { pending_webhooks: event.visible_from + 5 > now, ..event.item };
+                self.events.iter().filter(kept).map(item).collect()
+            }
+        };
+        items.retain(|item| range.holds(item.created));
+        items.sort_by_key(|item| (std::cmp::Reverse(item.created), item.id));
+        let mut from = 0;
+        if let Some(cursor) = starting_after {
+            from = 1 + items.iter().position(|item| item.id == cursor).ok_or(Gone)?;
+        }
+        let rest = &items[from..];
+        let (data, has_more) = (rest.iter().copied().take(PAGE).collect(), rest.len() > PAGE);
+        self.pass(5);
+        Ok(Answer { data, has_more, date: self.now })
+    }
+}
