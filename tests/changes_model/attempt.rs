@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::coverage::{Chain, Link, Unled, aim, remaining};
 use crate::job::{Job, Stop};
 use crate::lake::{Completed, PageCommitted, Row, Source, Started};
-use crate::plan::{Plan, Planned, Window, has_lost_events};
+use crate::plan::{LOOKBACK_ON_EVENTS, Plan, Planned, Window, has_lost_events};
 use crate::rules::{Fault, Variant};
 use crate::world::{DAY, Id, Item, List, PAGE};
 
@@ -82,8 +82,13 @@ pub(crate) fn run(job: &mut Job, list: List) -> Result<bool, Stop> {
 
 fn begin(job: &Job, list: List, epoch: u32) -> Started {
     let (tables, variant) = (job.lake.of(list), job.rules.variant);
-    let is_first = tables.completed.is_empty();
-    let lookback = if list == List::Events { job.events_lookback() } else { LOOKBACK };
+    let is_first =
+        tables.completed.is_empty() || (variant == Variant::NoWatermarkIsAFirstRun && tables.watermark().is_none());
+    let lookback = match list {
+        List::Objects => LOOKBACK,
+        List::Events if variant == Variant::NoLookbackOnEvents => 0,
+        List::Events => LOOKBACK_ON_EVENTS,
+    };
     let (mut gte, mut is_whole) = (tables.watermark().map(|watermark| watermark - lookback), false);
     let (mut source_from, mut source_to) = (0, 0);
     if list == List::Objects {
@@ -157,8 +162,7 @@ impl Attempt<'_> {
         links.sort_by_key(|(number, ..)| *number);
         let mut open = Vec::new();
         for (window, Window { range, planned }) in self.plan.windows.iter().enumerate() {
-            let mine: Vec<Link> =
-                links.iter().filter(|(_, of, _)| *of == window).map(|(.., link)| *link).collect();
+            let mine: Vec<Link> = links.iter().filter(|(_, of, _)| *of == window).map(|(.., link)| *link).collect();
             let chains =
                 remaining(*range, &mine, planned.as_deref()).map_err(|Unled| Stop::Broken(Fault::Misplaced))?;
             open.extend(chains.into_iter().map(|chain| Open { window, chain }));
@@ -195,14 +199,14 @@ impl Attempt<'_> {
         }
         let run = self.started.run;
         let tables = self.job.lake.of(self.list);
-        let of_list = |page: &&PageCommitted| page.facts.range.is_some_and(|range| self.plan.window_of(range) == Some(0));
+        let of_list =
+            |page: &&PageCommitted| page.facts.range.is_some_and(|range| self.plan.window_of(range) == Some(0));
         let seen = tables.pages_of(run).filter(of_list).filter_map(|page| page.newest_seen).max();
         let watermark = seen.max(tables.watermark());
         let mut landed = HashSet::new();
         let is_twice = tables.rows.iter().filter(|row| row.run == run).any(|row| !landed.insert(row.item.id));
         let is_told = |id: &Id| landed.contains(id) || tables.unchanged.contains(&(run, *id));
-        let is_owed =
-            self.plan.work.iter().any(|(id, planned)| planned.event.is_some() && !is_told(id));
+        let is_owed = self.plan.work.iter().any(|(id, planned)| planned.event.is_some() && !is_told(id));
         self.job.faults.extend(is_twice.then_some(Fault::Twice));
         self.job.faults.extend(is_owed.then_some(Fault::Owed));
         self.job.step()?;

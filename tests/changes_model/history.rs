@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::chance::Chance;
 use crate::job::{Job, Stop};
-use crate::lake::{Lake, Row};
+use crate::lake::{Lake, Row, Source};
 use crate::rules::{Changes, Fault, Rules, Variant};
 use crate::world::{DAY, Id, LAG, Object, World};
 
@@ -48,7 +48,7 @@ pub(crate) fn history(seed: u64, variant: Variant, changes: Changes) -> Report {
     job.world.now += 200 + LAG;
     job.world.become_available(1);
     job.rules.relist_days = job.chance.pick(&[None, Some(4), Some(1_000)]);
-    let relisted = job.rules.relist_days.filter(|_| variant != Variant::NoRelist).map(|days| job.world.now - days * DAY);
+    let relisted = job.rules.relist_days.map(|days| job.world.now - days * DAY);
     if variant == Variant::NoRelist {
         job.rules.relist_days = None;
     }
@@ -95,22 +95,29 @@ fn pause(job: &mut Job, may_pause: bool) {
 /// Checks that the newest row of each object is its newest state. Nobody can know of a silent change unless a list
 /// showed it; but what a row has shown once, no later row may take back.
 fn check(job: &mut Job, relisted: Option<i64>) {
-    let tables = &job.lake.objects;
+    let (tables, variant) = (&job.lake.objects, job.rules.variant);
     let newest: HashMap<Id, &Row> = tables.rows.iter().map(|row| (row.item.id, row)).collect();
     let mut shown: HashMap<Id, usize> = HashMap::new();
     for row in &tables.rows {
         let version = shown.entry(row.item.id).or_default();
         *version = row.item.state.version.max(*version);
     }
-    let whole = tables.started.iter().filter(|started| started.is_whole).map(|started| started.first_epoch).max();
+    let whole = tables.started.iter().filter(|started| started.is_whole).max_by_key(|started| started.run);
     for object in &job.world.objects {
         let fault = match newest.get(&object.id) {
             None => (object.is_listed()).then_some(Fault::NeverLanded),
             Some(row) => {
-                // A run that has landed the whole list shows that the object is no longer there.
-                let is_absent = Some(row.epoch) < whole;
+                // A run that has landed the whole list shows that the object is no longer there. Its rows from bodies do
+                // not count: the event of the deletion may be lost, and one before it be there.
+                let is_absent = whole.is_some_and(|whole| {
+                    row.epoch < whole.first_epoch
+                        || (row.run == whole.run
+                            && row.source != Source::List
+                            && variant != Variant::BodyCountsAsListed)
+                });
                 let is_shown = row.is_deleted() || is_absent;
-                let lowest = if is_exact(object, relisted) { object.newest() } else { object.told.max(shown[&object.id]) };
+                let lowest =
+                    if is_exact(object, relisted) { object.newest() } else { object.told.max(shown[&object.id]) };
                 let is_fresh = is_absent || object.contents[lowest..].contains(&row.item.state.content);
                 match (object.is_deleted, object.is_listed()) {
                     (true, _) => (!is_shown).then_some(Fault::NotMarked),
@@ -119,6 +126,10 @@ fn check(job: &mut Job, relisted: Option<i64>) {
                 }
             }
         };
+        if fault.is_some() && std::env::var_os("DUMP").is_some() {
+            println!("{fault:?}");
+            dump(job, object);
+        }
         job.faults.extend(fault);
     }
 }
@@ -126,4 +137,25 @@ fn check(job: &mut Job, relisted: Option<i64>) {
 /// Whether the newest row must be the newest state, silent or not.
 fn is_exact(object: &Object, relisted: Option<i64>) -> bool {
     !object.has_events || (object.is_listed() && relisted.is_some_and(|bottom| object.created >= bottom))
+}
+
+pub(crate) fn dump(job: &Job, object: &Object) {
+    println!("{object:?}");
+    job.world.dump(object.id);
+    for row in job.lake.events.rows.iter().filter(|row| row.item.about.unwrap().object == object.id) {
+        println!("  E row run {} epoch {} {:?}", row.run, row.epoch, row.item);
+    }
+    for s in &job.lake.events.started {
+        println!("  E {s:?} {:?}", job.lake.events.completed.iter().find(|c| c.run == s.run));
+        println!(
+            "     answered {:?}",
+            job.lake.events.pages_of(s.run).map(|p| p.facts.answered_at).collect::<Vec<_>>()
+        );
+    }
+    for s in &job.lake.objects.started {
+        println!("  X {s:?} {:?}", job.lake.objects.completed.iter().find(|c| c.run == s.run));
+    }
+    for row in job.lake.objects.rows.iter().filter(|row| row.item.id == object.id) {
+        println!("  row {:?} run {} epoch {} {:?} {:?}", row.source, row.run, row.epoch, row.item.state, row.page);
+    }
 }

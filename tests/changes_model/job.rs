@@ -3,8 +3,8 @@
 use crate::attempt::run;
 use crate::chance::Chance;
 use crate::lake::Lake;
-use crate::rules::{Fault, Rules, Variant};
-use crate::world::{LAG, List, World};
+use crate::rules::{Fault, Rules};
+use crate::world::{List, World};
 
 /// Why a job stops before its end.
 #[derive(Debug)]
@@ -27,10 +27,6 @@ impl Job {
     pub(crate) fn step(&mut self) -> Result<(), Stop> {
         let one_in = self.rules.kill_one_in;
         if one_in > 0 && self.kills < 100 && self.chance.one_in(one_in) { Err(Stop::Killed) } else { Ok(()) }
-    }
-
-    pub(crate) fn events_lookback(&self) -> i64 {
-        if self.rules.variant == Variant::NoLookbackOnEvents { 0 } else { LAG + 2 }
     }
 
     /// Reads `events`, unless they are denied, and the list. A new run follows a run that was resumed.

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::coverage::Range;
 use crate::lake::{Lake, Row, Source, Started, Tables};
 use crate::rules::{Changes, Rules, Variant};
-use crate::world::{About, DAY, Id, Item, Kind};
+use crate::world::{About, DAY, Id, Item, Kind, LAG};
 
-/// An events run that ends more than this long after the bottom of its window may have lost events.
+/// Seconds of lookback on events: more than the longest lag.
+pub(crate) const LOOKBACK_ON_EVENTS: i64 = LAG + 2;
+/// Events that are older than this may be lost.
 const TRUSTED: i64 = 29 * DAY;
 
 /// An object of the work list.
@@ -99,8 +101,7 @@ fn work_list(
     newest_rows: &HashMap<Id, Row>,
 ) -> BTreeMap<Id, Planned> {
     let known = || events.rows.iter().filter(|row| row.epoch <= started.source_to);
-    let consumed: HashSet<Id> =
-        known().filter(|row| row.epoch <= started.source_from).map(|row| row.item.id).collect();
+    let consumed: HashSet<Id> = known().filter(|row| row.epoch <= started.source_from).map(|row| row.item.id).collect();
     let is_fresh = |row: &&Row| row.epoch > started.source_from && !consumed.contains(&row.item.id);
     let mut work: BTreeMap<Id, Vec<(About, Item)>> = BTreeMap::new();
     let about = |row: &Row| row.item.about.expect("an event is about an object");
@@ -122,12 +123,10 @@ fn work_list(
 
 /// Whether the body of the newest event may not be the newest state. Events have seconds, and no order within one.
 fn must_be_read(about: About, event: Item, told: &[(About, Item)], newest: Option<&Row>, rules: &Rules) -> bool {
-    let has_rival = |(_, other): &(About, Item)| {
-        other.created == event.created && other.state.content != event.state.content
-    };
+    let has_rival =
+        |(_, other): &(About, Item)| other.created == event.created && other.state.content != event.state.content;
     let is_tie = about.kind != Kind::Deleted && told.iter().any(has_rival);
-    let is_listed_later =
-        newest.is_some_and(|row| row.source == Source::List && row.page.answered_at >= event.created);
+    let is_listed_later = newest.is_some_and(|row| row.source == Source::List && row.page.answered_at >= event.created);
     (is_tie && rules.variant != Variant::BodyOfATie)
         || (is_listed_later && about.kind != Kind::Deleted && rules.variant != Variant::BodyOverANewerRow)
 }
@@ -141,14 +140,24 @@ fn order((about, event): &(About, Item), variant: Variant) -> (bool, i64, Kind, 
     (about.kind == Kind::Deleted, event.created, about.kind, event.id)
 }
 
-/// Whether an events run that a run consumes may have missed events that Stripe no longer lists. The newest answer
-/// counts, not the start: a run that is resumed after a pause reads what is left by then.
+/// Whether an events run that a run consumes may have missed events that Stripe no longer lists. That is so if it came
+/// too long after the run before it: the watermark does not show it, since an account may be idle for months. The newest
+/// answer counts, not the start: a run that is resumed after a pause reads what is left by then.
 pub(crate) fn has_lost_events(events: &Tables, from: u32, to: u32, variant: Variant) -> bool {
-    events.completed.iter().filter(|end| from < end.epoch && end.epoch <= to).any(|end| {
+    events.completed.iter().enumerate().filter(|(_, end)| from < end.epoch && end.epoch <= to).any(|(at, end)| {
         let started = events.started.iter().find(|started| started.run == end.run).expect("a run has a start");
-        let newest = events.pages_of(end.run).map(|page| page.facts.answered_at).max().unwrap_or(started.at);
-        let read_at = if variant == Variant::GapAtTheStart { started.at } else { newest };
-        // Events before the first ones were never read.
-        started.gte.map_or(from == 0, |gte| read_at > gte + TRUSTED)
+        let answers = |run: u32| events.pages_of(run).map(|page| page.facts.answered_at);
+        let read_at =
+            if variant == Variant::GapAtTheStart { started.at } else { answers(end.run).max().expect("a page") };
+        let Some(before) = at.checked_sub(1).map(|before| events.completed[before]) else {
+            // Nobody has read the events before the first ones, and the list has been read without them.
+            return from == 0;
+        };
+        let known_to = if variant == Variant::GapByTheWatermark {
+            started.gte
+        } else {
+            answers(before.run).min().map(|first| first - LOOKBACK_ON_EVENTS)
+        };
+        known_to.is_some_and(|known_to| read_at > known_to + TRUSTED)
     })
 }

@@ -96,8 +96,7 @@ impl Attempt<'_> {
         let is_gone = |(id, planned): &(&Id, &Planned)| {
             !self.known.contains(id) && was_read.holds(planned.created) && range.holds(planned.created)
         };
-        let gone: Vec<Item> =
-            self.plan.work.iter().filter(is_gone).filter_map(|(_, planned)| planned.event).collect();
+        let gone: Vec<Item> = self.plan.work.iter().filter(is_gone).filter_map(|(_, planned)| planned.event).collect();
         for event in gone {
             if event.about.is_some_and(|about| self.job.world.is_listed(about.object)) {
                 self.job.faults.push(Fault::TakenForGone);

@@ -43,8 +43,14 @@ pub(crate) enum Variant {
     NoGap,
     /// Whether events were lost is judged by the start of their run.
     GapAtTheStart,
+    /// Whether events were lost is judged by the bottom of their window, which follows from the watermark.
+    GapByTheWatermark,
     /// After a gap, unchanged objects do not land again.
     GapComparesContents,
+    /// After a gap, an object whose row is the body of an event counts as listed.
+    BodyCountsAsListed,
+    /// A list without a watermark is read as if for the first time: without a work list.
+    NoWatermarkIsAFirstRun,
     /// Pending objects are not read again.
     NoDueList,
     /// `--relist-days` is not given.

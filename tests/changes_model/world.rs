@@ -167,8 +167,8 @@ impl World {
                 let newest = self.objects[at].contents.len() - 1;
                 // Some changes undo the one before.
                 let undone = newest.checked_sub(1).filter(|_| self.chance.one_in(5));
-                let content =
-                    undone.map_or_else(|| u32::try_from(newest).expect("few") + 2, |at_| self.objects[at].contents[at_]);
+                let content = undone
+                    .map_or_else(|| u32::try_from(newest).expect("few") + 2, |at_| self.objects[at].contents[at_]);
                 self.objects[at].contents.push(content);
                 if !(self.has_silent_changes && self.chance.one_in(4)) {
                     self.tell(at, Kind::Changed);
@@ -231,8 +231,7 @@ impl World {
             List::Events => {
                 let now = self.now;
                 let kept = move |event: &&Event| event.visible_from <= now && event.item.created >= now - RETENTION;
-                let item =
-                    move |event: &Event| Item { pending_webhooks: event.visible_from + 5 > now, ..event.item };
+                let item = move |event: &Event| Item { pending_webhooks: event.visible_from + 5 > now, ..event.item };
                 self.events.iter().filter(kept).map(item).collect()
             }
         };
@@ -246,5 +245,14 @@ impl World {
         let (data, has_more) = (rest.iter().copied().take(PAGE).collect(), rest.len() > PAGE);
         self.pass(5);
         Ok(Answer { data, has_more, date: self.now })
+    }
+}
+impl World {
+    pub(crate) fn dump(&self, id: Id) {
+        for e in &self.events {
+            if e.item.about.unwrap().object == id {
+                println!("  event visible {} {:?}", e.visible_from, e.item);
+            }
+        }
     }
 }
