@@ -108,26 +108,28 @@ impl Attempt<'_> {
     /// Lands the bodies that are rows without a request. They are the same at each attempt.
     fn land_bodies(&mut self) -> Result<(), Stop> {
         let is_body = |planned: &Planned| !planned.is_read && Some(planned.created) < self.started.gte;
-        let bodies: Vec<Item> =
-            self.plan.work.values().filter(|planned| is_body(planned)).filter_map(|planned| planned.event).collect();
+        let bodies: Vec<Planned> = self.plan.work.values().filter(|planned| is_body(planned)).copied().collect();
         for bodies in bodies.chunks(PAGE) {
             let facts = self.facts(None, None, None, self.job.world.now);
             let page = PageCommitted { run: self.started.run, facts, edge: None, newest_seen: None };
             let mut fetched = Fetched { rows: Vec::new(), page, unchanged: Vec::new() };
-            for event in bodies {
-                self.land_body(*event, &mut fetched);
+            for planned in bodies {
+                self.land_body(*planned, &mut fetched);
             }
-            if !fetched.rows.is_empty() || !fetched.unchanged.is_empty() {
-                self.push(fetched)?;
-            }
+            self.push(fetched)?;
         }
         Ok(())
     }
 
-    pub(crate) fn land_body(&mut self, event: Item, fetched: &mut Fetched) {
+    pub(crate) fn land_body(&mut self, planned: Planned, fetched: &mut Fetched) {
+        let Some(event) = planned.event else { return };
         let about = event.about.expect("an event is about an object");
         let item = Item { id: about.object, created: about.created, about: None, pending_webhooks: false, ..event };
-        self.land(item, Source::Event(about.kind), fetched);
+        if planned.takes_back && self.job.rules.variant != Variant::BodyTakesBack {
+            fetched.unchanged.extend(self.known.insert(item.id).then_some(item.id));
+        } else {
+            self.land(item, Source::Event(about.kind), fetched);
+        }
     }
 
     /// Gives an object its row, unless it has one in this run, or its newest row says the same.

@@ -100,6 +100,9 @@ fn check(job: &mut Job, relisted: Option<i64>) {
     let mut shown: HashMap<Id, usize> = HashMap::new();
     for row in &tables.rows {
         let version = shown.entry(row.item.id).or_default();
+        if *version > row.item.state.version {
+            job.faults.push(Fault::TakenBack);
+        }
         *version = row.item.state.version.max(*version);
     }
     let whole = tables.started.iter().filter(|started| started.is_whole).max_by_key(|started| started.run);

@@ -21,6 +21,9 @@ pub(crate) struct Planned {
     pub(crate) event: Option<Item>,
     /// Whether the object is read by list. Otherwise the body of its newest event is its row.
     pub(crate) is_read: bool,
+    /// Whether the body of the newest event may be older than the newest row. It is not landed then: if the object is no
+    /// longer listed, the event that says why is still to come.
+    pub(crate) takes_back: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -52,7 +55,7 @@ impl Plan {
             (started.at, &newest)
         };
         for row in rows.values().filter(|row| row.item.state.available_on.is_some_and(|time| time <= due_by)) {
-            let due = Planned { created: row.item.created, event: None, is_read: true };
+            let due = Planned { created: row.item.created, event: None, is_read: true, takes_back: false };
             if rules.variant != Variant::NoDueList {
                 work.entry(row.item.id).or_insert(due);
             }
@@ -113,22 +116,27 @@ fn work_list(
             told.push((about(row), row.item));
         }
     }
-    let planned = |(id, told): (Id, Vec<(About, Item)>)| {
-        let (about, event) = *told.iter().max_by_key(|told| order(told, rules.variant)).expect("an unconsumed event");
-        let is_read = rules.changes == Changes::Read || must_be_read(about, event, &told, newest_rows.get(&id), rules);
-        (id, Planned { created: about.created, event: Some(event), is_read })
-    };
+    let planned = |(id, told): (Id, Vec<(About, Item)>)| (id, plan_one(&told, newest_rows.get(&id), rules));
     work.into_iter().map(planned).collect()
 }
 
-/// Whether the body of the newest event may not be the newest state. Events have seconds, and no order within one.
-fn must_be_read(about: About, event: Item, told: &[(About, Item)], newest: Option<&Row>, rules: &Rules) -> bool {
-    let has_rival =
+/// Events have seconds, and no order within one: so it can be in doubt whether the body of the newest one is the newest
+/// state. A deletion is the last state in any case.
+fn plan_one(told: &[(About, Item)], newest_row: Option<&Row>, rules: &Rules) -> Planned {
+    let (about, event) = *told.iter().max_by_key(|told| order(told, rules.variant)).expect("an unconsumed event");
+    let is_rival =
         |(_, other): &(About, Item)| other.created == event.created && other.state.content != event.state.content;
-    let is_tie = about.kind != Kind::Deleted && told.iter().any(has_rival);
-    let is_listed_later = newest.is_some_and(|row| row.source == Source::List && row.page.answered_at >= event.created);
-    (is_tie && rules.variant != Variant::BodyOfATie)
-        || (is_listed_later && about.kind != Kind::Deleted && rules.variant != Variant::BodyOverANewerRow)
+    let is_tie = about.kind != Kind::Deleted && told.iter().any(is_rival) && rules.variant != Variant::BodyOfATie;
+    let was_listed_later = about.kind != Kind::Deleted
+        && rules.variant != Variant::BodyOverANewerRow
+        && newest_row.is_some_and(|row| row.source == Source::List && row.page.answered_at >= event.created);
+    let is_row_of_an_event = newest_row.is_some_and(|row| row.source != Source::List);
+    Planned {
+        created: about.created,
+        event: Some(event),
+        is_read: rules.changes == Changes::Read || is_tie || was_listed_later,
+        takes_back: about.kind == Kind::Changed && (was_listed_later || (is_tie && is_row_of_an_event)),
+    }
 }
 
 /// Nothing comes after a deletion, and ids are never used again. In one second an event after which the object is not

@@ -96,12 +96,13 @@ impl Attempt<'_> {
         let is_gone = |(id, planned): &(&Id, &Planned)| {
             !self.known.contains(id) && was_read.holds(planned.created) && range.holds(planned.created)
         };
-        let gone: Vec<Item> = self.plan.work.iter().filter(is_gone).filter_map(|(_, planned)| planned.event).collect();
-        for event in gone {
-            if event.about.is_some_and(|about| self.job.world.is_listed(about.object)) {
+        let gone: Vec<Planned> = self.plan.work.iter().filter(is_gone).map(|(_, planned)| *planned).collect();
+        for planned in gone {
+            let about = planned.event.and_then(|event| event.about);
+            if about.is_some_and(|about| self.job.world.is_listed(about.object)) {
                 self.job.faults.push(Fault::TakenForGone);
             }
-            self.land_body(event, fetched);
+            self.land_body(planned, fetched);
         }
     }
 

@@ -39,6 +39,8 @@ pub(crate) enum Variant {
     BodyOfATie,
     /// The body of an event may follow a row that was listed after it.
     BodyOverANewerRow,
+    /// The body of an event lands for an object that is no longer listed, whatever its newest row shows.
+    BodyTakesBack,
     /// Events that were lost are not noticed.
     NoGap,
     /// Whether events were lost is judged by the start of their run.
@@ -86,6 +88,8 @@ pub(crate) enum Fault {
     NeverLanded,
     /// The newest row of an object is not its newest state.
     Stale,
+    /// A row shows an older state than the row before it.
+    TakenBack,
     /// The object is deleted, and nothing shows it.
     NotMarked,
 }
