@@ -91,3 +91,20 @@ fn one() {
         history::history(seed.parse().unwrap(), variant, if mode == "read" { Changes::Read } else { Changes::Events })
     );
 }
+mod children;
+#[test]
+fn kids() {
+    use children::Variant::*;
+    for v in [
+        Right,
+        ForgetsTheHeld,
+        HeldWithoutParent,
+        BehindTheInline,
+        StalePointer,
+        ReaderIgnoresThePointer,
+        CutParentsDoNotLandAgain,
+        ChildrenLandOnce,
+    ] {
+        children::survey(v, 3000);
+    }
+}
