@@ -58,7 +58,9 @@ pub(crate) fn run(job: &mut Job, list: List) -> Result<bool, Stop> {
     }
     job.step()?;
     let tables = job.lake.of_mut(list);
-    tables.pages.extend(tables.recovered(started.run));
+    let recovered = tables.recovered(started.run);
+    job.tally.recovered += recovered.len();
+    tables.pages.extend(recovered);
     job.step()?;
     let plan = match list {
         List::Events => Plan::of_new_objects(&started),
@@ -71,7 +73,7 @@ pub(crate) fn run(job: &mut Job, list: List) -> Result<bool, Stop> {
     let (open, group) = (Vec::new(), Vec::new());
     let mut attempt = Attempt { job, list, epoch, started, plan, newest, known, open, group, next_page };
     attempt.land_bodies()?;
-    attempt.open = attempt.remaining()?.into_iter().filter_map(|open| attempt.resumed(open)).collect();
+    attempt.open = attempt.resumed(attempt.remaining()?);
     while !attempt.open.is_empty() {
         attempt.read_page()?;
     }
@@ -125,7 +127,8 @@ impl Attempt<'_> {
         let Some(event) = planned.event else { return };
         let about = event.about.expect("an event is about an object");
         let item = Item { id: about.object, created: about.created, about: None, pending_webhooks: false, ..event };
-        if planned.takes_back && self.job.rules.variant != Variant::BodyTakesBack {
+        let lands_anyway = matches!(self.job.rules.variant, Variant::BodyTakesBack | Variant::ResumesInsideASecond);
+        if planned.takes_back && !lands_anyway {
             fetched.unchanged.extend(self.known.insert(item.id).then_some(item.id));
         } else {
             self.land(item, Source::Event(about.kind), fetched);
@@ -172,27 +175,36 @@ impl Attempt<'_> {
         Ok(open)
     }
 
-    /// A chain as a resumed run begins it. An earlier attempt may have found an object unchanged in the second in which
-    /// the chain ended, and no row shows that: to the rest of that second the object would look gone. So the second is
-    /// read again from its top, if an object may be missed there.
-    fn resumed(&self, open: Open) -> Option<Open> {
-        let Open { window, chain } = open;
-        let Some(edge) = chain.edge.filter(|_| chain.cursor.is_some()) else { return Some(open) };
+    /// The chains as a resumed run begins them. An earlier attempt may have found an object unchanged in the second in
+    /// which a chain ended, and no row shows that: to the rest of that second the object would look gone. So the second
+    /// is read again from its top, if an object may be missed there.
+    fn resumed(&mut self, open: Vec<Open>) -> Vec<Open> {
+        let mut resumed = Vec::new();
+        for Open { window, chain } in open {
+            let chain = if self.may_miss(&chain) {
+                self.job.tally.again += 1;
+                match &self.plan.windows[window].planned {
+                    Some(planned) => aim(chain.again(), planned),
+                    None => Some(chain.again()),
+                }
+            } else {
+                Some(chain)
+            };
+            resumed.extend(chain.map(|chain| Open { window, chain }));
+        }
+        resumed
+    }
+
+    fn may_miss(&self, chain: &Chain) -> bool {
+        let Some(edge) = chain.edge.filter(|_| chain.cursor.is_some()) else { return false };
         // The edge of a page that was made of its rows may be above the second in which the page ended.
-        let may_be_missed = |planned: &Planned| match self.job.rules.variant {
+        let is_near = |planned: &Planned| match self.job.rules.variant {
             Variant::ResumesInsideASecond => false,
             Variant::ResumesBelowARecoveredEdge => planned.created == edge,
             _ => planned.created <= edge && Some(planned.created) >= chain.range.gte,
         };
         let mut work = self.plan.work.iter().filter(|(id, _)| !self.known.contains(id));
-        if !work.any(|(_, planned)| planned.event.is_some() && may_be_missed(planned)) {
-            return Some(open);
-        }
-        let chain = match &self.plan.windows[window].planned {
-            Some(planned) => aim(chain.again(), planned)?,
-            None => chain.again(),
-        };
-        Some(Open { window, chain })
+        work.any(|(_, planned)| planned.event.is_some() && is_near(planned))
     }
 
     fn complete(&mut self) -> Result<(), Stop> {

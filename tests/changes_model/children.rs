@@ -26,6 +26,8 @@ pub(crate) enum Variant {
     StalePointer,
     /// The reader takes pages of children, whatever the parent's newest row says.
     ReaderIgnoresThePointer,
+    /// The reader takes the pages of a run that has not read the parent to the end.
+    ReaderTakesOpenRuns,
     /// A parent whose content is that of its newest row does not land, even if its sub-list is cut off.
     CutParentsDoNotLandAgain,
     /// A child that an earlier run has landed does not land again.
@@ -59,10 +61,8 @@ struct ParentRow {
 #[derive(Debug, Clone, Copy)]
 struct Page {
     run: u32,
-    epoch: u32,
     number: u32,
     parent: ParentId,
-    starting_after: Option<Child>,
     next_cursor: Option<Child>,
 }
 
@@ -110,11 +110,18 @@ impl Lake {
         self.parents.iter().rfind(|row| row.id == id)
     }
 
-    /// The children of a parent, as a reader of the tables finds them.
+    /// The run that a reader takes the children of a parent from.
+    fn run_of(&self, parent: ParentId, variant: Variant) -> Option<u32> {
+        let is_whole = |page: &&Page| page.next_cursor.is_none() || variant == Variant::ReaderTakesOpenRuns;
+        let of_parent = self.pages.iter().filter(|page| page.parent == parent);
+        of_parent.filter(is_whole).map(|page| page.run).max()
+    }
+
+    /// The children of a parent, as a reader of the tables finds them: those that its newest row shows, or the rows of
+    /// the newest run that has read the parent to the end.
     fn children(&self, parent: &ParentRow, variant: Variant) -> Vec<Child> {
-        let newest = self.pages.iter().filter(|page| page.parent == parent.id).map(|page| page.run).max();
         let of_run = |run: u32| self.rows.iter().filter(move |row| (row.page.run, row.page.parent) == (run, parent.id));
-        match newest {
+        match self.run_of(parent.id, variant) {
             Some(run) if parent.has_more || variant == Variant::ReaderIgnoresThePointer => {
                 let inline = parent.inline.iter().filter(|_| variant == Variant::BehindTheInline);
                 inline.copied().chain(of_run(run).map(|row| row.child)).collect()

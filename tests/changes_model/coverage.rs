@@ -3,7 +3,7 @@
 use crate::world::Id;
 
 /// Seconds from `gte` up to, but not including, `lt`; `None` is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Range {
     pub(crate) gte: Option<i64>,
     pub(crate) lt: Option<i64>,

@@ -1,24 +1,14 @@
-//! A history: a world and a job that runs again and again, and the check of what has landed when the world is quiet.
-
-use std::collections::HashMap;
+//! A history: a world, and a job that runs again and again.
 
 use crate::chance::Chance;
-use crate::job::{Job, Stop};
-use crate::lake::{Lake, Row, Source};
+use crate::check::check;
+use crate::job::{Job, Stop, Tally};
+use crate::lake::{Lake, Source};
 use crate::rules::{Changes, Fault, Rules, Variant};
-use crate::world::{DAY, Id, LAG, Object, World};
+use crate::world::{DAY, LAG, World};
 
-#[derive(Debug)]
-pub(crate) struct Report {
-    pub(crate) faults: Vec<Fault>,
-    pub(crate) kills: usize,
-    pub(crate) requests: usize,
-    pub(crate) rows: usize,
-    pub(crate) unchanged: usize,
-}
-
-/// The history that follows from a seed.
-pub(crate) fn history(seed: u64, variant: Variant, changes: Changes) -> Report {
+/// The history that follows from a seed: the faults in it, each once, and its tally.
+pub(crate) fn history(seed: u64, variant: Variant, changes: Changes) -> (Vec<Fault>, Tally) {
     let mut chance = Chance::new(seed);
     let mut world = World::new(seed);
     world.has_silent_changes = chance.one_in(3);
@@ -31,7 +21,7 @@ pub(crate) fn history(seed: u64, variant: Variant, changes: Changes) -> Report {
     };
     let has_pauses = chance.one_in(3);
     let is_denied_at_times = chance.one_in(4);
-    let mut job = Job { world, lake: Lake::default(), chance, rules, faults: Vec::new(), kills: 0 };
+    let mut job = new(world, chance, rules);
     for _ in 0..job.chance.below(25) {
         job.world.pass(60);
     }
@@ -47,34 +37,50 @@ pub(crate) fn history(seed: u64, variant: Variant, changes: Changes) -> Report {
     job.world.is_quiet = true;
     job.world.now += 200 + LAG;
     job.world.become_available(1);
-    job.rules.relist_days = job.chance.pick(&[None, Some(4), Some(1_000)]);
-    let relisted = job.rules.relist_days.map(|days| job.world.now - days * DAY);
-    if variant == Variant::NoRelist {
-        job.rules.relist_days = None;
-    }
+    let relist_days = job.chance.pick(&[None, Some(4), Some(1_000)]);
+    let relisted = relist_days.map(|days| job.world.now - days * DAY);
+    job.rules.relist_days = relist_days.filter(|_| variant != Variant::NoRelist);
     finish(&mut job, false, false);
-    let is_whole = job.faults.iter().all(|fault| *fault != Fault::Misplaced);
-    if is_whole {
-        check(&mut job, relisted);
+    check(&mut job, relisted);
+    job.faults.sort_unstable();
+    job.faults.dedup();
+    let tally = tally(&job);
+    (job.faults, tally)
+}
+
+pub(crate) fn new(world: World, chance: Chance, rules: Rules) -> Job {
+    Job {
+        world,
+        lake: Lake::default(),
+        chance,
+        rules,
+        faults: Vec::new(),
+        tally: Tally::default(),
+        steps: 0,
+        killed_at: None,
     }
+}
+
+fn tally(job: &Job) -> Tally {
     let tables = &job.lake.objects;
-    Report {
-        kills: job.kills,
+    Tally {
         requests: job.world.requests,
         rows: tables.rows.len(),
         unchanged: tables.unchanged.len(),
-        faults: job.faults,
+        bodies: tables.rows.iter().filter(|row| row.source != Source::List).count(),
+        whole: tables.started.iter().filter(|started| started.is_whole).count(),
+        ..job.tally
     }
 }
 
 /// Runs the job until it ends.
-fn finish(job: &mut Job, is_denied: bool, has_pauses: bool) {
+pub(crate) fn finish(job: &mut Job, is_denied: bool, has_pauses: bool) {
     loop {
         match job.go(is_denied) {
             Ok(()) => return,
             Err(Stop::Broken(fault)) => return job.faults.push(fault),
             Err(Stop::Killed) => {
-                job.kills += 1;
+                job.tally.kills += 1;
                 for _ in 0..job.chance.below(4) {
                     job.world.pass(30);
                 }
@@ -92,73 +98,17 @@ fn pause(job: &mut Job, may_pause: bool) {
     }
 }
 
-/// Checks that the newest row of each object is its newest state. Nobody can know of a silent change unless a list
-/// showed it; but what a row has shown once, no later row may take back.
-fn check(job: &mut Job, relisted: Option<i64>) {
-    let (tables, variant) = (&job.lake.objects, job.rules.variant);
-    let newest: HashMap<Id, &Row> = tables.rows.iter().map(|row| (row.item.id, row)).collect();
-    let mut shown: HashMap<Id, usize> = HashMap::new();
-    for row in &tables.rows {
-        let version = shown.entry(row.item.id).or_default();
-        if *version > row.item.state.version {
-            job.faults.push(Fault::TakenBack);
-        }
-        *version = row.item.state.version.max(*version);
+/// An account in which nothing happens for two months after its first days, while the job runs every day.
+pub(crate) fn idle_account(variant: Variant) -> Tally {
+    let rules = Rules { variant, changes: Changes::Read, neighbours: 25, relist_days: None, kill_one_in: 0 };
+    let mut job = new(World::new(3), Chance::new(3), rules);
+    for _ in 0..20 {
+        job.world.pass(60);
     }
-    let whole = tables.started.iter().filter(|started| started.is_whole).max_by_key(|started| started.run);
-    for object in &job.world.objects {
-        let fault = match newest.get(&object.id) {
-            None => (object.is_listed()).then_some(Fault::NeverLanded),
-            Some(row) => {
-                // A run that has landed the whole list shows that the object is no longer there. Its rows from bodies do
-                // not count: the event of the deletion may be lost, and one before it be there.
-                let is_absent = whole.is_some_and(|whole| {
-                    row.epoch < whole.first_epoch
-                        || (row.run == whole.run
-                            && row.source != Source::List
-                            && variant != Variant::BodyCountsAsListed)
-                });
-                let is_shown = row.is_deleted() || is_absent;
-                let lowest =
-                    if is_exact(object, relisted) { object.newest() } else { object.told.max(shown[&object.id]) };
-                let is_fresh = is_absent || object.contents[lowest..].contains(&row.item.state.content);
-                match (object.is_deleted, object.is_listed()) {
-                    (true, _) => (!is_shown).then_some(Fault::NotMarked),
-                    (false, true) if is_shown => Some(Fault::NotMarked),
-                    _ => (!is_fresh).then_some(Fault::Stale),
-                }
-            }
-        };
-        if fault.is_some() && std::env::var_os("DUMP").is_some() {
-            println!("{fault:?}");
-            dump(job, object);
-        }
-        job.faults.extend(fault);
+    job.world.is_quiet = true;
+    for _ in 0..60 {
+        finish(&mut job, false, false);
+        job.world.now += DAY;
     }
-}
-
-/// Whether the newest row must be the newest state, silent or not.
-fn is_exact(object: &Object, relisted: Option<i64>) -> bool {
-    !object.has_events || (object.is_listed() && relisted.is_some_and(|bottom| object.created >= bottom))
-}
-
-pub(crate) fn dump(job: &Job, object: &Object) {
-    println!("{object:?}");
-    job.world.dump(object.id);
-    for row in job.lake.events.rows.iter().filter(|row| row.item.about.unwrap().object == object.id) {
-        println!("  E row run {} epoch {} {:?}", row.run, row.epoch, row.item);
-    }
-    for s in &job.lake.events.started {
-        println!("  E {s:?} {:?}", job.lake.events.completed.iter().find(|c| c.run == s.run));
-        println!(
-            "     answered {:?}",
-            job.lake.events.pages_of(s.run).map(|p| p.facts.answered_at).collect::<Vec<_>>()
-        );
-    }
-    for s in &job.lake.objects.started {
-        println!("  X {s:?} {:?}", job.lake.objects.completed.iter().find(|c| c.run == s.run));
-    }
-    for row in job.lake.objects.rows.iter().filter(|row| row.item.id == object.id) {
-        println!("  row {:?} run {} epoch {} {:?} {:?}", row.source, row.run, row.epoch, row.item.state, row.page);
-    }
+    tally(&job)
 }

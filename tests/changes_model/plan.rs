@@ -69,7 +69,9 @@ impl Plan {
         seconds.sort_unstable();
         seconds.dedup();
         let mut windows = vec![list_window(started)];
-        windows.extend(clusters(&seconds, rules.neighbours));
+        let is_resumed = lake.objects.epoch > started.first_epoch;
+        let differs = rules.variant == Variant::OtherNeighbours && is_resumed;
+        windows.extend(clusters(&seconds, if differs { 25 - rules.neighbours } else { rules.neighbours }));
         Self { work, windows }
     }
 

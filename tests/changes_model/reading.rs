@@ -6,7 +6,7 @@ use crate::job::Stop;
 use crate::lake::{Facts, PageCommitted, Source};
 use crate::plan::Planned;
 use crate::rules::{Fault, Variant};
-use crate::world::{Answer, Gone, Id, Item};
+use crate::world::{Answer, Gone, Id, Item, World};
 
 impl Attempt<'_> {
     /// Reads a page of any open chain.
@@ -54,6 +54,7 @@ impl Attempt<'_> {
             self.open[at].chain = Chain { cursor, edge, ..chain };
         } else {
             self.open.remove(at);
+            self.job.tally.jumps += usize::from(jump.is_some());
             self.open.extend(jump.map(|chain| Open { window, chain }));
         }
         self.push(fetched)
@@ -72,6 +73,7 @@ impl Attempt<'_> {
             Some(planned) => aim(child, planned),
             None => Some(child),
         };
+        self.job.tally.splits += 1;
         self.open[at].chain.range.gte = Some(second);
         self.open.extend(child.map(|chain| Open { window, chain }));
     }
@@ -80,13 +82,17 @@ impl Attempt<'_> {
     /// the second in which it ended.
     fn ask(&mut self, Open { window, chain }: Open) -> (Chain, Answer) {
         let gte = self.plan.windows[window].range.gte;
-        let mut ask = |chain: Chain| {
+        let list = self.list;
+        let ask = |world: &mut World, chain: Chain| {
             let range = Range { gte, lt: chain.range.lt };
-            self.job.world.list(self.list, range, chain.cursor).map(|answer| (chain, answer))
+            world.list(list, range, chain.cursor).map(|answer| (chain, answer))
         };
-        match ask(chain) {
+        match ask(&mut self.job.world, chain) {
             Ok(answered) => answered,
-            Err(Gone) => ask(chain.again()).unwrap_or_else(|Gone| unreachable!("there is no cursor")),
+            Err(Gone) => {
+                self.job.tally.vanished += 1;
+                ask(&mut self.job.world, chain.again()).unwrap_or_else(|Gone| unreachable!("there is no cursor"))
+            }
         }
     }
 

@@ -25,11 +25,13 @@ pub(crate) enum Variant {
     TodaysSourceTo,
     /// A resumed run makes its due list from today's rows and today's clock.
     DueByTodaysClock,
+    /// A resumed run makes its windows with another distance between neighbours.
+    OtherNeighbours,
     /// A page that jumps says that it has read its window down to the bottom.
     JumpWithoutBottom,
     /// The second in which a page ends counts as read out.
     EdgeReadOut,
-    /// A resumed chain goes on at its cursor, inside a second.
+    /// A resumed chain goes on at its cursor, inside a second, and bodies land as in [`Variant::BodyTakesBack`].
     ResumesInsideASecond,
     /// A resumed chain begins its second again only if that second has an object without a row.
     ResumesBelowARecoveredEdge,
@@ -84,6 +86,8 @@ pub(crate) enum Fault {
     Unread,
     /// A page follows no other, or is in none of the run's windows.
     Misplaced,
+    /// A cursor is sent with other filters than its own: Stripe may answer with an empty page.
+    ForeignCursor,
     /// An object is in no row.
     NeverLanded,
     /// The newest row of an object is not its newest state.

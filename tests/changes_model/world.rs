@@ -1,5 +1,7 @@
 //! Stripe: a list of objects, the list of events about them, and time.
 
+use std::collections::HashSet;
+
 use crate::chance::Chance;
 use crate::coverage::Range;
 
@@ -119,6 +121,9 @@ pub(crate) struct World {
     /// Whether some changes have no event.
     pub(crate) has_silent_changes: bool,
     pub(crate) requests: usize,
+    /// Whether a cursor was sent with other filters than those that it was handed out under.
+    pub(crate) has_foreign_cursor: bool,
+    handed_out: HashSet<(Range, Id)>,
     events: Vec<Event>,
     chance: Chance,
 }
@@ -126,8 +131,17 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let chance = Chance::new(seed ^ 0x5EED);
-        let (objects, events) = (Vec::new(), Vec::new());
-        Self { now: 10_000, objects, is_quiet: false, has_silent_changes: false, requests: 0, events, chance }
+        Self {
+            now: 10_000,
+            objects: Vec::new(),
+            is_quiet: false,
+            has_silent_changes: false,
+            requests: 0,
+            has_foreign_cursor: false,
+            handed_out: HashSet::new(),
+            events: Vec::new(),
+            chance,
+        }
     }
 
     /// Time passes, and things happen with a chance of so many per cent, again and again.
@@ -164,20 +178,12 @@ impl World {
         }
         match what {
             42..85 => {
-                let newest = self.objects[at].contents.len() - 1;
                 // Some changes undo the one before.
-                let undone = newest.checked_sub(1).filter(|_| self.chance.one_in(5));
-                let content = undone
-                    .map_or_else(|| u32::try_from(newest).expect("few") + 2, |at_| self.objects[at].contents[at_]);
-                self.objects[at].contents.push(content);
-                if !(self.has_silent_changes && self.chance.one_in(4)) {
-                    self.tell(at, Kind::Changed);
-                }
+                let undoes = self.chance.one_in(5);
+                let is_silent = self.has_silent_changes && self.chance.one_in(4);
+                self.change(at, undoes, is_silent);
             }
-            85..95 => {
-                self.objects[at].is_deleted = true;
-                self.tell(at, Kind::Deleted);
-            }
+            85..95 => self.delete(at),
             _ => {
                 self.objects[at].contents.push(2_000);
                 self.objects[at].has_left = true;
@@ -187,25 +193,48 @@ impl World {
     }
 
     fn create(&mut self) {
-        // The order of ids says nothing about time.
-        let id = u32::try_from(self.objects.len()).expect("few").wrapping_mul(0x9E37_79B1);
         let has_events = !self.chance.one_in(6);
         // Some objects are imported with an old date; a test clock can be ahead.
         let age = if has_events { self.chance.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 400, 90, -20]) } else { 0 };
-        let available_on = (!has_events).then(|| self.now + self.chance.between(5, 120));
+        let at = self.add(self.now - age);
+        if has_events {
+            self.tell(at, Kind::Changed);
+        } else {
+            self.objects[at].has_events = false;
+            self.objects[at].available_on = Some(self.now + self.chance.between(5, 120));
+        }
+    }
+
+    /// Adds an object, without an event.
+    pub(crate) fn add(&mut self, created: i64) -> usize {
+        // The order of ids says nothing about time.
+        let id = u32::try_from(self.objects.len()).expect("few").wrapping_mul(0x9E37_79B1);
         self.objects.push(Object {
             id,
-            created: self.now - age,
+            created,
             contents: vec![1],
             told: 0,
             is_deleted: false,
             has_left: false,
-            has_events,
-            available_on,
+            has_events: true,
+            available_on: None,
         });
-        if has_events {
-            self.tell(self.objects.len() - 1, Kind::Changed);
+        self.objects.len() - 1
+    }
+
+    pub(crate) fn change(&mut self, at: usize, undoes: bool, is_silent: bool) {
+        let contents = &mut self.objects[at].contents;
+        let undone = contents.iter().rev().nth(1).copied().filter(|_| undoes);
+        let new = u32::try_from(contents.len()).expect("few") + 1;
+        contents.push(undone.unwrap_or(new));
+        if !is_silent {
+            self.tell(at, Kind::Changed);
         }
+    }
+
+    pub(crate) fn delete(&mut self, at: usize) {
+        self.objects[at].is_deleted = true;
+        self.tell(at, Kind::Deleted);
     }
 
     fn tell(&mut self, at: usize, kind: Kind) {
@@ -239,20 +268,13 @@ impl World {
         items.sort_by_key(|item| (std::cmp::Reverse(item.created), item.id));
         let mut from = 0;
         if let Some(cursor) = starting_after {
+            self.has_foreign_cursor |= !self.handed_out.contains(&(range, cursor));
             from = 1 + items.iter().position(|item| item.id == cursor).ok_or(Gone)?;
         }
         let rest = &items[from..];
-        let (data, has_more) = (rest.iter().copied().take(PAGE).collect(), rest.len() > PAGE);
+        let (data, has_more) = (rest.iter().copied().take(PAGE).collect::<Vec<Item>>(), rest.len() > PAGE);
+        self.handed_out.extend(data.last().map(|last| (range, last.id)));
         self.pass(5);
         Ok(Answer { data, has_more, date: self.now })
-    }
-}
-impl World {
-    pub(crate) fn dump(&self, id: Id) {
-        for e in &self.events {
-            if e.item.about.unwrap().object == id {
-                println!("  event visible {} {:?}", e.visible_from, e.item);
-            }
-        }
     }
 }

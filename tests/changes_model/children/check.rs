@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::world::World;
-use super::{Fault, Job, Killed, Lake, Variant};
+use super::{Fault, Job, Killed, Lake, Page, Variant};
 use crate::chance::Chance;
 
 /// The histories of the first `seeds` seeds: how many of them have each fault, and the number of kills.
@@ -28,6 +28,7 @@ fn history(seed: u64, variant: Variant) -> Job {
     for _ in 0..6 {
         job.world.pass(90);
         finish(&mut job);
+        check_sets(&mut job);
     }
     (job.world.is_quiet, job.is_calm) = (true, true);
     finish(&mut job);
@@ -47,6 +48,20 @@ fn history(seed: u64, variant: Variant) -> Job {
 fn finish(job: &mut Job) {
     while let Err(Killed) = job.go() {
         job.kills += 1;
+        check_sets(job);
         job.world.pass(50);
+    }
+}
+
+/// At any moment, children that a reader finds and that were read by one request are a set that the parent has had.
+fn check_sets(job: &mut Job) {
+    for (id, parent) in job.world.parents.iter().enumerate().filter(|(_, parent)| !parent.is_deleted) {
+        let Some(row) = job.lake.parent(id).filter(|row| row.has_more) else { continue };
+        let run = job.lake.run_of(id, job.variant);
+        let is_of_run = |page: &&Page| page.parent == id && Some(page.run) == run;
+        let is_one_request = job.lake.pages.iter().filter(is_of_run).count() == 1;
+        if is_one_request && !parent.past.contains(&job.lake.children(row, job.variant)) {
+            job.faults.push(Fault::NeverWas);
+        }
     }
 }

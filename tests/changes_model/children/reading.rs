@@ -14,7 +14,6 @@ struct Attempt {
     held: BTreeSet<(ParentId, Child)>,
     group: Vec<(Page, Vec<Child>)>,
     next_page: u32,
-    epoch: u32,
 }
 
 impl Job {
@@ -34,7 +33,7 @@ impl Job {
         self.step()?;
         self.recover(started.run);
         self.step()?;
-        let mut attempt = self.attempt(started, epoch);
+        let mut attempt = self.attempt(started);
         while !attempt.open.is_empty() {
             self.read_page(&mut attempt)?;
         }
@@ -56,7 +55,7 @@ impl Job {
         lake.pages.sort_by_key(|page| (page.run, page.number));
     }
 
-    fn attempt(&self, started: Started, epoch: u32) -> Attempt {
+    fn attempt(&self, started: Started) -> Attempt {
         let plan = self.lake.plan(&started, self.variant);
         let mut open: BTreeMap<ParentId, Option<Child>> = plan.iter().map(|parent| (*parent, None)).collect();
         if self.variant == Variant::BehindTheInline {
@@ -78,7 +77,7 @@ impl Job {
         });
         let held = landed.map(|row| self.key(row.page.parent, row.child)).collect();
         let next_page = 1 + pages.iter().map(|page| page.number).max().unwrap_or(0);
-        Attempt { started, plan, open, held, group: Vec::new(), next_page, epoch }
+        Attempt { started, plan, open, held, group: Vec::new(), next_page }
     }
 
     fn key(&self, parent: ParentId, child: Child) -> (ParentId, Child) {
@@ -88,15 +87,13 @@ impl Job {
     fn read_page(&mut self, attempt: &mut Attempt) -> Result<(), Killed> {
         let parents: Vec<ParentId> = attempt.open.keys().copied().collect();
         let parent = self.chance.pick(&parents);
-        let mut starting_after = attempt.open[&parent];
-        let (children, has_more) = self.world.list(parent, starting_after).unwrap_or_else(|Gone| {
+        let (children, has_more) = self.world.list(parent, attempt.open[&parent]).unwrap_or_else(|Gone| {
             // The chain begins again at its top; the children that are held are dropped.
-            starting_after = None;
             self.world.list(parent, None).unwrap_or_else(|Gone| unreachable!("there is no cursor"))
         });
         let next_cursor = children.last().copied().filter(|_| has_more);
-        let Attempt { started: Started { run, .. }, epoch, next_page: number, .. } = *attempt;
-        let page = Page { run, epoch, number, parent, starting_after, next_cursor };
+        let Attempt { started: Started { run, .. }, next_page: number, .. } = *attempt;
+        let page = Page { run, number, parent, next_cursor };
         attempt.next_page += 1;
         let is_new =
             |child: &Child| self.variant == Variant::ForgetsTheHeld || attempt.held.insert(self.key(parent, *child));
@@ -135,15 +132,5 @@ impl Job {
         self.faults.extend((!attempt.plan.iter().all(is_closed)).then_some(Fault::Open));
         let source = self.lake.plan(&attempt.started, Variant::Right);
         self.faults.extend(pages.iter().any(|page| !source.contains(&page.parent)).then_some(Fault::Unplanned));
-        for parent in &attempt.plan {
-            let mut of_parent = pages.iter().filter(|page| page.parent == *parent);
-            let is_one_request = of_parent.next().is_some() && of_parent.next().is_none();
-            let row = self.lake.parent(*parent).expect("it is planned");
-            let found = self.lake.children(row, self.variant);
-            let past = &self.world.parents[*parent];
-            if is_one_request && row.has_more && !past.is_deleted && !past.past.contains(&found) {
-                self.faults.push(Fault::NeverWas);
-            }
-        }
     }
 }
