@@ -1,4 +1,4 @@
-//! An attempt at a run: from RUN_STARTED, or from the tables that an earlier attempt has left, to RUN_COMPLETED.
+//! An attempt at a run, from RUN_STARTED to RUN_COMPLETED. An attempt that resumes a run has only the tables to go by.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +24,8 @@ pub(crate) struct Open {
 pub(crate) struct Fetched {
     pub(crate) rows: Vec<Row>,
     pub(crate) page: PageCommitted,
-    pub(crate) unchanged: Vec<Id>,
+    /// Objects without a row, and the versions that the page shows.
+    pub(crate) unchanged: Vec<(Id, usize)>,
 }
 
 pub(crate) struct Attempt<'job> {
@@ -129,7 +130,7 @@ impl Attempt<'_> {
         let item = Item { id: about.object, created: about.created, about: None, pending_webhooks: false, ..event };
         let lands_anyway = matches!(self.job.rules.variant, Variant::BodyTakesBack | Variant::ResumesInsideASecond);
         if planned.takes_back && !lands_anyway {
-            fetched.unchanged.extend(self.known.insert(item.id).then_some(item.id));
+            fetched.unchanged.extend(self.known.insert(item.id).then_some((item.id, 0)));
         } else {
             self.land(item, Source::Event(about.kind), fetched);
         }
@@ -149,7 +150,7 @@ impl Attempt<'_> {
                 && (newest.is_deleted() == row.is_deleted() || variant == Variant::DeletionIsNoContent)
         };
         if compares && self.newest.get(&item.id).is_some_and(is_same) {
-            fetched.unchanged.push(item.id);
+            fetched.unchanged.push((item.id, item.state.version));
         } else {
             fetched.rows.push(row);
         }
@@ -176,8 +177,8 @@ impl Attempt<'_> {
     }
 
     /// The chains as a resumed run begins them. An earlier attempt may have found an object unchanged in the second in
-    /// which a chain ended, and no row shows that: to the rest of that second the object would look gone. So the second
-    /// is read again from its top, if an object may be missed there.
+    /// which a chain ended, and no row shows that: the rest of that second alone would say that the object is gone. So
+    /// the second is read again from its top if an object of the work list may be in it.
     fn resumed(&mut self, open: Vec<Open>) -> Vec<Open> {
         let mut resumed = Vec::new();
         for Open { window, chain } in open {
@@ -219,8 +220,8 @@ impl Attempt<'_> {
         let watermark = seen.max(tables.watermark());
         let mut landed = HashSet::new();
         let is_twice = tables.rows.iter().filter(|row| row.run == run).any(|row| !landed.insert(row.item.id));
-        let is_told = |id: &Id| landed.contains(id) || tables.unchanged.contains(&(run, *id));
-        let is_owed = self.plan.work.iter().any(|(id, planned)| planned.event.is_some() && !is_told(id));
+        let is_counted = |id: &Id| landed.contains(id) || tables.unchanged.contains_key(&(run, *id));
+        let is_owed = self.plan.work.iter().any(|(id, planned)| planned.event.is_some() && !is_counted(id));
         self.job.faults.extend(is_twice.then_some(Fault::Twice));
         self.job.faults.extend(is_owed.then_some(Fault::Owed));
         self.job.step()?;

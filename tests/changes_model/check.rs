@@ -8,7 +8,7 @@ use crate::rules::{Fault, Variant};
 use crate::world::{Id, Object};
 
 /// Checks that the newest row of each object is its newest state. Nobody can know of a silent change unless a list
-/// showed it; but no later row may take back what a row has shown.
+/// showed it; but no later row may take back what a page has shown.
 pub(crate) fn check(job: &mut Job, relisted: Option<i64>) {
     if job.faults.contains(&Fault::Misplaced) {
         // The job cannot go on.
@@ -25,6 +25,10 @@ pub(crate) fn check(job: &mut Job, relisted: Option<i64>) {
         }
         *version = row.item.state.version.max(*version);
     }
+    for ((_, id), version) in &tables.unchanged {
+        let shown = shown.entry(*id).or_default();
+        *shown = (*shown).max(*version);
+    }
     let whole = tables.started.iter().rfind(|started| started.is_whole);
     for object in &job.world.objects {
         let Some(row) = newest.get(&object.id) else {
@@ -34,7 +38,7 @@ pub(crate) fn check(job: &mut Job, relisted: Option<i64>) {
         let is_absent = whole.is_some_and(|whole| is_absent(row, whole, job.rules.variant));
         let is_marked = row.is_deleted() || is_absent;
         let lowest =
-            if must_be_newest(object, relisted) { object.newest() } else { object.told.max(shown[&object.id]) };
+            if must_be_newest(object, relisted) { object.newest() } else { object.reported.max(shown[&object.id]) };
         let is_fresh = is_absent || object.contents[lowest..].contains(&row.item.state.content);
         let is_right = if object.is_deleted { is_marked } else { !(is_marked && object.is_listed()) };
         job.faults.extend((!is_right).then_some(Fault::NotMarked));

@@ -8,14 +8,14 @@ use crate::lake::Lake;
 use crate::rules::{Fault, Rules};
 use crate::world::{List, World};
 
-/// Why a job stops before its end.
+/// The reason why a job stops early.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Killed,
     Broken(Fault),
 }
 
-/// How often the histories came to the cases that the rules are for.
+/// Counts of the cases that the rules are for.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) kills: usize,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::coverage::{Link, Range};
 use crate::world::{Id, Item, Kind, List};
 
-/// Where a row's payload comes from.
+/// The origin of a row's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     List,
@@ -87,9 +87,9 @@ pub(crate) struct Tables {
     pub(crate) started: Vec<Started>,
     pub(crate) pages: Vec<PageCommitted>,
     pub(crate) completed: Vec<Completed>,
-    /// The objects that committed pages count as unchanged. Only the checks know their ids; PAGE_COMMITTED has their
-    /// number.
-    pub(crate) unchanged: HashSet<(u32, Id)>,
+    /// The objects that committed pages count as unchanged, with the versions that the pages showed. Only the checks know
+    /// them; PAGE_COMMITTED has their number.
+    pub(crate) unchanged: HashMap<(u32, Id), usize>,
 }
 
 impl Tables {
@@ -119,8 +119,8 @@ impl Tables {
         self.pages.iter().filter(move |page| page.run == run)
     }
 
-    /// The pages of a run whose rows have no event, as the rows show them: of objects that did not become rows they show
-    /// nothing, so their edge may be above the second in which the page ended.
+    /// The pages of a run whose rows have no event, made from the rows. Objects that did not become rows are unknown, so
+    /// the edge may be above the second in which the page ended.
     pub(crate) fn recovered(&self, run: u32) -> Vec<PageCommitted> {
         let known: HashSet<u32> = self.pages_of(run).map(|page| page.facts.number).collect();
         let mut pages: BTreeMap<u32, PageCommitted> = BTreeMap::new();

@@ -41,7 +41,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A list that nothing changes in, as `events`: new objects only.
+    /// The plan for `events`, whose objects do not change.
     pub(crate) fn of_new_objects(started: &Started) -> Self {
         Self { work: BTreeMap::new(), windows: vec![list_window(started)] }
     }
@@ -114,21 +114,26 @@ fn work_list(
         work.entry(about(row).object).or_default();
     }
     for row in known().filter(|row| rules.variant != Variant::NewestUnconsumedEvent || is_fresh(row)) {
-        if let Some(told) = work.get_mut(&about(row).object) {
-            told.push((about(row), row.item));
+        if let Some(known_events) = work.get_mut(&about(row).object) {
+            known_events.push((about(row), row.item));
         }
     }
-    let planned = |(id, told): (Id, Vec<(About, Item)>)| (id, plan_one(&told, newest_rows.get(&id), rules));
+    let planned =
+        |(id, known_events): (Id, Vec<(About, Item)>)| (id, plan_one(&known_events, newest_rows.get(&id), rules));
     work.into_iter().map(planned).collect()
 }
 
-/// Events have seconds, and no order within one: so it can be in doubt whether the body of the newest one is the newest
+/// Events have no order within a second, and they become visible late. So the body of the newest one may not be the newest
 /// state. A deletion is the last state in any case.
-fn plan_one(told: &[(About, Item)], newest_row: Option<&Row>, rules: &Rules) -> Planned {
-    let (about, event) = *told.iter().max_by_key(|told| order(told, rules.variant)).expect("an unconsumed event");
+fn plan_one(known_events: &[(About, Item)], newest_row: Option<&Row>, rules: &Rules) -> Planned {
+    let (about, event) = *known_events
+        .iter()
+        .max_by_key(|known_events| order(known_events, rules.variant))
+        .expect("an unconsumed event");
     let is_rival =
         |(_, other): &(About, Item)| other.created == event.created && other.state.content != event.state.content;
-    let is_tie = about.kind != Kind::Deleted && told.iter().any(is_rival) && rules.variant != Variant::BodyOfATie;
+    let is_tie =
+        about.kind != Kind::Deleted && known_events.iter().any(is_rival) && rules.variant != Variant::BodyOfATie;
     let was_listed_later = about.kind != Kind::Deleted
         && rules.variant != Variant::BodyOverANewerRow
         && newest_row.is_some_and(|row| row.source == Source::List && row.page.answered_at >= event.created);
@@ -151,8 +156,8 @@ fn order((about, event): &(About, Item), variant: Variant) -> (bool, i64, Kind, 
 }
 
 /// Whether an events run that a run consumes may have missed events that Stripe no longer lists. That is so if it came
-/// too long after the run before it: the watermark does not show it, since an account may be idle for months. The newest
-/// answer counts, not the start: a run that is resumed after a pause reads what is left by then.
+/// too long after the run before it. The watermark does not show that, since an account may be idle for months. The newest
+/// answer counts, not the start: a run that is resumed after a pause finds fewer events.
 pub(crate) fn has_lost_events(events: &Tables, from: u32, to: u32, variant: Variant) -> bool {
     events.completed.iter().enumerate().filter(|(_, end)| from < end.epoch && end.epoch <= to).any(|(at, end)| {
         let started = events.started.iter().find(|started| started.run == end.run).expect("a run has a start");

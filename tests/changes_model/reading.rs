@@ -87,13 +87,10 @@ impl Attempt<'_> {
             let range = Range { gte, lt: chain.range.lt };
             world.list(list, range, chain.cursor).map(|answer| (chain, answer))
         };
-        match ask(&mut self.job.world, chain) {
-            Ok(answered) => answered,
-            Err(Gone) => {
-                self.job.tally.vanished += 1;
-                ask(&mut self.job.world, chain.again()).unwrap_or_else(|Gone| unreachable!("there is no cursor"))
-            }
-        }
+        ask(&mut self.job.world, chain).unwrap_or_else(|Gone| {
+            self.job.tally.vanished += 1;
+            ask(&mut self.job.world, chain.again()).unwrap_or_else(|Gone| unreachable!("there is no cursor"))
+        })
     }
 
     /// Objects of the work list whose second is read out and that were not there: their newest event is their row.
@@ -139,14 +136,14 @@ impl Attempt<'_> {
         for fetched in &group {
             tables.rows.extend(&fetched.rows);
             if !fetched.rows.is_empty() {
-                tables.unchanged.extend(fetched.unchanged.iter().map(|id| (run, *id)));
+                tables.unchanged.extend(fetched.unchanged.iter().map(|(id, version)| ((run, *id), *version)));
             }
         }
         self.job.step()?;
         let tables = self.job.lake.of_mut(list);
         for fetched in group {
             tables.pages.push(fetched.page);
-            tables.unchanged.extend(fetched.unchanged.iter().map(|id| (run, *id)));
+            tables.unchanged.extend(fetched.unchanged.iter().map(|(id, version)| ((run, *id), *version)));
         }
         self.job.step()
     }

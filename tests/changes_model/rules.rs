@@ -15,7 +15,7 @@ pub(crate) enum Variant {
     Right,
     /// Events that become visible late are not looked for.
     NoLookbackOnEvents,
-    /// Objects in the list window are no part of the work list.
+    /// Objects in the list window are not on the work list.
     DeletesInOldWindowsOnly,
     /// The newest event is looked for among the unconsumed ones.
     NewestUnconsumedEvent,
@@ -84,11 +84,11 @@ pub(crate) enum Fault {
     TakenForGone,
     /// The pages of a completed run leave a part of its windows unread.
     Unread,
-    /// A page follows no other, or is in none of the run's windows.
+    /// A page is in none of the run's windows, or follows a cursor that no page has handed out.
     Misplaced,
     /// A cursor is sent with other filters than its own: Stripe may answer with an empty page.
     ForeignCursor,
-    /// An object is in no row.
+    /// A listed object has no row.
     NeverLanded,
     /// The newest row of an object is not its newest state.
     Stale,

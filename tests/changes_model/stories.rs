@@ -7,7 +7,7 @@ use crate::job::Job;
 use crate::rules::{Changes, Fault, Rules, Variant};
 use crate::world::{DAY, LAG, World};
 
-/// A job whose world moves only as it is told.
+/// A job whose world changes by calls only.
 fn job(variant: Variant) -> Job {
     let rules = Rules { variant, changes: Changes::Read, neighbours: 25, relist_days: None, kill_one_in: 0 };
     let mut job = new(World::new(1), Chance::new(1), rules);
@@ -19,7 +19,7 @@ fn run(job: &mut Job) {
     finish(job, false, false);
 }
 
-/// Tells a story with a kill before each step of its last job. Returns the faults of all of them, each once.
+/// Plays a story, with a kill before each step of its last job in turn. Returns the faults of all of them, each once.
 fn killed_anywhere(variant: Variant, story: fn(&mut Job), pause: i64) -> Vec<Fault> {
     let mut faults = Vec::new();
     for step in 1.. {
@@ -50,7 +50,6 @@ fn killed_anywhere(variant: Variant, story: fn(&mut Job), pause: i64) -> Vec<Fau
 fn an_object_of_a_long_second_changes_and_changes_back(job: &mut Job) {
     let second = job.world.now;
     let objects: Vec<usize> = (0..5).map(|_| job.world.add(second)).collect();
-    run(job);
     job.world.add(second + 50);
     job.world.now += 100;
     run(job);
@@ -72,8 +71,9 @@ fn a_kill_inside_a_second_does_not_take_an_unchanged_object_for_gone() {
 /// page is no longer listed, although the run began in time.
 fn objects_change_and_one_is_deleted(job: &mut Job) {
     let objects: Vec<usize> = (0..5).map(|_| job.world.add(job.world.now)).collect();
-    run(job);
+    job.world.add(job.world.now + 50);
     job.world.now += 2 * DAY;
+    run(job);
     job.world.delete(objects[0]);
     for at in &objects[1..] {
         job.world.now += 1;

@@ -68,8 +68,8 @@ pub(crate) struct Object {
     pub(crate) created: i64,
     /// The contents of all its states, oldest first.
     pub(crate) contents: Vec<u32>,
-    /// The newest state that an event has told.
-    pub(crate) told: usize,
+    /// The newest state that has an event.
+    pub(crate) reported: usize,
     pub(crate) is_deleted: bool,
     pub(crate) has_left: bool,
     /// Whether its changes have events.
@@ -187,7 +187,7 @@ impl World {
             _ => {
                 self.objects[at].contents.push(2_000);
                 self.objects[at].has_left = true;
-                self.tell(at, Kind::Left);
+                self.report(at, Kind::Left);
             }
         }
     }
@@ -198,7 +198,7 @@ impl World {
         let age = if has_events { self.chance.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 400, 90, -20]) } else { 0 };
         let at = self.add(self.now - age);
         if has_events {
-            self.tell(at, Kind::Changed);
+            self.report(at, Kind::Changed);
         } else {
             self.objects[at].has_events = false;
             self.objects[at].available_on = Some(self.now + self.chance.between(5, 120));
@@ -213,7 +213,7 @@ impl World {
             id,
             created,
             contents: vec![1],
-            told: 0,
+            reported: 0,
             is_deleted: false,
             has_left: false,
             has_events: true,
@@ -228,18 +228,18 @@ impl World {
         let new = u32::try_from(contents.len()).expect("few") + 1;
         contents.push(undone.unwrap_or(new));
         if !is_silent {
-            self.tell(at, Kind::Changed);
+            self.report(at, Kind::Changed);
         }
     }
 
     pub(crate) fn delete(&mut self, at: usize) {
         self.objects[at].is_deleted = true;
-        self.tell(at, Kind::Deleted);
+        self.report(at, Kind::Deleted);
     }
 
-    fn tell(&mut self, at: usize, kind: Kind) {
+    fn report(&mut self, at: usize, kind: Kind) {
         let object = &mut self.objects[at];
-        object.told = object.contents.len() - 1;
+        object.reported = object.contents.len() - 1;
         let about = Some(About { object: object.id, created: object.created, kind });
         let id = u32::try_from(self.events.len()).expect("few").wrapping_mul(0x85EB_CA6B);
         let item = Item { id, created: self.now, state: object.state(), pending_webhooks: false, about };

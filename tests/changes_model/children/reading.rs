@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::world::{Child, Gone, ParentId};
 use super::{ChildRow, Fault, Job, Killed, Page, Started, Variant};
 
-/// What an attempt remembers.
+/// The memory of an attempt.
 struct Attempt {
     started: Started,
     plan: BTreeSet<ParentId>,
@@ -119,7 +119,7 @@ impl Job {
         self.step()
     }
 
-    /// What must hold before RUN_COMPLETED.
+    /// Checks the promises of a run before RUN_COMPLETED.
     fn check_run(&mut self, attempt: &Attempt) {
         let run = attempt.started.run;
         let pages: Vec<&Page> = self.lake.pages.iter().filter(|page| page.run == run).collect();
