@@ -148,8 +148,8 @@ impl Job {
         if !self.is_calm && self.chance.one_in(25) { Err(Killed) } else { Ok(()) }
     }
 
-    /// Lands the parents that changed. A parent whose sub-list is cut off lands even if its content is the same, since a
-    /// child that it does not show may have changed.
+    /// Lands the parents that changed. A parent whose sub-list is cut off lands even if its content is the same, since
+    /// a child that it does not show may have changed.
     fn land_parents(&mut self) -> Result<(), Killed> {
         self.step()?;
         let changed = std::mem::take(&mut self.world.changed);

@@ -87,8 +87,8 @@ pub(crate) struct Tables {
     pub(crate) started: Vec<Started>,
     pub(crate) pages: Vec<PageCommitted>,
     pub(crate) completed: Vec<Completed>,
-    /// The objects that committed pages count as unchanged, with the versions that the pages showed. Only the checks know
-    /// them; PAGE_COMMITTED has their number.
+    /// The objects that committed pages count as unchanged, with the versions that the pages showed. Only the checks
+    /// know them; PAGE_COMMITTED has their number.
     pub(crate) unchanged: HashMap<(u32, Id), usize>,
 }
 
@@ -119,8 +119,8 @@ impl Tables {
         self.pages.iter().filter(move |page| page.run == run)
     }
 
-    /// The pages of a run whose rows have no event, made from the rows. Objects that did not become rows are unknown, so
-    /// the edge may be above the second in which the page ended.
+    /// The pages of a run whose rows have no event, made from the rows. Objects that did not become rows are unknown,
+    /// so the edge may be above the second in which the page ended.
     pub(crate) fn recovered(&self, run: u32) -> Vec<PageCommitted> {
         let known: HashSet<u32> = self.pages_of(run).map(|page| page.facts.number).collect();
         let mut pages: BTreeMap<u32, PageCommitted> = BTreeMap::new();

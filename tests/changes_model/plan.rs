@@ -21,8 +21,8 @@ pub(crate) struct Planned {
     pub(crate) event: Option<Item>,
     /// Whether the object is read by list. Otherwise the body of its newest event is its row.
     pub(crate) is_read: bool,
-    /// Whether the body of the newest event may be older than the newest row. It is not landed then: if the object is no
-    /// longer listed, the event that says why is still to come.
+    /// Whether the body of the newest event may be older than the newest row. It is not landed then: if the object is
+    /// no longer listed, the event that says why is still to come.
     pub(crate) takes_back: bool,
 }
 
@@ -98,7 +98,8 @@ fn clusters(seconds: &[i64], neighbours: i64) -> Vec<Window> {
     clusters.map(window).collect()
 }
 
-/// The objects with an event that no earlier run has consumed, each with the newest event of all rows up to `source_to`.
+/// The objects with an event that no earlier run has consumed, each with the newest event of all rows up to
+/// `source_to`.
 fn work_list(
     events: &Tables,
     started: &Started,
@@ -123,8 +124,8 @@ fn work_list(
     work.into_iter().map(planned).collect()
 }
 
-/// Events have no order within a second, and they become visible late. So the body of the newest one may not be the newest
-/// state. A deletion is the last state in any case.
+/// Events have no order within a second, and they become visible late. So the body of the newest one may not be the
+/// newest state. A deletion is the last state in any case.
 fn plan_one(known_events: &[(About, Item)], newest_row: Option<&Row>, rules: &Rules) -> Planned {
     let (about, event) = *known_events
         .iter()
@@ -156,8 +157,8 @@ fn order((about, event): &(About, Item), variant: Variant) -> (bool, i64, Kind, 
 }
 
 /// Whether an events run that a run consumes may have missed events that Stripe no longer lists. That is so if it came
-/// too long after the run before it. The watermark does not show that, since an account may be idle for months. The newest
-/// answer counts, not the start: a run that is resumed after a pause finds fewer events.
+/// too long after the run before it. The watermark does not show that, since an account may be idle for months. The
+/// newest answer counts, not the start: a run that is resumed after a pause finds fewer events.
 pub(crate) fn has_lost_events(events: &Tables, from: u32, to: u32, variant: Variant) -> bool {
     events.completed.iter().enumerate().filter(|(_, end)| from < end.epoch && end.epoch <= to).any(|(at, end)| {
         let started = events.started.iter().find(|started| started.run == end.run).expect("a run has a start");

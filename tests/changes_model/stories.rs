@@ -45,8 +45,8 @@ fn killed_anywhere(variant: Variant, story: fn(&mut Job), pause: i64) -> Vec<Fau
 
 /// Five objects of one second have landed. One of them changes, with an event, and changes back, without one. The list
 /// shows it on the first page of the second, unchanged: it has no row in this run. If the process is killed then, and
-/// the chain goes on at its cursor, the second page reads the second out, and the object has not been there. The body of
-/// its event becomes its row, and no later event corrects that.
+/// the chain goes on at its cursor, the second page reads the second out, and the object has not been there. The body
+/// of its event becomes its row, and no later event corrects that.
 fn an_object_of_a_long_second_changes_and_changes_back(job: &mut Job) {
     let second = job.world.now;
     let objects: Vec<usize> = (0..5).map(|_| job.world.add(second)).collect();
