@@ -115,6 +115,12 @@ impl Tables {
         self.rows.iter().filter(|row| row.epoch < epoch).map(|row| (row.item.id, *row)).collect()
     }
 
+    /// The newest answer of the runs before this one.
+    pub(crate) fn listed_to(&self, run: u32) -> Option<i64> {
+        let earlier = self.pages.iter().filter(|page| page.run < run && page.facts.range.is_some());
+        earlier.map(|page| page.facts.answered_at).max()
+    }
+
     pub(crate) fn pages_of(&self, run: u32) -> impl Iterator<Item = &PageCommitted> {
         self.pages.iter().filter(move |page| page.run == run)
     }

@@ -23,7 +23,8 @@
 //! - A row is a state and lands once, but a deletion is a state of its own: its body is the last payload.
 //! - An unchanged object leaves no row. So a resumed chain does not go on inside a second that may hold one.
 //! - [`Changes::Events`] takes the body of the newest event without reading. The object is read all the same if several
-//!   events share that second, or if its newest row was listed after the event.
+//!   events share that second, or if it has a row and an earlier run had an answer since the event: a list may have
+//!   shown a newer state then, even without a row.
 //! - A body that may be older than the newest row never lands, unless it is a deletion.
 //! - Events can be lost: Stripe lists them for 30 days. There is a **gap** if the newest answer of an events run came
 //!   too long after the first answer of the run before it. The run that consumes such events reads the whole list once,

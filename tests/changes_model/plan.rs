@@ -48,7 +48,7 @@ impl Plan {
 
     pub(crate) fn new(lake: &Lake, started: &Started, rules: &Rules, now: i64) -> Self {
         let newest = lake.objects.newest_before(started.first_epoch);
-        let mut work = work_list(&lake.events, started, rules, &newest);
+        let mut work = work_list(lake, started, rules, &newest);
         let (due_by, rows) = if rules.variant == Variant::DueByTodaysClock {
             (now, &lake.objects.newest_before(u32::MAX))
         } else {
@@ -98,46 +98,47 @@ fn clusters(seconds: &[i64], neighbours: i64) -> Vec<Window> {
     clusters.map(window).collect()
 }
 
+/// An event, and the object that it is about.
+type Known = (About, Item);
+
 /// The objects with an event that no earlier run has consumed, each with the newest event of all rows up to
 /// `source_to`.
-fn work_list(
-    events: &Tables,
-    started: &Started,
-    rules: &Rules,
-    newest_rows: &HashMap<Id, Row>,
-) -> BTreeMap<Id, Planned> {
-    let known = || events.rows.iter().filter(|row| row.epoch <= started.source_to);
+fn work_list(lake: &Lake, started: &Started, rules: &Rules, newest: &HashMap<Id, Row>) -> BTreeMap<Id, Planned> {
+    let known = || lake.events.rows.iter().filter(|row| row.epoch <= started.source_to);
     let consumed: HashSet<Id> = known().filter(|row| row.epoch <= started.source_from).map(|row| row.item.id).collect();
     let is_fresh = |row: &&Row| row.epoch > started.source_from && !consumed.contains(&row.item.id);
-    let mut work: BTreeMap<Id, Vec<(About, Item)>> = BTreeMap::new();
+    let mut work: BTreeMap<Id, Vec<Known>> = BTreeMap::new();
     let about = |row: &Row| row.item.about.expect("an event is about an object");
     for row in known().filter(is_fresh) {
         work.entry(about(row).object).or_default();
     }
     for row in known().filter(|row| rules.variant != Variant::NewestUnconsumedEvent || is_fresh(row)) {
-        if let Some(known_events) = work.get_mut(&about(row).object) {
-            known_events.push((about(row), row.item));
+        if let Some(events) = work.get_mut(&about(row).object) {
+            events.push((about(row), row.item));
         }
     }
-    let planned =
-        |(id, known_events): (Id, Vec<(About, Item)>)| (id, plan_one(&known_events, newest_rows.get(&id), rules));
+    let listed_to = lake.objects.listed_to(started.run);
+    let planned = |(id, events): (Id, Vec<Known>)| (id, plan_one(&events, newest.get(&id), listed_to, rules));
     work.into_iter().map(planned).collect()
 }
 
 /// Events have no order within a second, and they become visible late. So the body of the newest one may not be the
 /// newest state. A deletion is the last state in any case.
-fn plan_one(known_events: &[(About, Item)], newest_row: Option<&Row>, rules: &Rules) -> Planned {
-    let (about, event) = *known_events
-        .iter()
-        .max_by_key(|known_events| order(known_events, rules.variant))
-        .expect("an unconsumed event");
-    let is_rival =
-        |(_, other): &(About, Item)| other.created == event.created && other.state.content != event.state.content;
-    let is_tie =
-        about.kind != Kind::Deleted && known_events.iter().any(is_rival) && rules.variant != Variant::BodyOfATie;
-    let was_listed_later = about.kind != Kind::Deleted
-        && rules.variant != Variant::BodyOverANewerRow
-        && newest_row.is_some_and(|row| row.source == Source::List && row.page.answered_at >= event.created);
+fn plan_one(events: &[Known], newest_row: Option<&Row>, listed_to: Option<i64>, rules: &Rules) -> Planned {
+    let variant = rules.variant;
+    let (about, event) = *events.iter().max_by_key(|known| order(known, variant)).expect("an unconsumed event");
+    let is_rival = |(_, other): &Known| other.created == event.created && other.state.content != event.state.content;
+    let is_tie = about.kind != Kind::Deleted && events.iter().any(is_rival) && variant != Variant::BodyOfATie;
+    // A list that has shown the object later may have left no row: the object was unchanged since an older one. So all
+    // answers of earlier runs count.
+    let answered_at = match variant {
+        Variant::BodyOverANewerRow => None,
+        Variant::BodyOverAnUnchangedObject => {
+            newest_row.filter(|row| row.source == Source::List).map(|row| row.page.answered_at)
+        }
+        _ => newest_row.and(listed_to),
+    };
+    let was_listed_later = about.kind != Kind::Deleted && answered_at >= Some(event.created);
     let is_row_of_an_event = newest_row.is_some_and(|row| row.source != Source::List);
     Planned {
         created: about.created,
@@ -149,7 +150,7 @@ fn plan_one(known_events: &[(About, Item)], newest_row: Option<&Row>, rules: &Ru
 
 /// Nothing comes after a deletion, and ids are never used again. In one second an event after which the object is not
 /// listed is the last.
-fn order((about, event): &(About, Item), variant: Variant) -> (bool, i64, Kind, Id) {
+fn order((about, event): &Known, variant: Variant) -> (bool, i64, Kind, Id) {
     if variant == Variant::OrderOfEventIds {
         return (false, event.created, Kind::Changed, event.id);
     }

@@ -41,6 +41,8 @@ pub(crate) enum Variant {
     BodyOfATie,
     /// The body of an event may follow a row that was listed after it.
     BodyOverANewerRow,
+    /// The body of an event may follow a page that was answered after it and showed the object unchanged.
+    BodyOverAnUnchangedObject,
     /// The body of an event lands for an object that is no longer listed, whatever its newest row shows.
     BodyTakesBack,
     /// Events that were lost are not noticed.

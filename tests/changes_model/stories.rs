@@ -108,3 +108,26 @@ fn a_deletion_lands_although_its_body_is_the_payload_of_the_newest_row() {
         assert_eq!(job.faults, faults, "{variant:?}");
     }
 }
+
+/// An object changes and changes back; the first of these has a late event, the second has none. Meanwhile a run lists
+/// the object, unchanged, and leaves no row of it. Then the event becomes visible, and its body looks newer than the
+/// row.
+#[test]
+fn a_late_body_does_not_land_over_an_object_that_was_listed_unchanged() {
+    for (variant, faults) in [(Variant::Right, vec![]), (Variant::BodyOverAnUnchangedObject, vec![Fault::Stale])] {
+        let mut job = job(variant);
+        job.rules.changes = Changes::Events;
+        let object = job.world.add(job.world.now);
+        run(&mut job);
+        job.world.now += 20;
+        job.world.change(object, false, false);
+        job.world.delay();
+        job.world.change(object, true, true);
+        job.world.add(job.world.now);
+        run(&mut job);
+        job.world.now += LAG;
+        run(&mut job);
+        check(&mut job, None);
+        assert_eq!(job.faults, faults, "{variant:?}");
+    }
+}

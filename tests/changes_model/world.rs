@@ -247,6 +247,12 @@ impl World {
         self.events.push(Event { item, visible_from });
     }
 
+    /// The newest event becomes visible as late as an event can.
+    pub(crate) fn delay(&mut self) {
+        let event = self.events.last_mut().expect("an event");
+        event.visible_from = event.item.created + LAG;
+    }
+
     pub(crate) fn is_listed(&self, id: Id) -> bool {
         self.objects.iter().any(|object| object.id == id && object.is_listed())
     }
