@@ -16,7 +16,15 @@ pub(crate) fn check(job: &mut Job, relisted: Option<i64>) {
     }
     job.faults.extend(job.world.has_foreign_cursor.then_some(Fault::ForeignCursor));
     let tables = &job.lake.objects;
-    let newest: HashMap<Id, &Row> = tables.rows.iter().map(|row| (row.item.id, row)).collect();
+    let is_whole = |row: &Row| tables.started.iter().any(|started| started.run == row.run && started.is_whole);
+    let mut newest: HashMap<Id, &Row> = HashMap::new();
+    for row in &tables.rows {
+        let before = newest.insert(row.item.id, row);
+        let is_same = |before: &Row| {
+            (before.item.state.content, before.is_deleted()) == (row.item.state.content, row.is_deleted())
+        };
+        job.faults.extend((before.is_some_and(is_same) && !is_whole(row)).then_some(Fault::Repeated));
+    }
     let mut shown: HashMap<Id, usize> = HashMap::new();
     for row in &tables.rows {
         let version = shown.entry(row.item.id).or_default();

@@ -7,6 +7,7 @@
 //!
 //! - An object has at most one row in a run.
 //! - At the end of a run, each object of its **work list** has its row, or a page counts it as unchanged.
+//! - A row says something else than the row before it of the same object, unless events were lost.
 //! - No row takes back a state that an earlier page has shown.
 //! - When the world is quiet, the newest row of each object is its newest state, and a deleted object is marked.
 //!

@@ -94,6 +94,8 @@ pub(crate) enum Fault {
     NeverLanded,
     /// The newest row of an object is not its newest state.
     Stale,
+    /// A row says the same as the row before it, and no gap asks for that.
+    Repeated,
     /// A row shows an older state than the row before it.
     TakenBack,
     /// The object is deleted, and nothing shows it.
