@@ -1,6 +1,7 @@
 # `just` lists the recipes. CI calls the same ones.
 
 cache := env("XDG_CACHE_HOME", env("HOME") / ".cache") / "stripe-raw-rs"
+stripe_mock := "github.com/stripe/stripe-mock@v0.203.0"
 # `uv run` sets UV to the path of uv, which need not be on the path; the README's first command puts uv into .tools.
 uv := env("UV", if path_exists(".tools/bin/uv") == "true" { justfile_directory() / ".tools/bin/uv" } else { "uv" })
 # Tools and tests that do not need the compiled extension must not wait for it.
@@ -169,6 +170,9 @@ _standard-library architecture:
 
 # Stripe's own mock server, into the cache; prints where it is
 stripe-mock:
-    @test -x {{ cache }}/bin/stripe-mock || \
-        GOBIN={{ cache }}/bin go install github.com/stripe/stripe-mock@v0.203.0
+    @test -x {{ cache }}/bin/stripe-mock || GOBIN={{ cache }}/bin go install {{ stripe_mock }}
     @echo {{ cache }}/bin/stripe-mock
+
+# The differences between the registry and Stripe's OpenAPI description, which is in stripe-mock
+specification:
+    @{{ uv }} run python tests/specification.py {{ stripe_mock }}

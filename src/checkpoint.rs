@@ -155,6 +155,8 @@ pub struct Carried {
     pub landed: Option<LandedCommit>,
     /// Lower end of the window of the first run since the last reset.
     pub first_start: Option<i64>,
+    /// When the newest complete run that read the list down to there began, in microseconds since 1970.
+    pub whole_at_micros: Option<i64>,
 }
 
 impl Event {

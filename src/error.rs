@@ -17,6 +17,8 @@ pub enum Class {
     Authentication,
     /// 403: the key lacks a permission.
     Permission,
+    /// 400 or 404: the account does not have the product that the list belongs to.
+    Product,
     /// 429, and the retries are used up.
     RateLimit,
     /// Any other refusal: 400, 404 and the like.
@@ -53,6 +55,7 @@ impl Class {
             Self::Usage => "Usage",
             Self::Authentication => "Authentication",
             Self::Permission => "Permission",
+            Self::Product => "Product",
             Self::RateLimit => "RateLimit",
             Self::Request => "Request",
             Self::Server => "Server",

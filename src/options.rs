@@ -14,7 +14,7 @@ use crate::error::{Error, Remedy, Result, foreign};
 use crate::secrets::holds_secret;
 
 /// API version that every request asks for if the user sets no other: the form of a payload depends on it.
-pub const STRIPE_VERSION: &str = "2026-09-30.endive";
+pub const STRIPE_VERSION: &str = "2026-11-18.endive";
 /// Address of Stripe's API.
 pub const API_BASE_URL: &str = "https://api.stripe.com";
 
@@ -80,6 +80,7 @@ macro_rules! options {
 options! {
     page_size: u32 = integer(1, 100, "100", "objects"), "objects per request, 1 to 100";
     lookback_seconds: i64 = integer(0, 10 * 365 * DAY, "3600", "seconds"), "how far before the newest object seen the next run begins again, for objects that became visible late";
+    whole_every_days: u32 = integer(0, 3_650, "7", "days"), "a list that Stripe cannot filter by time is read down to its new objects, and whole again after so many days; 0 reads it whole in each run";
     repeats: Repeats = text(Kind::Choice(Repeats::WORDS), "skip"), "objects that are listed again without a change: skip counts them, land makes rows of them again";
     max_requests_per_second: Option<f64> = RATE, "most requests a second over all lists; auto: with a live key 75 of the 100 that Stripe allows, with a test key 20 of 25, on loopback no limit";
     max_requests_per_second_per_endpoint: Option<f64> = RATE, "most requests a second to each list; auto: 20 of the 25 that Stripe allows, on loopback no limit";

@@ -250,7 +250,7 @@ fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &
     let Some(id) = id else { return refuse(json, None, Fault::NoId, start_at, columns) };
     let time = time.filter(|time| *time != b"null");
     let created = time.and_then(|time| std::str::from_utf8(time).ok()?.parse().ok()).filter(|at| TIMES.contains(at));
-    let may_lack_it = time.is_none() && !entity.has_window;
+    let may_lack_it = time.is_none() && !entity.window.is_filtered();
     if created.is_none() && !may_lack_it {
         columns.undated(&id);
     }

@@ -82,7 +82,7 @@ impl StripeSimulator {
             retry_after: settings.retry_after,
             faults: RwLock::new(Arc::new(Faults::read(&settings.faults, settings.seed)?)),
             traffic: Traffic::new(),
-            access: Access { keys: settings.keys, denied: settings.denied },
+            access: Access { keys: settings.keys, denied: settings.denied, products_off: settings.products_off },
         });
         let manners = Manners { latency: settings.latency, jitter: settings.latency_jitter, gzip: settings.gzip };
         let (address, running) = listen(settings.port, settings.threads, Arc::clone(&endpoints), manners)?;

@@ -3,6 +3,7 @@
 pub mod entities;
 pub mod exchange;
 pub mod facts;
+pub mod registry;
 pub mod retry;
 pub mod scope;
 pub mod window;

@@ -115,7 +115,7 @@ impl Walk {
 
     /// Opens it: from now on, [`Walk::poll_request`] returns requests.
     pub fn open(&mut self, remaining: Remaining) {
-        let windowed = self.scope.entity.has_window;
+        let windowed = self.scope.entity.window.is_filtered();
         if windowed {
             self.undated.extend(remaining.held.get(&None).into_iter().flatten().cloned());
         }
@@ -133,7 +133,8 @@ impl Walk {
     /// The reader of the answers to its requests.
     #[must_use]
     pub const fn reader(&self) -> Reader {
-        Reader { entity: self.scope.entity, page_size: self.options.page_size as usize }
+        let entity = self.scope.entity;
+        Reader { entity, most_objects: entity.most_objects(self.options.page_size as usize) }
     }
 
     /// Counters so far.
@@ -188,7 +189,7 @@ impl Walk {
         let at = self.ready(now).or_else(|| self.split())?;
         let request = self.request(&self.chains[at].chain);
         let active = &mut self.chains[at];
-        active.asked_down_to = active.chain.range.gte;
+        active.asked_down_to = self.scope.entity.window.asked_down_to(active.chain.range);
         active.retry = None;
         active.in_flight = true;
         self.progress.requests += 1;
@@ -203,10 +204,12 @@ impl Walk {
     /// filters.
     fn request(&self, chain: &Chain) -> Request {
         let Scope { entity, account } = &self.scope;
-        let mut query = vec![("limit", self.options.page_size.to_string())];
+        let mut query = Vec::new();
+        if entity.has_pages {
+            query.push(("limit", self.options.page_size.to_string()));
+        }
         query.extend(entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        query.extend(chain.range.gte.map(|bottom| ("created[gte]", bottom.to_string())));
-        query.extend(chain.range.lt.map(|top| ("created[lt]", top.to_string())));
+        query.extend(entity.window.query(chain.range));
         query.extend(chain.cursor.clone().map(|cursor| ("starting_after", cursor)));
         Request {
             endpoint: Arc::clone(&self.endpoint),

@@ -54,7 +54,7 @@ fn check_states(world: &World, events: &[Event]) {
     }
     let gave_up = events.iter().any(|event| event.kind.gives_up());
     // Nobody knows where in the list an object without a time is: it lands with each run that reads it.
-    let is_dated = world.entity.has_window && world.undated == 0;
+    let is_dated = world.entity.window.has_start() && world.undated == 0;
     for (id, landed) in states.iter().filter(|_| is_dated && !gave_up) {
         assert!(landed.windows(2).all(|pair| pair[0] != pair[1]), "{id} landed without a change: {landed:?}");
     }
@@ -127,14 +127,40 @@ fn one_run_reads_each_page_once() {
 
 #[test]
 fn a_small_incremental_run_is_one_request() {
-    let mut world = World::new("charges", 7, Engine::Refuses);
+    for entity in ["charges", "quotes", "payment_records"] {
+        let mut world = World::new(entity, 7, Engine::Refuses);
+        populate(&mut world, 50);
+        Process::new("a", &options(10, Duration::ZERO)).finish(&mut world).0.unwrap();
+        let before = world.requests;
+        world.clock += Duration::from_secs(1_000);
+        world.create(0);
+        Process::new("b", &options(10, Duration::ZERO)).finish(&mut world).0.unwrap();
+        assert_eq!(world.requests - before, 1, "{entity}");
+        check(&world);
+    }
+}
+
+#[test]
+fn a_list_without_a_filter_is_read_whole_once_a_week() {
+    let mut world = World::new("quotes", 7, Engine::Refuses);
     populate(&mut world, 50);
-    Process::new("a", &options(10, Duration::ZERO)).finish(&mut world).0.unwrap();
-    let before = world.requests;
-    world.clock += Duration::from_secs(1_000);
-    world.create(0);
-    Process::new("b", &options(10, Duration::ZERO)).finish(&mut world).0.unwrap();
-    assert_eq!(world.requests - before, 1);
+    let requests_of_a_run = |world: &mut World, days: u64| {
+        world.clock += Duration::from_secs(days * 86_400);
+        let before = world.requests;
+        world.create(0);
+        Process::new("a", &options(10, Duration::ZERO)).finish(world).0.unwrap();
+        world.requests - before
+    };
+    // 51 objects are six pages of ten.
+    assert_eq!(requests_of_a_run(&mut world, 0), 6);
+    world.create(86_400 * 300);
+    let late = world.list.iter().last().unwrap().id.clone();
+    for (days, requests, is_found) in
+        [(3, 1, false), (3, 1, false), (1, 6, true), (3, 1, true), (3, 1, true), (2, 6, true)]
+    {
+        assert_eq!(requests_of_a_run(&mut world, days), requests);
+        assert_eq!(world.states().contains_key(&late), is_found);
+    }
     check(&world);
 }
 
@@ -259,7 +285,7 @@ proptest! {
         objects in 0u64..60,
         crashes in 0usize..6,
         width in 1usize..6,
-        entity in prop::sample::select(vec!["charges", "accounts"]),
+        entity in prop::sample::select(vec!["charges", "accounts", "quotes", "payment_records"]),
         (undated, stray) in (0usize..4, 0usize..20),
     ) {
         let mut world = World::new(entity, seed, if skips { Engine::Skips } else { Engine::Refuses });
@@ -290,7 +316,7 @@ proptest! {
         objects in 0u64..60,
         crashes in 0usize..4,
         width in 1usize..6,
-        entity in prop::sample::select(vec!["charges", "accounts"]),
+        entity in prop::sample::select(vec!["charges", "accounts", "quotes", "payment_records"]),
     ) {
         let mut world = World::new(entity, seed, Engine::Refuses);
         let options = options(page_size, if grouped { Duration::from_millis(400) } else { Duration::ZERO });

@@ -41,9 +41,18 @@ def _permissions() -> str:
     return "\n".join(["| permission | lists |", "|---|---|", *rows])
 
 
+def _lists() -> str:
+    rows = [
+        f"| `{entity.name}` | {entity.group} | {entity.window} | {entity.product} | {entity.note} |"
+        for entity in _core.entities("all")
+    ]
+    return "\n".join(["| list | group | window | needs | |", "|---|---|---|---|---|", *rows])
+
+
 def with_tables(text: str) -> str:
     """Put the tables between their marks."""
-    for name, table in (("options", _options()), ("columns", _columns()), ("permissions", _permissions())):
+    tables = {"options": _options(), "lists": _lists(), "columns": _columns(), "permissions": _permissions()}
+    for name, table in tables.items():
         text = re.sub(
             rf"(<!-- {name}: begin[^\n]*\n).*?(<!-- {name}: end -->)",
             lambda found, table=table: found[1] + table + "\n" + found[2],  # type: ignore[misc]

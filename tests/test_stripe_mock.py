@@ -17,6 +17,7 @@ import pytest
 from stripe_raw_rs import Entity, entities
 from tests.conftest import compact, landed
 from tests.gateway import Answer, Gateway
+from tests.specification import NEWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,8 @@ def stripe_raw(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def served(url: str, entity: Entity) -> str:
     """The first page of a list as stripe-mock sends it, without the whitespace between tokens."""
-    query = urllib.parse.urlencode({"limit": 100, **entity.fixed_query})
+    limit = {"limit": 100} if entity.has_pages else {}
+    query = urllib.parse.urlencode({**limit, **entity.fixed_query})
     # The server is on this machine, and nothing from outside chooses the address.
     request = urllib.request.Request(  # noqa: S310
         f"{url}{entity.path}?{query}", headers={"Authorization": f"Bearer {KEY}"}
@@ -77,7 +79,7 @@ def in_test_mode(answer: Answer) -> None:
     answer.body = answer.body.replace(b'"livemode":true', b'"livemode":false')
 
 
-@pytest.mark.parametrize(("selection", "count"), [("", 5), ("all", 42)], ids=["the default five", "all"])
+@pytest.mark.parametrize(("selection", "count"), [("", 5), ("all", 75)], ids=["the default five", "all"])
 def test_every_list_lands_as_stripe_serves_it(lake: Path, url: str, selection: str, count: int) -> None:
     chosen = ("--entities", selection) if selection else ()
     with Gateway(url, in_test_mode) as gateway:
@@ -89,7 +91,7 @@ def test_every_list_lands_as_stripe_serves_it(lake: Path, url: str, selection: s
 
 
 def assert_as_served(lake: Path, url: str, selection: str, count: int) -> None:
-    names = entities(selection)
+    names = [entity for entity in entities(selection) if entity.path not in NEWER]
     assert len(names) == count
     for entity in names:
         texts: list[str] = landed(lake, entity.name, "_raw_json")["_raw_json"].to_pylist()

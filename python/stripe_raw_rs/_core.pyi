@@ -59,6 +59,7 @@ class _ArrowSchema(Protocol):
 class _Options(TypedDict, total=False):
     page_size: int
     lookback_seconds: int
+    whole_every_days: int
     repeats: Literal["skip", "land"]
     max_requests_per_second: float | Literal["auto"]
     max_requests_per_second_per_endpoint: float | Literal["auto"]
@@ -95,7 +96,21 @@ class Entity:
     @property
     def time_field(self) -> str: ...
     @property
-    def has_window(self) -> bool: ...
+    def window(self) -> Literal["server", "client", "whole"]:
+        """How a time window limits a run: Stripe filters, or the reading ends below it, or each run reads all."""
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether Stripe answers in pages; if not, no request may ask for a number of objects."""
+
+    @property
+    def group(self) -> str:
+        """The name by which a selection can take it with the lists of the same section of Stripe's reference."""
+
+    @property
+    def product(self) -> str:
+        """What an account must have switched on to have the list; "" if each account has it."""
+
     @property
     def fixed_query(self) -> dict[str, str]: ...
     @property
@@ -106,6 +121,10 @@ class Entity:
 
     @property
     def default(self) -> bool: ...
+    @property
+    def is_named(self) -> bool:
+        """Whether the selection has its own name, or it is one of the default ones: then the account must have it."""
+
     @property
     def permission(self) -> str:
         """Permission that lets a restricted key read the list; "" if only Stripe's refusal names it."""
@@ -640,6 +659,7 @@ class StripeSimulator:
         arrivals: int = 0,
         arrivals_every: int = 1,
         denied: Sequence[str] | None = None,
+        products_off: Sequence[str] | None = None,
         keys: Sequence[str] | None = None,
         gzip: bool = False,
         history_days: int = 730,
@@ -660,6 +680,7 @@ class StripeSimulator:
         faults: the requests that go wrong; see `set_faults`.
         arrivals, arrivals_every: after every so many pages of an entity that many objects are created in it.
         denied: entities (or "account") that no key may read: 403.
+        products_off: products that the account does not have, e.g. "Issuing": their lists are refused with 400 or 404.
         keys: those that are known; None or none: every `sk_` and `rk_` key that does not contain "invalid".
         gzip: compress answers for clients that accept it.
         history_days, end: the objects were created in these days before `end` (seconds since 1970; None: now). The

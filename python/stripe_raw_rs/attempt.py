@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from stripe_raw_rs.exceptions import FencedError, TableError
+from stripe_raw_rs.exceptions import FencedError, ProductMissingError, TableError
 from stripe_raw_rs.lost_commits import require_earlier_kept, require_kept
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
@@ -62,13 +62,14 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
         settings=job.settings,
     )
     raw = RawWriter(job.tables, entity, job.state.store_id)
-    raw.check()
+    is_there = raw.check()
     if not run.gives_up:
         require_kept(raw, job.state, history, job.account)
     elif give_up == "restart":
         # The fence of this attempt would hide what is missing from all later ones.
         require_earlier_kept(raw, job.state, history)
-    raw.create()
+    if is_there or not run.is_new:
+        raw.create()
     runs.append(run)
     job.display.began(run)
     for warning in run.warnings:
@@ -95,6 +96,8 @@ def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
                 raw.recover(run, conditions)
         raw.compare(run)
         for rows, checkpoint in run:
+            # Not before Stripe has answered: the account may not have the list.
+            raw.create()
             if is_first and len(rows) > 0:
                 # Until something has landed, another process may bind the lake to another account.
                 state.require_ours()
@@ -105,12 +108,20 @@ def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
                 display.committed(run, checkpoint)
             # Else the pages would stay in memory for as long as the next ones take, where no budget counts them.
             del rows, checkpoint
+        raw.create()
         state.append(run.ended())
     except FencedError:
         raise
     except BaseException as error:
-        _append_failed(run, state, error)
+        if skipped(raw.entity, run, error) is None:
+            _append_failed(run, state, error)
         raise
+
+
+def skipped(entity: Entity, run: Run, error: BaseException) -> str | None:
+    """Say why a list is skipped: the account does not have it, and nobody has named it. Nothing is written then."""
+    is_absent = isinstance(error, ProductMissingError) and not entity.is_named and run.is_new
+    return error_line(error) if is_absent else None
 
 
 def naming_the_winner(job: Job, entity: Entity, run: Run, fenced: FencedError) -> StripeRawError:

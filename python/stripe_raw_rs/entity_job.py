@@ -7,7 +7,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs.attempt import attempt, naming_the_winner
+from stripe_raw_rs.attempt import attempt, naming_the_winner, skipped
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError
 from stripe_raw_rs.panics import as_error
 from stripe_raw_rs.report import EntityResult
@@ -33,6 +33,10 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     except BaseException as caught:  # noqa: BLE001 - no error of one entity may stop the others
         error = as_error(caught)
         _forget_locals(error)
+    absence = skipped(entity, runs[-1], error) if error is not None and runs else None
+    if absence is not None:
+        error = None
+        logger.debug("%s", absence)
     error = error or next((run.refusal for run in runs if run.refusal is not None), None)
     done = [run.progress() for run in runs]
     result = EntityResult(
@@ -48,6 +52,7 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
         refused=sum(progress.refused for progress in done),
         seconds=time.monotonic() - began,
         watermark=done[-1].newest if done else None,
+        skipped=absence,
         error=error,
     )
     if error is not None:

@@ -64,6 +64,12 @@ class PermissionMissingError(StripeError):
     error_class = "Permission"
 
 
+class ProductMissingError(StripeError):
+    """400 or 404: the account does not have the product that the list belongs to, e.g. Issuing."""
+
+    error_class = "Product"
+
+
 class RateLimitError(StripeError):
     """429 until the retries were used up."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import one_line
 from stripe_raw_rs.api_key import read_api_key
-from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError, StripeRawError
+from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError, ProductMissingError, StripeRawError
 from stripe_raw_rs.keywords import signature, take_key, with_environment
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.text import counted, text_table
@@ -38,6 +38,14 @@ class Check:
     entities: tuple[Probe, ...]
     # A key that is refused altogether, or a server that cannot be reached, is not asked again.
     not_tried: tuple[str, ...] = ()
+    # Entities that the account may lack: they were not named, but came with a group, or with all.
+    may_lack: frozenset[str] = frozenset()
+
+    def _errors(self) -> dict[str, BaseException]:
+        """Give the errors, without those of entities that the account may lack."""
+        errors = {probe.entity: probe.error for probe in self.entities if probe.error is not None}
+        lacks = {name for name, error in errors.items() if isinstance(error, ProductMissingError)} & self.may_lack
+        return {name: error for name, error in errors.items() if name not in lacks}
 
     @property
     def api_version(self) -> str | None:
@@ -60,7 +68,7 @@ class Check:
             f"API version {self.api_version or 'unknown'}, clock {clock}, certificate authorities {self.authorities}"
         )
         rows += [(name, "not tried", "-") for name in self.not_tried]
-        errors = [one_line(probe.error) for probe in self.entities if probe.error is not None]
+        errors = [one_line(error) for error in self._errors().values()]
         return "\n".join([text_table(_HEADINGS, rows), facts, *errors])
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,8 +93,8 @@ class Check:
         }
 
     def raise_for_status(self) -> None:
-        """Raise the error of the first entity that cannot be read."""
-        errors = {probe.entity: probe.error for probe in self.entities if probe.error is not None}
+        """Raise the error of the first entity that cannot be read; one that the account lacks, if it was named."""
+        errors = self._errors()
         for error in errors.values():
             of = f"of {counted(len(self.entities), 'list')}"
             if isinstance(error, StripeRawError) and not self.not_tried:
@@ -126,10 +134,13 @@ def try_lists(key: ApiKey | None, options: Mapping[str, Any]) -> Check:
     names = {option.name for option in _core.options()}
     client = _core.Client(key, **{name: value for name, value in options.items() if name in names})
     del key
-    entities = [entity.name for entity in _core.entities(options.get("entities", ""))]
+    selection = _core.entities(options.get("entities", ""))
+    entities = [entity.name for entity in selection]
+    may_lack = frozenset(entity.name for entity in selection if not entity.is_named)
     found = tuple(_probes(client, entities, account))
     account_id = account or (client.account_id() if found[-1].api_version else None)
-    return Check(client.origin, client.mode, account_id, client.authorities, found, tuple(entities[len(found) :]))
+    not_tried = tuple(entities[len(found) :])
+    return Check(client.origin, client.mode, account_id, client.authorities, found, not_tried, may_lack)
 
 
 def _probes(client: Client, names: list[str], account: str | None) -> Iterable[Probe]:

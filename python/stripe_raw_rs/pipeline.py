@@ -68,6 +68,8 @@ def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     job = _job(key, options, selection)
     results, interrupted = _all(job, selection)
     report = Report(job.tables.location, tuple(results), time.monotonic() - began)
+    if report.skipped:
+        logger.info("skipped, because the account does not have them: %s", ", ".join(report.skipped))
     if not interrupted and options.get("maintenance") != "no":
         try:
             keep_in_order(job.tables, [job.state.table_name, *(entity.table for entity in selection)])

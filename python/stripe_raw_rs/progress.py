@@ -67,7 +67,7 @@ class LogLines:
 
     def finished(self, result: EntityResult) -> None:
         """Say that it is complete; the pipeline logs errors."""
-        if result.error is None:
+        if result.state == "complete":
             unchanged = f", {result.unchanged:,} unchanged" if result.unchanged else ""
             said = counted(result.rows, "object") + unchanged
             logger.info("%s: complete, %s", result.entity, said, extra={"fields": result.to_dict()})

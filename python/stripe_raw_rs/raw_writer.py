@@ -27,6 +27,7 @@ class RawWriter:
         self._store_id = store_id
         self._is_checked = False
         self._is_current = False
+        self._is_created = False
         self._columns = _core.raw_schema().names
         self.location = self._table.location
 
@@ -48,7 +49,9 @@ class RawWriter:
         return self._is_checked
 
     def create(self) -> None:
-        """Create the table if it is absent, and give one of an earlier layout the columns that it lacks."""
+        """Create the table if it is absent, and give one of an earlier layout the columns that it lacks; once."""
+        if self._is_created:
+            return
         self._table.create(
             _core.raw_schema(),
             {"stripe_raw.store_id": self._store_id, "stripe_raw.layout_version": _core.LAYOUT_VERSION},
@@ -59,6 +62,7 @@ class RawWriter:
             self.check()
         if not self._is_current:
             upgrade(self._table, _core.raw_schema())
+        self._is_created = True
 
     def kept(self, promise: Promise) -> Kept:
         """Say how many of the rows that events report are still there; "none" if the table is not there."""

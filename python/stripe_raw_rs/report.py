@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.text import counted, date_time, error_line, text_table
 
-State: TypeAlias = Literal["complete", "failed", "held", "interrupted"]
+State: TypeAlias = Literal["complete", "skipped", "failed", "held", "interrupted"]
 
 # The exit code of several entities is the first of these that one of them has.
 _WORST_FIRST = (130, 1, 2, 75)
@@ -50,6 +50,8 @@ class EntityResult:
     watermark: int | None = None
     undated: int = 0
     refused: int = 0
+    # Why the list was skipped, although nothing went wrong: the account does not have it.
+    skipped: str | None = None
     error: BaseException | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -60,6 +62,8 @@ class EntityResult:
     @property
     def state(self) -> State:
         """The state in which it ended."""
+        if self.skipped is not None:
+            return "skipped"
         return _STATES.get(self.exit_code, "failed")
 
     @property
@@ -122,11 +126,18 @@ class Report:
         """One line about how the lists ended, with the names of those that did not complete."""
         if len(self.entities) == 1:
             return f"{self.entities[0].entity} {self.entities[0].state}"
+        count = len(self.entities) - len(self.skipped)
         ended = {state: [result.entity for result in self.entities if result.state == state] for state in _STATES_NAMED}
         named = [(len(names), f"{state} ({', '.join(names)})") for state, names in ended.items() if names]
         of = f"of {counted(len(self.entities), 'list')}"
-        (number, first), *others = named or [(len(self.entities), "complete")]
+        (number, first), *others = named or [(count, "complete")]
+        others += [(len(self.skipped), "skipped")] * bool(self.skipped)
         return ", ".join([f"{number} {of} {first}", *(f"{number} {state}" for number, state in others)])
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Names of the lists that the account does not have, and that nobody named."""
+        return tuple(result.entity for result in self.entities if result.state == "skipped")
 
     def raise_for_status(self) -> None:
         """Raise the first error that has the exit code, with the lines of the other errors added."""
@@ -155,14 +166,21 @@ class Report:
 
     def table(self) -> str:
         """Show the numbers and the notices; the errors are reported elsewhere."""
+        rows = [result.cells() for result in self.entities if result.state != "skipped"]
+        return "\n".join([text_table(_HEADINGS, rows), *self._notices()])
+
+    def _notices(self) -> list[str]:
         notices = [result.notice for result in self.entities if result.notice is not None]
-        return "\n".join([text_table(_HEADINGS, [result.cells() for result in self.entities]), *notices])
+        if self.skipped:
+            lists = counted(len(self.skipped), "list")
+            notices.append(f"{lists} skipped, because the account does not have them: {', '.join(self.skipped)}")
+        return notices
 
     def _repr_html_(self) -> str:
-        rows = [_HEADINGS, *(result.cells() for result in self.entities)]
+        rows = [_HEADINGS, *(result.cells() for result in self.entities if result.state != "skipped")]
         body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        said = (line for result in self.entities for line in (result.notice, result.message) if line is not None)
-        lines = "".join(f"<p>{html.escape(line)}</p>" for line in said)
+        messages = [result.message for result in self.entities if result.message is not None]
+        lines = "".join(f"<p>{html.escape(line)}</p>" for line in (*self._notices(), *messages))
         return f"<p>{html.escape(self.location)}</p><table>{body}</table>{lines}"
 
 

@@ -58,7 +58,9 @@ const OBJECTS: usize = 1;
 #[must_use]
 pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> Request {
     let mut query: Vec<_> = entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    query.push(("limit", OBJECTS.to_string()));
+    if entity.has_pages {
+        query.push(("limit", OBJECTS.to_string()));
+    }
     Request::to(entity.path, query, options.stripe_version.clone(), account)
 }
 
@@ -68,12 +70,15 @@ pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
     let (answer, error) = match outcome {
         Outcome::Failed(failure, cause) => (None, Some(retry::silence(entity.name, *failure, cause, 0))),
         Outcome::Answered(response) if response.is_success() => (Some(response), undecodable(entity, response)),
-        Outcome::Answered(response) => (Some(response), Some(retry::refusal(entity.name, response, 0))),
+        Outcome::Answered(response) => {
+            let refusal = || retry::refusal(entity.name, response, 0);
+            (Some(response), Some(retry::product_off(entity, response).unwrap_or_else(refusal)))
+        }
     };
     let state = match error.as_ref().map(|error| error.class) {
         None => ProbeState::Readable,
         Some(Class::Permission) => ProbeState::PermissionMissing,
-        Some(Class::Request) => ProbeState::NotAvailable,
+        Some(Class::Product | Class::Request) => ProbeState::NotAvailable,
         Some(_) => ProbeState::Failed,
     };
     let named =
@@ -91,7 +96,7 @@ pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
 }
 
 fn undecodable(entity: &'static Entity, response: &Response) -> Option<Error> {
-    let wrong = match Decoder::default().decode(&response.body, entity, OBJECTS) {
+    let wrong = match Decoder::default().decode(&response.body, entity, entity.most_objects(OBJECTS)) {
         Ok(page) => page.refused.first()?.fault.to_string(),
         Err(error) => error.to_string(),
     };

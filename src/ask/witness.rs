@@ -10,6 +10,7 @@ use crate::options::Options;
 use crate::page::Decoder;
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::{Outcome, Request};
+use crate::stripe::window::Window;
 
 /// Objects of one second that are asked for.
 const OBJECTS: usize = 100;
@@ -17,7 +18,7 @@ const OBJECTS: usize = 100;
 /// Whether the objects of a list can show whose list it is.
 #[must_use]
 pub const fn is_witness(entity: &Entity) -> bool {
-    entity.has_window && !entity.can_vanish
+    matches!(entity.window, Window::Created) && !entity.can_vanish
 }
 
 /// The request for the objects of one second.

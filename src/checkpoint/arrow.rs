@@ -69,11 +69,12 @@ pub fn schema() -> Schema {
         field("source_from", Int64, true, "Reserved: events up to this epoch were followed before the run"),
         field("source_to", Int64, true, "Reserved: events up to this epoch are followed by the run"),
         field("parent_id", Utf8, true, "Reserved: id of the object whose list the page is of"),
+        field("whole_at", timestamp(), true, "When the newest complete run that read the whole list began, UTC"),
     ])
 }
 
 /// The columns that layout 2 has added.
-pub const ADDED: [&str; 7] = [
+pub const ADDED: [&str; 8] = [
     "unchanged_count",
     "landed_run_id",
     "landed_version",
@@ -81,6 +82,7 @@ pub const ADDED: [&str; 7] = [
     "source_from",
     "source_to",
     "parent_id",
+    "whole_at",
 ];
 
 /// Events as one batch of [`schema`].
@@ -103,8 +105,11 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         column.extend(events.iter().map(|event| event.kind.page().map(value)));
         Arc::new(column.finish())
     };
-    let mut at = TimestampMicrosecondBuilder::new().with_timezone("UTC");
-    at.extend(events.iter().map(|event| Some(event.at_micros)));
+    let micros = |value: &dyn Fn(&Event) -> Option<i64>| -> ArrayRef {
+        let mut column = TimestampMicrosecondBuilder::new().with_timezone("UTC");
+        column.extend(events.iter().map(value));
+        Arc::new(column.finish())
+    };
     let mut status = Int32Builder::new();
     status.extend(
         events.iter().map(|event| event.kind.page().and_then(|page| i32::try_from(page.facts.http_status).ok())),
@@ -112,7 +117,7 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
     let columns: Vec<ArrayRef> = vec![
         text(&|event| Some(event.event_id.clone())),
         text(&|event| Some(event.kind.name().to_owned())),
-        Arc::new(at.finish()),
+        micros(&|event| Some(event.at_micros)),
         text(&|event| Some(event.entity.clone())),
         text(&|event| event.account.clone()),
         text(&|event| Some(event.run_id.clone())),
@@ -147,6 +152,7 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         long(&|_| None),
         long(&|_| None),
         text(&|_| None),
+        micros(&|event| event.carried.as_ref().and_then(|carried| carried.whole_at_micros)),
     ];
     RecordBatch::try_new(Arc::new(schema()), columns).map_err(|error| Error::new(Class::Table, error.to_string()))
 }
@@ -260,7 +266,8 @@ fn carried(columns: Columns<'_>, row: usize) -> Result<Option<Carried>> {
     let run_id = columns.text("landed_run_id", row)?.map(str::to_owned);
     let first_start = columns.long("first_start_created_gte", row)?;
     let landed = (version > 0).then_some(LandedCommit { run_id, version });
-    Ok(Some(Carried { landed, first_start }))
+    let whole_at_micros = if columns.has("whole_at") { columns.micros("whole_at", row)? } else { None };
+    Ok(Some(Carried { landed, first_start, whole_at_micros }))
 }
 
 #[cfg(test)]
@@ -314,6 +321,7 @@ mod tests {
                 carried: Some(Carried {
                     landed: Some(LandedCommit { run_id: Some("r".to_owned()), version: 1 << 32 | 1 }),
                     first_start: Some(-1),
+                    whole_at_micros: Some(7),
                 }),
                 ..event(Kind::Completed)
             },

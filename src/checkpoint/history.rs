@@ -252,6 +252,20 @@ impl History {
             .and_then(|event| event.start_created_gte)
     }
 
+    /// When the newest complete run that read the whole list began, in microseconds since 1970; `None` if no event says
+    /// that there was one.
+    #[must_use]
+    pub fn whole_at_micros(&self) -> Option<i64> {
+        let newest = self.since_reset().max_by_key(|event| event.commit_version())?;
+        newest.carried.as_ref()?.whole_at_micros
+    }
+
+    /// The time of the latest run's first event, in microseconds since 1970.
+    #[must_use]
+    pub fn began_at_micros(&self) -> Option<i64> {
+        self.latest().map(|event| event.at_micros).min()
+    }
+
     /// Whether the latest run is the first since the last reset.
     #[must_use]
     pub fn is_first_run(&self) -> bool {

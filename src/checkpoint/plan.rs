@@ -6,6 +6,7 @@ use crate::error::{Class, Error, Remedy, Result, counted, foreign};
 use crate::options::Options;
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Now;
+use crate::stripe::window::Window;
 
 /// If the newest event of a run is younger than this, a process is presumed to work on the run.
 const LEASE_MICROS: i64 = 10 * 60 * 1_000_000;
@@ -104,6 +105,10 @@ pub struct Plan {
     pub landed_before: Option<LandedCommit>,
     /// Lower end of the window of the first run since the last reset; `None` if that is this run.
     pub first_start: Option<Option<i64>>,
+    /// When the run began, in microseconds since 1970.
+    pub began_at_micros: i64,
+    /// When the newest complete run before this one began that read the whole list, in microseconds since 1970.
+    pub whole_before_micros: Option<i64>,
     /// `Stripe-Version` of its requests.
     pub stripe_version: String,
     /// Lines for the user: things that are done in another way than asked, or that are unwise.
@@ -154,6 +159,8 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         landed: landed(history, Extent::Rows),
         landed_before: landed(history, if unfinished.is_some() { Extent::EarlierRows } else { Extent::Rows }),
         first_start: (!history.has_no_earlier_run()).then(|| history.first_start()),
+        began_at_micros: history.began_at_micros().filter(|_| unfinished.is_some()).unwrap_or(attempt.now.wall_micros),
+        whole_before_micros: history.whole_at_micros(),
         stripe_version,
         warnings,
         notices,
@@ -224,7 +231,7 @@ fn window(
     attempt: &Attempt,
     warnings: &mut Vec<String>,
 ) -> Option<i64> {
-    if !entity.has_window {
+    if !entity.window.has_start() {
         if attempt.start.is_some() {
             warnings.push("some of its objects have no created, so it is read whole: start changes nothing".to_owned());
         }
@@ -242,6 +249,9 @@ fn window(
     }
     if attempt.start.is_some_and(|start| history.first_start() != Some(start)) {
         warnings.push("start counts for the first run only: it is ignored now".to_owned());
+    }
+    if entity.window == Window::Client && history.is_whole_due(options.whole_every_days, attempt.now) {
+        return history.first_start();
     }
     let now = attempt.now.wall_micros.div_euclid(1_000_000);
     let start = next_start(history, options.lookback_seconds, now);
@@ -277,6 +287,15 @@ fn asked_version(history: &History, answered: Option<String>, options: &Options)
 }
 
 impl History {
+    /// Whether a list whose window Stripe does not filter is to be read whole again: objects that were out of place, or
+    /// became visible late, are found by that alone.
+    fn is_whole_due(&self, every_days: u32, now: Now) -> bool {
+        let every_micros = i64::from(every_days) * 86_400_000_000;
+        // A moment in the future was told by a wrong clock.
+        let is_recent = |at: i64| (0..every_micros).contains(&now.wall_micros.saturating_sub(at));
+        !self.whole_at_micros().is_some_and(is_recent)
+    }
+
     /// A line that says what the next run will do.
     #[must_use]
     pub fn next_run(&self, entity: &Entity, lookback_seconds: i64, now: Now) -> String {
@@ -284,7 +303,7 @@ impl History {
         match self.state() {
             State::NeverRan => "reads the whole list, newest first".to_owned(),
             State::Unfinished | State::Failed => format!("goes on with run {run_id}"),
-            State::Complete | State::GivenUp if !entity.has_window => "reads the whole list again".to_owned(),
+            State::Complete | State::GivenUp if !entity.window.has_start() => "reads the whole list again".to_owned(),
             State::Complete | State::GivenUp => {
                 match next_start(self, lookback_seconds, now.wall_micros.div_euclid(1_000_000)) {
                     Some(start) => format!("reads what was created since {}", moment(start.saturating_mul(1_000_000))),

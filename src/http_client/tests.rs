@@ -101,7 +101,7 @@ fn client_with(origin: &str, options: &Options) -> HttpClient {
 }
 
 fn request() -> Request {
-    Request::to("/v1/charges", Vec::new(), "2026-09-30.endive".to_owned(), None)
+    Request::to("/v1/charges", Vec::new(), "2026-11-18.endive".to_owned(), None)
 }
 
 fn ok(body: &str) -> Vec<u8> {
@@ -113,13 +113,13 @@ const PATIENT: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn an_answer_arrives_with_the_values_of_its_headers() {
     let answer = "HTTP/1.1 429 Too Many Requests\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRequest-Id: req_1\r\n\
-        Stripe-Version: 2026-09-30.endive\r\nRetry-After: 3\r\nStripe-Should-Retry: true\r\n\
+        Stripe-Version: 2026-11-18.endive\r\nRetry-After: 3\r\nStripe-Should-Retry: true\r\n\
         Stripe-Rate-Limited-Reason: global-rate\r\nContent-Length: 4\r\n\r\nbody";
     let (outcome, _) = Server::ask(answer, Then::Close, PATIENT).await;
     let expected = Response {
         status: 429,
         request_id: Some("req_1".to_owned()),
-        api_version: Some("2026-09-30.endive".to_owned()),
+        api_version: Some("2026-11-18.endive".to_owned()),
         date: Some(784_111_777),
         retry_after: Some(Duration::from_secs(3)),
         should_retry: Some(true),
@@ -145,7 +145,7 @@ async fn a_request_is_sent_to_the_letter() {
     let authorization = format!("authorization: Bearer {CANARY}");
     let mut expected =
         [&host, &agent, &authorization, "accept: */*", "accept-encoding: gzip", "stripe-account: acct_1"].to_vec();
-    expected.push("stripe-version: 2026-09-30.endive");
+    expected.push("stripe-version: 2026-11-18.endive");
     expected.sort_unstable();
     assert_eq!(lines, expected);
 }

@@ -11,6 +11,7 @@ const fn class_name(class: Class) -> &'static str {
         Class::Usage => "UsageError",
         Class::Authentication => "AuthenticationError",
         Class::Permission => "PermissionMissingError",
+        Class::Product => "ProductMissingError",
         Class::RateLimit => "RateLimitError",
         Class::Request => "RequestError",
         Class::Server => "ServerError",

@@ -13,21 +13,26 @@ use pyo3_arrow::ffi::to_schema_pycapsule;
 use crate::ask::witness::is_witness;
 use crate::error::foreign;
 use crate::options::{Kind, OPTIONS, refuse_secret};
-use crate::stripe::entities::by_name;
+use crate::stripe::entities::{by_name, is_named};
 use crate::{checkpoint, columns, raw, secrets};
 
 /// One Stripe list of the registry.
 #[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts, each with its own name in Python")]
 pub struct Entity {
     name: &'static str,
     path: &'static str,
     object: &'static str,
     table: &'static str,
     time_field: &'static str,
-    has_window: bool,
+    window: &'static str,
+    has_pages: bool,
+    group: &'static str,
+    product: &'static str,
     fixed_query: BTreeMap<&'static str, &'static str>,
     can_vanish: bool,
     default: bool,
+    is_named: bool,
     permission: &'static str,
     note: &'static str,
 }
@@ -44,7 +49,7 @@ impl Entity {
     }
 }
 
-/// The entities that a selection names: `all`, a comma list, or "" for the default five.
+/// The entities that a selection names: `all`, a comma list of entities and groups, or "" for the default five.
 #[pyfunction]
 #[pyo3(signature = (selection = "all"))]
 pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
@@ -57,10 +62,14 @@ pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
             object: entity.object,
             table: entity.table,
             time_field: entity.dated_by(),
-            has_window: entity.has_window,
+            window: entity.window.name(),
+            has_pages: entity.has_pages,
+            group: entity.group,
+            product: entity.product,
             fixed_query: entity.fixed_query.iter().copied().collect(),
             can_vanish: entity.can_vanish,
             default: entity.default,
+            is_named: is_named(selection, entity),
             permission: entity.permission,
             note: entity.note,
         })

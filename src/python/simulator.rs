@@ -64,7 +64,8 @@ impl Simulator {
     #[new]
     #[pyo3(signature = (
         *, port=0, seed=1, objects=20_000, counts=None, rate_limit=None, endpoint_rate_limit=None, retry_after=None,
-        latency_ms=0, latency_jitter_ms=0, faults=None, arrivals=0, arrivals_every=1, denied=None, keys=None,
+        latency_ms=0, latency_jitter_ms=0, faults=None, arrivals=0, arrivals_every=1, denied=None,
+        products_off=None, keys=None,
         gzip=false, history_days=730, end=None, threads=2
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a Python constructor, one for each setting")]
@@ -83,6 +84,7 @@ impl Simulator {
         arrivals: i64,
         arrivals_every: i64,
         denied: Option<Vec<String>>,
+        products_off: Option<Vec<String>>,
         keys: Option<Vec<String>>,
         gzip: bool,
         history_days: i64,
@@ -109,6 +111,7 @@ impl Simulator {
             arrivals: narrow("arrivals", arrivals)?,
             arrivals_every: narrow("arrivals_every", arrivals_every)?,
             denied: denied.unwrap_or_default(),
+            products_off: products_off.unwrap_or_default(),
             keys: keys.unwrap_or_default(),
             gzip,
             threads: narrow("threads", threads)?,

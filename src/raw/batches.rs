@@ -246,7 +246,7 @@ mod tests {
             of(PageFacts { next_cursor: None, has_more: false, http_status: 206, request_id: None, ..page_facts() }),
             RowFacts {
                 commit_version: 2,
-                ..of(PageFacts { api_version: Some("2026-09-30.endive".to_owned()), ..page_facts() })
+                ..of(PageFacts { api_version: Some("2026-11-18.endive".to_owned()), ..page_facts() })
             },
         ];
         let mut batches = Batches::default();

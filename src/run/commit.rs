@@ -159,6 +159,7 @@ impl Run {
             .enumerate()
             .map(|(ordinal, kind)| Event {
                 event_id: format!("{}/{}/{sequence}/{ordinal}", plan.run_id, plan.epoch),
+                carried: Some(self.carried(&kind)),
                 kind,
                 at_micros: now.wall_micros,
                 entity: context.scope.entity.name.to_owned(),
@@ -169,15 +170,25 @@ impl Run {
                 owner: context.owner.clone(),
                 start_created_gte: plan.start_created_gte,
                 max_created_seen: self.seen,
-                carried: Some(Carried {
-                    // Events follow their rows.
-                    landed: self.landing.as_ref().or(self.landed.as_ref()).cloned(),
-                    first_start: plan.first_start.unwrap_or(plan.start_created_gte),
-                }),
             })
             .collect();
         let batches = if events.is_empty() { vec![] } else { vec![to_batch(&events)?] };
         Ok(Commit { pages: count, rows, reached, ..self.commit(batches, sequence) })
+    }
+}
+
+impl Run {
+    /// The facts that an event carries on.
+    fn carried(&self, kind: &Kind) -> Carried {
+        let plan = &self.plan;
+        let first_start = plan.first_start.unwrap_or(plan.start_created_gte);
+        let is_whole = *kind == Kind::Completed && plan.start_created_gte == first_start;
+        Carried {
+            // Events follow their rows.
+            landed: self.landing.as_ref().or(self.landed.as_ref()).cloned(),
+            first_start,
+            whole_at_micros: if is_whole { Some(plan.began_at_micros) } else { plan.whole_before_micros },
+        }
     }
 }
 

@@ -32,7 +32,7 @@ impl Run {
             // The run's own rows are where its cursors have been.
             ("_ingest_run_id", "<>", Value::Text(Some(self.plan.run_id.clone()))),
         ];
-        if self.context.scope.entity.has_window
+        if self.context.scope.entity.window.has_start()
             && let Some(start) = self.plan.start_created_gte
         {
             rows.push(("_stripe_created_at", ">=", Value::Timestamp(start.saturating_mul(1_000_000))));

@@ -101,7 +101,7 @@ impl Run {
             self.adopt(filters);
         }
         let run = ("_ingest_run_id", "=", Value::Text(Some(self.plan.run_id.clone())));
-        if !self.context.scope.entity.has_window {
+        if !self.context.scope.entity.window.is_filtered() {
             return Ok(vec![vec![run]]);
         }
         let mut reads = vec![vec![run.clone(), ("_commit_version", ">", Value::Long(newest.unwrap_or(-1)))]];
@@ -139,7 +139,7 @@ impl Run {
 
     fn recover_row(&mut self, row: &raw::Row<'_>) -> Result<()> {
         let created = row.created()?;
-        let second = if self.context.scope.entity.has_window { created } else { None };
+        let second = if self.context.scope.entity.window.is_filtered() { created } else { None };
         self.recovery.ids.entry(second).or_default().insert(row.id.to_owned());
         if Some(row.commit_version) <= self.recovery.newest_version {
             return Ok(());

@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use crate::stripe::entities::{ENTITIES, Entity};
 
 /// `Stripe-Version` of answers to requests that name none: the account's default.
-pub(super) const DEFAULT_VERSION: &str = "2026-09-30.endive";
+pub(super) const DEFAULT_VERSION: &str = "2026-11-18.endive";
 /// Number of requests that the log keeps.
 const LOG_LENGTH: usize = 10_000;
 /// Path of the account itself, and its name in the set of denied entities.
@@ -80,6 +80,8 @@ pub(super) struct Access {
     pub(super) keys: Vec<String>,
     /// Names of the entities (or `account`) that no key may read.
     pub(super) denied: Vec<String>,
+    /// Products that the account does not have.
+    pub(super) products_off: Vec<String>,
 }
 
 /// The account behind its endpoints.
@@ -199,6 +201,9 @@ impl Endpoints {
                 out.extend_from_slice(account_object(account).as_bytes());
                 Ok(())
             }
+            ("GET", path, Some(entity)) if self.access.products_off.iter().any(|product| product == entity.product) => {
+                Err(Refusal::product_off(entity.product, path))
+            }
             ("GET", _, Some(entity)) if denied(entity.name) => refused(entity.object),
             ("GET", _, Some(entity)) => {
                 let query = Query::read(request.query(), entity)?;
@@ -306,7 +311,7 @@ mod tests {
 
     #[test]
     fn versions_and_accounts_cannot_hold_other_headers() {
-        assert!(is_version("2026-09-30.endive") && is_version("2019-05-16") && !is_version("2019-05-16\r\nX: y"));
+        assert!(is_version("2026-11-18.endive") && is_version("2019-05-16") && !is_version("2019-05-16\r\nX: y"));
         assert!(is_account("acct_1PgafTB7WZ01zgkW") && !is_account("acct_1\n") && !is_account("ch_123456"));
     }
 

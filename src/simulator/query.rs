@@ -3,6 +3,7 @@
 use super::list::Window;
 use super::refusal::Refusal;
 use crate::stripe::entities::Entity;
+use crate::stripe::window;
 
 /// Objects of a page if no limit is sent.
 const DEFAULT_LIMIT: usize = 10;
@@ -37,7 +38,7 @@ impl Query {
     /// without effect would be worse than none. `expand[]` is accepted; nothing is expanded.
     pub(super) fn read(text: &str, entity: &Entity) -> Result<Self, Refusal> {
         let mut query = Self {
-            limit: DEFAULT_LIMIT,
+            limit: if entity.has_pages { DEFAULT_LIMIT } else { usize::MAX - 1 },
             cursor: Cursor::None,
             window: Window::ALL,
             complete: entity.fixed_query.is_empty(),
@@ -52,6 +53,7 @@ impl Query {
 
     fn take(&mut self, name: &str, value: String, entity: &Entity) -> Result<(), Refusal> {
         match name {
+            "limit" | "starting_after" | "ending_before" if !entity.has_pages => return Err(unknown(name)),
             "limit" => self.limit = limit(&value)?,
             "starting_after" | "ending_before" => {
                 if self.cursor != Cursor::None {
@@ -69,7 +71,7 @@ impl Query {
                 self.cursor = if after { Cursor::StartingAfter(value) } else { Cursor::EndingBefore(value) };
             }
             _ if name == "expand[]" || (name.starts_with("expand[") && name.ends_with(']')) => {}
-            _ if name == "created" || name.starts_with("created[") => {
+            _ if filters(entity, name) => {
                 let window = window(name, &value).ok_or_else(|| unknown(name))??;
                 self.window = self.window.and(window);
             }
@@ -86,6 +88,16 @@ impl Query {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether Stripe filters the list by such a parameter. Some lists that must be walked whole have the filter, too: it
+/// leaves out objects without a time.
+fn filters(entity: &Entity, name: &str) -> bool {
+    match entity.window {
+        window::Window::Created | window::Window::Whole => name == "created" || name.starts_with("created["),
+        window::Window::AfterBefore => matches!(name, "created_after" | "created_before"),
+        window::Window::Client => false,
     }
 }
 
@@ -115,9 +127,9 @@ fn window(name: &str, value: &str) -> Option<Result<Window, Refusal>> {
     let of = |make: fn(i64) -> Window| Some(integer(name, value).map(make));
     match name {
         "created" => of(|at| Window { from: at, until: at.saturating_add(1) }),
-        "created[gt]" => of(|at| Window { from: at.saturating_add(1), ..Window::ALL }),
+        "created[gt]" | "created_after" => of(|at| Window { from: at.saturating_add(1), ..Window::ALL }),
         "created[gte]" => of(|at| Window { from: at, ..Window::ALL }),
-        "created[lt]" => of(|at| Window { until: at, ..Window::ALL }),
+        "created[lt]" | "created_before" => of(|at| Window { until: at, ..Window::ALL }),
         "created[lte]" => of(|at| Window { until: at.saturating_add(1), ..Window::ALL }),
         _ => None,
     }
@@ -197,6 +209,24 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn each_list_has_the_filters_and_pages_that_stripe_gives_it() {
+        for (entity, query, is_known) in [
+            ("payment_records", "created_after=4&created_before=9", true),
+            ("payment_records", "created[gte]=5", false),
+            ("charges", "created_after=4", false),
+            ("quotes", "created[gte]=5", false),
+            ("quotes", "limit=1&starting_after=qt_1", true),
+            ("reporting_report_types", "", true),
+            ("reporting_report_types", "limit=1", false),
+        ] {
+            assert_eq!(Query::read(query, by_name(entity).unwrap()).is_ok(), is_known, "{entity}?{query}");
+        }
+        let window =
+            Query::read("created_after=4&created_before=9", by_name("payment_records").unwrap()).unwrap().window;
+        assert_eq!(window, Window { from: 5, until: 9 });
     }
 
     #[test]

@@ -85,6 +85,16 @@ impl Refusal {
             .with_header("Stripe-Should-Retry", "false")
     }
 
+    /// 400 or 404: the account does not have the product.
+    pub(super) fn product_off(product: &str, path: &str) -> Self {
+        if product == "Treasury" {
+            return Self::unknown_url("GET", path);
+        }
+        Self::request(format!(
+            "Your account is not set up to use {product}. Please visit https://dashboard.stripe.com to get started."
+        ))
+    }
+
     /// 404: no such endpoint.
     pub(super) fn unknown_url(method: &str, path: &str) -> Self {
         let message = format!(

@@ -50,6 +50,8 @@ pub struct Settings {
     pub arrivals_every: u64,
     /// Entities (or `account`) that no key may read; default none.
     pub denied: Vec<String>,
+    /// Products that the account does not have, by the names that the registry gives them; default none.
+    pub products_off: Vec<String>,
     /// Keys that are known. Default, an empty list: every `sk_…` and `rk_…` key that does not contain `invalid`.
     pub keys: Vec<String>,
     /// Whether answers are compressed for clients that accept gzip; default no, because it costs more than all the
@@ -77,6 +79,7 @@ impl Default for Settings {
             arrivals: 0,
             arrivals_every: 1,
             denied: Vec::new(),
+            products_off: Vec::new(),
             keys: Vec::new(),
             gzip: false,
             threads: 2,
@@ -92,6 +95,11 @@ impl Settings {
         }
         for name in self.denied.iter().filter(|name| name.as_str() != ACCOUNT) {
             entity(name)?;
+        }
+        for product in &self.products_off {
+            if product.is_empty() || !ENTITIES.iter().any(|entity| entity.product == product) {
+                return Err(Error::usage(format!("unknown product '{}'", foreign(product))));
+            }
         }
         for (name, rate) in [("rate_limit", self.rate_limit), ("endpoint_rate_limit", self.endpoint_rate_limit)] {
             if rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {

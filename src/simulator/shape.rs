@@ -133,6 +133,10 @@ impl Maker {
                     let items: Vec<String> = (0..times).map(|_| self.resolve(text)).collect();
                     resolved.push_str(&items.join(","));
                 }
+                ("dated", _, argument) if self.entity.time_field.is_some() => {
+                    resolved.push_str(&self.resolve(argument));
+                }
+                ("dated", ..) => {}
                 ("object", ..) => resolved.push_str(self.entity.object),
                 ("time", ..) => resolved.push_str(self.entity.dated_by()),
                 ("path", ..) => resolved.push_str(self.entity.path),
@@ -209,6 +213,7 @@ mod tests {
 
     use super::*;
     use crate::stripe::entities::ENTITIES;
+    use crate::stripe::window::Window;
 
     fn rendered(entity: &'static Entity, serial: u32, created: i64) -> Vec<String> {
         let identifiers = Identifiers::new(1, entity);
@@ -228,7 +233,9 @@ mod tests {
                 assert_eq!(object["id"], Identifiers::new(1, entity).id(12), "{text}");
                 assert_eq!(object["object"], entity.object);
                 let time = object.get(entity.dated_by()).and_then(serde_json::Value::as_i64);
-                assert!(time == Some(1_700_000_000) || !entity.has_window, "{text}");
+                let may_lack_it = entity.window == Window::Whole;
+                assert!(time == Some(1_700_000_000) || may_lack_it, "{text}");
+                assert!(entity.time_field.is_some() || object.get("created").is_none(), "{text}");
                 assert!(!text.contains(['<', '>']) && !text.contains("  \n"), "{text}");
             }
         }

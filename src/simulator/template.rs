@@ -1,6 +1,7 @@
 //! The language of the templates in `shapes/`: JSON with directives in angle brackets.
 //!
-//! These are resolved when a shape is made: `<pick a|b>`, `<repeat 1|3 text>`, `<object>`, `<time>`, `<path>`; picks of
+//! These are resolved when a shape is made: `<pick a|b>`, `<repeat 1|3 text>`, `<object>`, `<time>`, `<path>`,
+//! `<dated text>` (nothing for objects without a time); picks of
 //! one name (`<pick#order a|b>`) draw the same. These are resolved per object, always with the same width: `<id>`,
 //! `<created+3600>`, `<ref charges>` (an id of another list), `<token 24>`, `<hex 8>`, `<digits 4>`, `<number 4>` (no
 //! leading zero); places of one name (`<number#amount 4>`) hold the same.

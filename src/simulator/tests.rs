@@ -120,7 +120,11 @@ fn every_list_of_the_registry_can_be_walked() {
     let simulator = start(Settings { objects: 200, ..settings() });
     for entity in &ENTITIES {
         let fixed: Vec<String> = entity.fixed_query.iter().map(|(name, value)| format!("{name}={value}&")).collect();
-        let walked = walk(&simulator, &format!("{}?{}", entity.path, fixed.concat()), 17);
+        let walked = if entity.has_pages {
+            walk(&simulator, &format!("{}?{}", entity.path, fixed.concat()), 17)
+        } else {
+            get(&simulator, entity.path).ids()
+        };
         assert!(!walked.is_empty(), "{} is empty", entity.name);
         assert_eq!(walked, simulator.ids(entity.name).unwrap(), "{}", entity.name);
     }
@@ -142,7 +146,8 @@ fn the_served_bytes_are_those_of_the_object() {
     }
     let simulator = start(settings());
     for entity in &ENTITIES {
-        let page = get(&simulator, &format!("{}?limit=100", entity.path));
+        let limit = if entity.has_pages { "?limit=100" } else { "" };
+        let page = get(&simulator, &format!("{}{limit}", entity.path));
         let list: List<'_> = serde_json::from_slice(&page.body).unwrap();
         for (raw, id) in list.data.iter().zip(page.ids()) {
             let truth = simulator.object_bytes(entity.name, &id).unwrap().unwrap();

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::error::{Class, Error, counted, foreign};
 use crate::options::Options;
+use crate::stripe::entities::Entity;
 use crate::stripe::exchange::{Failure, Response};
 
 /// Longest `Retry-After` that is obeyed.
@@ -120,6 +121,29 @@ pub fn refused_account(response: &Response) -> Option<String> {
     behind.split_once('\'').map(|(account, _)| account.to_owned())
 }
 
+/// The error behind a refusal to a list's first request that says that the account does not have the list; `None` for
+/// any other refusal. Stripe's texts differ from product to product; but such a refusal names no parameter, or it does not
+/// know the path.
+#[must_use]
+pub fn product_off(entity: &Entity, response: &Response) -> Option<Error> {
+    let body = body_of(response).filter(|_| !entity.product.is_empty())?;
+    let said = body.message.as_deref().map_or_else(|| "no message".to_owned(), foreign);
+    let is_unknown_path = response.status == 404 && said.starts_with("Unrecognized request URL");
+    let is_off = response.status == 400 && body.param.is_none() && !said.contains("API version");
+    if !is_unknown_path && !is_off {
+        return None;
+    }
+    let remedy = match entity.product {
+        "" => {
+            "the account does not have this list, or Stripe-Version is too old for it; leave the entity out".to_owned()
+        }
+        product => format!("the account does not have {product}; leave the entity out"),
+    };
+    let who = format!("Stripe answered {}", response.status);
+    let code = body.code.as_deref().map(foreign);
+    Some(Error { code, ..error(entity.name, response, Class::Product, &who, 0, &said, &remedy) })
+}
+
 /// The error behind an answer that is not a success.
 #[must_use]
 pub fn refusal(entity: &str, response: &Response, retries: u32) -> Error {
@@ -192,6 +216,7 @@ pub fn silence(entity: &str, failure: Failure, cause: &str, retries: u32) -> Err
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stripe::entities::by_name;
     use proptest::prelude::*;
 
     fn answer(status: u16, body: &str) -> Response {
@@ -206,6 +231,28 @@ mod tests {
         }
         for status in [301, 400, 401, 402, 403, 404, 407, 410, 451] {
             assert!(!is_worth_retrying(&answer(status, "")), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_product_that_is_off_is_distinguished_from_other_refusals() {
+        let refusal = |message: &str, param: &str| {
+            format!(r#"{{"error":{{"type":"invalid_request_error","message":"{message}"{param}}}}}"#)
+        };
+        for (name, status, body, is_off) in [
+            ("issuing_cards", 400, refusal("Your account is not set up to use Issuing.", ""), true),
+            ("issuing_cards", 404, refusal("Unrecognized request URL (GET: /v1/issuing/cards).", ""), true),
+            ("issuing_cards", 400, refusal("Received unknown parameter: limt", r#","param":"limt""#), false),
+            ("issuing_cards", 400, refusal("Invalid Stripe API version: 1", ""), false),
+            ("issuing_cards", 404, refusal("No such thing", ""), false),
+            ("issuing_cards", 403, refusal("The key lacks a permission.", ""), false),
+            ("issuing_cards", 400, "not Stripe's".to_owned(), false),
+            // Each account has charges: the base URL is wrong.
+            ("charges", 404, refusal("Unrecognized request URL (GET: /v1/charges).", ""), false),
+            ("charges", 400, refusal("No.", ""), false),
+        ] {
+            let error = product_off(by_name(name).unwrap(), &answer(status, &body));
+            assert_eq!(error.map(|error| error.class), is_off.then_some(Class::Product), "{name} {status} {body}");
         }
     }
 

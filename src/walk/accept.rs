@@ -5,9 +5,10 @@ use super::chain::ActiveChain;
 use super::{Fetched, Walk, order};
 use crate::error::{Error, foreign};
 use crate::page::{Fault, Page, Refused, livemode};
-
+use crate::stripe::entities::Entity;
 use crate::stripe::exchange::{Now, Response};
 use crate::stripe::facts::PageFacts;
+use crate::stripe::window::Window;
 
 impl Walk {
     /// Takes a page into its chain.
@@ -30,27 +31,26 @@ impl Walk {
             let again = "Stripe answered twice with a page without objects that says there is more";
             return self.reopen(at, response.request_id.as_deref(), again);
         }
-        if self.progress.rows == 0 && active.chain.cursor.is_none() && is_of_another_list(&page) {
-            return Err(asked.error(&format!(
-                "{}, and so are all others; check the base URL, and any proxy between it and this machine",
-                page.refused[0].fault
-            )));
+        if self.progress.rows == 0 && active.chain.cursor.is_none() {
+            check_list(&page, &asked)?;
         }
         let floor = active.chain.range.gte;
-        if self.scope.entity.has_window {
+        let window = self.scope.entity.window;
+        if window.is_filtered() {
             order::forget_below(&mut page, active.asked_down_to);
             order::leave_doubtful_end(&mut page);
         }
         check_livemode(&page, self.livemode, &asked)?;
         let page_size = self.options.page_size as usize;
-        let full = page.elements() >= page_size;
+        let full = page.elements() >= self.scope.entity.most_objects(page_size);
         check_thin(&page, active, page_size, &asked)?;
         let before = active.edge;
-        let seconds = if self.scope.entity.has_window {
+        let is_below = cut_below(&mut page, active, self.scope.entity, &mut self.warnings);
+        let seconds = if window.is_filtered() {
             for row in settle_order(&mut page, active, self.newest, &asked)? {
                 page.refuse(row, Fault::OutOfOrder);
             }
-            if active.asked_down_to != floor {
+            if active.asked_down_to != window.asked_down_to(active.chain.range) {
                 order::leave_below(&mut page, floor);
                 if page.elements() == 0 && page.has_more {
                     return Ok(Effect::Nothing);
@@ -70,7 +70,7 @@ impl Walk {
             ));
         }
         // A full page that ends the list costs one confirming request; a shorter one is believed.
-        let closes = page.elements() == 0 || (!page.has_more && !full);
+        let closes = is_below || page.elements() == 0 || (!page.has_more && !full);
         let answered_last = page.last_id.take();
         if answered_last.is_none() && !closes {
             let missing = "no object of the page has an 'id', so it is unknown where the list continues";
@@ -86,7 +86,9 @@ impl Walk {
         let is_at_border = active.chain.cursor.is_none() || (closes && floor.is_some());
         let request_cursor = active.chain.cursor.take();
         active.chain.cursor.clone_from(&answered_last);
-        let oldest = page.created.iter().flatten().copied().min();
+        // An object below the window is not where a list without filter has come to.
+        let inside = |created: &i64| window.is_filtered() || Some(*created) >= floor;
+        let oldest = page.created.iter().flatten().copied().filter(inside).min();
         active.chain.last_created = oldest.or(active.chain.last_created);
         active.stalled &= page.is_empty();
         let range = active.chain.range;
@@ -140,7 +142,7 @@ impl Walk {
     /// Counts the odd rows and elements of a page, and warns about the first.
     fn note_odd(&mut self, page: &Page) {
         let entity = self.scope.entity;
-        if entity.has_window {
+        if entity.window.is_filtered() {
             let undated = page.rows().filter(|row| row.created.is_none()).map(|row| row.id.to_owned());
             self.undated.extend(undated);
         }
@@ -173,11 +175,16 @@ fn check_livemode(page: &Page, expected: Option<bool>, asked: &Asked<'_>) -> Res
     )))
 }
 
-/// Whether a run that begins with this page reads another list: the page holds only objects of another type. A single
-/// one may be odd.
-fn is_of_another_list(page: &Page) -> bool {
+/// Refuses a run's first page that is of another list: it holds only objects of another type. A single one may be odd.
+fn check_list(page: &Page, asked: &Asked<'_>) -> Result<(), Error> {
     let is_other = |refused: &Refused| matches!(refused.fault, Fault::OtherObject { .. });
-    page.is_empty() && page.refused.len() > 1 && page.refused.iter().all(is_other)
+    if !page.is_empty() || page.refused.len() < 2 || !page.refused.iter().all(is_other) {
+        return Ok(());
+    }
+    Err(asked.error(&format!(
+        "{}, and so are all others; check the base URL, and any proxy between it and this machine",
+        page.refused[0].fault
+    )))
 }
 
 /// Number of nearly empty pages in a row after which a run gives up.
@@ -196,6 +203,26 @@ fn check_thin(page: &Page, active: &mut ActiveChain, page_size: usize, asked: &A
          said that there are more; run again later, or check any proxy between Stripe and this machine",
         page_size / 10
     )))
+}
+
+/// Leaves out the end of a page that is below the window, in a list whose window Stripe does not bound exactly. Returns
+/// whether the list has nothing in the window any more.
+fn cut_below(page: &mut Page, active: &mut ActiveChain, entity: &Entity, warnings: &mut Vec<String>) -> bool {
+    let floor = active.chain.range.gte;
+    match entity.window {
+        Window::Created | Window::Whole => return false,
+        Window::AfterBefore => {}
+        Window::Client if active.is_unordered => return false,
+        Window::Client => {
+            active.is_unordered = floor.is_some() && order::is_another(&page.created, active.chain.last_created);
+            if active.is_unordered {
+                let name = entity.name;
+                warnings.push(format!("{name}: Stripe does not list the newest objects first, so it is read whole"));
+                return false;
+            }
+        }
+    }
+    order::cut_below(page, floor)
 }
 
 /// Checks a page against the order of the list, in which single objects may be out of place.

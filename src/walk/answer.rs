@@ -95,6 +95,11 @@ impl Walk {
     }
 
     fn take_refusal(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Effect, Error> {
+        if self.progress.pages == 0
+            && let Some(error) = retry::product_off(self.scope.entity, response)
+        {
+            return Err(error);
+        }
         let error = retry::refusal(self.scope.entity.name, response, self.chains[at].retries);
         if self.chains[at].chain.cursor.is_some() && retry::is_vanished_cursor(response) {
             self.reopen(at, response.request_id.as_deref(), "the object to start after vanished twice")

@@ -56,6 +56,29 @@ pub(super) fn leave_below(page: &mut Page, floor: Option<i64>) {
     }
 }
 
+/// Whether the objects of a page come in another order than the newest first, of which no object was above `ceiling`.
+/// Single objects may be out of place.
+pub(super) fn is_another(created: &[Option<i64>], ceiling: Option<i64>) -> bool {
+    let dated = created.iter().flatten().count();
+    dated >= MANY && !is_in_order(created, ceiling) && out_of_place(created, ceiling).len() * ONE_IN >= dated
+}
+
+/// Leaves out the end of a page that is below `floor`. Returns whether the list has nothing above the floor any more.
+///
+/// A few objects at the end do not show that if others follow: they are left to the next page, which does.
+pub(super) fn cut_below(page: &mut Page, floor: Option<i64>) -> bool {
+    let is_inside = |created: &Option<i64>| created.is_some() && *created >= floor;
+    let is_below = |created: &Option<i64>| created.is_some() && *created < floor;
+    let behind = page.created.iter().rposition(is_inside).map_or(0, |last| last + 1);
+    let Some(first) = page.created[behind..].iter().position(is_below).map(|at| behind + at) else { return false };
+    let has_more = page.has_more;
+    let is_end = first == 0 || page.len() - first >= DOUBTFUL || !has_more;
+    page.truncate(first);
+    page.leave_refused_end();
+    page.has_more = has_more;
+    is_end
+}
+
 /// Removes the time of objects that are below the bound that was asked for. The list goes by Stripe's own record of
 /// their time, and not by the time that they give.
 pub(super) fn forget_below(page: &mut Page, floor: Option<i64>) {
@@ -195,6 +218,40 @@ mod tests {
         let mut page = page(&[7, 5, 4], true);
         forget_below(&mut page, Some(5));
         assert_eq!((page.created, page.undated), (vec![Some(7), Some(5), None], vec!["ch_2".to_owned()]));
+    }
+
+    #[test]
+    fn a_list_has_come_to_its_floor_if_enough_objects_are_below_it() {
+        for (times, has_more, rows, ends) in [
+            (&[9, 8, 7][..], true, 3, false),
+            (&[9, 8, 5], true, 3, false),
+            (&[9, 4, 3, 2], true, 1, true),
+            // Two may be out of place; if nothing follows, they are not.
+            (&[9, 8, 4, 3], true, 2, false),
+            (&[9, 8, 4, 3], false, 2, true),
+            (&[9, 4, 3, 6], true, 4, false),
+            (&[4, 3], true, 0, true),
+            // One without a time is where the one before it is.
+            (&[9, -1, 4, 3, 2], true, 2, true),
+            (&[-1, -1], true, 2, false),
+            (&[], true, 0, false),
+        ] {
+            let mut page = page(times, has_more);
+            assert_eq!(cut_below(&mut page, Some(5)), ends, "{times:?}");
+            assert_eq!((page.len(), page.has_more), (rows, has_more), "{times:?}");
+            assert_eq!(page.last_id, rows.checked_sub(1).map(|last| format!("ch_{last}")));
+        }
+        assert!(!cut_below(&mut page(&[4, 3, 2], false), None));
+    }
+
+    #[test]
+    fn another_order_shows_in_half_of_many_objects() {
+        let times = |times: &[i64]| times.iter().copied().map(Some).collect::<Vec<_>>();
+        assert!(!is_another(&times(&[9, 8, 7, 6, 5, 4, 3, 2]), None));
+        assert!(!is_another(&times(&[9, 8, 7, 60, 50, 4, 3, 2]), None));
+        assert!(is_another(&times(&[1, 2, 3, 4, 5, 6, 7, 8]), None));
+        assert!(is_another(&times(&[19, 18, 17, 16, 5, 4, 3, 2]), Some(9)));
+        assert!(!is_another(&times(&[1, 2, 3]), None));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::stripe::retry;
 pub struct Reader {
     pub(super) entity: &'static Entity,
     /// The most objects that a request asks for.
-    pub(super) page_size: usize,
+    pub(super) most_objects: usize,
 }
 
 /// The outcome of a request, with its body read.
@@ -38,7 +38,7 @@ impl Reader {
     pub fn read(self, outcome: Outcome, decoder: &mut Decoder) -> (Received, Option<Vec<u8>>) {
         match outcome {
             Outcome::Answered(mut response) if response.is_success() => {
-                let page = decoder.decode(&response.body, self.entity, self.page_size).map_err(|error| {
+                let page = decoder.decode(&response.body, self.entity, self.most_objects).map_err(|error| {
                     let complaint = if error.is_no_list() { retry::complaint(&response) } else { None };
                     Unreadable { error, complaint }
                 });

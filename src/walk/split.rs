@@ -37,7 +37,7 @@ impl Walk {
     /// The chain whose unread tail is worth the most requests, and the second to split it at. `None` while a request
     /// waits to be sent again: the same would go wrong for each new part as well.
     pub(super) fn heaviest(&self) -> Option<(usize, i64)> {
-        if !self.scope.entity.has_window || self.chains.iter().any(|active| active.retry.is_some()) {
+        if !self.scope.entity.window.is_filtered() || self.chains.iter().any(|active| active.retry.is_some()) {
             return None;
         }
         let heavy = self.chains.iter().enumerate().filter_map(|(at, active)| {

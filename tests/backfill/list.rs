@@ -157,7 +157,7 @@ impl List {
         Response {
             status: 200,
             request_id: None,
-            api_version: Some("2026-09-30.endive".to_owned()),
+            api_version: Some("2026-11-18.endive".to_owned()),
             date: Some(TODAY),
             body: body.into_bytes(),
             ..Response::default()

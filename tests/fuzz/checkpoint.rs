@@ -111,6 +111,7 @@ impl Input<'_> {
                 .max_created_seen
                 .map(|version| LandedCommit { run_id: Some(event.run_id.clone()), version: version.max(1) }),
             first_start: event.start_created_gte,
+            whole_at_micros: Some(event.at_micros),
         });
         event
     }

@@ -89,7 +89,7 @@ fn elements(data: &RawValue, entity: &Entity) -> Option<Page> {
         let time = object.last(entity.dated_by()).map(RawValue::get).filter(|time| *time != "null");
         // This is not done by serde_json, for which -0 is not a whole number.
         let created = time.and_then(|time| time.parse().ok()).filter(|time| (0..253_402_300_800).contains(time));
-        if created.is_none() && (time.is_some() || entity.has_window) {
+        if created.is_none() && (time.is_some() || entity.window.is_filtered()) {
             undated.push(id.clone());
         }
         let text = minified(element.get().as_bytes());

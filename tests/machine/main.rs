@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod claim;
+mod client;
 mod ending;
 mod groups;
 mod odd;

@@ -205,11 +205,15 @@ impl World {
             };
             from = at + 1;
         }
-        let (gte, lt) = (number("created[gte]"), number("created[lt]"));
+        let gte = number("created[gte]").or(number("created_after").map(|after| after + 1));
+        let lt = number("created[lt]").or(number("created_before"));
         let inside =
             |object: &&Object| gte.is_none_or(|gte| object.created >= gte) && lt.is_none_or(|lt| object.created < lt);
         let rest: Vec<&Object> = self.list[from..].iter().filter(inside).collect();
-        assert!(self.entity.has_window || (gte, lt) == (None, None), "a request has a window, but the list has none");
+        assert!(
+            self.entity.window.is_filtered() || (gte, lt) == (None, None),
+            "a request has a window, but the list has none"
+        );
         let data: Vec<String> =
             rest.iter().take(limit).map(|object| text(self.entity, object, self.requests)).collect();
         let body = format!(
@@ -224,7 +228,7 @@ impl World {
         Outcome::Answered(Response {
             status,
             request_id: Some(format!("req_{}", self.requests)),
-            api_version: Some("2026-09-30.endive".to_owned()),
+            api_version: Some("2026-11-18.endive".to_owned()),
             date: self.date_wrong_by.map(|wrong_by| self.time() + wrong_by),
             body: body.as_bytes().to_vec(),
             ..Response::default()
@@ -264,11 +268,12 @@ impl World {
     }
 }
 
-/// An object as it is answered: its receipt has another address in each answer.
+/// An object as it is answered: if it has volatile links, its receipt has another address in each answer.
 fn text(entity: &Entity, object: &Object, answer: usize) -> String {
+    let answer = if entity.volatile.is_empty() { 0 } else { answer };
     let Object { id, created, state, .. } = object;
     // If the time is optional, every third object has none.
-    let is_without_time = !entity.has_window && id.ends_with(['0', '3', '6', '9']);
+    let is_without_time = !entity.window.has_start() && id.ends_with(['0', '3', '6', '9']);
     let time = match created % 4 {
         _ if !object.is_undated && !is_without_time => format!("\"created\": {created}, "),
         1 if object.is_undated => format!("\"created\": \"{created}\", "),

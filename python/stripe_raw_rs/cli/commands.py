@@ -72,14 +72,15 @@ def _check(config: Config) -> None:
 
 def _entities(config: Config) -> None:
     if _is_json(config):
-        about = ("name", "path", "object", "table", "permission", "note")
-        names = (*about, "time_field", "has_window", "can_vanish", "default")
+        about = ("name", "path", "object", "table", "group", "product", "permission", "note")
+        names = (*about, "time_field", "window", "can_vanish", "default")
         _print(json.dumps([{name: getattr(entity, name) for name in names} for entity in _core.entities("all")]))
         return
-    rows = [
-        (entity.name, entity.path, "default" if entity.default else "", entity.note) for entity in _core.entities("all")
-    ]
-    _print("\n".join(f"{name:<32} {path:<40} {default:<8} {note}".rstrip() for name, path, default, note in rows))
+    for entity in _core.entities("all"):
+        default = "default" if entity.default else ""
+        needs = f"needs {entity.product}" if entity.product else ""
+        note = "; ".join(filter(None, (needs, entity.note)))
+        _print(f"{entity.name:<36} {entity.group:<22} {entity.window:<7} {default:<8} {note}".rstrip())
 
 
 def _demo(config: Config) -> None:

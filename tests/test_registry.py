@@ -1,0 +1,68 @@
+"""The registry says of each list what Stripe's own OpenAPI description says."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stripe_raw_rs import entities
+from tests.specification import NEWER, described_in, differences
+
+
+@pytest.fixture(scope="module")
+def module() -> str:
+    """The Go module with the description, as the recipe names it."""
+    if shutil.which("go") is None and os.environ.get("CI") != "true":
+        pytest.skip("Go is not here to fetch the description")
+    return _just("--evaluate", "stripe_mock")
+
+
+def _just(*arguments: str) -> str:
+    just = Path(sys.executable).with_name("just")
+    done = subprocess.run([just, *arguments], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_only_lists_newer_than_the_description_differ_from_it(module: str) -> None:
+    assert differences(described_in(module)) == [f"{path} is not in the description" for path in NEWER]
+
+
+def test_each_difference_is_a_line(module: str) -> None:
+    specification: dict[str, Any] = copy.deepcopy(described_in(module))
+    paths, schemas = specification["paths"], specification["components"]["schemas"]
+    del paths["/v1/charges"]
+    paths["/v1/chargers"] = paths["/v1/payouts"]
+    paths["/v1/quotes"]["get"]["parameters"].append({"name": "created"})
+    subscriptions = paths["/v1/subscriptions"]["get"]
+    subscriptions["parameters"] = [each for each in subscriptions["parameters"] if each["name"] != "status"]
+    schemas["coupon"]["required"].remove("created")
+    schemas["dispute"]["properties"]["object"]["enum"] = ["argument"]
+    schemas["invoiceitem"]["properties"]["created"] = {}
+    expected = {
+        "/v1/chargers is not in the registry",
+        "/v1/charges is not in the description",
+        "/v1/coupons: window is 'server', and described as 'whole'",
+        "/v1/disputes: object is 'dispute', and described as 'argument'",
+        "/v1/invoiceitems: time_field is 'date', and described as 'created'",
+        "/v1/invoiceitems: window is 'server', and described as 'whole'",
+        "/v1/quotes: window is 'client', and described as 'server'",
+        "/v1/subscriptions: parameter 'status' is not described",
+    }
+    assert set(differences(specification)) - {f"{path} is not in the description" for path in NEWER} == expected
+
+
+def test_every_list_has_a_group_and_groups_are_few() -> None:
+    groups = {entity.group for entity in entities()}
+    assert {"core", "billing", "connect", "issuing", "treasury", "terminal", "radar", "tax", "identity"} <= groups
+    assert len(groups) < 20
+    assert [entity.name for entity in entities("identity")] == [
+        "identity_verification_reports",
+        "identity_verification_sessions",
+    ]
