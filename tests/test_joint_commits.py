@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import FencedError
 from stripe_raw_rs.tables import CommitUnknownError
-from stripe_raw_rs.tables.delta_rs import table as module
+from stripe_raw_rs.tables.delta_rs.commit import write
 from tests.conftest import HandMade, ids, rows_of
 from tests.places import tables_of
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stripe_raw_rs.tables import Table
 
 NUMBERS = range(6)
+# The name under which the table calls the function that writes.
+WRITE = "stripe_raw_rs.tables.delta_rs.table.write"
 
 
 def item(number: int, version: int = 2) -> HandMade:
@@ -30,7 +32,7 @@ def item(number: int, version: int = 2) -> HandMade:
 
 
 @pytest.fixture
-def together(table: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[HandMade]], list[Any]]:
+def together(table: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     """Commits items so that all but the first wait for it, and so for each other; gives what each ended in."""
     sizes: list[int] = []
 
@@ -39,9 +41,9 @@ def together(table: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequenc
         if len(sizes) == 1:
             begun.set()
             assert all_wait.wait(30)
-        write(delta, commits)
+        writer[0](delta, commits)
 
-    write = module.write
+    writer: list[Callable[[DeltaTable, Sequence[Any]], None]] = [write]
     begun, all_wait = threading.Event(), threading.Event()
 
     def outcome_of(one: HandMade) -> str:
@@ -51,10 +53,9 @@ def together(table: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequenc
             return "fenced"
         return "landed"
 
-    def run(items: Sequence[HandMade]) -> list[Any]:
-        nonlocal write
-        write = module.write
-        monkeypatch.setattr(module, "write", slow)
+    def run(items: Sequence[HandMade], through: Callable[..., None] = write) -> list[Any]:
+        writer[0] = through
+        monkeypatch.setattr(WRITE, slow)
         with ThreadPoolExecutor(len(items) + 1) as threads:
             first = threads.submit(outcome_of, item(99))
             assert begun.wait(30)
@@ -69,9 +70,7 @@ def together(table: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequenc
     return run
 
 
-def test_all_that_wait_are_written_at_once(
-    lake: Path, table: Table, together: Callable[[Sequence[HandMade]], list[Any]]
-) -> None:
+def test_all_that_wait_are_written_at_once(lake: Path, table: Table, together: Callable[..., list[Any]]) -> None:
     items = [item(number) for number in NUMBERS]
     before = DeltaTable(lake / table.name).version()
     *outcomes, sizes = together(items)
@@ -86,7 +85,7 @@ def test_all_that_wait_are_written_at_once(
 
 
 def test_one_that_is_superseded_does_not_keep_the_others_away(
-    lake: Path, table: Table, together: Callable[[Sequence[HandMade]], list[Any]]
+    lake: Path, table: Table, together: Callable[..., list[Any]]
 ) -> None:
     commit(tables_of(lake).table(table.name), item(3, version=9))
     *outcomes, sizes = together([item(number) for number in NUMBERS])
@@ -96,12 +95,9 @@ def test_one_that_is_superseded_does_not_keep_the_others_away(
 
 
 def test_a_rival_of_one_that_comes_in_between_fences_that_one_alone(
-    lake: Path,
-    table: Table,
-    together: Callable[[Sequence[HandMade]], list[Any]],
-    monkeypatch: pytest.MonkeyPatch,
+    lake: Path, table: Table, together: Callable[..., list[Any]]
 ) -> None:
-    write, rivals = module.write, []
+    rivals: list[HandMade] = []
 
     def overtaken(delta: DeltaTable, commits: Sequence[Any]) -> None:
         if len(commits) == len(NUMBERS) and not rivals:
@@ -110,8 +106,7 @@ def test_a_rival_of_one_that_comes_in_between_fences_that_one_alone(
             write(other, rivals)
         write(delta, commits)
 
-    monkeypatch.setattr(module, "write", overtaken)
-    *outcomes, sizes = together([item(number) for number in NUMBERS])
+    *outcomes, sizes = together([item(number) for number in NUMBERS], overtaken)
     assert outcomes == ["fenced" if number == 3 else "landed" for number in NUMBERS]
     # The joint one was in vain; then each of the other five is written by itself.
     assert sorted(sizes) == [1] * (1 + len(NUMBERS) - 1) + [len(NUMBERS)]
