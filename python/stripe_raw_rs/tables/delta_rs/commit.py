@@ -11,7 +11,7 @@ from deltalake.writer import ColumnProperties, WriterProperties
 from stripe_raw_rs.tables import PAYLOAD_COLUMN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from stripe_raw_rs.tables import Commit, Outcome
 
@@ -47,16 +47,18 @@ def outcome_of(table: DeltaTable, commit: Commit) -> Outcome:
     if stored is None or stored < commit.commit_version:
         return "absent"
     history: Iterable[Mapping[str, object]] = table.history(_HISTORY)
-    return "landed" if any(entry.get("userMetadata") == commit.metadata for entry in history) else "superseded"
+    is_ours = any(commit.metadata in str(entry.get("userMetadata", "")) for entry in history)
+    return "landed" if is_ours else "superseded"
 
 
-def write(table: DeltaTable, commit: Commit) -> None:
-    """Append the rows and store the commit's version, as one file and one commit."""
-    rows = RecordBatchReader.from_arrow(commit)
+def write(table: DeltaTable, commits: Sequence[Commit]) -> None:
+    """Append the rows of all, and store their versions, as one file and one Delta commit."""
+    rows = _rows(commits)
     # "merge" makes delta-rs leave a column null. It would also add columns to the table: so it is chosen only
     # where the table has all of ours, at the very version that is written to.
     is_narrower = set(rows.schema.names) < {field.name for field in table.schema().fields}
-    is_small = len(commit) <= _FEW_EVENTS and PAYLOAD_COLUMN not in rows.schema.names
+    is_small = sum(map(len, commits)) <= _FEW_EVENTS and PAYLOAD_COLUMN not in rows.schema.names
+    metadata = [commit.metadata for commit in commits]
     write_deltalake(
         table,
         rows,
@@ -65,8 +67,15 @@ def write(table: DeltaTable, commit: Commit) -> None:
         target_file_size=_TARGET_FILE_SIZE,
         writer_properties=_PLAIN if is_small else WRITER,
         commit_properties=CommitProperties(
-            app_transactions=[Transaction(commit.app_id, commit.commit_version)],
-            custom_metadata={"userMetadata": commit.metadata},
+            app_transactions=[Transaction(commit.app_id, commit.commit_version) for commit in commits],
+            custom_metadata={"userMetadata": metadata[0] if len(metadata) == 1 else f"[{','.join(metadata)}]"},
             max_commit_retries=COMMIT_RETRIES,
         ),
     )
+
+
+def _rows(commits: Sequence[Commit]) -> RecordBatchReader:
+    if len(commits) == 1:
+        return RecordBatchReader.from_arrow(commits[0])
+    readers = [RecordBatchReader.from_arrow(commit) for commit in commits]
+    return RecordBatchReader.from_batches(readers[0].schema, [batch for reader in readers for batch in reader])

@@ -16,6 +16,7 @@ from stripe_raw_rs.tables.delta_rs.definition import add_columns, create_table, 
 from stripe_raw_rs.tables.delta_rs.errors import reason
 from stripe_raw_rs.tables.delta_rs.features import require_appendable
 from stripe_raw_rs.tables.delta_rs.folder import as_text
+from stripe_raw_rs.tables.delta_rs.joint import JointCommits
 from stripe_raw_rs.tables.delta_rs.loaded import Loaded
 from stripe_raw_rs.tables.delta_rs.log import emptied, has_rows, missing_data, unreadable
 from stripe_raw_rs.tables.delta_rs.select import select, select_largest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from stripe_raw_rs._core import Promise, Schema
     from stripe_raw_rs.tables import ArrowSchema, ArrowStream, Commit, Condition, Damage, Kept, Outcome, Size
     from stripe_raw_rs.tables.delta_rs.folder import LakeFolder
+    from stripe_raw_rs.tables.delta_rs.joint import Waiting
     from stripe_raw_rs.tables.delta_rs.select import Selection
 
 
@@ -48,7 +50,7 @@ class DeltaRsTable:
         self._folder = lake.table(name)
         self.location = as_text(self._folder)
         self._lake = lake
-        self._lock = threading.Lock()
+        self._commits = JointCommits(self._write)
         # Not one for both: an append compares with its table object, and nobody may update that meanwhile.
         self._to_write, self._to_read = Loaded(self._folder), Loaded(self._folder)
         self._read_lock = threading.Lock()
@@ -116,25 +118,28 @@ class DeltaRsTable:
         delta-rs checks a transaction's version only against commits after the snapshot of the table object that
         writes. So loading, comparing and writing go through the same object; writing by path would check nothing.
         """
-        with self._lock:
-            try:
-                table = self._to_write.take()
-                outcome = outcome_of(table, commit)
-                if outcome == "absent":
-                    with _WRITING:
-                        write(table, commit)
-                self._to_write.put_back(table)
-            except Exception as error:
-                message = f"table '{self.location}': {reason(error, self.location)}"
-                raise CommitUnknownError(message) from error
-        if outcome == "superseded":
+        if self._commits.append(commit) == "superseded":
             raise fenced(self)
+
+    def _write(self, waiting: Sequence[Waiting]) -> None:
+        try:
+            table = self._to_write.take()
+            for one in waiting:
+                one.outcome = outcome_of(table, one.commit)
+            absent = [one.commit for one in waiting if one.outcome == "absent"]
+            if absent:
+                with _WRITING:
+                    write(table, absent)
+            self._to_write.put_back(table)
+        except Exception as error:
+            message = f"table '{self.location}': {reason(error, self.location)}"
+            raise CommitUnknownError(message) from error
 
     def maintain(self) -> str | None:
         """Write small files together and shorten the log, if there are many files or commits."""
         if not self.exists():
             return None
-        with self._lock, self._reading():
+        with self._commits.alone(), self._reading():
             self._to_write.forget()
             return maintain(self._load(), self._folder)
 
