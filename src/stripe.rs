@@ -1,6 +1,7 @@
 //! Stripe's side: the lists, requests and answers, windows, and the rules for when to ask again.
 
 pub mod entities;
+pub mod events;
 pub mod exchange;
 pub mod facts;
 pub mod registry;
