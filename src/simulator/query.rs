@@ -44,8 +44,7 @@ impl Query {
             complete: entity.fixed_query.is_empty(),
         };
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name)?, decoded(value)?);
+            let (name, value) = pair_of(pair)?;
             query.take(&name, value, entity)?;
         }
         Ok(query)
@@ -70,7 +69,7 @@ impl Query {
                 let after = name == "starting_after";
                 self.cursor = if after { Cursor::StartingAfter(value) } else { Cursor::EndingBefore(value) };
             }
-            _ if name == "expand[]" || (name.starts_with("expand[") && name.ends_with(']')) => {}
+            _ if is_expand(name) => {}
             _ if filters(entity, name) => {
                 let window = window(name, &value).ok_or_else(|| unknown(name))??;
                 self.window = self.window.and(window);
@@ -89,6 +88,26 @@ impl Query {
         }
         Ok(())
     }
+}
+
+fn pair_of(text: &str) -> Result<(String, String), Refusal> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    Ok((decoded(name)?, decoded(value)?))
+}
+
+fn is_expand(name: &str) -> bool {
+    name.starts_with("expand[") && name.ends_with(']')
+}
+
+/// Refuses the query of a request for one object if it asks for more than to expand something.
+pub(super) fn only_expand(text: &str) -> Result<(), Refusal> {
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, _) = pair_of(pair)?;
+        if !is_expand(&name) {
+            return Err(unknown(&name));
+        }
+    }
+    Ok(())
 }
 
 /// Whether Stripe filters the list by such a parameter. Some lists that must be walked whole have the filter, too: it
@@ -136,7 +155,7 @@ fn window(name: &str, value: &str) -> Option<Result<Window, Refusal>> {
 }
 
 /// The text with percent escapes resolved and spaces for plus signs.
-fn decoded(text: &str) -> Result<String, Refusal> {
+pub(super) fn decoded(text: &str) -> Result<String, Refusal> {
     let malformed = || Refusal::request("Invalid query string: it is not percent-encoded UTF-8.");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -48,6 +48,15 @@ pub struct Settings {
     pub arrivals: u32,
     /// Pages from one arrival to the next; default 1.
     pub arrivals_every: u64,
+    /// Whether each new object has an event, if Stripe has a type for it. Then the events at the start are those of the
+    /// objects of the last 30 days. Default no: then they are made-up ones, which belong to no state of any object.
+    pub object_events: bool,
+    /// The most seconds after its `created` that an event becomes visible; every second event is late. Default 0: none
+    /// is.
+    pub event_delay: u32,
+    /// Whether the simulator's clock stands still until [`StripeSimulator::advance`](super::StripeSimulator::advance)
+    /// moves it; default no.
+    pub frozen_clock: bool,
     /// Entities (or `account`) that no key may read; default none.
     pub denied: Vec<String>,
     /// Products that the account does not have, by the names that the registry gives them; default none.
@@ -78,6 +87,9 @@ impl Default for Settings {
             faults: String::new(),
             arrivals: 0,
             arrivals_every: 1,
+            object_events: false,
+            event_delay: 0,
+            frozen_clock: false,
             denied: Vec::new(),
             products_off: Vec::new(),
             keys: Vec::new(),

@@ -52,7 +52,7 @@ pub struct ListEvents {
 
 /// The events of a list.
 #[must_use]
-pub fn events_of(entity: &Entity) -> &'static ListEvents {
+pub fn of(entity: &Entity) -> &'static ListEvents {
     EVENTS.iter().find(|row| row.entity == entity.name).unwrap_or(&MOST)
 }
 
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn every_list_of_the_registry_has_its_row() {
         for (entity, row) in ENTITIES.iter().zip(&EVENTS) {
-            assert_eq!((entity.name, events_of(entity)), (row.entity, row));
+            assert_eq!((entity.name, of(entity)), (row.entity, row));
         }
     }
 
@@ -207,6 +207,6 @@ mod tests {
         for (entity, row) in ENTITIES.iter().zip(&EVENTS) {
             assert!(entity.can_vanish || (row.deleted.is_none() && !row.deleted_stub), "{}", row.entity);
         }
-        assert_eq!(events_of(by_name("subscriptions").unwrap()).deleted, None);
+        assert_eq!(of(by_name("subscriptions").unwrap()).deleted, None);
     }
 }
