@@ -4,6 +4,7 @@
 //! served.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chance::{below, join, mix};
@@ -47,6 +48,8 @@ pub(super) struct Event {
 pub(super) struct Events {
     pub(super) manner: Manner,
     seed: u64,
+    /// Whether there are any. Without them, an event costs what any other object costs.
+    any: AtomicBool,
     /// Whoever adds an event takes this lock first, and that of the list after it: a reader who finds the event in the
     /// list waits until it is known what it tells.
     told: RwLock<Told>,
@@ -62,7 +65,12 @@ struct Told {
 
 impl Events {
     pub(super) fn new(seed: u64, manner: Manner) -> Self {
-        Self { manner, seed, told: RwLock::new(Told { events: HashMap::new(), oldest: i64::MAX }) }
+        Self {
+            manner,
+            seed,
+            any: AtomicBool::new(false),
+            told: RwLock::new(Told { events: HashMap::new(), oldest: i64::MAX }),
+        }
     }
 
     fn told(&self) -> RwLockReadGuard<'_, Told> {
@@ -75,6 +83,9 @@ impl Events {
 
     /// What the event with that serial number tells; `None` if it was made up.
     pub(super) fn find(&self, serial: u32) -> Option<Event> {
+        if !self.any.load(Ordering::Relaxed) {
+            return None;
+        }
         self.told().events.get(&serial).cloned()
     }
 
@@ -85,11 +96,14 @@ impl Events {
         *row.list_mut() = List::new(new.iter().map(|event| event.object.created).collect());
         told.oldest = new.first().map_or(i64::MAX, |event| event.object.created);
         told.events = (0..).zip(new).collect();
+        self.any.store(true, Ordering::Relaxed);
     }
 
     /// Adds an event, and returns its id.
     pub(super) fn add(&self, row: &Row, event: Event, created: i64) -> crate::error::Result<String> {
         let mut told = self.told_mut();
+        // The lock of the list comes after it: who finds the event there sees this, too.
+        self.any.store(true, Ordering::Relaxed);
         let serial = row.list_mut().add(1, created)?[0].serial;
         told.events.insert(serial, event);
         told.oldest = told.oldest.min(created);
