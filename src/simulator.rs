@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Rooms: `server` (sockets) → `endpoint` (a `request` and its answer), `traffic` → `account` (the lists), `page` (the
-//! answers), `changes` (what happens to objects) → `row` (one list), `event` → `list` (order), `state` (what became of
+//! answers), `changes` (what happens to objects) → `row` (one list), `event`, `items` (sub-lists) → `list` (order), `state` (what became of
 //! an object), `shape` (bytes, from a `template`), `query`, `refusal`, `faults`, `limits` → `identifier`, `chance`,
 //! `clock`. `settings` has the settings.
 
@@ -28,6 +28,7 @@ mod event;
 mod event_tests;
 mod faults;
 mod identifier;
+mod items;
 mod limits;
 mod list;
 mod page;
@@ -41,6 +42,8 @@ mod server;
 mod settings;
 mod shape;
 mod state;
+#[cfg(test)]
+mod sublist_tests;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -94,7 +97,15 @@ impl StripeSimulator {
         let count = |entity: &Entity| settings.count(entity);
         let endpoints = Arc::new(Endpoints {
             seed: settings.seed,
-            account: Account::new(settings.seed, clock.now(), settings.history_days, arrivals, manner, count),
+            account: Account::new(
+                settings.seed,
+                clock.now(),
+                settings.history_days,
+                arrivals,
+                manner,
+                settings.sublist_items,
+                count,
+            ),
             clock,
             limits: Limits::new(settings.rate_limit, settings.endpoint_rate_limit, Endpoint::BUCKETS),
             retry_after: settings.retry_after,

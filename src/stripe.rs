@@ -7,4 +7,5 @@ pub mod facts;
 pub mod registry;
 pub mod retry;
 pub mod scope;
+pub mod sublists;
 pub mod window;

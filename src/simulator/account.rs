@@ -8,6 +8,7 @@ use super::changes::{no_object, told_of};
 use super::event::{Events, Manner, RETENTION};
 use super::faults::Fault;
 use super::identifier::{account_id, index_of};
+use super::items::Items;
 use super::list::{Asked, From, Placed, history};
 use super::page::distort;
 use super::query::{Cursor, Query};
@@ -16,6 +17,7 @@ use super::row::Row;
 use super::state::State;
 use crate::error::Result;
 use crate::stripe::entities::{ENTITIES, Entity};
+use crate::stripe::sublists;
 
 /// New objects that arrive while a run reads pages.
 #[derive(Debug, Clone, Copy)]
@@ -48,11 +50,14 @@ impl Account {
         days: u32,
         arrivals: Arrivals,
         manner: Manner,
+        sublist_items: u32,
         count: impl Fn(&Entity) -> u64,
     ) -> Self {
         let row = |entity: &'static Entity| {
             let made_up = if entity.name == EVENTS && manner.of_new_objects { 0 } else { count(entity) };
-            Row::new(seed, entity, |key| history(key, made_up, end, days))
+            let of = sublists::of(entity).filter(|_| sublist_items > 0);
+            let items = of.map(|of| Items { of, most: sublist_items });
+            Row::new(seed, entity, items, |key| history(key, made_up, end, days))
         };
         let account = Self {
             id: account_id(seed),
@@ -81,6 +86,11 @@ impl Account {
 
     pub(super) fn row(&self, entity: &Entity) -> &Row {
         &self.rows[index_of(entity)]
+    }
+
+    /// Whether sub-lists have pages of their own.
+    pub(super) fn has_items(&self) -> bool {
+        self.rows.iter().any(|row| row.items.is_some())
     }
 
     pub(super) fn events_row(&self) -> &Row {
@@ -158,8 +168,8 @@ impl Account {
     /// Appends an object as it is now, as an element of a list without the indent of its first line.
     pub(super) fn render(&self, row: &Row, placed: Placed, out: &mut Vec<u8>) {
         if self.is_events(row)
-            && !row.states().contains_key(&placed.serial)
             && let Some(event) = self.events.find(placed.serial)
+            && !row.states().contains_key(&placed.serial)
         {
             let mut object = Vec::new();
             self.rows[event.list].render_as(self.seed, event.object, &event.state, &mut object);

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::faults::{Fault, Faults};
 use super::identifier::{index_of, request_id};
 use super::limits::Limits;
-use super::query::{Query, only_expand};
+use super::query::{AskedItems, Query, only_expand};
 use super::refusal::Refusal;
 use super::request::{Endpoint, Request, is_account, is_version, user_of};
 use super::traffic::Traffic;
@@ -147,7 +147,11 @@ impl Endpoints {
             }
             ("GET", _, Some(Endpoint::Retrieve(entity))) => {
                 only_expand(request.query())?;
-                self.account.retrieve(entity, &request.id()?, self.clock.now(), out)
+                self.account.retrieve(entity, &request.id(entity)?, self.clock.now(), out)
+            }
+            ("GET", _, Some(Endpoint::SubList(entity, of))) if self.account.has_items() => {
+                let parent = of.parameter.is_empty().then(|| request.id(entity)).transpose()?;
+                self.account.sublist(entity, &AskedItems::read(of, parent, request.query())?, out)
             }
             (method, path, _) => Err(Refusal::unknown_url(method, path)),
         }

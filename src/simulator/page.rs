@@ -4,6 +4,7 @@ use super::account::Account;
 use super::faults::{Fault, Member};
 use super::identifier::index_of;
 use super::list::Page;
+use super::query::AskedItems;
 use super::refusal::Refusal;
 use super::row::Row;
 use super::shape::ELEMENT_INDENT;
@@ -37,6 +38,16 @@ impl Account {
             brackets[1], page.has_more, row.entity.path
         );
         out.extend_from_slice(end.as_bytes());
+    }
+
+    /// Appends the answer to a request for the sub-list of one object.
+    pub(super) fn sublist(&self, entity: &Entity, asked: &AskedItems, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        let row = self.row(entity);
+        let parent = row.find(&asked.parent).ok_or_else(|| match asked.parameter {
+            "" => Refusal::missing(entity.object, &asked.parent),
+            parameter => Refusal::no_such_object(entity.object, &asked.parent, parameter),
+        })?;
+        row.items.map_or(Ok(()), |items| items.page(row, parent, &asked.query, out))
     }
 
     /// Appends the answer to a request for one object.

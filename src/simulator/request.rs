@@ -3,7 +3,8 @@
 use super::identifier::index_of;
 use super::query::decoded;
 use super::refusal::Refusal;
-use crate::stripe::entities::{ENTITIES, Entity};
+use crate::stripe::entities::{ENTITIES, Entity, by_name};
+use crate::stripe::sublists::{SUBLISTS, SubList};
 
 /// The parts of a request that the simulator reads.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,15 +32,27 @@ impl<'a> Request<'a> {
         if let Some(entity) = ENTITIES.iter().find(|entity| entity.path == path) {
             return Some(Endpoint::List(entity));
         }
+        let sublist = |row: &&SubList| match row.path.split_once("{id}") {
+            Some((before, after)) => {
+                let id = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+                id.is_some_and(|id| !id.is_empty() && !id.contains('/'))
+            }
+            None => row.path == path,
+        };
+        if let Some(row) = SUBLISTS.iter().find(sublist) {
+            let entity = by_name(row.entity)?;
+            return Some(Endpoint::SubList(entity, row));
+        }
         let (list, id) = path.rsplit_once('/')?;
         let entity = ENTITIES.iter().find(|entity| entity.path == list).filter(|_| !id.is_empty())?;
         Some(Endpoint::Retrieve(entity))
     }
 
-    /// The id at the end of the path.
-    pub(super) fn id(&self) -> Result<String, Refusal> {
+    /// The id behind the path of that list.
+    pub(super) fn id(&self, entity: &Entity) -> Result<String, Refusal> {
+        let behind = self.path().strip_prefix(entity.path).unwrap_or_default().trim_start_matches('/');
         // A plus sign in a path is no space.
-        decoded(&self.path().rsplit('/').next().unwrap_or_default().replace('+', "%2B"))
+        decoded(&behind.split('/').next().unwrap_or_default().replace('+', "%2B"))
     }
 }
 
@@ -50,25 +63,28 @@ pub(super) enum Endpoint {
     List(&'static Entity),
     /// One object, by its id.
     Retrieve(&'static Entity),
+    /// A page of the sub-list of one object.
+    SubList(&'static Entity, &'static SubList),
 }
 
 impl Endpoint {
     /// Number of buckets that the limits need.
-    pub(super) const BUCKETS: usize = 2 * ENTITIES.len() + 1;
+    pub(super) const BUCKETS: usize = 3 * ENTITIES.len() + 1;
 
     /// Place of its bucket among those of the limits. All other paths share the last one.
     pub(super) fn bucket(endpoint: Option<Self>) -> usize {
         match endpoint {
             Some(Self::List(entity)) => index_of(entity),
             Some(Self::Retrieve(entity)) => ENTITIES.len() + index_of(entity),
-            None => 2 * ENTITIES.len(),
+            Some(Self::SubList(entity, _)) => 2 * ENTITIES.len() + index_of(entity),
+            None => 3 * ENTITIES.len(),
         }
     }
 
     /// The entity whose objects are asked for.
     pub(super) const fn entity(self) -> &'static Entity {
         match self {
-            Self::List(entity) | Self::Retrieve(entity) => entity,
+            Self::List(entity) | Self::Retrieve(entity) | Self::SubList(entity, _) => entity,
         }
     }
 }
@@ -137,6 +153,6 @@ mod tests {
             assert_eq!(asked(target), None, "{target}");
         }
         let coupon = Request { target: "/v1/coupons/25%25+off%2F?x=1", ..Request::default() };
-        assert_eq!(coupon.id().unwrap(), "25%+off/");
+        assert_eq!(coupon.id(by_name("coupons").unwrap()).unwrap(), "25%+off/");
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard
 
 use super::chance::{below, join, mix, of_name};
 use super::identifier::Identifiers;
+use super::items::Items;
 use super::list::{List, Placed};
 use super::shape::Shape;
 use super::state::{State, change};
@@ -27,13 +28,20 @@ pub(super) struct Row {
     /// Objects that are not as they were made, by serial number. Whoever changes the list because of an object's state
     /// takes this lock first, and the list's after it.
     states: RwLock<HashMap<u32, State>>,
+    /// The sub-lists of its objects, if they are not to be as the templates have them.
+    pub(super) items: Option<Items>,
     /// List pages served.
     pub(super) pages: AtomicU64,
 }
 
 impl Row {
     /// A list of objects that were created at these times; `key` separates its chance from that of other lists.
-    pub(super) fn new(seed: u64, entity: &'static Entity, created: impl FnOnce(u64) -> Vec<i64>) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        entity: &'static Entity,
+        items: Option<Items>,
+        created: impl FnOnce(u64) -> Vec<i64>,
+    ) -> Self {
         let key = join(seed, of_name(entity.name));
         Self {
             entity,
@@ -43,6 +51,7 @@ impl Row {
             list: RwLock::new(List::new(created(key))),
             shapes: OnceLock::new(),
             states: RwLock::default(),
+            items,
             pages: AtomicU64::new(0),
         }
     }
@@ -84,7 +93,7 @@ impl Row {
         if let Some(state) = self.states().get(&placed.serial) {
             return self.render_as(seed, placed, state, out);
         }
-        self.shape(seed, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
+        self.make(seed, placed, out);
     }
 
     /// Appends the object as it is, or was, in that state.
@@ -94,9 +103,18 @@ impl Row {
             return;
         }
         let start = out.len();
-        self.shape(seed, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
+        self.make(seed, placed, out);
         if state.changes > 0 {
             change(out, start, state.changes);
+        }
+    }
+
+    /// Appends the object as it was made.
+    fn make(&self, seed: u64, placed: Placed, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.shape(seed, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
+        if let Some(items) = self.items {
+            items.show(self, placed, out, start);
         }
     }
 }

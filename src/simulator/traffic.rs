@@ -42,7 +42,7 @@ impl Traffic {
         let counter = match endpoint {
             Some(Endpoint::List(entity)) => Some(&self.by_entity[index_of(entity)]),
             Some(Endpoint::Retrieve(entity)) => Some(&self.retrieves[index_of(entity)]),
-            None => None,
+            Some(Endpoint::SubList(..)) | None => None,
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
