@@ -110,7 +110,8 @@ impl Events {
         Ok(row.identifiers.id(serial))
     }
 
-    /// Takes the events that Stripe no longer keeps out of the list. Made-up ones stay: they are there for their number.
+    /// Takes the events that Stripe no longer keeps out of the list. Made-up ones stay: a test may have asked for their
+    /// number.
     pub(super) fn expire(&self, row: &Row, now: i64) {
         let bound = now.saturating_sub(RETENTION);
         if self.told().oldest >= bound {
