@@ -11,12 +11,13 @@
 //! # Ok::<(), stripe_raw_rs::error::Error>(())
 //! ```
 //!
-//! Rooms: `server` (sockets) → `endpoint` (a `request` and its answer), `traffic` → `account` (the lists), `page` (the
-//! answers), `changes` (what happens to objects) → `row` (one list), `event`, `items` (sub-lists) → `list` (order), `state` (what became of
-//! an object), `shape` (bytes, from a `template`), `query`, `refusal`, `faults`, `limits` → `identifier`, `chance`,
-//! `clock`. `settings` has the settings.
+//! Rooms: `server` (sockets) → `endpoint` (a `request` and its answer), `traffic` → `account` (the lists), `answer`
+//! (pages and objects), `changes` (what happens to objects) → `row` (one list), `event`, `items` (sub-lists) → `list`
+//! (order), `state` (what became of an object), `shape` (bytes, from a `template`), `query`, `refusal`, `faults`,
+//! `limits` → `identifier`, `chance`, `clock`. `settings` has the settings.
 
 mod account;
+mod answer;
 mod chance;
 mod changes;
 #[cfg(test)]
@@ -31,7 +32,6 @@ mod identifier;
 mod items;
 mod limits;
 mod list;
-mod page;
 mod query;
 mod refusal;
 mod request;

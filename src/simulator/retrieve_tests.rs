@@ -1,5 +1,9 @@
 //! Requests for one object by its id, as a client sees them.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::client::{by_id, get, settings, start, without_events};
 use super::*;
 use crate::stripe::entities::ENTITIES;
@@ -47,4 +51,37 @@ fn retrieves_have_a_counter_a_bucket_and_the_refusals_of_their_list() {
     assert_eq!(get(&simulator, "/v1/payouts/po_x?limit=1").error("param"), "limit");
     assert_eq!(get(&simulator, "/v1/payouts/po_x?expand[]=destination").status, 404);
     assert_eq!(get(&simulator, "/v1/payouts/po_x/reversals").status, 404);
+}
+
+#[test]
+fn no_client_sees_an_event_before_its_object_has_that_state() {
+    let simulator = start(without_events());
+    let ids = simulator.ids("charges").unwrap()[..5].to_vec();
+    let number =
+        |object: &Value| -> u32 { object["metadata"]["change"].as_str().map_or(0, |number| number.parse().unwrap()) };
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    simulator.change("charges", &ids, None).unwrap();
+                }
+            });
+        }
+        loop {
+            let mut told: BTreeMap<String, u32> = BTreeMap::new();
+            let events = get(&simulator, "/v1/events?limit=20").json();
+            for object in events["data"].as_array().unwrap().iter().map(|event| &event["data"]["object"]) {
+                let newest = told.entry(object["id"].as_str().unwrap().to_owned()).or_default();
+                assert!(*newest == 0 || *newest > number(object), "events are in the order of the states");
+                *newest = (*newest).max(number(object));
+            }
+            for (id, seen) in &told {
+                assert!(number(&by_id(&simulator, "/v1/charges", id).json()) >= *seen);
+            }
+            if told.values().all(|number| *number == 400) && told.len() == ids.len() {
+                break;
+            }
+        }
+    });
+    assert_eq!(simulator.ids("events").unwrap().len(), 2 * 200 * 5);
 }
