@@ -11,26 +11,43 @@
 //! # Ok::<(), stripe_raw_rs::error::Error>(())
 //! ```
 //!
-//! Rooms: `server` (sockets) → `endpoint` (a request and its answer) → `account` (lists and pages) → `list` (order),
-//! `shape` (bytes, from a `template`), `query`, `refusal`, `faults`, `limits` → `identifier`, `chance`, `clock`.
-//! `settings` has the settings.
+//! Rooms: `server` (sockets) → `endpoint` (a `request` and its answer), `traffic` → `account` (the lists), `answer`
+//! (pages and objects), `changes` (what happens to objects) → `row` (one list), `event`, `items` (sub-lists) → `list`
+//! (order), `state` (what became of an object), `shape` (bytes, from a `template`), `query`, `refusal`, `faults`,
+//! `limits` → `identifier`, `chance`, `clock`. `settings` has the settings.
 
 mod account;
+mod answer;
 mod chance;
+mod changes;
+#[cfg(test)]
+mod client;
 mod clock;
 mod endpoint;
+mod event;
+#[cfg(test)]
+mod event_tests;
 mod faults;
 mod identifier;
+mod items;
 mod limits;
 mod list;
 mod query;
 mod refusal;
+mod request;
+#[cfg(test)]
+mod retrieve_tests;
+mod row;
 mod server;
 mod settings;
 mod shape;
+mod state;
+#[cfg(test)]
+mod sublist_tests;
 mod template;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -40,15 +57,18 @@ use tokio::sync::oneshot;
 
 use self::account::{Account, Arrivals};
 use self::clock::Clock;
-pub use self::endpoint::LoggedRequest;
-use self::endpoint::{Access, Endpoints, Traffic};
+use self::endpoint::{Access, Endpoints};
+use self::event::Manner;
 use self::faults::Faults;
 use self::limits::Limits;
+use self::request::Endpoint;
 use self::server::Manners;
 pub use self::settings::Settings;
 use self::settings::{check_time, entity};
+pub use self::traffic::LoggedRequest;
+use self::traffic::Traffic;
 use crate::error::{Error, Result};
-use crate::stripe::entities::{ENTITIES, Entity};
+use crate::stripe::entities::Entity;
 
 /// A running fake Stripe. It stops when it is dropped.
 #[derive(Debug)]
@@ -71,14 +91,23 @@ impl StripeSimulator {
     /// A setting cannot be used, or the port is taken.
     pub fn start(settings: Settings) -> Result<Self> {
         settings.check()?;
-        let clock = Clock::start(settings.end);
+        let clock = Clock::start(settings.end, settings.frozen_clock);
         let arrivals = Arrivals { count: settings.arrivals, every: settings.arrivals_every };
+        let manner = Manner { of_new_objects: settings.object_events, delay: settings.event_delay };
         let count = |entity: &Entity| settings.count(entity);
         let endpoints = Arc::new(Endpoints {
             seed: settings.seed,
+            account: Account::new(
+                settings.seed,
+                clock.now(),
+                settings.history_days,
+                arrivals,
+                manner,
+                settings.sublist_items,
+                count,
+            ),
             clock,
-            account: Account::new(settings.seed, clock.now(), settings.history_days, arrivals, count),
-            limits: Limits::new(settings.rate_limit, settings.endpoint_rate_limit, ENTITIES.len() + 1),
+            limits: Limits::new(settings.rate_limit, settings.endpoint_rate_limit, Endpoint::BUCKETS),
             retry_after: settings.retry_after,
             faults: RwLock::new(Arc::new(Faults::read(&settings.faults, settings.seed)?)),
             traffic: Traffic::new(),
@@ -107,15 +136,21 @@ impl StripeSimulator {
         &self.endpoints.account.id
     }
 
+    /// The account, without the events that are too old by now.
+    fn current(&self) -> &Account {
+        self.endpoints.account.expire(self.endpoints.clock.now());
+        &self.endpoints.account
+    }
+
     /// Ids of all objects of an entity that are there, newest first: a complete walk of its list sees these.
     pub fn ids(&self, entity_name: &str) -> Result<Vec<String>> {
-        Ok(self.endpoints.account.ids(entity(entity_name)?))
+        Ok(self.current().ids(entity(entity_name)?, self.endpoints.clock.now()))
     }
 
     /// An object's bytes as they are in `data`, without the indent of the first line and with that of all others.
-    /// `None` if there is no such object.
+    /// `None` if there is no such object. An event that cannot be seen yet is there, too.
     pub fn object_bytes(&self, entity_name: &str, id: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.endpoints.account.object_bytes(entity(entity_name)?, id))
+        Ok(self.current().object_bytes(entity(entity_name)?, id))
     }
 
     /// The time that an object gives for its creation, in seconds since 1970; `None` if it gives none.
@@ -123,7 +158,7 @@ impl StripeSimulator {
     /// # Errors
     /// There is no such object.
     pub fn created(&self, entity_name: &str, id: &str) -> Result<Option<i64>> {
-        self.endpoints.account.created(entity(entity_name)?, id)
+        self.current().created(entity(entity_name)?, id)
     }
 
     /// Adds objects created at that time (seconds since 1970; `None` is the simulator's present time), and returns
@@ -140,9 +175,37 @@ impl StripeSimulator {
         Ok(self.endpoints.account.replace(entity(entity_name)?, id, bytes))
     }
 
-    /// Deletes an object, so that it is no longer in any list or valid as a cursor; returns whether it was there.
+    /// Changes objects: their bytes in the list, the answers by their ids, and one event for each that tells of it, in
+    /// the order of `ids`. An id may be there twice: then the object changes twice in one second. Returns the ids of
+    /// the events.
+    ///
+    /// `event_type` is the type of the events, one of the list's; `None` is the type that Stripe has for changes of
+    /// these objects. If it has none, they change without a word, and no id is returned.
+    ///
+    /// # Errors
+    /// One of the objects is not there, or cannot change; then none of them changes.
+    pub fn change(&self, entity_name: &str, ids: &[String], event_type: Option<&str>) -> Result<Vec<String>> {
+        self.endpoints.account.change(entity(entity_name)?, ids, event_type, self.endpoints.clock.now())
+    }
+
+    /// Deletes an object, so that it is no longer in any list or valid as a cursor; returns whether it was there. An
+    /// event tells of it, with the object as it was last, if Stripe has a type for it.
     pub fn delete(&self, entity_name: &str, id: &str) -> Result<bool> {
-        Ok(self.endpoints.account.delete(entity(entity_name)?, id))
+        self.endpoints.account.delete(entity(entity_name)?, id, self.endpoints.clock.now())
+    }
+
+    /// Moves the simulator's clock forward. Events that are older than 30 days then are gone, and events that were to
+    /// become visible in this time are.
+    ///
+    /// # Errors
+    /// The clock would go back, or beyond the times that an object can have.
+    pub fn advance(&self, seconds: i64) -> Result<()> {
+        if seconds < 0 {
+            return Err(Error::usage("the clock cannot be moved back"));
+        }
+        check_time("the simulator's time", self.endpoints.clock.now().saturating_add(seconds))?;
+        self.endpoints.clock.advance(seconds);
+        Ok(())
     }
 
     /// Requests received over all endpoints, answered or not.
@@ -151,9 +214,14 @@ impl StripeSimulator {
         self.endpoints.traffic.count(None)
     }
 
-    /// Requests received for one entity.
+    /// Requests received for the list of one entity.
     pub fn entity_requests(&self, entity_name: &str) -> Result<u64> {
         Ok(self.endpoints.traffic.count(Some(entity(entity_name)?)))
+    }
+
+    /// Requests received for single objects of one entity, by their ids.
+    pub fn retrieves(&self, entity_name: &str) -> Result<u64> {
+        Ok(self.endpoints.traffic.retrieves(entity(entity_name)?))
     }
 
     /// The latest 10,000 requests, oldest first.

@@ -667,6 +667,10 @@ class StripeSimulator:
         history_days: int = 730,
         end: int | None = None,
         threads: int = 2,
+        object_events: bool = False,
+        event_delay: int = 0,
+        sublist_items: int = 0,
+        frozen_clock: bool = False,
     ) -> Self:
         """Start one.
 
@@ -688,6 +692,14 @@ class StripeSimulator:
         history_days, end: the objects were created in these days before `end` (seconds since 1970; None: now). The
             simulator's clock goes on from `end`.
         threads: the number that serve.
+        object_events: new objects have events, if Stripe has a type for them, and the events at the start are those of
+            the objects of the last 30 days. If not, the events at the start are made-up ones, which tell of no state
+            that an object had, never age out, and can be left out with `counts={"events": 0}`.
+        event_delay: the most seconds after its `created` that an event becomes visible; every second one is late.
+        sublist_items: the most items of one sub-list, from 11 on: of invoices, subscriptions, credit notes, transfers,
+            application fees and radar value lists every third then has more items than the ten that it shows, and its
+            sub-list can be read at its `url`. 0: sub-lists are as they come, and cannot be read further.
+        frozen_clock: the simulator's clock stands still until `advance` moves it.
         """
 
     @property
@@ -707,7 +719,10 @@ class StripeSimulator:
         """Requests received over all endpoints, answered or not."""
 
     def entity_requests(self, entity: str) -> int:
-        """Requests received for one entity."""
+        """Requests received for the list of one entity."""
+
+    def retrieves(self, entity: str) -> int:
+        """Requests received for single objects of one entity, by their ids."""
 
     def request_log(self) -> list[tuple[int, str, int]]:
         """The latest 10,000 requests, oldest first: number, path and query, status (0: no answer was given)."""
@@ -730,8 +745,26 @@ class StripeSimulator:
     def replace(self, entity: str, id: str, raw: bytes) -> None:
         """Give an object other bytes from now on, at its place in the list: any bytes, even if they are not JSON."""
 
+    def change(self, entity: str, ids: str | Sequence[str], event_type: str | None = None) -> list[str]:
+        """Change objects: in their list, in the answers by their ids, and by one event for each, in the order of `ids`.
+
+        An id may be given twice: then the object changes twice in one second. The event holds the object as it is then,
+        and stays in the list of events for 30 days. Its type is `event_type`, one of the list's, or the one that Stripe
+        has for changes of these objects.
+
+        Returns the ids of the events: none if Stripe has no such type, as for balance transactions. Nothing changes if
+        one of the objects is not there.
+        """
+
     def delete(self, entity: str, id: str) -> None:
-        """Delete an object: it is in no list and no cursor any more."""
+        """Delete an object: it is in no list and no cursor any more.
+
+        An event tells of it, with the object as it was last, if Stripe has a type for that. A GET by its id answers
+        404, or, for customers and for configurations, locations and readers of terminals, that it was deleted.
+        """
+
+    def advance(self, seconds: int) -> None:
+        """Move the simulator's clock forward: late events become visible, and events older than 30 days are gone."""
 
     def set_faults(self, faults: str) -> None:
         """Set the requests that go wrong from now on, in place of those set before.

@@ -26,6 +26,13 @@ fn narrow<T: TryFrom<i64>>(name: &str, value: i64) -> PyResult<T> {
     T::try_from(value).map_err(|_| value_error(Error::usage(format!("{name} cannot be {value}"))))
 }
 
+/// One id, or several.
+#[derive(FromPyObject)]
+enum Ids {
+    One(String),
+    Several(Vec<String>),
+}
+
 /// A fake Stripe on 127.0.0.1, for tests of pipelines.
 #[pyclass(frozen, name = "StripeSimulator", module = "stripe_raw_rs._core")]
 struct Simulator {
@@ -66,7 +73,8 @@ impl Simulator {
         *, port=0, seed=1, objects=20_000, counts=None, rate_limit=None, endpoint_rate_limit=None, retry_after=None,
         latency_ms=0, latency_jitter_ms=0, faults=None, arrivals=0, arrivals_every=1, denied=None,
         products_off=None, keys=None,
-        gzip=false, history_days=730, end=None, threads=2
+        gzip=false, history_days=730, end=None, threads=2, object_events=false, event_delay=0, sublist_items=0,
+        frozen_clock=false
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a Python constructor, one for each setting")]
     fn new(
@@ -90,6 +98,10 @@ impl Simulator {
         history_days: i64,
         end: Option<i64>,
         threads: i64,
+        object_events: bool,
+        event_delay: i64,
+        sublist_items: i64,
+        frozen_clock: bool,
     ) -> PyResult<Self> {
         let settings = Settings {
             port: narrow("port", port)?,
@@ -110,6 +122,10 @@ impl Simulator {
             faults: faults.unwrap_or_default(),
             arrivals: narrow("arrivals", arrivals)?,
             arrivals_every: narrow("arrivals_every", arrivals_every)?,
+            object_events,
+            event_delay: narrow("event_delay", event_delay)?,
+            sublist_items: narrow("sublist_items", sublist_items)?,
+            frozen_clock,
             denied: denied.unwrap_or_default(),
             products_off: products_off.unwrap_or_default(),
             keys: keys.unwrap_or_default(),
@@ -145,9 +161,14 @@ impl Simulator {
         Ok(self.inner()?.requests())
     }
 
-    /// Requests received for one entity.
+    /// Requests received for the list of one entity.
     fn entity_requests(&self, entity: &str) -> PyResult<u64> {
         self.inner()?.entity_requests(entity).map_err(value_error)
+    }
+
+    /// Requests received for single objects of one entity.
+    fn retrieves(&self, entity: &str) -> PyResult<u64> {
+        self.inner()?.retrieves(entity).map_err(value_error)
     }
 
     /// The latest 10,000 requests: (number, path and query, status; 0 means no answer).
@@ -184,6 +205,22 @@ impl Simulator {
     fn replace(&self, entity: &str, id: &str, raw: Vec<u8>) -> PyResult<()> {
         let is_there = self.inner()?.replace(entity, id, raw).map_err(value_error)?;
         if is_there { Ok(()) } else { Err(Self::unknown(entity, id)) }
+    }
+
+    /// Changes objects and returns the ids of the events that tell of it.
+    #[pyo3(signature = (entity, ids, event_type=None))]
+    fn change(&self, py: Python<'_>, entity: &str, ids: Ids, event_type: Option<&str>) -> PyResult<Vec<String>> {
+        let inner = self.inner()?;
+        let ids = match ids {
+            Ids::One(id) => vec![id],
+            Ids::Several(ids) => ids,
+        };
+        py.detach(|| inner.change(entity, &ids, event_type)).map_err(value_error)
+    }
+
+    /// Moves the simulator's clock forward.
+    fn advance(&self, seconds: i64) -> PyResult<()> {
+        self.inner()?.advance(seconds).map_err(value_error)
     }
 
     /// Deletes an object.

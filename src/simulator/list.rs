@@ -115,6 +115,25 @@ impl List {
         true
     }
 
+    /// Whether an object with that serial was there and was deleted.
+    pub(super) fn is_deleted(&self, serial: u32) -> bool {
+        usize::try_from(serial).is_ok_and(|serial| self.created.get(serial) == Some(&GONE))
+    }
+
+    /// Deletes the objects created before `bound` that are chosen, and returns the time of the oldest object from there
+    /// on; the latest of all times if there is none.
+    pub(super) fn delete_older(&mut self, bound: i64, chosen: impl Fn(u32) -> bool) -> i64 {
+        let end = self.order.partition_point(|placed| placed.created < bound);
+        let (gone, kept): (Vec<Placed>, Vec<Placed>) =
+            self.order[..end].iter().partition(|placed| chosen(placed.serial));
+        for placed in gone {
+            self.created[usize::try_from(placed.serial).unwrap_or_default()] = GONE;
+        }
+        self.order.splice(..end, kept);
+        let next = self.order.partition_point(|placed| placed.created < bound);
+        self.order.get(next).map_or(i64::MAX, |placed| placed.created)
+    }
+
     /// The page that a request asks for; `None` if its cursor is not an object of the list.
     ///
     /// A cursor is a place in the list, not in the window: one outside the window still separates older from newer.
@@ -232,6 +251,15 @@ mod tests {
         assert!(list.page(Asked { from: From::After(1), window: Window::ALL, limit: 1 }, |_| true).is_none());
         assert_eq!((ask(&list, From::After(2), Window::ALL, 5).0, list.order.len()), (vec![0], 2));
         assert_eq!(list.add(1, 40).unwrap()[0].serial, 3);
+    }
+
+    #[test]
+    fn only_chosen_objects_before_the_bound_are_deleted() {
+        let mut list = List::new(vec![10, 20, 20, 30, 40]);
+        assert_eq!(list.delete_older(30, |serial| serial != 1), 30);
+        assert_eq!(ask(&list, From::Top, Window::ALL, 5).0, [4, 3, 1]);
+        assert!(list.is_deleted(0) && !list.is_deleted(1) && list.is_deleted(2) && !list.is_deleted(9));
+        assert_eq!(list.delete_older(50, |_| true), i64::MAX);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::list::Window;
 use super::refusal::Refusal;
 use crate::stripe::entities::Entity;
+use crate::stripe::sublists::SubList;
 use crate::stripe::window;
 
 /// Objects of a page if no limit is sent.
@@ -44,8 +45,7 @@ impl Query {
             complete: entity.fixed_query.is_empty(),
         };
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name)?, decoded(value)?);
+            let (name, value) = pair_of(pair)?;
             query.take(&name, value, entity)?;
         }
         Ok(query)
@@ -70,7 +70,7 @@ impl Query {
                 let after = name == "starting_after";
                 self.cursor = if after { Cursor::StartingAfter(value) } else { Cursor::EndingBefore(value) };
             }
-            _ if name == "expand[]" || (name.starts_with("expand[") && name.ends_with(']')) => {}
+            _ if is_expand(name) => {}
             _ if filters(entity, name) => {
                 let window = window(name, &value).ok_or_else(|| unknown(name))??;
                 self.window = self.window.and(window);
@@ -89,6 +89,61 @@ impl Query {
         }
         Ok(())
     }
+}
+
+/// A query for items of the sub-list of one object.
+#[derive(Debug)]
+pub(super) struct AskedItems {
+    /// Id of the object.
+    pub(super) parent: String,
+    /// The query parameter that named it; empty if the path did.
+    pub(super) parameter: &'static str,
+    pub(super) query: Query,
+}
+
+impl AskedItems {
+    /// Reads the query of a request for a sub-list. `parent` is the id that the path has.
+    pub(super) fn read(of: &'static SubList, parent: Option<String>, text: &str) -> Result<Self, Refusal> {
+        let (mut named, mut rest) = (parent, Vec::new());
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair_of(pair)?;
+            if !of.parameter.is_empty() && name == of.parameter {
+                named = Some(value);
+            } else {
+                rest.push(pair);
+            }
+        }
+        let missing = || {
+            let message = format!("Missing required param: {}.", of.parameter);
+            Refusal::parameter("parameter_missing", of.parameter, message)
+        };
+        // Sub-lists have pages, but no other filter: a list that has just that stands for them.
+        let query = Query::read(&rest.join("&"), &PLAIN)?;
+        Ok(Self { parent: named.ok_or_else(missing)?, parameter: of.parameter, query })
+    }
+}
+
+/// A list with pages and without filters.
+static PLAIN: Entity = Entity { window: window::Window::Client, fixed_query: &[], ..crate::stripe::registry::MOST };
+
+fn pair_of(text: &str) -> Result<(String, String), Refusal> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    Ok((decoded(name)?, decoded(value)?))
+}
+
+fn is_expand(name: &str) -> bool {
+    name.starts_with("expand[") && name.ends_with(']')
+}
+
+/// Refuses the query of a request for one object if it asks for more than to expand something.
+pub(super) fn only_expand(text: &str) -> Result<(), Refusal> {
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, _) = pair_of(pair)?;
+        if !is_expand(&name) {
+            return Err(unknown(&name));
+        }
+    }
+    Ok(())
 }
 
 /// Whether Stripe filters the list by such a parameter. Some lists that must be walked whole have the filter, too: it
@@ -136,7 +191,7 @@ fn window(name: &str, value: &str) -> Option<Result<Window, Refusal>> {
 }
 
 /// The text with percent escapes resolved and spaces for plus signs.
-fn decoded(text: &str) -> Result<String, Refusal> {
+pub(super) fn decoded(text: &str) -> Result<String, Refusal> {
     let malformed = || Refusal::request("Invalid query string: it is not percent-encoded UTF-8.");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -38,6 +38,22 @@ impl Refusal {
         Self::parameter("resource_missing", param, format!("No such {object}: '{id}'"))
     }
 
+    /// 404: the path names no object, or no longer one.
+    pub(super) fn missing(object: &str, id: &str) -> Self {
+        Self::no_such_object(object, id, "id").answered_with(404)
+    }
+
+    /// 400: the cursor is an event that Stripe no longer keeps.
+    pub(super) fn aged_out(id: &str, param: &str) -> Self {
+        let message = format!("The event '{id}' is no longer available because it's aged out of our retention policy.");
+        Self::parameter("resource_missing", param, message)
+    }
+
+    /// 404: the path names an event that Stripe no longer keeps.
+    pub(super) fn aged_out_of_path(id: &str) -> Self {
+        Self::aged_out(id, "id").answered_with(404)
+    }
+
     /// 400: something other than a parameter.
     pub(super) fn request(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_request_error", None, message).with_header("Stripe-Should-Retry", "false")

@@ -15,8 +15,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::chance::{below, join};
-use super::endpoint::{Counted, Endpoints, Head, Request};
+use super::endpoint::{Counted, Endpoints, Head};
 use super::faults::Fault;
+use super::request::Request;
 
 /// Longest head of a request: ours has a few hundred bytes.
 const LONGEST_HEAD: usize = 16 * 1024;

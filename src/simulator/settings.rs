@@ -48,6 +48,19 @@ pub struct Settings {
     pub arrivals: u32,
     /// Pages from one arrival to the next; default 1.
     pub arrivals_every: u64,
+    /// Whether each new object has an event, if Stripe has a type for it. Then the events at the start are those of the
+    /// objects of the last 30 days. Default no: then they are made-up ones, which belong to no state of any object.
+    pub object_events: bool,
+    /// The most seconds after its `created` that an event becomes visible; every second event is late. Default 0: none
+    /// is.
+    pub event_delay: u32,
+    /// The most items of one sub-list (of invoices, subscriptions, credit notes, transfers, application fees and radar
+    /// value lists), more than 10: then every third object has more items than the ten that it shows, and its sub-list
+    /// can be read at its `url`. Default 0: sub-lists are as the templates have them, and have no pages of their own.
+    pub sublist_items: u32,
+    /// Whether the simulator's clock stands still until [`StripeSimulator::advance`](super::StripeSimulator::advance)
+    /// moves it; default no.
+    pub frozen_clock: bool,
     /// Entities (or `account`) that no key may read; default none.
     pub denied: Vec<String>,
     /// Products that the account does not have, by the names that the registry gives them; default none.
@@ -78,6 +91,10 @@ impl Default for Settings {
             faults: String::new(),
             arrivals: 0,
             arrivals_every: 1,
+            object_events: false,
+            event_delay: 0,
+            sublist_items: 0,
+            frozen_clock: false,
             denied: Vec::new(),
             products_off: Vec::new(),
             keys: Vec::new(),
@@ -113,6 +130,9 @@ impl Settings {
         if largest > LARGEST_LIST {
             return Err(Error::usage(format!("a list of the simulator starts with at most {LARGEST_LIST} objects")));
         }
+        if (1..=10).contains(&self.sublist_items) || self.sublist_items > LARGEST_SUBLIST {
+            return Err(Error::usage(format!("sublist_items must be 0, or from 11 to {LARGEST_SUBLIST}")));
+        }
         if self.threads == 0 || self.arrivals_every == 0 {
             return Err(Error::usage("threads and arrivals_every must be at least 1"));
         }
@@ -131,6 +151,9 @@ impl Settings {
 
 /// Objects that one list may start with: 2.4 GB of memory.
 const LARGEST_LIST: u64 = 100_000_000;
+
+/// Items that one object may have: each page of them is made by walking to its cursor.
+const LARGEST_SUBLIST: u32 = 100_000;
 
 /// The entity of that name.
 pub(super) fn entity(name: &str) -> Result<&'static Entity> {

@@ -22,7 +22,7 @@ macro_rules! list {
 }
 
 /// The values of most lists.
-const MOST: Entity = Entity {
+pub(crate) const MOST: Entity = Entity {
     name: "",
     path: "",
     object: "",

@@ -1,0 +1,100 @@
+//! The answers: a page as Stripe prints it, and as a fault changes it, and one object.
+
+use super::account::Account;
+use super::faults::{Fault, Member};
+use super::identifier::index_of;
+use super::list::Page;
+use super::query::AskedItems;
+use super::refusal::Refusal;
+use super::row::Row;
+use super::shape::ELEMENT_INDENT;
+use super::state::at_depth;
+use crate::stripe::entities::Entity;
+
+impl Account {
+    /// Appends a page.
+    pub(super) fn write_page(&self, row: &Row, page: &Page, fault: Option<&Fault>, out: &mut Vec<u8>) {
+        let wrong = |member| matches!(fault, Some(Fault::WrongType(wrong)) if *wrong == member);
+        let (objects, brackets) =
+            if wrong(Member::Data) { (&[][..], ['{', '}']) } else { (page.objects.as_slice(), ['[', ']']) };
+        out.extend_from_slice(format!("{{\n  \"object\": \"list\",\n  \"data\": {}\n", brackets[0]).as_bytes());
+        for (index, placed) in objects.iter().enumerate() {
+            if index > 0 {
+                out.extend_from_slice(b",\n");
+            }
+            out.extend_from_slice(&[b' '; ELEMENT_INDENT]);
+            let chosen = index == objects.len() / 2;
+            let stray = chosen && matches!(fault, Some(Fault::WrongObject));
+            let row = if stray { &self.rows[(index_of(row.entity) + 1) % self.rows.len()] } else { row };
+            let start = out.len();
+            self.render(row, *placed, out);
+            if chosen && wrong(Member::Created) {
+                quote_number(out, start, row.entity.dated_by());
+            }
+        }
+        let quote = if wrong(Member::HasMore) { "\"" } else { "" };
+        let end = format!(
+            "\n  {},\n  \"has_more\": {quote}{}{quote},\n  \"url\": \"{}\"\n}}\n",
+            brackets[1], page.has_more, row.entity.path
+        );
+        out.extend_from_slice(end.as_bytes());
+    }
+
+    /// Appends the answer to a request for the sub-list of one object.
+    pub(super) fn sublist(&self, entity: &Entity, asked: &AskedItems, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        let row = self.row(entity);
+        let parent = row.find(&asked.parent).ok_or_else(|| match asked.parameter {
+            "" => Refusal::missing(entity.object, &asked.parent),
+            parameter => Refusal::no_such_object(entity.object, &asked.parent, parameter),
+        })?;
+        row.items.map_or(Ok(()), |items| items.page(row, parent, &asked.query, out))
+    }
+
+    /// Appends the answer to a request for one object.
+    pub(super) fn retrieve(&self, entity: &Entity, id: &str, now: i64, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        let row = self.row(entity);
+        let is_events = self.is_events(row);
+        if is_events {
+            self.expire(now);
+        }
+        let found = row.find(id).filter(|placed| !is_events || self.events.is_visible(*placed, now));
+        if let Some(placed) = found {
+            let mut element = Vec::new();
+            self.render(row, placed, &mut element);
+            at_depth(&element, 0, out);
+            out.push(b'\n');
+            return Ok(());
+        }
+        if row.told_by.deleted_stub && row.is_deleted(id) {
+            let object = entity.object;
+            let stub = format!("{{\n  \"id\": \"{id}\",\n  \"object\": \"{object}\",\n  \"deleted\": true\n}}\n");
+            out.extend_from_slice(stub.as_bytes());
+            return Ok(());
+        }
+        Err(if self.is_aged_out(row, id) { Refusal::aged_out_of_path(id) } else { Refusal::missing(entity.object, id) })
+    }
+}
+
+/// Changes a page as a fault says.
+pub(super) fn distort(page: &mut Page, fault: Option<&Fault>) {
+    match fault {
+        Some(Fault::Empty) => *page = Page { objects: Vec::new(), has_more: true },
+        Some(Fault::More) => page.has_more = true,
+        Some(Fault::NoMore) => page.has_more = false,
+        Some(Fault::Short) => {
+            page.objects.truncate(page.objects.len().div_ceil(2));
+            page.has_more = false;
+        }
+        _ => {}
+    }
+}
+
+/// Puts an object's own member of that name, a number, in quotes. The object begins at `start`.
+fn quote_number(out: &mut Vec<u8>, start: usize, name: &str) {
+    let key = format!("\n{}\"{name}\": ", " ".repeat(ELEMENT_INDENT + 2));
+    let Some(at) = out[start..].windows(key.len()).position(|window| window == key.as_bytes()) else { return };
+    let begin = start + at + key.len();
+    let digits = out[begin..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    out.insert(begin + digits, b'"');
+    out.insert(begin, b'"');
+}

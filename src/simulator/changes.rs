@@ -1,0 +1,125 @@
+//! What happens to the account's objects: they arrive, change and go, and events tell of it.
+//!
+//! An object's state and the event that tells of it change under one lock, that of the list's states. So the events of
+//! an object are in the order of its states, and each holds the state of its moment.
+
+use std::sync::atomic::Ordering;
+
+use super::account::Account;
+use super::event::Event;
+use super::identifier::index_of;
+use super::list::Placed;
+use super::row::Row;
+use super::state::{State, change};
+use crate::error::{Error, Result, foreign};
+use crate::stripe::entities::Entity;
+
+impl Account {
+    /// Gives an object other bytes from now on, at its place in the list; returns whether it is there.
+    pub(super) fn replace(&self, entity: &Entity, id: &str, bytes: Vec<u8>) -> bool {
+        let row = self.row(entity);
+        let mut states = row.states_mut();
+        let Some(placed) = row.find(id) else { return false };
+        states.entry(placed.serial).or_default().given = Some(bytes.into());
+        true
+    }
+
+    /// Changes objects, and returns the ids of the events that tell of it. `kind` is the type of the events; `None` is
+    /// the one that Stripe has for changes, if it has one. If one of them cannot be changed, none is.
+    pub(super) fn change(&self, entity: &Entity, ids: &[String], kind: Option<&str>, now: i64) -> Result<Vec<String>> {
+        let (list, row) = (index_of(entity), self.row(entity));
+        if self.is_events(row) {
+            return Err(Error::usage("an event never changes"));
+        }
+        let kind = match kind {
+            Some(name) => Some(row.told_by.types.iter().copied().find(|kind| *kind == name).ok_or_else(|| {
+                Error::usage(format!("'{}' is not a type of an event of {}", foreign(name), entity.name))
+            })?),
+            None => row.told_by.updated,
+        };
+        let mut states = row.states_mut();
+        let mut placed = Vec::with_capacity(ids.len());
+        for id in ids {
+            let object = row.find(id).ok_or_else(|| no_object(entity, id))?;
+            let given = states.get(&object.serial).and_then(|state| state.given.as_ref());
+            if given.is_some_and(|given| change(&mut given.to_vec(), 0, 1).is_none()) {
+                let message =
+                    format!("{} '{}' was replaced, and has nothing that can change", entity.object, foreign(id));
+                return Err(Error::usage(message));
+            }
+            placed.push(object);
+        }
+        let mut told = Vec::new();
+        for object in placed {
+            let state = states.entry(object.serial).or_default();
+            let mut bytes = Vec::new();
+            row.render_as(self.seed, object, state, &mut bytes);
+            state.changes += 1;
+            let previous = change(&mut bytes, 0, state.changes);
+            if state.given.is_some() {
+                state.given = Some(bytes.into());
+            }
+            if let Some(kind) = kind {
+                let event = Event { previous: previous.map(Into::into), ..told_of(list, object, state.clone(), kind) };
+                told.push(self.events.add(self.events_row(), event, now)?);
+            }
+        }
+        Ok(told)
+    }
+
+    /// Adds objects and returns their ids, newest first.
+    pub(super) fn add(&self, entity: &Entity, count: u32, created: i64) -> Result<Vec<String>> {
+        let row = self.row(entity);
+        if self.events.manner.of_new_objects && self.is_events(row) {
+            return Err(Error::usage("with object_events, the events are those of the objects: none can be added"));
+        }
+        let added = self.add_to(row, count, created)?;
+        Ok(added.iter().rev().map(|placed| row.identifiers.id(placed.serial)).collect())
+    }
+
+    fn add_to(&self, row: &Row, count: u32, created: i64) -> Result<Vec<Placed>> {
+        let kind = row.told_by.created.filter(|_| self.events.manner.of_new_objects);
+        let Some(kind) = kind else { return row.list_mut().add(count, created) };
+        // Nobody changes the objects before it is told that they are there.
+        let _states = row.states_mut();
+        let added = row.list_mut().add(count, created)?;
+        for object in &added {
+            let event = told_of(index_of(row.entity), *object, State::default(), kind);
+            self.events.add(self.events_row(), event, created)?;
+        }
+        Ok(added)
+    }
+
+    /// Deletes an object, and returns whether it was there.
+    pub(super) fn delete(&self, entity: &Entity, id: &str, now: i64) -> Result<bool> {
+        let row = self.row(entity);
+        let states = row.states_mut();
+        let Some(object) = row.find(id) else { return Ok(false) };
+        row.list_mut().delete(object.serial);
+        if let Some(kind) = row.told_by.deleted {
+            let state = states.get(&object.serial).cloned().unwrap_or_default();
+            self.events.add(self.events_row(), told_of(index_of(entity), object, state, kind), now)?;
+        }
+        Ok(true)
+    }
+
+    /// Lets objects arrive if it is time, after a page was served.
+    pub(super) fn arrive(&self, row: &Row, now: i64) {
+        let pages = row.pages.fetch_add(1, Ordering::Relaxed) + 1;
+        let may_grow = !(self.events.manner.of_new_objects && self.is_events(row));
+        if may_grow && self.arrivals.count > 0 && pages.is_multiple_of(self.arrivals.every.max(1)) {
+            let newest = row.list().newest_first().next().map_or(now, |placed| placed.created.max(now));
+            // A full list takes no more objects; but no run reaches four thousand million of them.
+            let _ = self.add_to(row, self.arrivals.count, newest);
+        }
+    }
+}
+
+/// An event that tells of no change.
+pub(super) fn told_of(list: usize, object: Placed, state: State, kind: &'static str) -> Event {
+    Event { list, object, state, kind, previous: None }
+}
+
+pub(super) fn no_object(entity: &Entity, id: &str) -> Error {
+    Error::usage(format!("{} has no object '{}'", entity.name, foreign(id)))
+}

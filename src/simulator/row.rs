@@ -1,0 +1,120 @@
+//! One list of the account: its objects, their ids, their states and their bytes.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::chance::{below, join, mix, of_name};
+use super::identifier::Identifiers;
+use super::items::Items;
+use super::list::{List, Placed};
+use super::shape::Shape;
+use super::state::{State, change};
+use crate::stripe::entities::Entity;
+use crate::stripe::events::{self, ListEvents};
+
+/// One list and the form of its objects.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) entity: &'static Entity,
+    /// The events that tell of its objects.
+    pub(super) told_by: &'static ListEvents,
+    pub(super) identifiers: Identifiers,
+    /// Separates the chance of this list from that of others.
+    pub(super) key: u64,
+    list: RwLock<List>,
+    /// They are made when they are first needed: most runs ask for a few entities only.
+    shapes: OnceLock<Vec<Shape>>,
+    /// Objects that are not as they were made, by serial number. Whoever changes the list because of an object's state
+    /// takes this lock first, and the list's after it.
+    states: RwLock<HashMap<u32, State>>,
+    /// The sub-lists of its objects, if they are not to be as the templates have them.
+    pub(super) items: Option<Items>,
+    /// List pages served.
+    pub(super) pages: AtomicU64,
+}
+
+impl Row {
+    /// A list of objects that were created at these times; `key` separates its chance from that of other lists.
+    pub(super) fn new(
+        seed: u64,
+        entity: &'static Entity,
+        items: Option<Items>,
+        created: impl FnOnce(u64) -> Vec<i64>,
+    ) -> Self {
+        let key = join(seed, of_name(entity.name));
+        Self {
+            entity,
+            told_by: events::of(entity),
+            identifiers: Identifiers::new(seed, entity),
+            key,
+            list: RwLock::new(List::new(created(key))),
+            shapes: OnceLock::new(),
+            states: RwLock::default(),
+            items,
+            pages: AtomicU64::new(0),
+        }
+    }
+
+    // A panic elsewhere cannot leave a list half changed: each change is one call that cannot panic in the middle.
+    pub(super) fn list(&self) -> RwLockReadGuard<'_, List> {
+        self.list.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn list_mut(&self) -> RwLockWriteGuard<'_, List> {
+        self.list.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn states(&self) -> RwLockReadGuard<'_, HashMap<u32, State>> {
+        self.states.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn states_mut(&self) -> RwLockWriteGuard<'_, HashMap<u32, State>> {
+        self.states.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn find(&self, id: &str) -> Option<Placed> {
+        self.list().find(self.identifiers.serial(id)?)
+    }
+
+    /// Whether the object was there once, and was deleted.
+    pub(super) fn is_deleted(&self, id: &str) -> bool {
+        self.identifiers.serial(id).is_some_and(|serial| self.list().is_deleted(serial))
+    }
+
+    pub(super) fn shape(&self, seed: u64, serial: u32) -> &Shape {
+        let shapes = self.shapes.get_or_init(|| Shape::all(seed, self.entity));
+        let choice = below(mix(self.key ^ mix(u64::from(serial))), shapes.len() as u64);
+        &shapes[usize::try_from(choice).unwrap_or_default()]
+    }
+
+    /// Appends the object as it is now, as an element of a list without the indent of its first line.
+    pub(super) fn render(&self, seed: u64, placed: Placed, out: &mut Vec<u8>) {
+        if let Some(state) = self.states().get(&placed.serial) {
+            return self.render_as(seed, placed, state, out);
+        }
+        self.make(seed, placed, out);
+    }
+
+    /// Appends the object as it is, or was, in that state.
+    pub(super) fn render_as(&self, seed: u64, placed: Placed, state: &State, out: &mut Vec<u8>) {
+        if let Some(given) = &state.given {
+            out.extend_from_slice(given);
+            return;
+        }
+        let start = out.len();
+        self.make(seed, placed, out);
+        if state.changes > 0 {
+            change(out, start, state.changes);
+        }
+    }
+
+    /// Appends the object as it was made.
+    fn make(&self, seed: u64, placed: Placed, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.shape(seed, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
+        if let Some(items) = self.items {
+            items.show(self, placed, out, start);
+        }
+    }
+}

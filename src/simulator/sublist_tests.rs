@@ -1,0 +1,93 @@
+//! Sub-lists that are cut after ten items, as a client sees them.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::client::{get, object, settings, start, walk, without_events};
+use super::*;
+use crate::stripe::entities::by_name;
+use crate::stripe::sublists::SUBLISTS;
+
+fn with_items() -> Settings {
+    Settings { sublist_items: 250, ..without_events() }
+}
+
+#[test]
+fn an_object_shows_ten_items_and_its_sub_lists_address_serves_all() {
+    let simulator = start(with_items());
+    for row in &SUBLISTS {
+        let (mut cut, mut longest) = (0, 0);
+        for id in simulator.ids(row.entity).unwrap() {
+            let parent: Value = serde_json::from_str(&object(&simulator, row.entity, &id)).unwrap();
+            let list = &parent[row.member];
+            let shown = list["data"].as_array().unwrap();
+            let url = list["url"].as_str().unwrap();
+            assert_eq!((url, list["object"].as_str()), (row.url(&id).as_str(), Some("list")));
+            let separator = if url.contains('?') { '&' } else { '?' };
+            let all = get(&simulator, &format!("{url}{separator}limit=100")).json();
+            assert_eq!((&all["data"].as_array().unwrap()[..shown.len()], all["url"].as_str()), (&shown[..], Some(url)));
+            let ids = walk(&simulator, &format!("{url}{separator}"), 100);
+            assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+            assert_eq!((ids.len().min(10), ids.len() > 10), (shown.len(), list["has_more"].as_bool().unwrap()));
+            assert!(shown.iter().all(|item| item["object"] == row.object));
+            (cut, longest) = (cut + usize::from(ids.len() > 10), ids.len().max(longest));
+        }
+        assert!(cut > 5 && (100..=250).contains(&longest), "{}: {cut} cut, longest {longest}", row.entity);
+    }
+}
+
+#[test]
+fn ids_of_items_are_unique_within_one_object_only() {
+    let simulator = start(with_items());
+    let ids = simulator.ids("invoices").unwrap();
+    let first = |id: &str| walk(&simulator, &format!("/v1/invoices/{id}/lines?"), 100)[0].clone();
+    assert_eq!(first(&ids[0]), first(&ids[1]));
+}
+
+#[test]
+fn a_sub_list_has_pages_in_both_directions_and_refuses_what_it_does_not_know() {
+    let simulator = start(with_items());
+    let ids = simulator.ids("transfers").unwrap();
+    let urls = ids.iter().map(|id| format!("/v1/transfers/{id}/reversals?"));
+    let (url, items) = urls.map(|url| (url.clone(), walk(&simulator, &url, 7))).find(|row| row.1.len() > 20).unwrap();
+    let page = get(&simulator, &format!("{url}limit=5&ending_before={}", items[8]));
+    assert_eq!((page.ids(), page.has_more()), (items[3..8].to_vec(), true));
+    let page = get(&simulator, &format!("{url}limit=5&ending_before={}", items[2]));
+    assert_eq!((page.ids(), page.has_more()), (items[..2].to_vec(), false));
+    for (target, status, code) in [
+        (format!("{url}starting_after=trr_x"), 400, "resource_missing"),
+        (format!("{url}created[gte]=1"), 400, "parameter_unknown"),
+        ("/v1/transfers/tr_x/reversals".to_owned(), 404, "resource_missing"),
+        ("/v1/subscription_items?subscription=sub_x".to_owned(), 400, "resource_missing"),
+        ("/v1/subscription_items".to_owned(), 400, "parameter_missing"),
+    ] {
+        let answer = get(&simulator, &target);
+        assert_eq!((answer.status, answer.error("code").as_str()), (status, code), "{target}");
+    }
+    assert_eq!(simulator.entity_requests("transfers").unwrap(), 0);
+}
+
+#[test]
+fn an_objects_changes_and_events_have_its_cut_sub_list() {
+    let simulator = start(with_items());
+    let ids = simulator.ids("credit_notes").unwrap();
+    simulator.change("credit_notes", &ids, None).unwrap();
+    let told = get(&simulator, "/v1/events?limit=100").json();
+    let cut = |event: &&Value| event["data"]["object"]["lines"]["has_more"] == true;
+    assert!(told["data"].as_array().unwrap().iter().filter(cut).count() > 5);
+}
+
+#[test]
+fn without_the_setting_sub_lists_have_no_pages() {
+    let simulator = start(settings());
+    let id = &simulator.ids("invoices").unwrap()[0];
+    let lines = get(&simulator, &format!("/v1/invoices/{id}/lines"));
+    assert!(lines.status == 404 && lines.error("message").starts_with("Unrecognized request URL"));
+    assert!(by_name("credit_notes").is_some_and(|entity| {
+        !object(&simulator, entity.name, &simulator.ids(entity.name).unwrap()[0]).contains("\"lines\"")
+    }));
+    for wrong in [1, 10, 1_000_000] {
+        assert!(StripeSimulator::start(Settings { sublist_items: wrong, ..settings() }).is_err());
+    }
+}
