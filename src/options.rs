@@ -107,12 +107,19 @@ impl Default for Options {
 
 impl Options {
     /// The settings that RUN_STARTED records of an attempt with these options, as JSON: `more` of the caller, and the
-    /// options. The version is the planned one: an attempt that finds pages of the run keeps theirs.
+    /// options. Version and expansions are the planned ones: an attempt that finds pages of the run keeps theirs.
     #[must_use]
-    pub fn recorded(&self, stripe_version: &str, api_base_url: &str, more: BTreeMap<String, String>) -> String {
+    pub fn recorded(
+        &self,
+        stripe_version: &str,
+        expand: &str,
+        api_base_url: &str,
+        more: BTreeMap<String, String>,
+    ) -> String {
         let mut settings: serde_json::Map<_, _> = more.into_iter().map(|(name, value)| (name, value.into())).collect();
         settings.extend(self.to_json());
         settings.insert("stripe_version".to_owned(), stripe_version.into());
+        settings.insert("expand".to_owned(), expand.into());
         settings.insert("api_base_url".to_owned(), api_base_url.into());
         serde_json::Value::Object(settings).to_string()
     }

@@ -31,14 +31,15 @@ def test_a_request_asks_for_the_members_of_its_own_list(lake: Path) -> None:
         assert all("expand[]=data.tiers" in target for target in requests_of(stripe, "/v1/prices"))
         assert not any("expand" in target for target in requests_of(stripe, "/v1/refunds"))
     (started, *_) = events(lake, "event_type = 'RUN_STARTED' AND entity = 'charges'")
-    assert json.loads(started["settings"])["expand"] == chosen
+    assert json.loads(started["settings"])["expand"] == "charges.refunds"
 
 
 def test_a_run_that_goes_on_keeps_what_it_has_asked_for(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 350}) as stripe:
         given = ("--lake", lake, "--api-base-url", stripe.url, "--entities", "charges")
-        begun = call("run", *given, "--expand", "all", "--max-requests", 2)
+        begun = call("run", *given, "--expand", "all", "--max-requests", 1, "--commit-interval-seconds", 0)
         assert begun.returncode == 1, begun.stderr
+        assert call("run", *given, "--max-requests", 1, "--commit-interval-seconds", 0).returncode == 1
         assert call("run", *given).returncode == 0
         first, second = requests_of(stripe, "/v1/charges")[:4], requests_of(stripe, "/v1/charges")[-1:]
         assert all("expand[]=data.refunds" in target for target in first)

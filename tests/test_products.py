@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,6 +54,25 @@ def test_a_list_that_is_named_must_be_there(lake: Path) -> None:
         (result,) = json.loads(group.stdout)["entities"]
         assert (result["state"], result["rows"]) == ("skipped", 0)
         assert result["skipped"].startswith("treasury_financial_accounts: Stripe answered 404")
+
+
+def test_a_list_that_was_there_before_is_not_skipped(lake: Path) -> None:
+    with StripeSimulator(objects=40) as stripe:
+        port = stripe.port
+        ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="issuing").raise_for_status()
+    with StripeSimulator(objects=40, port=port, products_off=OFF) as stripe:
+        report = ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="issuing")
+        assert (report.exit_code, report.skipped) == (1, ())
+
+
+def test_a_list_that_once_failed_is_skipped_as_soon_as_nobody_names_it(lake: Path) -> None:
+    with StripeSimulator(objects=40, products_off=OFF) as stripe:
+        given: dict[str, Any] = {"lake": lake, "api_key": KEY, "api_base_url": stripe.url}
+        assert ingest(**given, entities="issuing_cards").exit_code == 1
+        for _ in range(2):
+            report = ingest(**given, entities="issuing")
+            assert (report.exit_code, len(report.skipped)) == (0, 7)
+    verify(tables_of(lake), say=lambda _line: None)
 
 
 def test_a_missing_permission_is_a_failure_beside_lists_that_are_skipped(lake: Path) -> None:

@@ -417,6 +417,10 @@ class Run:
         """Whether this attempt goes on with an earlier one's run: a fresh window follows when it is done."""
 
     @property
+    def was_ever_read(self) -> bool:
+        """Whether an earlier attempt has read anything of the list, since it was last begun from scratch."""
+
+    @property
     def is_new(self) -> bool:
         """Whether the run is new: nothing of it can have landed before its first pair."""
 

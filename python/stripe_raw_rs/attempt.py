@@ -113,14 +113,17 @@ def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
     except FencedError:
         raise
     except BaseException as error:
-        if skipped(raw.entity, run, error) is None:
+        if not run.is_new or skipped(raw.entity, run, error) is None:
             _append_failed(run, state, error)
         raise
 
 
 def skipped(entity: Entity, run: Run, error: BaseException) -> str | None:
-    """Say why a list is skipped: the account does not have it, and nobody has named it. Nothing is written then."""
-    is_absent = isinstance(error, ProductMissingError) and not entity.is_named and run.is_new
+    """Say why a list is skipped: the account does not have it, nobody has named it, and nothing of it was ever read.
+
+    Of a new run nothing is written then. A list that was there before and is refused now is a failure.
+    """
+    is_absent = isinstance(error, ProductMissingError) and not (entity.is_named or run.was_ever_read)
     return error_line(error) if is_absent else None
 
 

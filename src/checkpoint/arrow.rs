@@ -69,7 +69,12 @@ pub fn schema() -> Schema {
         field("source_from", Int64, true, "Reserved: events up to this epoch were followed before the run"),
         field("source_to", Int64, true, "Reserved: events up to this epoch are followed by the run"),
         field("parent_id", Utf8, true, "Reserved: id of the object whose list the page is of"),
-        field("whole_at", timestamp(), true, "When the newest complete run that read the whole list began, UTC"),
+        field(
+            "whole_at",
+            timestamp(),
+            true,
+            "When the newest complete run began that read the list down to first_start_created_gte, UTC",
+        ),
     ])
 }
 

@@ -145,6 +145,12 @@ impl History {
         !self.has_run() || (self.is_open() && self.is_first_run())
     }
 
+    /// Whether Stripe has ever answered with the list since the last reset: a run is complete, or has a page.
+    #[must_use]
+    pub fn was_ever_read(&self) -> bool {
+        self.since_reset().any(|event| event.kind == Kind::Completed || event.kind.page().is_some())
+    }
+
     /// Whether any run began since the last reset.
     #[must_use]
     pub fn has_run(&self) -> bool {

@@ -108,6 +108,8 @@ pub struct Plan {
     pub landed_before: Option<LandedCommit>,
     /// Lower end of the window of the first run since the last reset; `None` if that is this run.
     pub first_start: Option<Option<i64>>,
+    /// Whether an earlier attempt has ever read anything of the list.
+    pub was_ever_read: bool,
     /// When the run began, in microseconds since 1970.
     pub began_at_micros: i64,
     /// When the newest complete run before this one began that read the whole list, in microseconds since 1970.
@@ -144,15 +146,14 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let filters = filters(history.latest()).filter(|_| unfinished.is_some());
     let run_id = unfinished.map_or_else(|| attempt.new_run_id.clone(), str::to_owned);
     let chosen = expand::members(&options.expand, entity)?;
-    let (start_created_gte, stripe_version, expand) = match filters {
+    let begun_with = || history.setting("expand").map(|choice| expand::recorded(&choice, entity));
+    let expand = unfinished.and_then(|_| begun_with()).unwrap_or_else(|| chosen.clone());
+    let (start_created_gte, stripe_version) = match filters {
         Some(filters) => {
             let version = filters.api_version.or_else(|| history.setting("stripe_version"));
-            // Names that a newer version of this library knows count as not asked for.
-            let begun_with = history.setting("expand").and_then(|choice| expand::members(&choice, entity).ok());
-            let version = version.unwrap_or_else(|| options.stripe_version.clone());
-            (filters.start_created_gte, version, begun_with.unwrap_or_default())
+            (filters.start_created_gte, version.unwrap_or_else(|| options.stripe_version.clone()))
         }
-        None => (today, options.stripe_version.clone(), chosen.clone()),
+        None => (today, options.stripe_version.clone()),
     };
     if purpose == Purpose::Resume {
         let pages = counted(history.pages().count(), "page", "pages");
@@ -175,6 +176,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         landed: landed(history, Extent::Rows),
         landed_before: landed(history, if unfinished.is_some() { Extent::EarlierRows } else { Extent::Rows }),
         first_start: (!history.has_no_earlier_run()).then(|| history.first_start()),
+        was_ever_read: history.was_ever_read(),
         began_at_micros: history.began_at_micros().filter(|_| unfinished.is_some()).unwrap_or(attempt.now.wall_micros),
         whole_before_micros: history.whole_at_micros(),
         stripe_version,
@@ -250,7 +252,7 @@ fn window(
 ) -> Option<i64> {
     if !entity.window.has_start() {
         if attempt.start.is_some() {
-            warnings.push("some of its objects have no created, so it is read whole: start changes nothing".to_owned());
+            warnings.push("it cannot be read from a time on, so it is read whole: start changes nothing".to_owned());
         }
         return None;
     }
@@ -267,7 +269,7 @@ fn window(
     if attempt.start.is_some_and(|start| history.first_start() != Some(start)) {
         warnings.push("start counts for the first run only: it is ignored now".to_owned());
     }
-    if entity.window == Window::Client && history.is_whole_due(options.whole_every_days, attempt.now) {
+    if history.reads_whole(entity, options, attempt.now) {
         return history.first_start();
     }
     let now = attempt.now.wall_micros.div_euclid(1_000_000);
@@ -311,10 +313,13 @@ impl History {
         settings.get(name)?.as_str().map(str::to_owned)
     }
 
-    /// Whether a list whose window Stripe does not filter is to be read whole again: objects that were out of place, or
-    /// became visible late, are found by that alone.
-    fn is_whole_due(&self, every_days: u32, now: Now) -> bool {
-        let every_micros = i64::from(every_days) * DAY * 1_000_000;
+    /// Whether a run after the first one reads the whole list. If Stripe does not filter it, objects that were out of
+    /// place, or became visible late, are found by that alone.
+    fn reads_whole(&self, entity: &Entity, options: &Options, now: Now) -> bool {
+        if entity.window != Window::Client {
+            return entity.window == Window::Whole;
+        }
+        let every_micros = i64::from(options.whole_every_days) * DAY * 1_000_000;
         // A moment in the future was told by a wrong clock.
         let is_recent = |at: i64| (0..every_micros).contains(&now.wall_micros.saturating_sub(at));
         !self.whole_at_micros().is_some_and(is_recent)
@@ -322,14 +327,16 @@ impl History {
 
     /// A line that says what the next run will do.
     #[must_use]
-    pub fn next_run(&self, entity: &Entity, lookback_seconds: i64, now: Now) -> String {
+    pub fn next_run(&self, entity: &Entity, options: &Options, now: Now) -> String {
         let run_id = self.run_id().unwrap_or_default();
         match self.state() {
             State::NeverRan => "reads the whole list, newest first".to_owned(),
             State::Unfinished | State::Failed => format!("goes on with run {run_id}"),
-            State::Complete | State::GivenUp if !entity.window.has_start() => "reads the whole list again".to_owned(),
+            State::Complete | State::GivenUp if self.reads_whole(entity, options, now) => {
+                "reads the whole list again".to_owned()
+            }
             State::Complete | State::GivenUp => {
-                match next_start(self, lookback_seconds, now.wall_micros.div_euclid(1_000_000)) {
+                match next_start(self, options.lookback_seconds, now.wall_micros.div_euclid(1_000_000)) {
                     Some(start) => format!("reads what was created since {}", moment(start.saturating_mul(1_000_000))),
                     None => "reads the whole list, newest first".to_owned(),
                 }
@@ -497,9 +504,9 @@ mod tests {
             ("charges.refunds", true, "", &["refunds"][..], true),
             ("charges.refunds", true, "all", &["refunds"], false),
             ("", true, "charges.refunds", &[], true),
-            ("charges.refunds", false, "", &[], false),
-            // A newer version knew it.
-            ("charges.other", true, "", &[], false),
+            ("charges.refunds", false, "", &["refunds"], true),
+            // A newer version knew the other.
+            ("charges.other,charges.refunds", true, "", &["refunds"], true),
         ] {
             let mut events = vec![event("A", 4, settings(begun_with), None, None)];
             events.extend(has_page.then(|| event("A", 4, page(), None, Some(1_000))));
@@ -534,10 +541,12 @@ mod tests {
             ("charges", complete(None), "reads the whole list, newest first"),
             ("charges", given_up, "reads the whole list, newest first"),
             ("accounts", complete(Some(86_400)), "reads the whole list again"),
+            ("quotes", complete(Some(86_400)), "reads the whole list again"),
         ] {
             let mut history = History::default();
             history.extend(events);
-            assert_eq!(history.next_run(by_name(list).unwrap(), 60, attempt().now), line);
+            let options = Options { lookback_seconds: 60, ..Options::default() };
+            assert_eq!(history.next_run(by_name(list).unwrap(), &options, attempt().now), line);
         }
     }
 

@@ -181,10 +181,11 @@ impl Client {
         let (now, new_run_id) = (now(), new_ulid());
         let attempt = Attempt { now, owner: owner.clone(), holder_is_dead, take_over, give_up, start, new_run_id };
         let plan = checkpoint::plan(history.entity, &history.folded, &self.options, &attempt)?;
+        let expanded = expand::choice(history.entity, &plan.expand);
         let context = RunContext {
             scope: Scope { entity: history.entity, account },
             livemode: self.livemode,
-            settings: self.options.recorded(&plan.stripe_version, self.origin(), settings),
+            settings: self.options.recorded(&plan.stripe_version, &expanded, self.origin(), settings),
             options: self.options.clone(),
             store_id,
             owner,

@@ -218,7 +218,7 @@ impl History {
     fn next_run(&self, lookback_seconds: &Bound<'_, PyAny>) -> PyResult<String> {
         let written = written_value(lookback_seconds)?;
         let options = Options::read(|name| (name == "lookback_seconds").then(|| written.clone()))?;
-        Ok(self.folded.next_run(self.entity, options.lookback_seconds, now()))
+        Ok(self.folded.next_run(self.entity, &options, now()))
     }
 
     fn __repr__(&self) -> String {

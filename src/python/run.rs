@@ -120,6 +120,11 @@ impl Run {
     }
 
     #[getter]
+    fn was_ever_read(&self) -> PyResult<bool> {
+        self.with(|run| run.plan().was_ever_read)
+    }
+
+    #[getter]
     fn is_new(&self) -> PyResult<bool> {
         self.with(|run| run.is_new())
     }

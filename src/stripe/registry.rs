@@ -44,7 +44,7 @@ pub(crate) const MOST: Entity = Entity {
 /// All lists, by name.
 #[rustfmt::skip]
 pub static ENTITIES: [Entity; 79] = [
-    list!("accounts", "/v1/accounts", "account", expandable: &["external_accounts"], window: Window::Whole, group: "connect", product: "Connect", can_vanish: true, permission: "rak_connected_account_read", note: "connected accounts of a platform; old ones may have no created, so the list is walked whole each run"),
+    list!("accounts", "/v1/accounts", "account", expandable: &["external_accounts"], window: Window::Whole, group: "connect", product: "Connect", can_vanish: true, permission: "rak_connected_account_read", note: "connected accounts of a platform; old ones may have no created, so the list is read whole each run"),
     list!("apple_pay_domains", "/v1/apple_pay/domains", "apple_pay_domain", window: Window::Client, can_vanish: true),
     list!("application_fees", "/v1/application_fees", "application_fee", group: "connect", permission: "rak_application_fee_read"),
     list!("apps_installs", "/v1/apps/installs", "apps.install", group: "apps", product: "Stripe Apps"),
@@ -89,7 +89,7 @@ pub static ENTITIES: [Entity; 79] = [
     list!("payment_links", "/v1/payment_links", "payment_link", expandable: &["line_items"], window: Window::Whole, time_field: None, group: "checkout"),
     list!("payment_method_configurations", "/v1/payment_method_configurations", "payment_method_configuration", window: Window::Whole, time_field: None),
     list!("payment_method_domains", "/v1/payment_method_domains", "payment_method_domain", window: Window::Client),
-    list!("payment_methods", "/v1/payment_methods", "payment_method", window: Window::Client, note: "each payment method that the account has, attached or not"),
+    list!("payment_methods", "/v1/payment_methods", "payment_method", window: Window::Client, note: "of all types but custom, attached or not"),
     list!("payment_records", "/v1/payment_records", "payment_record", window: Window::AfterBefore, note: "the filters are created_after and created_before"),
     list!("payouts", "/v1/payouts", "payout", permission: "rak_payout_read"),
     list!("plans", "/v1/plans", "plan", group: "catalog", can_vanish: true, permission: "rak_plan_read"),
@@ -106,7 +106,7 @@ pub static ENTITIES: [Entity; 79] = [
     list!("reviews", "/v1/reviews", "review", group: "radar", can_vanish: true, note: "Stripe lists open reviews only"),
     list!("setup_intents", "/v1/setup_intents", "setup_intent", volatile: &["next_action"], permission: "rak_setup_intent_read"),
     list!("shipping_rates", "/v1/shipping_rates", "shipping_rate", group: "catalog"),
-    list!("sigma_scheduled_query_runs", "/v1/sigma/scheduled_query_runs", "scheduled_query_run", window: Window::Client, group: "reporting", product: "Sigma", note: "in live mode only"),
+    list!("sigma_scheduled_query_runs", "/v1/sigma/scheduled_query_runs", "scheduled_query_run", window: Window::Client, group: "reporting", product: "Sigma (live mode only)"),
     list!("subscription_schedules", "/v1/subscription_schedules", "subscription_schedule", group: "billing"),
     list!("subscriptions", "/v1/subscriptions", "subscription", group: "billing", fixed_query: &[("status", "all")], permission: "rak_subscription_read", note: "listed with status=all, else canceled ones are left out"),
     list!("tax_codes", "/v1/tax_codes", "tax_code", window: Window::Whole, time_field: None, group: "tax", note: "the same for all accounts"),
@@ -117,7 +117,7 @@ pub static ENTITIES: [Entity; 79] = [
     list!("terminal_configurations", "/v1/terminal/configurations", "terminal.configuration", window: Window::Whole, time_field: None, group: "terminal", can_vanish: true),
     list!("terminal_locations", "/v1/terminal/locations", "terminal.location", window: Window::Whole, time_field: None, group: "terminal", can_vanish: true),
     list!("terminal_readers", "/v1/terminal/readers", "terminal.reader", window: Window::Whole, time_field: None, group: "terminal", can_vanish: true),
-    list!("test_helpers_test_clocks", "/v1/test_helpers/test_clocks", "test_helpers.test_clock", window: Window::Client, group: "billing", product: "test mode", can_vanish: true, note: "in test mode only"),
+    list!("test_helpers_test_clocks", "/v1/test_helpers/test_clocks", "test_helpers.test_clock", window: Window::Client, group: "billing", product: "test clocks (test mode only)", can_vanish: true),
     list!("three_d_secure_authentications", "/v1/three_d_secure/authentications", "three_d_secure.authentication", product: "standalone 3D Secure"),
     list!("topups", "/v1/topups", "topup", group: "connect"),
     list!("transfers", "/v1/transfers", "transfer", group: "connect", permission: "rak_transfer_read"),

@@ -133,12 +133,8 @@ pub fn product_off(entity: &Entity, response: &Response) -> Option<Error> {
     if !is_unknown_path && !is_off {
         return None;
     }
-    let remedy = match entity.product {
-        "" => {
-            "the account does not have this list, or Stripe-Version is too old for it; leave the entity out".to_owned()
-        }
-        product => format!("the account does not have {product}; leave the entity out"),
-    };
+    let old = if is_unknown_path { ", or Stripe-Version is too old for the list" } else { "" };
+    let remedy = format!("the account does not have {}{old}; leave the entity out", entity.product);
     let who = format!("Stripe answered {}", response.status);
     let code = body.code.as_deref().map(foreign);
     Some(Error { code, ..error(entity.name, response, Class::Product, &who, 0, &said, &remedy) })

@@ -14,7 +14,8 @@ pub struct Range {
 pub enum Window {
     /// Stripe filters by `created[gte]` and `created[lt]`.
     Created,
-    /// Stripe filters by `created_after` and `created_before`, both of which leave out the second that they name.
+    /// Stripe filters by `created_after` and `created_before`. By their descriptions both leave out the second that they
+    /// name; a run asks for one second more, so that the lower one may also have it.
     AfterBefore,
     /// Stripe does not filter, but lists the newest objects first: the reading ends below the window. From time to time
     /// the list is read whole.
@@ -65,7 +66,6 @@ impl Window {
     pub fn asked_down_to(self, range: Range) -> Option<i64> {
         match self {
             Self::Created => range.gte,
-            // Whether the second itself is left out was never seen.
             Self::AfterBefore => range.gte.map(|gte| gte.saturating_sub(1)),
             Self::Client | Self::Whole => None,
         }

@@ -63,7 +63,13 @@ impl Walk {
         let top = page.created.iter().flatten().next().copied();
         self.newest = self.newest.max(top.map(|top| top.min(latest)));
         active.measure(&page);
-        let absorbed = active.absorb(&page, &seconds, &self.undated);
+        let mut absorbed = active.absorb(&page, &seconds, &self.undated);
+        if window == Window::Client {
+            // Between objects of the window, those below it count as read by an earlier run.
+            for (known, created) in absorbed.known.iter_mut().zip(&page.created) {
+                *known |= created.is_some() && *created < floor;
+            }
+        }
         if page.last_id.is_some() && !absorbed.is_fresh {
             return Err(asked.error(
                 "Stripe answered with objects of an earlier page again: the list does not advance; run again later",
@@ -86,9 +92,7 @@ impl Walk {
         let is_at_border = active.chain.cursor.is_none() || (closes && floor.is_some());
         let request_cursor = active.chain.cursor.take();
         active.chain.cursor.clone_from(&answered_last);
-        // An object below the window is not where a list without filter has come to.
-        let inside = |created: &i64| window.is_filtered() || Some(*created) >= floor;
-        let oldest = page.created.iter().flatten().copied().filter(inside).min();
+        let oldest = page.created.iter().flatten().copied().min();
         active.chain.last_created = oldest.or(active.chain.last_created);
         active.stalled &= page.is_empty();
         let range = active.chain.range;
@@ -222,7 +226,7 @@ fn cut_below(page: &mut Page, active: &mut ActiveChain, entity: &Entity, warning
             }
         }
     }
-    order::cut_below(page, floor)
+    order::cut_below(page, floor, &mut active.below)
 }
 
 /// Checks a page against the order of the list, in which single objects may be out of place.

@@ -35,6 +35,8 @@ pub(super) struct ActiveChain {
     pub(super) thin_pages: u32,
     /// Whether the chain was begun because a cursor vanished, and has kept no row since.
     pub(super) stalled: bool,
+    /// The number of objects at the end of its last page that were below the window, in a list that has no filter.
+    pub(super) below: usize,
     /// Whether the objects of a list without filter were seen to come in another order than the newest first.
     pub(super) is_unordered: bool,
     pub(super) in_flight: bool,

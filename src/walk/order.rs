@@ -65,18 +65,32 @@ pub(super) fn is_another(created: &[Option<i64>], ceiling: Option<i64>) -> bool 
 
 /// Leaves out the end of a page that is below `floor`. Returns whether the list has nothing above the floor any more.
 ///
-/// A few objects at the end do not show that if others follow: they are left to the next page, which does.
-pub(super) fn cut_below(page: &mut Page, floor: Option<i64>) -> bool {
+/// A few objects at the end do not show that if others follow: they are left to the next page, which does. `before` is
+/// the number of objects below the floor right before the page, and becomes that at its end: a page may be too short to
+/// show it.
+pub(super) fn cut_below(page: &mut Page, floor: Option<i64>, before: &mut usize) -> bool {
     let is_inside = |created: &Option<i64>| created.is_some() && *created >= floor;
     let is_below = |created: &Option<i64>| created.is_some() && *created < floor;
-    let behind = page.created.iter().rposition(is_inside).map_or(0, |last| last + 1);
+    let last_inside = page.created.iter().rposition(is_inside);
+    let behind = last_inside.map_or(0, |last| last + 1);
+    let earlier = if last_inside.is_some() { 0 } else { std::mem::take(before) };
+    *before = earlier;
     let Some(first) = page.created[behind..].iter().position(is_below).map(|at| behind + at) else { return false };
     let has_more = page.has_more;
-    let is_end = first == 0 || page.len() - first >= DOUBTFUL || !has_more;
-    page.truncate(first);
-    page.leave_refused_end();
-    page.has_more = has_more;
-    is_end
+    if earlier + page.len() - first >= DOUBTFUL || !has_more {
+        page.truncate(first);
+        page.has_more = has_more;
+        return true;
+    }
+    if first == 0 {
+        // Nothing of the page can be left to the next one: that would be the same page.
+        *before = earlier + page.len();
+    } else {
+        page.truncate(first);
+        page.leave_refused_end();
+        page.has_more = has_more;
+    }
+    false
 }
 
 /// Removes the time of objects that are below the bound that was asked for. The list goes by Stripe's own record of
@@ -230,18 +244,30 @@ mod tests {
             (&[9, 8, 4, 3], true, 2, false),
             (&[9, 8, 4, 3], false, 2, true),
             (&[9, 4, 3, 6], true, 4, false),
-            (&[4, 3], true, 0, true),
+            (&[4, 3, 2], true, 0, true),
+            // A short page cannot be left to the next one.
+            (&[4, 3], true, 2, false),
+            (&[4, 3], false, 0, true),
             // One without a time is where the one before it is.
             (&[9, -1, 4, 3, 2], true, 2, true),
             (&[-1, -1], true, 2, false),
             (&[], true, 0, false),
         ] {
             let mut page = page(times, has_more);
-            assert_eq!(cut_below(&mut page, Some(5)), ends, "{times:?}");
+            assert_eq!(cut_below(&mut page, Some(5), &mut 0), ends, "{times:?}");
             assert_eq!((page.len(), page.has_more), (rows, has_more), "{times:?}");
             assert_eq!(page.last_id, rows.checked_sub(1).map(|last| format!("ch_{last}")));
         }
-        assert!(!cut_below(&mut page(&[4, 3, 2], false), None));
+        assert!(!cut_below(&mut page(&[4, 3, 2], false), None, &mut 0));
+    }
+
+    #[test]
+    fn short_pages_come_to_the_floor_together() {
+        let mut before = 0;
+        let ends: Vec<bool> = [&[9, 8][..], &[4], &[8], &[4], &[3], &[2]]
+            .map(|times| cut_below(&mut page(times, true), Some(5), &mut before))
+            .into();
+        assert_eq!(ends, [false, false, false, false, false, true]);
     }
 
     #[test]

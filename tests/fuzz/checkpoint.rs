@@ -222,7 +222,7 @@ pub(crate) fn checkpoint(data: &[u8]) {
     let _ = audit.finish();
     let mut history = History::default();
     history.extend(read.iter().cloned());
-    assert!(!history.next_run(entity, 60, NOW).is_empty());
+    assert!(!history.next_run(entity, &Options::default(), NOW).is_empty());
     let _ = history.failure();
     let plan = match plan(entity, &history, &Options::default(), &attempt) {
         Ok(plan) => plan,
