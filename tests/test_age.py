@@ -90,7 +90,11 @@ def test_a_run_makes_as_many_commits_in_an_old_lake_as_in_a_young_one(lake: Path
     land(lake, stripe)
     young = commits_of_a_run(lake, stripe)
     write_runs(lake, OLD)
-    assert commits_of_a_run(lake, stripe) == young
+    old = commits_of_a_run(lake, stripe)
+    # Lists share commits to the checkpoint table if they come at the same moment.
+    for commits in (young, old):
+        assert 1 <= commits.pop(CHECKPOINTS) <= len(LISTS)
+    assert old == young
 
 
 def test_files_and_log_entries_are_bounded_in_an_old_lake(aged: Path, stripe: StripeSimulator) -> None:
