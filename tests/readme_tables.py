@@ -43,10 +43,11 @@ def _permissions() -> str:
 
 def _lists() -> str:
     rows = [
-        f"| `{entity.name}` | {entity.group} | {entity.window} | {entity.product} | {entity.note} |"
+        (f"`{entity.name}`", entity.group, entity.window, entity.event_coverage, entity.product, entity.note)
         for entity in _core.entities("all")
     ]
-    return "\n".join(["| list | group | window | needs | |", "|---|---|---|---|---|", *rows])
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(["| list | group | window | events | needs | |", "|---|---|---|---|---|---|", *lines])
 
 
 def with_tables(text: str) -> str:

@@ -124,6 +124,14 @@ class Entity:
     @property
     def default(self) -> bool: ...
     @property
+    def event_coverage(self) -> Literal["full", "partial", "none"]:
+        """How much of the later changes of its objects Stripe's events report."""
+
+    @property
+    def event_types(self) -> list[str]:
+        """The types of events whose `data.object` is one of its objects, sorted."""
+
+    @property
     def is_named(self) -> bool:
         """Whether the selection has its own name, or it is one of the default ones: then the account must have it."""
 

@@ -14,6 +14,7 @@ use crate::ask::witness::is_witness;
 use crate::error::foreign;
 use crate::options::{Kind, OPTIONS, refuse_secret};
 use crate::stripe::entities::{by_name, is_named};
+use crate::stripe::events;
 use crate::{checkpoint, columns, raw, secrets};
 
 /// One Stripe list of the registry.
@@ -33,6 +34,8 @@ pub struct Entity {
     can_vanish: bool,
     default: bool,
     is_named: bool,
+    event_coverage: &'static str,
+    event_types: Vec<&'static str>,
     permission: &'static str,
     note: &'static str,
 }
@@ -70,6 +73,8 @@ pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
             can_vanish: entity.can_vanish,
             default: entity.default,
             is_named: is_named(selection, entity),
+            event_coverage: events::of(entity).coverage.name(),
+            event_types: events::of(entity).types.to_vec(),
             permission: entity.permission,
             note: entity.note,
         })
