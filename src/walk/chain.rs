@@ -3,6 +3,7 @@
 #![expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 52 bits")]
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use super::coverage::Chain;
@@ -27,10 +28,11 @@ pub(super) struct ActiveChain {
     pub(super) asked_down_to: Option<i64>,
     /// The second of the last row that Stripe returned.
     pub(super) edge: Option<i64>,
-    /// Ids of the run's rows in that second (of all its rows if the list has no window).
-    held: HashSet<String>,
+    keys: Keys,
+    /// Ids of the run's rows in that second (of all its rows if Stripe does not filter the list).
+    held: HashSet<u128>,
     /// Of the ids of that second, those from this chain's own answers: they show when a page repeats.
-    pub(super) answered: HashSet<String>,
+    pub(super) answered: HashSet<u128>,
     /// The number of its last pages in a row that were nearly empty and said that there is more.
     pub(super) thin_pages: u32,
     /// Whether the chain was begun because a cursor vanished, and has kept no row since.
@@ -45,6 +47,17 @@ pub(super) struct ActiveChain {
     /// Whether and when the request is sent again.
     pub(super) retry: Option<Retry>,
     density: Density,
+}
+
+/// Makes keys of ids. A list that Stripe does not filter may have millions of ids, and an id takes a hundred bytes. Even
+/// among a billion ids the chance that two have the same key is below one in 10^20.
+#[derive(Debug, Default)]
+struct Keys(RandomState, RandomState);
+
+impl Keys {
+    fn of(&self, id: &str) -> u128 {
+        u128::from(self.0.hash_one(id)) << 64 | u128::from(self.1.hash_one(id))
+    }
 }
 
 /// The result of taking in a page's ids.
@@ -71,7 +84,9 @@ impl ActiveChain {
     /// A chain to continue. In a list without window a cursor has no second: all its ids are kept under `None`.
     pub(super) fn of(chain: Chain, windowed: bool, ids: &HashMap<Option<i64>, HashSet<String>>) -> Self {
         let edge = chain.edge().filter(|_| windowed);
-        Self { edge, held: ids.get(&edge).cloned().unwrap_or_default(), chain, ..Self::default() }
+        let keys = Keys::default();
+        let held = ids.get(&edge).into_iter().flatten().map(|id| keys.of(id)).collect();
+        Self { chain, edge, keys, held, ..Self::default() }
     }
 
     /// Splits off the older part of this chain, below a second that becomes this chain's new bound.
@@ -127,12 +142,12 @@ impl ActiveChain {
         let edge = seconds.last().copied().flatten().or(self.edge);
         let refused = page.refused.iter().filter_map(|refused| refused.id.as_deref());
         let on_edge = page.rows().zip(seconds).filter(|(_, second)| **second == edge).map(|(row, _)| row.id);
-        let answered: Vec<String> = on_edge.chain(refused.clone()).map(str::to_owned).collect();
-        let is_fresh = page.ids.iter().flatten().chain(refused).any(|id| !self.answered.contains(id));
+        let answered: Vec<u128> = on_edge.chain(refused.clone()).map(|id| self.keys.of(id)).collect();
+        let is_fresh = page.ids.iter().flatten().chain(refused).any(|id| !self.answered.contains(&self.keys.of(id)));
         let mut seen: HashSet<&str> = HashSet::with_capacity(page.len());
         let mut known = Vec::with_capacity(page.len());
         for row in page.rows() {
-            known.push(self.held.contains(row.id) || !seen.insert(row.id) || undated.contains(row.id));
+            known.push(self.held.contains(&self.keys.of(row.id)) || !seen.insert(row.id) || undated.contains(row.id));
         }
         // The list is in order: rows of a second that it has left cannot come again.
         if edge != self.edge && !answered.is_empty() {
@@ -140,7 +155,7 @@ impl ActiveChain {
             self.answered.clear();
             self.edge = edge;
         }
-        self.held.extend(answered.iter().cloned());
+        self.held.extend(&answered);
         self.answered.extend(answered);
         Absorbed { known, is_fresh }
     }
