@@ -705,7 +705,7 @@ class StripeSimulator:
             simulator's clock goes on from `end`.
         threads: the number that serve.
         object_events: new objects have events, if Stripe has a type for them, and the events at the start are those of
-            the objects of the last 30 days. If not, the events at the start are made-up ones, which tell of no state
+            the objects of the last 30 days. If not, the events at the start are made-up ones, which show no state
             that an object had, never age out, and can be left out with `counts={"events": 0}`.
         event_delay: the most seconds after its `created` that an event becomes visible; every second one is late.
         sublist_items: the most items of one sub-list, from 11 on: of invoices, subscriptions, credit notes, transfers,
@@ -771,7 +771,7 @@ class StripeSimulator:
     def delete(self, entity: str, id: str) -> None:
         """Delete an object: it is in no list and no cursor any more.
 
-        An event tells of it, with the object as it was last, if Stripe has a type for that. A GET by its id answers
+        An event reports it, with the object as it was last, if Stripe has a type for that. A GET by its id answers
         404, or, for customers and for configurations, locations and readers of terminals, that it was deleted.
         """
 

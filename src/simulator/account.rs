@@ -68,13 +68,13 @@ impl Account {
             events_at: ENTITIES.iter().position(|entity| entity.name == EVENTS).unwrap_or_default(),
         };
         if manner.of_new_objects {
-            account.tell_of_the_recent(end.saturating_sub(RETENTION));
+            account.report_the_recent(end.saturating_sub(RETENTION));
         }
         account
     }
 
     /// Fills the list of events with those of the objects that were created since then.
-    fn tell_of_the_recent(&self, since: i64) {
+    fn report_the_recent(&self, since: i64) {
         let mut told = Vec::new();
         for (list, row) in self.rows.iter().enumerate() {
             let Some(kind) = row.told_by.created else { continue };

@@ -1,6 +1,6 @@
-//! What happens to the account's objects: they arrive, change and go, and events tell of it.
+//! What happens to the account's objects: they arrive, change and go, and events report it.
 //!
-//! An object's state and the event that tells of it change under one lock, that of the list's states. So the events of
+//! An object's state and the event that reports it change under one lock, that of the list's states. So the events of
 //! an object are in the order of its states, and each holds the state of its moment.
 
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ impl Account {
         true
     }
 
-    /// Changes objects, and returns the ids of the events that tell of it. `kind` is the type of the events; `None` is
+    /// Changes objects, and returns the ids of the events that report it. `kind` is the type of the events; `None` is
     /// the one that Stripe has for changes, if it has one. If one of them cannot be changed, none is.
     pub(super) fn change(&self, entity: &Entity, ids: &[String], kind: Option<&str>, now: i64) -> Result<Vec<String>> {
         let (list, row) = (index_of(entity), self.row(entity));
@@ -115,7 +115,7 @@ impl Account {
     }
 }
 
-/// An event that tells of no change.
+/// An event that reports no change.
 pub(super) fn told_of(list: usize, object: Placed, state: State, kind: &'static str) -> Event {
     Event { list, object, state, kind, previous: None }
 }

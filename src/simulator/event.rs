@@ -1,4 +1,4 @@
-//! The events that tell of the account's objects: which there are, which can be seen, and their bytes.
+//! The events that report on the account's objects: which there are, which can be seen, and their bytes.
 //!
 //! An event holds the state that its object had, not the object's bytes: they are made again whenever the event is
 //! served.
@@ -28,7 +28,7 @@ pub(super) struct Manner {
     pub(super) delay: u32,
 }
 
-/// What one event tells.
+/// The content of one event.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     /// Place of the object's list in the registry.
@@ -42,7 +42,7 @@ pub(super) struct Event {
     pub(super) previous: Option<Box<str>>,
 }
 
-/// The events that tell of objects, beside the list that has their order. An event of that list that is not among them
+/// The events that report on objects, beside the list that has their order. An event of that list that is not among them
 /// was made up like any other object.
 #[derive(Debug)]
 pub(super) struct Events {
@@ -51,7 +51,7 @@ pub(super) struct Events {
     /// Whether there are any. Without them, an event costs what any other object costs.
     any: AtomicBool,
     /// Whoever adds an event takes this lock first, and that of the list after it: a reader who finds the event in the
-    /// list waits until it is known what it tells.
+    /// list waits until its content is known.
     told: RwLock<Told>,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Events {
 struct Told {
     /// By serial number of the event. Those that aged out stay, so that Stripe's answer to their ids can be given.
     events: HashMap<u32, Event>,
-    /// No event that is still listed and tells of an object is older than this.
+    /// No event that is still listed and reports on an object is older than this.
     oldest: i64,
 }
 
@@ -81,7 +81,7 @@ impl Events {
         self.told.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the event with that serial number tells; `None` if it was made up.
+    /// The content of the event with that serial number; `None` if it was made up.
     pub(super) fn find(&self, serial: u32) -> Option<Event> {
         if !self.any.load(Ordering::Relaxed) {
             return None;

@@ -1,4 +1,4 @@
-//! Changes of objects and the events that tell of them, as a client sees both.
+//! Changes of objects and the events that report them, as a client sees both.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -17,7 +17,7 @@ use crate::stripe::events::{self, ListEvents};
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) entity: &'static Entity,
-    /// The events that tell of its objects.
+    /// The events that report its objects.
     pub(super) told_by: &'static ListEvents,
     pub(super) identifiers: Identifiers,
     /// Separates the chance of this list from that of others.

@@ -1,12 +1,12 @@
-//! The events that tell of a list's objects, one row for each list of the registry.
+//! The events that report on a list's objects, one row for each list of the registry.
 //!
 //! Facts from Stripe's OpenAPI description and the types of Stripe's own clients (2026-11-18.endive): the types are the
-//! 275 of snapshot events whose `data.object` is an object of the list. How much they tell is a judgement from Stripe's
+//! 275 of snapshot events whose `data.object` is an object of the list. How much they report is a judgement from Stripe's
 //! documentation and from what others have met. To add a list, add a row.
 
 use super::entities::{ENTITIES, Entity};
 
-/// How much of what happens to the objects of a list Stripe's events tell.
+/// How much of the changes of a list's objects Stripe's events report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
     /// Every change, as far as is known.
@@ -34,16 +34,16 @@ impl Coverage {
 pub struct ListEvents {
     /// Name of the list.
     pub entity: &'static str,
-    /// How much the events tell.
+    /// How much the events report.
     pub coverage: Coverage,
     /// All types, sorted. `data.object` is an object of the list. Only that of `invoice.upcoming` is not in the list: it
     /// is a preview, and has no id.
     pub types: &'static [&'static str],
-    /// The type that tells of a new object; `None` if no type does.
+    /// The type that reports a new object; `None` if no type does.
     pub created: Option<&'static str>,
-    /// A type that tells of a change: the most general one. `None` if no type does.
+    /// A type that reports a change: the most general one. `None` if no type does.
     pub updated: Option<&'static str>,
-    /// The type that tells that an object has left the list; `None` if no type does. A subscription that was deleted is
+    /// The type that reports that an object has left the list; `None` if no type does. A subscription that was deleted is
     /// a canceled one, and an app that was deleted an uninstalled one: both stay in their lists.
     pub deleted: Option<&'static str>,
     /// Whether Stripe answers a GET for a deleted object with its id and `"deleted": true`. If not, it answers 404.
@@ -56,7 +56,7 @@ pub fn of(entity: &Entity) -> &'static ListEvents {
     EVENTS.iter().find(|row| row.entity == entity.name).unwrap_or(&MOST)
 }
 
-/// The list whose objects the events of that type tell of; `None` if the registry has no such list.
+/// The list whose objects the events of that type report on; `None` if the registry has no such list.
 #[must_use]
 pub fn list_of(event_type: &str) -> Option<&'static Entity> {
     let row = EVENTS.iter().find(|row| row.types.binary_search(&event_type).is_ok())?;
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_sorted_and_each_tells_of_one_list() {
+    fn types_are_sorted_and_each_reports_on_one_list() {
         let all: Vec<&str> = EVENTS.iter().flat_map(|row| row.types.iter().copied()).collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "a type is in two rows");
         for row in &EVENTS {
