@@ -5,6 +5,7 @@ mod history;
 mod plan;
 #[cfg(test)]
 mod samples;
+mod window;
 
 pub use arrow::{ADDED, events_of, schema, to_batch};
 pub use history::{Extent, History, Landed, State};

@@ -209,11 +209,8 @@ impl Walk {
     /// filters.
     fn request(&self, chain: &Chain) -> Request {
         let Scope { entity, account } = &self.scope;
-        let mut query = Vec::new();
-        if entity.has_pages {
-            query.push(("limit", self.options.page_size.to_string()));
-        }
-        query.extend(entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let mut query: Vec<_> =
+            entity.limit(self.options.page_size as usize).into_iter().chain(entity.fixed()).collect();
         query.extend(self.expand.iter().map(|member| ("expand[]", format!("data.{member}"))));
         query.extend(entity.window.query(chain.range));
         query.extend(chain.cursor.clone().map(|cursor| ("starting_after", cursor)));

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import copy
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stripe_raw_rs import entities
+from tests.recipes import output_of, skip_without_go
 from tests.specification import NEWER, NEWER_EVENTS, described_in, differences
 
 
 @pytest.fixture(scope="module")
 def module() -> str:
     """The Go module with the description, as the recipe names it."""
-    if shutil.which("go") is None and os.environ.get("CI") != "true":
-        pytest.skip("Go is not here to fetch the description")
-    return _just("--evaluate", "stripe_mock")
-
-
-def _just(*arguments: str) -> str:
-    just = Path(sys.executable).with_name("just")
-    done = subprocess.run([just, *arguments], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    skip_without_go()
+    return output_of("--evaluate", "stripe_mock")
 
 
 def test_only_lists_newer_than_the_description_differ_from_it(module: str) -> None:

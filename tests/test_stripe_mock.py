@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
 import urllib.parse
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +16,12 @@ import pytest
 from stripe_raw_rs import Entity, entities
 from tests.conftest import compact, landed
 from tests.gateway import Answer, Gateway
+from tests.recipes import output_of
 from tests.specification import NEWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 KEY = "sk_test_123"
 _LISTENING = "Listening for HTTP at address: "
@@ -30,15 +30,7 @@ _LISTENING = "Listening for HTTP at address: "
 @pytest.fixture(scope="module")
 def binary() -> str:
     """The path of stripe-mock, which is built if it is missing; that takes Go."""
-    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    just = shutil.which("just", path=places)
-    assert just is not None, "just comes with the development tools"
-    root = Path(__file__).parents[1]
-    made = subprocess.run([just, "stripe-mock"], cwd=root, capture_output=True, text=True, check=False)
-    if made.returncode and shutil.which("go") is None and os.environ.get("CI") != "true":
-        pytest.skip("stripe-mock is not here, and neither is Go to build it")
-    assert made.returncode == 0, made.stderr
-    return made.stdout.split()[-1]
+    return output_of("stripe-mock").split()[-1]
 
 
 @pytest.fixture(scope="module")

@@ -57,10 +57,7 @@ const OBJECTS: usize = 1;
 /// The plainest request for a list: one object, no window.
 #[must_use]
 pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> Request {
-    let mut query: Vec<_> = entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    if entity.has_pages {
-        query.push(("limit", OBJECTS.to_string()));
-    }
+    let query = entity.fixed().chain(entity.limit(OBJECTS)).collect();
     Request::to(entity.path, query, options.stripe_version.clone(), account)
 }
 

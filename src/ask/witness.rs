@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::page::Decoder;
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::{Outcome, Request};
-use crate::stripe::window::Window;
+use crate::stripe::window::Range;
 
 /// Objects of one second that are asked for.
 const OBJECTS: usize = 100;
@@ -18,16 +18,14 @@ const OBJECTS: usize = 100;
 /// Whether the objects of a list can show whose list it is.
 #[must_use]
 pub const fn is_witness(entity: &Entity) -> bool {
-    matches!(entity.window, Window::Created) && !entity.can_vanish
+    entity.window.is_filtered() && !entity.can_vanish
 }
 
 /// The request for the objects of one second.
 #[must_use]
 pub fn request(entity: &Entity, options: &Options, account: Option<String>, second: i64) -> Request {
-    let mut query: Vec<_> = entity.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    query.push(("limit", OBJECTS.to_string()));
-    query.push(("created[gte]", second.to_string()));
-    query.push(("created[lt]", second.saturating_add(1).to_string()));
+    let range = Range { gte: Some(second), lt: Some(second.saturating_add(1)) };
+    let query = entity.fixed().chain(entity.limit(OBJECTS)).chain(entity.window.query(range)).collect();
     Request::to(entity.path, query, options.stripe_version.clone(), account)
 }
 
@@ -106,7 +104,14 @@ mod tests {
 
     #[test]
     fn only_lists_that_never_lose_objects_are_witnesses() {
-        for (name, expected) in [("charges", true), ("customers", false), ("accounts", false), ("events", false)] {
+        for (name, expected) in [
+            ("charges", true),
+            ("payment_records", true),
+            ("customers", false),
+            ("accounts", false),
+            ("events", false),
+            ("quotes", false),
+        ] {
             assert_eq!(is_witness(by_name(name).unwrap()), expected, "{name}");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 
 use super::answer::distort;
-use super::changes::{no_object, told_of};
+use super::changes::{event_of, no_object};
 use super::event::{Events, Manner, RETENTION};
 use super::faults::Fault;
 use super::identifier::{account_id, index_of};
@@ -75,13 +75,13 @@ impl Account {
 
     /// Fills the list of events with those of the objects that were created since then.
     fn report_the_recent(&self, since: i64) {
-        let mut told = Vec::new();
+        let mut recent_events = Vec::new();
         for (list, row) in self.rows.iter().enumerate() {
-            let Some(kind) = row.told_by.created else { continue };
+            let Some(kind) = row.event_facts.created else { continue };
             let recent = row.list().newest_first().take_while(|placed| placed.created >= since).collect::<Vec<_>>();
-            told.extend(recent.into_iter().map(|object| told_of(list, object, State::default(), kind)));
+            recent_events.extend(recent.into_iter().map(|object| event_of(list, object, State::default(), kind)));
         }
-        self.events.begin(self.events_row(), told);
+        self.events.begin(self.events_row(), recent_events);
     }
 
     pub(super) fn row(&self, entity: &Entity) -> &Row {

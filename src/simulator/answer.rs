@@ -65,7 +65,7 @@ impl Account {
             out.push(b'\n');
             return Ok(());
         }
-        if row.told_by.deleted_stub && row.is_deleted(id) {
+        if row.event_facts.deleted_stub && row.is_deleted(id) {
             let object = entity.object;
             let stub = format!("{{\n  \"id\": \"{id}\",\n  \"object\": \"{object}\",\n  \"deleted\": true\n}}\n");
             out.extend_from_slice(stub.as_bytes());

@@ -32,10 +32,10 @@ impl Account {
             return Err(Error::usage("an event never changes"));
         }
         let kind = match kind {
-            Some(name) => Some(row.told_by.types.iter().copied().find(|kind| *kind == name).ok_or_else(|| {
+            Some(name) => Some(row.event_facts.types.iter().copied().find(|kind| *kind == name).ok_or_else(|| {
                 Error::usage(format!("'{}' is not a type of an event of {}", foreign(name), entity.name))
             })?),
-            None => row.told_by.updated,
+            None => row.event_facts.updated,
         };
         let mut states = row.states_mut();
         let mut placed = Vec::with_capacity(ids.len());
@@ -49,7 +49,7 @@ impl Account {
             }
             placed.push(object);
         }
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for object in placed {
             let state = states.entry(object.serial).or_default();
             let mut bytes = Vec::new();
@@ -60,11 +60,11 @@ impl Account {
                 state.given = Some(bytes.into());
             }
             if let Some(kind) = kind {
-                let event = Event { previous: previous.map(Into::into), ..told_of(list, object, state.clone(), kind) };
-                told.push(self.events.add(self.events_row(), event, now)?);
+                let event = Event { previous: previous.map(Into::into), ..event_of(list, object, state.clone(), kind) };
+                reported.push(self.events.add(self.events_row(), event, now)?);
             }
         }
-        Ok(told)
+        Ok(reported)
     }
 
     /// Adds objects and returns their ids, newest first.
@@ -78,13 +78,13 @@ impl Account {
     }
 
     fn add_to(&self, row: &Row, count: u32, created: i64) -> Result<Vec<Placed>> {
-        let kind = row.told_by.created.filter(|_| self.events.manner.of_new_objects);
+        let kind = row.event_facts.created.filter(|_| self.events.manner.of_new_objects);
         let Some(kind) = kind else { return row.list_mut().add(count, created) };
-        // Nobody changes the objects before it is told that they are there.
+        // Nobody changes the objects before their events are there.
         let _states = row.states_mut();
         let added = row.list_mut().add(count, created)?;
         for object in &added {
-            let event = told_of(index_of(row.entity), *object, State::default(), kind);
+            let event = event_of(index_of(row.entity), *object, State::default(), kind);
             self.events.add(self.events_row(), event, created)?;
         }
         Ok(added)
@@ -96,9 +96,9 @@ impl Account {
         let states = row.states_mut();
         let Some(object) = row.find(id) else { return Ok(false) };
         row.list_mut().delete(object.serial);
-        if let Some(kind) = row.told_by.deleted {
+        if let Some(kind) = row.event_facts.deleted {
             let state = states.get(&object.serial).cloned().unwrap_or_default();
-            self.events.add(self.events_row(), told_of(index_of(entity), object, state, kind), now)?;
+            self.events.add(self.events_row(), event_of(index_of(entity), object, state, kind), now)?;
         }
         Ok(true)
     }
@@ -116,7 +116,7 @@ impl Account {
 }
 
 /// An event that reports no change.
-pub(super) fn told_of(list: usize, object: Placed, state: State, kind: &'static str) -> Event {
+pub(super) fn event_of(list: usize, object: Placed, state: State, kind: &'static str) -> Event {
     Event { list, object, state, kind, previous: None }
 }
 

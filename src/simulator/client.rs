@@ -128,3 +128,8 @@ pub(super) fn object(simulator: &StripeSimulator, entity: &str, id: &str) -> Str
 pub(super) fn by_id(simulator: &StripeSimulator, path: &str, id: &str) -> Answer {
     get(simulator, &format!("{path}/{}", escaped(id)))
 }
+
+/// The parameters that every request to a list carries, each with an ampersand behind it.
+pub(super) fn fixed_query(entity: &Entity) -> String {
+    entity.fixed().map(|(name, value)| format!("{name}={value}&")).collect::<Vec<_>>().concat()
+}

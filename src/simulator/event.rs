@@ -52,11 +52,11 @@ pub(super) struct Events {
     any: AtomicBool,
     /// Whoever adds an event takes this lock first, and that of the list after it: a reader who finds the event in the
     /// list waits until its content is known.
-    told: RwLock<Told>,
+    log: RwLock<Log>,
 }
 
 #[derive(Debug)]
-struct Told {
+struct Log {
     /// By serial number of the event. Those that aged out stay, so that Stripe's answer to their ids can be given.
     events: HashMap<u32, Event>,
     /// No event that is still listed and reports on an object is older than this.
@@ -69,16 +69,16 @@ impl Events {
             manner,
             seed,
             any: AtomicBool::new(false),
-            told: RwLock::new(Told { events: HashMap::new(), oldest: i64::MAX }),
+            log: RwLock::new(Log { events: HashMap::new(), oldest: i64::MAX }),
         }
     }
 
-    fn told(&self) -> RwLockReadGuard<'_, Told> {
-        self.told.read().unwrap_or_else(PoisonError::into_inner)
+    fn log(&self) -> RwLockReadGuard<'_, Log> {
+        self.log.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn told_mut(&self) -> RwLockWriteGuard<'_, Told> {
-        self.told.write().unwrap_or_else(PoisonError::into_inner)
+    fn log_mut(&self) -> RwLockWriteGuard<'_, Log> {
+        self.log.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The content of the event with that serial number; `None` if it was made up.
@@ -86,27 +86,27 @@ impl Events {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
-        self.told().events.get(&serial).cloned()
+        self.log().events.get(&serial).cloned()
     }
 
     /// Fills the list with one event for each of these objects, at the time when it was created.
     pub(super) fn begin(&self, row: &Row, mut new: Vec<Event>) {
         new.sort_by_key(|event| (event.object.created, event.list, event.object.serial));
-        let mut told = self.told_mut();
+        let mut log = self.log_mut();
         *row.list_mut() = List::new(new.iter().map(|event| event.object.created).collect());
-        told.oldest = new.first().map_or(i64::MAX, |event| event.object.created);
-        told.events = (0..).zip(new).collect();
+        log.oldest = new.first().map_or(i64::MAX, |event| event.object.created);
+        log.events = (0..).zip(new).collect();
         self.any.store(true, Ordering::Relaxed);
     }
 
     /// Adds an event, and returns its id.
     pub(super) fn add(&self, row: &Row, event: Event, created: i64) -> crate::error::Result<String> {
-        let mut told = self.told_mut();
+        let mut log = self.log_mut();
         // The lock of the list comes after it: who finds the event there sees this, too.
         self.any.store(true, Ordering::Relaxed);
         let serial = row.list_mut().add(1, created)?[0].serial;
-        told.events.insert(serial, event);
-        told.oldest = told.oldest.min(created);
+        log.events.insert(serial, event);
+        log.oldest = log.oldest.min(created);
         Ok(row.identifiers.id(serial))
     }
 
@@ -114,11 +114,11 @@ impl Events {
     /// number.
     pub(super) fn expire(&self, row: &Row, now: i64) {
         let bound = now.saturating_sub(RETENTION);
-        if self.told().oldest >= bound {
+        if self.log().oldest >= bound {
             return;
         }
-        let mut told = self.told_mut();
-        told.oldest = row.list_mut().delete_older(bound, |serial| told.events.contains_key(&serial));
+        let mut log = self.log_mut();
+        log.oldest = row.list_mut().delete_older(bound, |serial| log.events.contains_key(&serial));
     }
 
     /// Whether the event can be seen yet. Which ones are late, and by how much, follows from the seed: every second one

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::client::{END, by_id, compact, get, object, settings, start, walk, without_events};
+use super::client::{END, by_id, compact, fixed_query, get, object, settings, start, walk, without_events};
 use super::*;
 use crate::stripe::entities::ENTITIES;
 use crate::stripe::events::{self, Coverage, list_of};
@@ -63,11 +63,6 @@ fn a_change_is_in_the_list_in_the_answer_by_id_and_in_its_event() {
         }
     }
     assert_eq!(walk(&simulator, "/v1/events?", 50), simulator.ids("events").unwrap());
-}
-
-fn fixed_query(entity: &Entity) -> String {
-    let query = entity.fixed_query.iter().map(|(name, value)| format!("{name}={value}"));
-    query.collect::<Vec<_>>().join("&")
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::stripe::events::{self, ListEvents};
 pub(super) struct Row {
     pub(super) entity: &'static Entity,
     /// The events that report its objects.
-    pub(super) told_by: &'static ListEvents,
+    pub(super) event_facts: &'static ListEvents,
     pub(super) identifiers: Identifiers,
     /// Separates the chance of this list from that of others.
     pub(super) key: u64,
@@ -45,7 +45,7 @@ impl Row {
         let key = join(seed, of_name(entity.name));
         Self {
             entity,
-            told_by: events::of(entity),
+            event_facts: events::of(entity),
             identifiers: Identifiers::new(seed, entity),
             key,
             list: RwLock::new(List::new(created(key))),

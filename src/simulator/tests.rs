@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::client::{END, KEY, ask, get, read_answer, settings, start, walk};
+use super::client::{END, KEY, ask, fixed_query, get, read_answer, settings, start, walk};
 use super::*;
 use crate::stripe::entities::ENTITIES;
 
@@ -28,9 +28,8 @@ fn a_walk_sees_every_object_once_newest_first() {
 fn every_list_of_the_registry_can_be_walked() {
     let simulator = start(Settings { objects: 200, ..settings() });
     for entity in &ENTITIES {
-        let fixed: Vec<String> = entity.fixed_query.iter().map(|(name, value)| format!("{name}={value}&")).collect();
         let walked = if entity.has_pages {
-            walk(&simulator, &format!("{}?{}", entity.path, fixed.concat()), 17)
+            walk(&simulator, &format!("{}?{}", entity.path, fixed_query(entity)), 17)
         } else {
             get(&simulator, entity.path).ids()
         };

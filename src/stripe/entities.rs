@@ -44,6 +44,17 @@ pub struct Entity {
 }
 
 impl Entity {
+    /// The query parameter that asks for so many objects; `None` if the list cannot be asked for a number.
+    #[must_use]
+    pub fn limit(&self, objects: usize) -> Option<(&'static str, String)> {
+        self.has_pages.then(|| ("limit", objects.to_string()))
+    }
+
+    /// The query parameters that every request carries.
+    pub fn fixed(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned()))
+    }
+
     /// The most objects that an answer may have if so many are asked for. A list without pages cannot be asked for a
     /// number.
     #[must_use]

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn only_objects_that_can_vanish_are_told_of_as_gone() {
+    fn only_objects_that_can_vanish_are_reported_as_gone() {
         for (entity, row) in ENTITIES.iter().zip(&EVENTS) {
             assert!(entity.can_vanish || (row.deleted.is_none() && !row.deleted_stub), "{}", row.entity);
         }

@@ -43,7 +43,7 @@ pub fn recorded(choice: &str, entity: &Entity) -> Vec<&'static str> {
 /// An entity's members as a choice names them.
 #[must_use]
 pub fn choice(entity: &Entity, members: &[&str]) -> String {
-    members.iter().map(|member| format!("{}.{member}", entity.name)).collect::<Vec<_>>().join(",")
+    names(entity, members).collect::<Vec<_>>().join(",")
 }
 
 /// Checks a choice as a whole, for all entities.
@@ -56,7 +56,7 @@ pub fn check(choice: &str) -> Result<()> {
 
 fn known(name: &str) -> Result<(&'static Entity, &'static str)> {
     let unknown = || {
-        let names: Vec<String> = ENTITIES.iter().flat_map(names).collect();
+        let names: Vec<String> = ENTITIES.iter().flat_map(|entity| names(entity, entity.expandable)).collect();
         let reason = if name.rsplit('.').next().is_some_and(|member| NEVER.contains(&member)) {
             "card numbers and verification codes are never landed"
         } else {
@@ -74,9 +74,9 @@ fn known(name: &str) -> Result<(&'static Entity, &'static str)> {
     Ok((owner, member))
 }
 
-/// What can be expanded of an entity, as a user writes it.
-fn names(entity: &'static Entity) -> impl Iterator<Item = String> {
-    entity.expandable.iter().map(|member| format!("{}.{member}", entity.name))
+/// Members of an entity's objects, as a user writes them.
+fn names(entity: &Entity, members: &[&str]) -> impl Iterator<Item = String> {
+    members.iter().map(|member| format!("{}.{member}", entity.name))
 }
 
 #[cfg(test)]

@@ -29,9 +29,9 @@ pub(super) struct ActiveChain {
     /// The second of the last row that Stripe returned.
     pub(super) edge: Option<i64>,
     keys: Keys,
-    /// Ids of the run's rows in that second (of all its rows if Stripe does not filter the list).
+    /// Keys of the run's rows in that second (of all its rows if Stripe does not filter the list).
     held: HashSet<u128>,
-    /// Of the ids of that second, those from this chain's own answers: they show when a page repeats.
+    /// Of the keys of that second, those from this chain's own answers: they show when a page repeats.
     pub(super) answered: HashSet<u128>,
     /// The number of its last pages in a row that were nearly empty and said that there is more.
     pub(super) thin_pages: u32,
@@ -140,14 +140,16 @@ impl ActiveChain {
     /// without a time that the run holds, wherever they were read.
     pub(super) fn absorb(&mut self, page: &Page, seconds: &[Option<i64>], undated: &HashSet<String>) -> Absorbed {
         let edge = seconds.last().copied().flatten().or(self.edge);
+        let rows: Vec<u128> = page.ids.iter().flatten().map(|id| self.keys.of(id)).collect();
         let refused = page.refused.iter().filter_map(|refused| refused.id.as_deref());
-        let on_edge = page.rows().zip(seconds).filter(|(_, second)| **second == edge).map(|(row, _)| row.id);
-        let answered: Vec<u128> = on_edge.chain(refused.clone()).map(|id| self.keys.of(id)).collect();
-        let is_fresh = page.ids.iter().flatten().chain(refused).any(|id| !self.answered.contains(&self.keys.of(id)));
-        let mut seen: HashSet<&str> = HashSet::with_capacity(page.len());
+        let refused: Vec<u128> = refused.map(|id| self.keys.of(id)).collect();
+        let on_edge = rows.iter().zip(seconds).filter(|(_, second)| **second == edge).map(|(key, _)| *key);
+        let answered: Vec<u128> = on_edge.chain(refused.iter().copied()).collect();
+        let is_fresh = rows.iter().chain(&refused).any(|key| !self.answered.contains(key));
+        let mut seen: HashSet<u128> = HashSet::with_capacity(page.len());
         let mut known = Vec::with_capacity(page.len());
-        for row in page.rows() {
-            known.push(self.held.contains(&self.keys.of(row.id)) || !seen.insert(row.id) || undated.contains(row.id));
+        for (row, key) in page.rows().zip(&rows) {
+            known.push(self.held.contains(key) || !seen.insert(*key) || undated.contains(row.id));
         }
         // The list is in order: rows of a second that it has left cannot come again.
         if edge != self.edge && !answered.is_empty() {

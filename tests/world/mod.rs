@@ -1,6 +1,8 @@
 //! A world small enough to try thousands of histories in: a Stripe list, the two Delta tables, a clock, and processes
 //! that can be stopped between any two effects.
 
+#[path = "../chance/mod.rs"]
+mod chance;
 mod process;
 
 use std::collections::HashMap;
@@ -13,27 +15,8 @@ use stripe_raw_rs::run::{Commit, Condition, Promise, Value};
 use stripe_raw_rs::stripe::entities::{Entity, by_name};
 use stripe_raw_rs::stripe::exchange::{Failure, Now, Outcome, Request, Response};
 
+pub(crate) use chance::Chance;
 pub(crate) use process::Process;
-
-/// Chance that a seed repeats: xorshift64*.
-pub(crate) struct Chance(u64);
-
-impl Chance {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound.max(1)
-    }
-
-    pub(crate) fn one_in(&mut self, bound: u64) -> bool {
-        self.below(bound) == 0
-    }
-}
 
 /// The reaction of a table to a commit whose version is not newer than the one that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

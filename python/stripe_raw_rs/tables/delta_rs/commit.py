@@ -58,6 +58,7 @@ def write(table: DeltaTable, commits: Sequence[Commit]) -> None:
     # where the table has all of ours, at the very version that is written to.
     is_narrower = set(rows.schema.names) < {field.name for field in table.schema().fields}
     is_small = sum(map(len, commits)) <= _FEW_EVENTS and PAYLOAD_COLUMN not in rows.schema.names
+    # That of one alone stays as it is: versions before this one compare it as a whole.
     metadata = [commit.metadata for commit in commits]
     write_deltalake(
         table,
