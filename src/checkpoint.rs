@@ -5,11 +5,13 @@ mod history;
 mod plan;
 #[cfg(test)]
 mod samples;
+mod source;
 mod window;
 
 pub use arrow::{ADDED, events_of, schema, to_batch};
 pub use history::{Extent, History, Landed, State};
 pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
+pub use source::{LISTED_MICROS, Position, Reported, Source};
 
 use crate::error::Class;
 use crate::stripe::facts::PageFacts;
@@ -145,6 +147,8 @@ pub struct Event {
     pub start_created_gte: Option<i64>,
     /// Largest `created` seen in the run so far, never below that of the run before.
     pub max_created_seen: Option<i64>,
+    /// The events of Stripe's that its run follows.
+    pub source: Source,
     /// What it says of the events before it; `None` for an event of layout 1.
     pub carried: Option<Carried>,
 }
@@ -158,6 +162,11 @@ pub struct Carried {
     pub first_start: Option<i64>,
     /// When the newest complete run that read the list down to there began, in microseconds since 1970.
     pub whole_at_micros: Option<i64>,
+    /// The newest answer of the runs before, and at a run's end of that run, too: in microseconds since 1970, by the
+    /// later one of Stripe's clock and our own.
+    pub answered_at_micros: Option<i64>,
+    /// Of the list `events`: every event that was created since then has landed. In microseconds since 1970.
+    pub events_since_micros: Option<i64>,
 }
 
 impl Event {
@@ -190,7 +199,10 @@ pub struct Filters {
 /// The filters of the run that has these events; `None` if no page is among them.
 #[must_use]
 pub fn filters<'event>(events: impl IntoIterator<Item = &'event Event>) -> Option<Filters> {
-    let pages = events.into_iter().filter_map(|event| Some((event, event.kind.page()?)));
-    let (event, page) = pages.min_by_key(|(event, page)| (event.commit_version(), page.page_number))?;
-    Some(Filters { start_created_gte: event.start_created_gte, api_version: page.facts.api_version.clone() })
+    let mut pages: Vec<_> = events.into_iter().filter_map(|event| Some((event, event.kind.page()?))).collect();
+    pages.sort_unstable_by_key(|(event, page)| (event.commit_version(), page.page_number));
+    let (first, _) = pages.first()?;
+    let requested = pages.iter().find(|(_, page)| page.facts.was_requested());
+    let api_version = requested.and_then(|(_, page)| page.facts.api_version.clone());
+    Some(Filters { start_created_gte: first.start_created_gte, api_version })
 }

@@ -1,6 +1,6 @@
 //! Reads Arrow columns by name, in any of the equivalent types that an engine may choose when it reads a table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -22,6 +22,13 @@ pub fn timestamp() -> DataType {
 #[must_use]
 pub fn field(name: &str, kind: DataType, nullable: bool, comment: &str) -> Field {
     Field::new(name, kind, nullable).with_metadata([("comment".to_owned(), comment.to_owned())].into())
+}
+
+/// The same columns without comments, for rows: a table keeps those that it was made with, and delta-rs refuses others.
+#[must_use]
+pub fn without_comments(schema: &Schema) -> Schema {
+    let plain = |field: &FieldRef| field.as_ref().clone().with_metadata(HashMap::new());
+    Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>())
 }
 
 /// The difference between two tables' columns, in one line; `None` if a writer of `expected` fits `actual`.

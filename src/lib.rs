@@ -4,6 +4,7 @@
 //! separate from them: a fake Stripe that nothing in the product uses.
 
 pub mod ask;
+pub mod changes;
 pub mod checkpoint;
 pub mod columns;
 pub mod digest;

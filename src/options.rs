@@ -6,7 +6,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use value::{Kind, Repeats, Row, Written};
+pub use value::{Changes, Kind, Repeats, Row, Written};
 
 use value::Value;
 
@@ -83,6 +83,7 @@ options! {
     relist_days: u32 = integer(0, 3_650, "0", "days"), "each run also lists the objects of so many days again, and lands those that have changed; 0 lists the lookback alone";
     whole_every_days: u32 = integer(0, 3_650, "7", "days"), "a list that Stripe cannot filter by time is read down to its new objects, and whole again after so many days; 0 reads it whole in each run";
     repeats: Repeats = text(Kind::Choice(Repeats::WORDS), "skip"), "objects that are listed again without a change: skip counts them, land makes rows of them again";
+    changes: Changes = text(Kind::Choice(Changes::WORDS), "read"), "later changes of objects, if events is among the entities: read lists the changed objects again, events takes them from the events, no leaves them";
     expand: String = text(Kind::Text, ""), "members of objects that Stripe sends only on request, e.g. checkout_sessions.line_items,customers.tax_ids, or all; each has at most ten items";
     max_requests_per_second: Option<f64> = RATE, "most requests a second over all lists; auto: with a live key 75 of the 100 that Stripe allows, with a test key 20 of 25, on loopback no limit";
     max_requests_per_second_per_endpoint: Option<f64> = RATE, "most requests a second to each list; auto: 20 of the 25 that Stripe allows, on loopback no limit";
@@ -107,12 +108,14 @@ impl Default for Options {
 
 impl Options {
     /// The settings that RUN_STARTED records of an attempt with these options, as JSON: `more` of the caller, and the
-    /// options. Version and expansions are the planned ones: an attempt that finds pages of the run keeps theirs.
+    /// options. Version, expansions, the way of changes and the time are the planned ones: an attempt that finds pages of the run keeps theirs.
     #[must_use]
     pub fn recorded(
         &self,
         stripe_version: &str,
         expand: &str,
+        changes: Changes,
+        planned_at_micros: i64,
         api_base_url: &str,
         more: BTreeMap<String, String>,
     ) -> String {
@@ -120,6 +123,9 @@ impl Options {
         settings.extend(self.to_json());
         settings.insert("stripe_version".to_owned(), stripe_version.into());
         settings.insert("expand".to_owned(), expand.into());
+        settings.insert("changes".to_owned(), changes.word().into());
+        // As text: a reader of JSON may take a number for one that is not whole.
+        settings.insert("planned_at".to_owned(), planned_at_micros.to_string().into());
         settings.insert("api_base_url".to_owned(), api_base_url.into());
         serde_json::Value::Object(settings).to_string()
     }

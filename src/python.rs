@@ -1,6 +1,7 @@
 //! The binding: the only module with pyo3. It turns values into Python's and back, and puts the parts of the core together.
 
 mod audit;
+mod changes;
 mod client;
 mod commit;
 mod errors;
@@ -54,7 +55,9 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::audit::{Audit, Finding};
+    use super::audit::{Audit, AuditedEvents, Finding};
+    #[pymodule_export]
+    use super::changes::{EventIndex, Reported};
     #[pymodule_export]
     use super::client::{Client, check_account, check_raw_table};
     #[pymodule_export]
@@ -85,6 +88,9 @@ mod _core {
         module.add("KEY_VARIABLE", crate::http_client::KEY_VARIABLE)?;
         module.add("CHECKPOINT_TABLE", crate::checkpoint::CHECKPOINT_TABLE)?;
         module.add("LAYOUT_VERSION", crate::store::LAYOUT_VERSION)?;
+        module.add("AUDITED_EVENT_COLUMNS", [&["_stripe_account"], &crate::changes::COLUMNS[..]].concat())?;
+        module.add("EVENT_COLUMNS", crate::changes::COLUMNS.to_vec())?;
+        module.add("DUE_COLUMNS", crate::run::DUE_COLUMNS.to_vec())?;
         module.add("OVERLAP_COLUMNS", crate::run::OVERLAP_COLUMNS.to_vec())?;
         module.add("RECOVERY_COLUMNS", crate::raw::RECOVERY_COLUMNS.to_vec())
     }

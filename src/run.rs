@@ -10,16 +10,19 @@
 pub mod audit;
 mod claim;
 mod commit;
+mod follow;
 mod group;
 mod overlap;
 mod promise;
 mod recover;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 pub use commit::Commit;
+pub use follow::{events_since, fresh_events};
 pub use group::Group;
-pub use overlap::OVERLAP_COLUMNS;
+pub use overlap::{DUE_COLUMNS, OVERLAP_COLUMNS};
 pub use promise::{Promise, rows_of_second};
 pub use recover::{Condition, Value};
 
@@ -27,6 +30,7 @@ use claim::Claim;
 use group::Groups;
 use recover::Recovery;
 
+use crate::changes::Change;
 use crate::checkpoint::{LandedCommit, Plan, Purpose};
 use crate::error::{Class, Error, Result};
 use crate::options::Options;
@@ -98,6 +102,11 @@ pub struct Run {
     groups: Groups,
     recovery: Recovery,
     overlap: Newest,
+    /// The objects that have changed; `None` until the run was given the events that it follows.
+    changes: Option<Vec<Change>>,
+    changed_ids: HashSet<String>,
+    /// The newest answer so far, in seconds since 1970.
+    answered: Option<i64>,
 }
 
 impl Run {
@@ -116,6 +125,9 @@ impl Run {
             groups: Groups::new(),
             recovery: Recovery::default(),
             overlap: Newest::default(),
+            changes: None,
+            changed_ids: HashSet::new(),
+            answered: None,
         }
     }
 
@@ -167,10 +179,11 @@ impl Run {
         }
         self.step(if self.is_new() { Stage::Planned } else { Stage::EventsRead }, Stage::Reading)?;
         self.groups.begin(now);
+        self.require_changes()?;
         if let Some(error) = self.walk.error() {
             return Err(error.clone());
         }
-        self.open_walk().inspect_err(|error| self.walk.fail(error.clone()))
+        self.open_walk(now).inspect_err(|error| self.walk.fail(error.clone()))
     }
 
     /// When to poll again, if nothing else happens before: then a retry is due, or a group has gathered long enough.

@@ -19,7 +19,6 @@
 mod account;
 mod answer;
 mod chance;
-mod changes;
 #[cfg(test)]
 mod client;
 mod clock;
@@ -32,6 +31,7 @@ mod identifier;
 mod items;
 mod limits;
 mod list;
+mod mutations;
 mod query;
 mod refusal;
 mod request;

@@ -8,10 +8,12 @@ mod answer;
 mod chain;
 pub mod coverage;
 mod fetched;
+mod follow;
 mod order;
 mod received;
 mod split;
 mod unchanged;
+mod work;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -21,7 +23,8 @@ pub use answer::Effect;
 pub use chain::Ticket;
 pub use fetched::{Fetched, Progress};
 pub use received::{Reader, Received, Unreadable};
-pub use unchanged::Newest;
+pub use unchanged::{Newest, State};
+pub use work::{Terms, Work};
 
 use chain::ActiveChain;
 use coverage::Chain;
@@ -44,6 +47,8 @@ pub struct Remaining {
     pub held: HashMap<Option<i64>, HashSet<String>>,
     /// The content of objects that earlier runs have landed: an object with the same content is not landed again.
     pub landed: Newest,
+    /// The objects that have changed.
+    pub work: Work,
     /// The newest second that was read.
     pub newest: Option<i64>,
     /// `Stripe-Version` that every request asks for.
@@ -77,6 +82,7 @@ pub struct Walk {
     /// no id that identifies it.
     refused: HashSet<[u8; 32]>,
     landed: Newest,
+    work: Work,
     /// Lines for the user that nobody has taken yet.
     warnings: Vec<String>,
     error: Option<Error>,
@@ -104,6 +110,7 @@ impl Walk {
             undated: HashSet::new(),
             refused: HashSet::new(),
             landed: Newest::default(),
+            work: Work::default(),
             warnings: Vec::new(),
             error: None,
             stopping: None,
@@ -117,19 +124,24 @@ impl Walk {
         &self.endpoint
     }
 
-    /// Opens it: from now on, [`Walk::poll_request`] returns requests.
-    pub fn open(&mut self, remaining: Remaining) {
+    /// Opens it: from now on, [`Walk::poll_request`] returns requests. Changed objects for which none is needed wait at
+    /// once.
+    pub fn open(&mut self, remaining: Remaining, now: Now) {
         let windowed = self.scope.entity.window.is_filtered();
         if windowed {
             self.undated.extend(remaining.held.get(&None).into_iter().flatten().cloned());
         }
-        self.chains =
-            remaining.chains.into_iter().map(|chain| ActiveChain::of(chain, windowed, &remaining.held)).collect();
+        self.work = remaining.work;
+        self.landed = remaining.landed;
+        self.progress.changed = self.work.len() as u64;
+        self.give(now);
+        let chains = remaining.chains.into_iter().map(|chain| self.work.again(chain, windowed));
+        let chains = chains.filter_map(|chain| self.work.aim(chain));
+        self.chains = chains.map(|chain| ActiveChain::of(chain, windowed, &remaining.held)).collect();
         for at in 0..self.chains.len() {
             self.chains[at].ticket = self.next_ticket();
         }
         self.newest = remaining.newest;
-        self.landed = remaining.landed;
         self.api_version = remaining.api_version;
         self.expand = remaining.expand;
         self.is_open = true;

@@ -32,16 +32,18 @@ RUST_MODULES: dict[str, set[str]] = {
     "page": VALUES | {"digest"},
     "pace": VALUES,
     "checkpoint": VALUES | {"columns"},
-    "raw": VALUES | {"columns", "digest", "page"},
-    "walk": VALUES | {"page"},
+    "changes": VALUES | {"columns"},
+    "raw": VALUES | {"changes", "columns", "digest", "page"},
+    "walk": VALUES | {"changes", "page"},
     "ask": VALUES | {"page"},
-    "run": VALUES | {"checkpoint", "columns", "digest", "page", "raw", "walk"},
+    "run": VALUES | {"changes", "checkpoint", "columns", "digest", "page", "raw", "walk"},
     # A module that reads a key makes sure that no message shows it.
     "http_client": VALUES | {"pace", "page", "run", "secrets", "text", "walk"},
     "simulator": {"error", "stripe"},
     "python": VALUES
     | {
         "ask",
+        "changes",
         "checkpoint",
         "columns",
         "digest",
@@ -96,22 +98,35 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "raw_writer": BASE | {"commit", "tables"},
     "state_store": BASE | {"commit", "owner", "tables"},
     "lost_commits": BASE | WRITERS,
+    "followed_events": BASE | WRITERS | {"tables"},
     # The calls that a user starts.
     "api_key": BASE | {"environment"},
     "config": BASE | {"options", "tables"},
     "keywords": BASE | {"config", "options", "progress", "tables"},
     "progress": BASE | {"report", "text"},
     "account": BASE | WRITERS | {"tables"},
-    "attempt": BASE | WRITERS | {"lost_commits", "owner", "panics", "progress", "tables", "text"},
+    "attempt": BASE | WRITERS | {"followed_events", "lost_commits", "owner", "panics", "progress", "tables", "text"},
     "entity_job": BASE | {"attempt", "panics", "report"},
     "pipeline": BASE
     | WRITERS
-    | {"account", "api_key", "attempt", "entity_job", "keywords", "owner", "panics", "progress", "report", "start"}
+    | {
+        "account",
+        "api_key",
+        "attempt",
+        "entity_job",
+        "followed_events",
+        "keywords",
+        "owner",
+        "panics",
+        "progress",
+        "report",
+        "start",
+    }
     | {"tables", "text", "threads", "upkeep"},
     "upkeep": BASE | {"panics", "tables", "text"},
     "key_check": BASE | {"api_key", "keywords", "panics", "text"},
     "status": BASE | WRITERS | {"owner", "panics", "tables", "text"},
-    "verify": BASE | WRITERS | {"panics", "tables", "text"},
+    "verify": BASE | WRITERS | {"followed_events", "panics", "tables", "text"},
     "simulator": BASE,
     # The command line.
     "cli": BASE

@@ -11,23 +11,29 @@ from typing import Literal, Protocol, TypeAlias, TypedDict, final
 from typing_extensions import Self, Unpack, disjoint_base
 
 __all__ = [
+    "AUDITED_EVENT_COLUMNS",
     "CHECKPOINT_TABLE",
+    "DUE_COLUMNS",
+    "EVENT_COLUMNS",
     "KEY_VARIABLE",
     "LAYOUT_VERSION",
     "OVERLAP_COLUMNS",
     "RECOVERY_COLUMNS",
     "ApiKey",
     "Audit",
+    "AuditedEvents",
     "Checkpoint",
     "Client",
     "Commit",
     "Entity",
+    "EventIndex",
     "Finding",
     "History",
     "Option",
     "Probe",
     "Progress",
     "Promise",
+    "Reported",
     "Rows",
     "Run",
     "Schema",
@@ -62,6 +68,7 @@ class _Options(TypedDict, total=False):
     relist_days: int
     whole_every_days: int
     repeats: Literal["skip", "land"]
+    changes: Literal["read", "events", "no"]
     expand: str
     max_requests_per_second: float | Literal["auto"]
     max_requests_per_second_per_endpoint: float | Literal["auto"]
@@ -80,7 +87,7 @@ class _Options(TypedDict, total=False):
 # (column, operator, value, type): one condition of a read; conditions are joined by AND. A value of None with "=" means
 # IS NULL. Values of type "timestamp" are microseconds since 1970.
 _Condition: TypeAlias = tuple[
-    str, Literal["=", "<>", ">", ">="], str | int | None, Literal["string", "long", "timestamp"]
+    str, Literal["=", "<>", "<", ">", ">="], str | int | None, Literal["string", "long", "timestamp"]
 ]
 
 @final
@@ -248,6 +255,18 @@ class History:
     @property
     def rows(self) -> int: ...
     @property
+    def has_completed(self) -> bool:
+        """Whether a run is complete, since the last reset."""
+
+    @property
+    def reported(self) -> Reported | None:
+        """Of `events`: what its complete runs have landed; None if there is none."""
+
+    @property
+    def followed_to(self) -> int | None:
+        """The time up to which complete runs have followed changes (of `events`: have landed all), since 1970."""
+
+    @property
     def watermark(self) -> int | None: ...
     @property
     def newest_rows(self) -> list[_Condition] | None:
@@ -276,6 +295,35 @@ class History:
 
 def histories(entities: list[str], account: str | None, events: _ArrowStream) -> dict[str, History]:
     """The histories of some lists of one account, from one read of their events."""
+
+@final
+class Reported:
+    """What the runs of `events` have landed: how far other lists can follow it."""
+
+@final
+class EventIndex:
+    """Events of one account, by the objects that they are about: those that a run follows, and the ones around them.
+
+    The order is `add_fresh`, then `add`, each with the rows of the read beside it.
+    """
+
+    def __new__(cls, run: Run, account: str | None = None) -> Self: ...
+    def covers(self, run: Run) -> bool:
+        """Whether another run can follow these events, too."""
+
+    @property
+    def fresh(self) -> list[_Condition]:
+        """The rows of `events` that landed since: their times say how far back to read."""
+
+    def add_fresh(self, rows: _ArrowStream) -> None:
+        """Those rows, with the column `_stripe_created_at`."""
+
+    @property
+    def rows(self) -> list[_Condition] | None:
+        """The rows of `events` that are needed; None if nothing has landed since."""
+
+    def add(self, rows: _ArrowStream) -> None:
+        """Those rows, with the columns `EVENT_COLUMNS`."""
 
 @final
 class Promise:
@@ -399,6 +447,18 @@ class Progress:
     def refused(self) -> int:
         """Objects that cannot be rows, each named by an OBJECT_REFUSED event."""
 
+    @property
+    def changed(self) -> int:
+        """Objects that have changed, according to events: each gets a row, or is found unchanged."""
+
+    @property
+    def of_events(self) -> int:
+        """Of the rows, those whose payload was in an event."""
+
+    @property
+    def deleted(self) -> int:
+        """Of these, those that say that the object has left its list."""
+
 @final
 class Run:
     """One attempt at one run of one entity: the machine that decides the requests and the commits, and their order.
@@ -465,10 +525,26 @@ class Run:
     def recover_rows(self, rows: _ArrowStream) -> None:
         """The rows of one such read: the columns `RECOVERY_COLUMNS`."""
 
-    def overlap(self) -> list[_Condition] | None:
-        """The read of the raw table that shows the objects which may be listed again; None if nothing is compared.
+    @property
+    def follows(self) -> bool:
+        """Whether it follows events, and has to be given them."""
 
-        It is read after the events that the run was planned by, or after the fences.
+    def follow(self, events: EventIndex) -> None:
+        """The events that it follows, before anything else."""
+
+    def due_rows(self) -> list[_Condition] | None:
+        """The rows of the raw table that show objects which announced a change of their own; None for no read.
+
+        They come before those of `overlap`.
+        """
+
+    def add_due(self, rows: _ArrowStream) -> None:
+        """The rows of that read, with the columns `DUE_COLUMNS`."""
+
+    def overlap(self) -> list[list[_Condition]]:
+        """The rows of the raw table that show objects which may be listed again, or have changed: alternatives.
+
+        They are read after the events that the run was planned by, or after the fences; nothing if there are none.
         """
 
     def compare(self, rows: _ArrowStream) -> None:
@@ -496,6 +572,9 @@ class Run:
 
 RECOVERY_COLUMNS: list[str]
 OVERLAP_COLUMNS: list[str]
+DUE_COLUMNS: list[str]
+EVENT_COLUMNS: list[str]
+AUDITED_EVENT_COLUMNS: list[str]
 
 @final
 class Probe:
@@ -601,11 +680,14 @@ class Client:
         give_up: Literal["restart", "scratch"] | None = None,
         start: int | None = None,
         settings: Mapping[str, str] | None = None,
+        follows: bool = False,
+        reported: Reported | None = None,
     ) -> Run:
         """The next attempt for `entity`: a new window, or the unfinished run. Sends nothing yet.
 
-        `store_id` is the lake's (`stripe_raw.store_id`), `owner` names this process. Raises HeldError if another
-        process holds the run and is presumed alive.
+        `store_id` is the lake's (`stripe_raw.store_id`), `owner` names this process. `follows` says whether changes are
+        followed, `reported` what `events` has landed. Raises HeldError if another process holds the run and is presumed
+        alive.
         """
 
     def interrupt(self) -> None:
@@ -627,6 +709,14 @@ class Finding:
     def message(self) -> str: ...
 
 @final
+class AuditedEvents:
+    """The events of all accounts, to compare lists with. It takes a few hundred bytes an event."""
+
+    def __new__(cls) -> Self: ...
+    def add(self, rows: _ArrowStream) -> None:
+        """Rows of `events`, with the columns `AUDITED_EVENT_COLUMNS`; before any audit uses them."""
+
+@final
 class Audit:
     """An audit of one entity, from its events and rows alone, in any order and in bounded pieces."""
 
@@ -634,6 +724,9 @@ class Audit:
     def add_events(self, events: _ArrowStream) -> None: ...
     def add_rows(self, rows: _ArrowStream) -> None:
         """Rows with all columns; every payload is hashed again."""
+
+    def follow(self, events: AuditedEvents) -> None:
+        """Compare with the events that runs followed; before the rows are added."""
 
     def without_table(self) -> None:
         """Say that there is no raw table: that is one finding then, and not one for each page."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stripe_raw_rs.exceptions import FencedError, ProductMissingError, TableError
+from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.lost_commits import require_earlier_kept, require_kept
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs._core import Client, Entity, History, Run
     from stripe_raw_rs.exceptions import StripeRawError
+    from stripe_raw_rs.followed_events import FollowedEvents
     from stripe_raw_rs.progress import Display
     from stripe_raw_rs.state_store import StateStore
     from stripe_raw_rs.tables import Tables
@@ -41,6 +43,7 @@ class Job:
     settings: Mapping[str, str]
     # Of the lists, as they were when this process began; empty if they could not be read together.
     histories: Mapping[str, History]
+    events: FollowedEvents
 
 
 def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
@@ -60,7 +63,10 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
         give_up=give_up,
         start=job.start,
         settings=job.settings,
+        follows=job.events.are_read,
+        reported=None if entity.name == EVENTS else job.events.reported(history),
     )
+    job.events.give(run)
     raw = RawWriter(job.tables, entity, job.state.store_id)
     is_there = raw.check()
     if not run.gives_up:

@@ -12,6 +12,7 @@ from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.attempt import Job
 from stripe_raw_rs.entity_job import ingest_entity
 from stripe_raw_rs.exceptions import TableError, UsageError
+from stripe_raw_rs.followed_events import EVENTS, FollowedEvents
 from stripe_raw_rs.keywords import signature, take_key, with_environment
 from stripe_raw_rs.owner import default_owner
 from stripe_raw_rs.panics import panics_as_errors
@@ -121,6 +122,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     except TableError:
         # A fault that concerns one list alone is reported by that list.
         histories = {}
+    are_read = options.get("changes") != "no" and any(entity.name == EVENTS for entity in selection)
     # A cluster may have kept an older wheel, and an environment may name other authorities: the log names both.
     what = (_core.__version__, counted(len(selection), "list"), tables.location, client.authorities)
     logger.info("stripe-raw %s lands %s in %s; certificate authorities: %s", *what)
@@ -140,6 +142,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
             **_of(options, {"bundle_target"}),
         },
         histories=histories,
+        events=FollowedEvents(tables, state, account, are_read=are_read, before=histories.get(EVENTS)),
     )
 
 
@@ -152,7 +155,11 @@ def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], boo
     results: dict[str, EntityResult] = {}
 
     def work(entity: Entity) -> None:
-        results[entity.name] = result = ingest_entity(job, entity)
+        try:
+            results[entity.name] = result = ingest_entity(job, entity)
+        finally:
+            if entity.name == EVENTS:
+                job.events.have_landed()
         job.display.finished(result)
 
     def tick() -> None:

@@ -11,10 +11,10 @@ from stripe_raw_rs.surface import option
 from stripe_raw_rs.tables import asked, is_current, present, upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from stripe_raw_rs._core import Audit, Client, Entity, History, Promise, Rows, Run
-    from stripe_raw_rs.tables import Condition, Damage, Kept, Tables
+    from stripe_raw_rs.tables import ArrowStream, Condition, Damage, Kept, Tables
 
 
 class RawWriter:
@@ -84,15 +84,24 @@ class RawWriter:
             self._table, lambda: client.is_same_account(history, self._table.read(["_stripe_id"], newest))
         )
 
+    def read(
+        self, take: Callable[[ArrowStream], None], columns: Sequence[str], conditions: Sequence[Condition]
+    ) -> None:
+        """Read some columns of some rows, and give them to `take`."""
+        asked(self._table, lambda: take(self._table.read(columns, conditions)))
+
     def recover(self, run: Run, conditions: Sequence[Condition]) -> None:
         """Give some rows to a run's recovery."""
         asked(self._table, lambda: run.recover_rows(self._table.read(_core.RECOVERY_COLUMNS, conditions)))
 
     def compare(self, run: Run) -> None:
-        """Give a run the rows that its list may show again: those without a change do not land again."""
+        """Give a run the rows that its list may show again, or that are due: those without a change land no more."""
+        due = run.due_rows()
+        if due is not None:
+            self.read(run.add_due, _core.DUE_COLUMNS, due)
         overlap = run.overlap()
-        if overlap is not None:
-            asked(self._table, lambda: run.compare(self._table.read(_core.OVERLAP_COLUMNS, overlap)))
+        if overlap:
+            asked(self._table, lambda: run.compare(self._table.read_any(_core.OVERLAP_COLUMNS, overlap)))
 
     def audit(self, audit: Audit) -> None:
         """Give all rows to an audit."""

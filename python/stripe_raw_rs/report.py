@@ -50,6 +50,10 @@ class EntityResult:
     watermark: int | None = None
     undated: int = 0
     refused: int = 0
+    # Objects that have changed, according to events, and of the rows those that were in events; of these the deletions.
+    changed: int = 0
+    from_events: int = 0
+    deleted: int = 0
     # Why the list was skipped, although nothing went wrong: the account does not have it.
     skipped: str | None = None
     error: BaseException | None = field(default=None, repr=False, compare=False)
@@ -80,11 +84,16 @@ class EntityResult:
         return line if line.startswith(f"{self.entity}: ") else f"{self.entity}: {line}"
 
     @property
-    def notice(self) -> str | None:
-        """One line about rows that are odd and did land."""
-        if not self.undated:
-            return None
-        return f"{self.entity}: {counted(self.undated, 'object')} landed without a usable time, see _stripe_created_at"
+    def notices(self) -> list[str]:
+        """Lines about changes that were followed, and about rows that are odd and did land."""
+        lines = []
+        if self.changed:
+            ways = f"{self.from_events:,} of them landed from events, {self.deleted:,} deleted"
+            lines.append(f"{self.entity}: {counted(self.changed, 'object')} changed since the last run; {ways}")
+        if self.undated:
+            odd = counted(self.undated, "object")
+            lines.append(f"{self.entity}: {odd} landed without a usable time, see _stripe_created_at")
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
@@ -170,7 +179,7 @@ class Report:
         return "\n".join([text_table(_HEADINGS, rows), *self._notices()])
 
     def _notices(self) -> list[str]:
-        notices = [result.notice for result in self.entities if result.notice is not None]
+        notices = [notice for result in self.entities for notice in result.notices]
         if self.skipped:
             lists = counted(len(self.skipped), "list")
             notices.append(f"{lists} skipped, because the account does not have them: {', '.join(self.skipped)}")

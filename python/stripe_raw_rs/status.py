@@ -36,6 +36,8 @@ class EntityStatus:
     pages: int = 0
     rows: int = 0
     watermark: int | None = None
+    # The time up to which changes were followed; None if they are not.
+    followed_to: int | None = None
     last_event: int | None = None
     refused: tuple[str, ...] = ()
     # The process that works on the run now, so far as is known; None if it is known to be gone.
@@ -138,6 +140,7 @@ def _entity(state: StateStore, entity: str, account: str | None, lookback_second
         pages=history.pages,
         rows=history.rows,
         watermark=history.watermark,
+        followed_to=history.followed_to,
         last_event=None if newest is None else newest // 1_000_000,
         next_run=history.next_run(lookback_seconds),
         error=one_line(f"{history.error_class}: {history.error_message}") if history.error_class else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import one_line
 from stripe_raw_rs.exceptions import StripeRawError, TableError
+from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.state_store import StateStore
@@ -17,7 +18,7 @@ from stripe_raw_rs.text import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from stripe_raw_rs._core import Entity
+    from stripe_raw_rs._core import AuditedEvents, Entity
     from stripe_raw_rs.tables import Tables
 
 # Each remedy, after the kinds of findings that it helps with. An unreadable table names its own remedy, and a window of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _REMEDIES = (
     ({"rows missing", "altered"}, "your log of erasures explains what was erased on purpose"),
     (
-        {"rows missing", "altered", "twice", "table gone"},
+        {"rows missing", "altered", "twice", "table gone", "change missing"},
         "restore the tables from a backup, or move the raw table away and land everything again with {from_scratch}",
     ),
     (
@@ -91,10 +92,11 @@ def audits(tables: Tables, checkpoint_table: str | None = None) -> Iterator[Enti
     """Audit one entity of these tables after the other; an entity that cannot be audited is a finding."""
     state = StateStore(tables, None, checkpoint_table)
     known = {entity for entity, _ in state.entities()}
+    events = _followed_events(tables, state)
     for entity in _core.entities("all"):
         try:
             with panics_as_errors():
-                audit = _audit(tables, state, entity, is_known=entity.name in known)
+                audit = _audit(tables, state, entity, events, is_known=entity.name in known)
         except StripeRawError as error:
             audit = EntityAudit(entity.name, None, None, None, (("unreadable", one_line(error)),), ())
         if audit is not None:
@@ -110,12 +112,30 @@ def raise_for_findings(found: Iterable[EntityAudit], tables: Tables) -> None:
         raise TableError(message + "; for the rest ".join(remedies))
 
 
-def _audit(tables: Tables, state: StateStore, entity: Entity, *, is_known: bool) -> EntityAudit | None:
+def _followed_events(tables: Tables, state: StateStore) -> AuditedEvents | None:
+    """Read the events that lists have followed; None if there are none, or if their own audit says why not."""
+    (entity,) = _core.entities(EVENTS)
+    raw, events = RawWriter(tables, entity, state.store_id), _core.AuditedEvents()
+    try:
+        with panics_as_errors():
+            if not raw.check():
+                return None
+            raw.read(events.add, _core.AUDITED_EVENT_COLUMNS, [])
+    except StripeRawError:
+        return None
+    return events
+
+
+def _audit(
+    tables: Tables, state: StateStore, entity: Entity, events: AuditedEvents | None, *, is_known: bool
+) -> EntityAudit | None:
     raw = RawWriter(tables, entity, state.store_id)
     is_there = raw.check()
     if not is_there and not is_known:
         return None
     audit = _core.Audit(entity.name)
+    if events is not None:
+        audit.follow(events)
     state.audit(audit, entity.name)
     if is_there:
         raw.audit(audit)

@@ -6,8 +6,8 @@ use arrow_array::builder::{BooleanBuilder, Int32Builder, Int64Builder, StringBui
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 
-use super::{Carried, Event, Kind, LandedCommit, PageEvent};
-use crate::columns::{Columns, field, timestamp};
+use super::{Carried, Event, Kind, LandedCommit, PageEvent, Position, Source};
+use crate::columns::{Columns, field, timestamp, without_comments};
 use crate::error::{Class, Error, Result, foreign};
 use crate::stripe::facts::PageFacts;
 use crate::stripe::window::Range;
@@ -66,8 +66,13 @@ pub fn schema() -> Schema {
         ),
         field("landed_version", Int64, true, "_commit_version of that commit; 0 if there is none"),
         field("first_start_created_gte", Int64, true, "start_created_gte of the first run since the last reset"),
-        field("source_from", Int64, true, "Reserved: events up to this epoch were followed before the run"),
-        field("source_to", Int64, true, "Reserved: events up to this epoch are followed by the run"),
+        field("source_from", Int64, true, "Rows of events up to this epoch were followed before the run"),
+        field(
+            "source_to",
+            Int64,
+            true,
+            "Rows of events up to this epoch are followed by the run; null: it follows none",
+        ),
         field("parent_id", Utf8, true, "Reserved: id of the object whose list the page is of"),
         field(
             "whole_at",
@@ -75,11 +80,26 @@ pub fn schema() -> Schema {
             true,
             "When the newest complete run began that read the list down to first_start_created_gte, UTC",
         ),
+        field("followed_from", timestamp(), true, "All events created before then were followed before the run, UTC"),
+        field("followed_to", timestamp(), true, "All events created before then are followed by the run, UTC"),
+        field(
+            "relands",
+            Boolean,
+            true,
+            "Whether the run reads the whole list, and lands every object again, because events were lost",
+        ),
+        field(
+            "answered_at",
+            timestamp(),
+            true,
+            "The newest answer of the runs before; at a run's end, of that run, too, UTC",
+        ),
+        field("events_since", timestamp(), true, "Of events: all that were created since then have landed, UTC"),
     ])
 }
 
 /// The columns that layout 2 has added.
-pub const ADDED: [&str; 8] = [
+pub const ADDED: [&str; 13] = [
     "unchanged_count",
     "landed_run_id",
     "landed_version",
@@ -88,6 +108,11 @@ pub const ADDED: [&str; 8] = [
     "source_to",
     "parent_id",
     "whole_at",
+    "followed_from",
+    "followed_to",
+    "relands",
+    "answered_at",
+    "events_since",
 ];
 
 /// Events as one batch of [`schema`].
@@ -116,9 +141,7 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         Arc::new(column.finish())
     };
     let mut status = Int32Builder::new();
-    status.extend(
-        events.iter().map(|event| event.kind.page().and_then(|page| i32::try_from(page.facts.http_status).ok())),
-    );
+    status.extend(events.iter().map(http_status));
     let columns: Vec<ArrayRef> = vec![
         text(&|event| Some(event.event_id.clone())),
         text(&|event| Some(event.kind.name().to_owned())),
@@ -154,12 +177,29 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         text(&|event| event.carried.as_ref()?.landed.as_ref()?.run_id.clone()),
         long(&|event| event.carried.as_ref().map(|carried| carried.landed.as_ref().map_or(0, |landed| landed.version))),
         long(&|event| event.carried.as_ref().and_then(|carried| carried.first_start)),
-        long(&|_| None),
-        long(&|_| None),
+        long(&|event| event.source.from.map(|from| from.epoch)),
+        long(&|event| event.source.to.map(|to| to.epoch)),
         text(&|_| None),
         micros(&|event| event.carried.as_ref().and_then(|carried| carried.whole_at_micros)),
+        micros(&|event| event.source.from.map(|from| from.at_micros)),
+        micros(&|event| event.source.to.map(|to| to.at_micros)),
+        relands(events),
+        micros(&|event| event.carried.as_ref().and_then(|carried| carried.answered_at_micros)),
+        micros(&|event| event.carried.as_ref().and_then(|carried| carried.events_since_micros)),
     ];
-    RecordBatch::try_new(Arc::new(schema()), columns).map_err(|error| Error::new(Class::Table, error.to_string()))
+    RecordBatch::try_new(Arc::new(without_comments(&schema())), columns)
+        .map_err(|error| Error::new(Class::Table, error.to_string()))
+}
+
+fn http_status(event: &Event) -> Option<i32> {
+    let facts = &event.kind.page()?.facts;
+    i32::try_from(facts.http_status).ok().filter(|_| facts.was_requested())
+}
+
+fn relands(events: &[Event]) -> ArrayRef {
+    let mut column = BooleanBuilder::new();
+    column.extend(events.iter().map(|event| event.source.to.map(|_| event.source.relands)));
+    Arc::new(column.finish())
 }
 
 fn page_number(event: &Event) -> Option<i64> {
@@ -259,6 +299,7 @@ fn event_at(columns: Columns<'_>, row: usize) -> Result<Event> {
         owner: required("owner")?,
         start_created_gte: columns.long("start_created_gte", row)?,
         max_created_seen: columns.long("max_created_seen", row)?,
+        source: source(columns, row)?,
         carried: carried(columns, row)?,
     })
 }
@@ -271,8 +312,29 @@ fn carried(columns: Columns<'_>, row: usize) -> Result<Option<Carried>> {
     let run_id = columns.text("landed_run_id", row)?.map(str::to_owned);
     let first_start = columns.long("first_start_created_gte", row)?;
     let landed = (version > 0).then_some(LandedCommit { run_id, version });
-    let whole_at_micros = if columns.has("whole_at") { columns.micros("whole_at", row)? } else { None };
-    Ok(Some(Carried { landed, first_start, whole_at_micros }))
+    let micros = |name: &str| if columns.has(name) { columns.micros(name, row) } else { Ok(None) };
+    Ok(Some(Carried {
+        landed,
+        first_start,
+        whole_at_micros: micros("whole_at")?,
+        answered_at_micros: micros("answered_at")?,
+        events_since_micros: micros("events_since")?,
+    }))
+}
+
+fn source(columns: Columns<'_>, row: usize) -> Result<Source> {
+    let position = |epoch: &str, at: &str| -> Result<Option<Position>> {
+        if !columns.has(at) {
+            return Ok(None);
+        }
+        let (epoch, at_micros) = (columns.long(epoch, row)?, columns.micros(at, row)?);
+        Ok(epoch.zip(at_micros).map(|(epoch, at_micros)| Position { epoch, at_micros }))
+    };
+    Ok(Source {
+        from: position("source_from", "followed_from")?,
+        to: position("source_to", "followed_to")?,
+        relands: columns.has("relands") && columns.truth("relands", row)?,
+    })
 }
 
 #[cfg(test)]
@@ -292,6 +354,7 @@ mod tests {
             owner: "host/1".to_owned(),
             start_created_gte: Some(5),
             max_created_seen: None,
+            source: Source::default(),
             carried: None,
         }
     }
@@ -327,7 +390,14 @@ mod tests {
                     landed: Some(LandedCommit { run_id: Some("r".to_owned()), version: 1 << 32 | 1 }),
                     first_start: Some(-1),
                     whole_at_micros: Some(7),
+                    answered_at_micros: Some(8),
+                    events_since_micros: Some(9),
                 }),
+                source: Source {
+                    from: Some(Position { epoch: 3, at_micros: 4 }),
+                    to: Some(Position { epoch: 5, at_micros: 6 }),
+                    relands: true,
+                },
                 ..event(Kind::Completed)
             },
             event(Kind::Failed { class: "Server".to_owned(), message: "no".to_owned() }),

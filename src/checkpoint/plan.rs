@@ -1,10 +1,11 @@
 //! Plans the next attempt, from the history alone: a new window, the unfinished run, or the end of that run by giving
 //! it up.
 
-use super::window::{moment, window};
-use super::{Extent, History, LandedCommit, State, filters};
+use super::source::new_source;
+use super::window::{DAY, moment, window};
+use super::{Extent, History, LandedCommit, Reported, Source, State, filters};
 use crate::error::{Class, Error, Remedy, Result, counted, foreign};
-use crate::options::Options;
+use crate::options::{Changes, Options};
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Now;
 use crate::stripe::expand;
@@ -81,6 +82,10 @@ pub struct Attempt {
     pub start: Option<i64>,
     /// Id for a new run.
     pub new_run_id: String,
+    /// Whether the events of this call's lists are read, too: then a new run follows the changes that they report.
+    pub follows: bool,
+    /// What the runs of `events` have landed; `None` if none is complete.
+    pub reported: Option<Reported>,
 }
 
 /// The next attempt.
@@ -114,6 +119,21 @@ pub struct Plan {
     pub stripe_version: String,
     /// Members of the objects that its requests ask for.
     pub expand: Vec<&'static str>,
+    /// The events that it follows.
+    pub source: Source,
+    /// Whether no event has landed after those that were followed before.
+    pub has_no_news: bool,
+    /// When it was planned first, in microseconds since 1970.
+    pub planned_at_micros: i64,
+    /// Objects that announce a change of their own from the first to the second of these moments are read again; `None`
+    /// for none. In microseconds since 1970.
+    pub due: Option<(i64, i64)>,
+    /// How it comes to the changed objects.
+    pub changes: Changes,
+    /// The newest answer of the runs before, in microseconds since 1970.
+    pub answered_before_micros: Option<i64>,
+    /// Of `events`: since when all events have landed, in microseconds since 1970, if no run was too late.
+    pub events_since_micros: Option<i64>,
     /// Lines for the user: things that are done in another way than asked, or that are unwise.
     pub warnings: Vec<String>,
     /// Lines for the user: the run that is continued.
@@ -131,8 +151,18 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     refuse_if_held(entity, history, attempt)?;
     let mut warnings = Vec::new();
     let mut notices = Vec::new();
-    let today = window(entity, history, options, attempt.start, attempt.now, &mut warnings);
+    let mut today = window(entity, history, options, attempt.start, attempt.now, &mut warnings);
     let purpose = purpose(history, attempt, &mut warnings);
+    let source = match purpose {
+        Purpose::New if attempt.follows || entity.has_events() => {
+            new_source(entity, history, options, attempt.reported.as_ref(), attempt.now.wall_micros, &mut warnings)
+        }
+        Purpose::New => Source { from: history.followed(), ..Source::default() },
+        Purpose::Resume | Purpose::GiveUp(_) => history.source(),
+    };
+    if source.relands {
+        today = history.first_start();
+    }
     if matches!(purpose, Purpose::GiveUp(_)) {
         // It opens no window: warnings about a window are for the next attempt.
         warnings.clear();
@@ -144,6 +174,12 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let chosen = expand::members(&options.expand, entity)?;
     let begun_with = || history.setting("expand").map(|choice| expand::recorded(&choice, entity));
     let expand = unfinished.and_then(|_| begun_with()).unwrap_or_else(|| chosen.clone());
+    let begun_with = || Changes::by_word(&history.setting("changes")?);
+    let changes = unfinished.and_then(|_| begun_with()).unwrap_or(options.changes);
+    let begun_at = || history.setting("planned_at")?.parse().ok();
+    let planned_at_micros = unfinished.and_then(|_| begun_at()).unwrap_or(attempt.now.wall_micros);
+    let reads_due = entity.due.is_some() && changes != Changes::No && !source.relands;
+    let due = history.completed().filter(|_| reads_due).map(|before| due_span(before.at_micros, planned_at_micros));
     let (start_created_gte, stripe_version) = match filters {
         Some(filters) => {
             let version = filters.api_version.or_else(|| history.setting("stripe_version"));
@@ -177,9 +213,28 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         whole_before_micros: history.whole_at_micros(),
         stripe_version,
         expand,
+        source,
+        planned_at_micros,
+        due,
+        has_no_news: purpose == Purpose::New && !has_news(&source, attempt.reported.as_ref()),
+        changes,
+        answered_before_micros: history.answered_before_micros(),
+        events_since_micros: history.completed().and_then(|event| event.carried.as_ref()?.events_since_micros),
         warnings,
         notices,
     })
+}
+
+/// The moments of the changes that objects announce and that a run looks for: those since the run before, and those of
+/// some days before it, since Stripe may be late.
+fn due_span(before_micros: i64, planned_at_micros: i64) -> (i64, i64) {
+    const LATE_MICROS: i64 = 3 * DAY * 1_000_000;
+    (before_micros.saturating_sub(LATE_MICROS), planned_at_micros)
+}
+
+/// Whether any event has landed after those that were followed before.
+fn has_news(source: &Source, reported: Option<&Reported>) -> bool {
+    reported.is_some_and(|reported| source.from.is_none_or(|from| from.epoch < reported.landed_epoch))
 }
 
 /// The newest commit with rows.
@@ -242,7 +297,6 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{NOW, event, failed, page, started};
-    use super::super::window::DAY;
     use super::super::{Carried, Event, Kind};
     use super::*;
     use crate::stripe::entities::by_name;
@@ -257,6 +311,8 @@ mod tests {
             give_up: None,
             start: None,
             new_run_id: "NEW".to_owned(),
+            follows: false,
+            reported: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Events for the tests of this folder.
 
-use super::{Event, Kind, PageEvent};
+use super::{Event, Kind, PageEvent, Source};
 use crate::error::Class;
 use crate::stripe::facts::PageFacts;
 
@@ -20,6 +20,7 @@ pub(super) fn event(run_id: &str, epoch: i64, kind: Kind, start: Option<i64>, se
         owner: "there/2".to_owned(),
         start_created_gte: start,
         max_created_seen: seen,
+        source: Source::default(),
         carried: None,
     }
 }

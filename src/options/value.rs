@@ -203,35 +203,62 @@ impl Value for String {
     }
 }
 
-/// What becomes of an object that is listed again, and has the content of its newest row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Repeats {
-    /// It is counted.
-    #[default]
-    Skip,
-    /// It becomes a row again.
-    Land,
-}
+/// Makes a type of an option that is one of some words.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
 
-impl Repeats {
-    /// As the option is written, in the order of the choice.
-    pub const WORDS: &[&str] = &["skip", "land"];
-}
+        impl $name {
+            /// As the option is written, in the order of the choice.
+            pub const WORDS: &[&str] = &[$($word),*];
 
-impl Value for Repeats {
-    fn read(row: &Row, written: &Written) -> Result<Self> {
-        match written {
-            Written::Text(text) if text.trim() == Self::WORDS[0] => Ok(Self::Skip),
-            Written::Text(text) if text.trim() == Self::WORDS[1] => Ok(Self::Land),
-            other => {
-                let words = Self::WORDS.join(" or ");
-                Err(Error::usage(format!("{} must be {words}, not '{}'", row.name, other.quoted())))
+            /// The word of the choice.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                Self::WORDS[self as usize]
+            }
+
+            /// The choice of that word.
+            #[must_use]
+            pub fn by_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
             }
         }
-    }
 
-    fn recorded(&self) -> Json {
-        Self::WORDS[*self as usize].into()
+        impl Value for $name {
+            fn read(row: &Row, written: &Written) -> Result<Self> {
+                let Written::Text(text) = written else { return Err(row.is_no_choice(Self::WORDS, written)) };
+                Self::by_word(text.trim()).ok_or_else(|| row.is_no_choice(Self::WORDS, written))
+            }
+
+            fn recorded(&self) -> Json {
+                self.word().into()
+            }
+        }
+    };
+}
+
+choice! {
+    /// What becomes of an object that is listed again, and has the content of its newest row.
+    Repeats {
+        /// It is counted.
+        Skip = "skip",
+        /// It becomes a row again.
+        Land = "land",
+    }
+}
+
+choice! {
+    /// How later changes of objects land, if their events do.
+    Changes {
+        /// The changed objects are listed again.
+        Read = "read",
+        /// The newest event of each changed object has it.
+        Events = "events",
+        /// They do not.
+        No = "no",
     }
 }
 
@@ -256,6 +283,11 @@ impl Row {
     ) -> Error {
         let (name, unit, written) = (self.name, self.unit, written.quoted());
         Error::usage(format!("{name} must be {what} from {minimum} to {maximum} ({unit}), not '{written}'"))
+    }
+
+    fn is_no_choice(&self, words: &[&str], written: &Written) -> Error {
+        let (last, others) = words.split_last().unwrap_or((&"", &[]));
+        Error::usage(format!("{} must be {} or {last}, not '{}'", self.name, others.join(", "), written.quoted()))
     }
 
     /// The table gives the field of this row a type that its kind does not fit.

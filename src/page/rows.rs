@@ -142,17 +142,48 @@ impl Page {
     /// Keeps the objects that `keep` accepts, in their order, and drops the others.
     pub fn retain(&mut self, mut keep: impl FnMut(Row<'_>) -> bool) {
         let kept: Vec<Row<'_>> = self.rows().filter(|row| keep(*row)).collect();
-        *self = Self {
-            ids: StringArray::from_iter_values(kept.iter().map(|row| row.id)),
-            created: kept.iter().map(|row| row.created).collect(),
-            sha256: StringArray::from_iter_values(kept.iter().map(|row| row.sha256)),
-            content_sha256: self.content_sha256.is_some().then(|| kept.iter().map(|row| row.content_sha256).collect()),
-            json: StringArray::from_iter_values(kept.iter().map(|row| row.json)),
-            undated: std::mem::take(&mut self.undated),
-            refused: std::mem::take(&mut self.refused),
-            last_id: self.last_id.take(),
-            has_more: self.has_more,
-        };
+        let columns = Self::of(&kept);
+        self.replace(columns);
+    }
+
+    /// Adds the objects of other pages behind its own, and the elements of them that cannot be rows.
+    pub fn append(&mut self, others: &[Self]) {
+        if others.is_empty() {
+            return;
+        }
+        let rows: Vec<Row<'_>> = self.rows().chain(others.iter().flat_map(Self::rows)).collect();
+        let columns = Self::of(&rows);
+        self.undated.extend(others.iter().flat_map(|other| other.undated.iter().cloned()));
+        self.refused.extend(others.iter().flat_map(|other| other.refused.iter().cloned()));
+        self.replace(columns);
+    }
+
+    /// The columns of these objects, and nothing else.
+    fn of(rows: &[Row<'_>]) -> Self {
+        let content_sha256: StringArray = rows.iter().map(|row| row.content_sha256).collect();
+        Self {
+            ids: StringArray::from_iter_values(rows.iter().map(|row| row.id)),
+            created: rows.iter().map(|row| row.created).collect(),
+            sha256: StringArray::from_iter_values(rows.iter().map(|row| row.sha256)),
+            content_sha256: Some(content_sha256).filter(|hashes| hashes.null_count() < hashes.len()),
+            json: StringArray::from_iter_values(rows.iter().map(|row| row.json)),
+            undated: Vec::new(),
+            refused: Vec::new(),
+            last_id: None,
+            has_more: false,
+        }
+    }
+
+    /// Takes over the columns of another page.
+    fn replace(&mut self, Self { ids, created, sha256, content_sha256, json, .. }: Self) {
+        (self.ids, self.created, self.sha256) = (ids, created, sha256);
+        (self.content_sha256, self.json) = (content_sha256, json);
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::of(&[])
     }
 }
 

@@ -1,9 +1,14 @@
 //! The audit, fed with Arrow streams.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
 use super::each_batch;
+use crate::changes::EventIndex;
+use crate::columns::Columns;
+use crate::error::Error;
 use crate::run::audit;
 
 /// One thing that an audit found wrong.
@@ -20,6 +25,31 @@ pub struct Finding {
 impl Finding {
     fn __repr__(&self) -> String {
         format!("Finding({}: {})", self.kind, self.message)
+    }
+}
+
+/// The events of all accounts, to compare lists with.
+#[pyclass(module = "stripe_raw_rs._core")]
+#[derive(Default)]
+pub struct AuditedEvents(Arc<audit::Reports>);
+
+#[pymethods]
+impl AuditedEvents {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn add(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        let reports = Arc::get_mut(&mut self.0).ok_or_else(|| Error::usage("an audit uses these events already"))?;
+        each_batch(py, rows, |batch| {
+            let columns = Columns(batch);
+            for row in 0..batch.num_rows() {
+                let account = columns.text("_stripe_account", row)?.map(str::to_owned);
+                reports.entry(account).or_insert_with(EventIndex::without_bodies).add_row(columns, row)?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -51,6 +81,10 @@ impl Audit {
 
     fn add_rows(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         self.add(py, rows, audit::Audit::add_rows)
+    }
+
+    fn follow(&mut self, events: &AuditedEvents) {
+        self.0.follow(Arc::clone(&events.0));
     }
 
     const fn without_table(&mut self) {

@@ -9,6 +9,7 @@ use pyo3::types::PyDict;
 use pyo3_arrow::PyRecordBatchReader;
 
 use super::batches;
+use super::changes::Reported;
 use super::history::History;
 use super::key::Given;
 use super::probe::Probe;
@@ -149,7 +150,7 @@ impl Client {
     }
 
     #[pyo3(signature = (entity, history, *, store_id, owner, account = None, holder_is_dead = false, take_over = false,
-                        give_up = None, start = None, settings = None))]
+                        give_up = None, start = None, settings = None, follows = false, reported = None))]
     #[expect(clippy::too_many_arguments, reason = "in Python, each argument is given by its name")]
     fn run(
         &self,
@@ -163,6 +164,8 @@ impl Client {
         give_up: Option<&str>,
         start: Option<i64>,
         settings: Option<BTreeMap<String, String>>,
+        follows: bool,
+        reported: Option<&Reported>,
     ) -> PyResult<Run> {
         if entity != history.entity.name {
             return Err(Error::usage(format!("the history belongs to {}", history.entity.name)).into());
@@ -179,13 +182,31 @@ impl Client {
         }
         let give_up = give_up.map(GiveUp::by_name).transpose()?;
         let (now, new_run_id) = (now(), new_ulid());
-        let attempt = Attempt { now, owner: owner.clone(), holder_is_dead, take_over, give_up, start, new_run_id };
+        let reported = reported.map(|reported| reported.0);
+        let attempt = Attempt {
+            now,
+            owner: owner.clone(),
+            holder_is_dead,
+            take_over,
+            give_up,
+            start,
+            new_run_id,
+            follows,
+            reported,
+        };
         let plan = checkpoint::plan(history.entity, &history.folded, &self.options, &attempt)?;
         let expanded = expand::choice(history.entity, &plan.expand);
         let context = RunContext {
             scope: Scope { entity: history.entity, account },
             livemode: self.livemode,
-            settings: self.options.recorded(&plan.stripe_version, &expanded, self.origin(), settings),
+            settings: self.options.recorded(
+                &plan.stripe_version,
+                &expanded,
+                plan.changes,
+                plan.planned_at_micros,
+                self.origin(),
+                settings,
+            ),
             options: self.options.clone(),
             store_id,
             owner,

@@ -9,6 +9,7 @@ use pyo3::types::PyCapsule;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 
+use crate::columns::without_comments;
 use crate::run;
 use crate::{checkpoint, raw};
 
@@ -32,13 +33,13 @@ pub(super) struct Checkpoint {
 }
 
 pub(super) fn rows(py: Python<'_>, commit: run::Commit) -> PyResult<Py<Rows>> {
-    let base = Commit { commit, schema: raw::schema() };
+    let base = Commit { commit, schema: without_comments(&raw::schema()) };
     Py::new(py, PyClassInitializer::from(base).add_subclass(Rows))
 }
 
 pub(super) fn checkpoint(py: Python<'_>, commit: run::Commit) -> PyResult<Py<Checkpoint>> {
     let events = Checkpoint { pages: commit.pages, rows: commit.rows, reached: commit.reached };
-    let base = Commit { commit, schema: checkpoint::schema() };
+    let base = Commit { commit, schema: without_comments(&checkpoint::schema()) };
     Py::new(py, PyClassInitializer::from(base).add_subclass(events))
 }
 

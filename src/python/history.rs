@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
+use super::changes::Reported;
 use super::each_batch;
 use super::run::{PyCondition, condition};
 use super::written::written_value;
@@ -164,6 +165,21 @@ impl History {
     #[getter]
     fn rows(&self) -> i64 {
         self.folded.pages().map(|(_, page)| page.row_count).sum()
+    }
+
+    #[getter]
+    fn has_completed(&self) -> bool {
+        self.folded.completed().is_some()
+    }
+
+    #[getter]
+    fn reported(&self) -> Option<Reported> {
+        self.folded.reported().map(Reported)
+    }
+
+    #[getter]
+    fn followed_to(&self) -> Option<i64> {
+        self.folded.followed().map(|position| position.at_micros.div_euclid(1_000_000))
     }
 
     #[getter]

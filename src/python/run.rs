@@ -8,6 +8,7 @@ use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
+use super::changes::EventIndex;
 use super::commit::{Checkpoint, Rows, checkpoint, rows};
 use super::process::RUNTIME;
 use super::runtime::runtime;
@@ -32,6 +33,9 @@ pub struct Progress {
     newest: Option<i64>,
     undated: u64,
     refused: u64,
+    changed: u64,
+    of_events: u64,
+    deleted: u64,
 }
 
 #[pymethods]
@@ -63,6 +67,10 @@ impl Run {
     fn with<T>(&self, look: impl FnOnce(&mut crate::run::Run) -> T) -> PyResult<T> {
         RUNTIME.check()?;
         Ok(self.driver.with(look))
+    }
+
+    pub(super) fn follows_from(&self) -> PyResult<Option<(i64, i64)>> {
+        self.with(|run| run.follows_from())
     }
 
     fn next(&self) -> PyResult<Next> {
@@ -173,9 +181,29 @@ impl Run {
         Ok(self.with(|run| run.recover_rows(&batches))??)
     }
 
-    fn overlap(&self) -> PyResult<Option<Vec<PyCondition>>> {
-        let rows = self.with(crate::run::Run::overlap)?;
-        Ok(rows.map(|conditions| conditions.into_iter().map(condition).collect()))
+    #[getter]
+    fn follows(&self) -> PyResult<bool> {
+        self.with(|run| run.follows())
+    }
+
+    fn follow(&self, py: Python<'_>, events: &EventIndex) -> PyResult<()> {
+        RUNTIME.check()?;
+        py.detach(|| self.driver.with(|run| run.follow(&events.index)));
+        Ok(())
+    }
+
+    fn due_rows(&self) -> PyResult<Option<Vec<PyCondition>>> {
+        Ok(self.with(|run| run.due_rows())?.map(|conditions| conditions.into_iter().map(condition).collect()))
+    }
+
+    fn add_due(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        RUNTIME.check()?;
+        each_batch(py, rows, |batch| self.driver.with(|run| run.add_due(batch)))
+    }
+
+    fn overlap(&self) -> PyResult<Vec<Vec<PyCondition>>> {
+        let parts = self.with(crate::run::Run::overlap)?;
+        Ok(parts.into_iter().map(|part| part.into_iter().map(condition).collect()).collect())
     }
 
     fn compare(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
@@ -247,6 +275,9 @@ impl Run {
             newest: progress.newest,
             undated: progress.undated,
             refused: progress.refused,
+            changed: progress.changed,
+            of_events: progress.of_events,
+            deleted: progress.deleted,
         })
     }
 

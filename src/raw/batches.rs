@@ -9,7 +9,9 @@ use arrow_array::{
 use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, Schema};
 
-use crate::columns::{field, timestamp};
+use super::due::due_at;
+use crate::changes::Report;
+use crate::columns::{field, timestamp, without_comments};
 use crate::error::{Class, Error, Result};
 use crate::page::Page;
 use crate::stripe::facts::PageFacts;
@@ -45,16 +47,22 @@ pub fn schema() -> Schema {
             true,
             "SHA-256 hex over _raw_json without the links that Stripe renews; null where they are the same",
         ),
-        field("_source", Utf8, true, "Where the payload was: list; null in rows of layout 1, which are of lists, too"),
-        field("_event_id", Utf8, true, "Reserved: id of the event that the payload was in"),
-        field("_event_type", Utf8, true, "Reserved: type of the event that the payload was in"),
+        field(
+            "_source",
+            Utf8,
+            true,
+            "Where the payload was: list or event; null in rows of layout 1, which are of lists",
+        ),
+        field("_event_id", Utf8, true, "Id of the event that the payload was in; null if it was in a list"),
+        field("_event_type", Utf8, true, "Type of the event that the payload was in; null if it was in a list"),
         field("_parent_id", Utf8, true, "Reserved: id of the object whose list the object is in"),
+        field("_due_at", timestamp(), true, "When the object will change without an event, as it says itself, UTC"),
         field("_raw_json", Utf8, false, "The object as Stripe sent it, without the whitespace between its tokens"),
     ])
 }
 
 /// The columns that layout 2 has added.
-pub const ADDED: [&str; 5] = ["_content_sha256", "_source", "_event_id", "_event_type", "_parent_id"];
+pub const ADDED: [&str; 6] = ["_content_sha256", "_source", "_event_id", "_event_type", "_parent_id", "_due_at"];
 
 /// The facts that all rows of a page share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,12 +79,16 @@ pub struct RowFacts {
     pub page: PageFacts,
     /// Version of the commit that will hold the page.
     pub commit_version: i64,
+    /// The events that the payloads of its last rows were in.
+    pub origins: Vec<Arc<Report>>,
 }
 
 /// `_source` of an object that a list answered.
-const SOURCE: &str = "list";
+const LIST: &str = "list";
+/// `_source` of an object that was in an event.
+pub const EVENT: &str = "event";
 
-static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(schema()));
+static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(without_comments(&schema())));
 
 /// Makes batches of pages. Values that are the same in each row, and in page after page, become a column once, and the
 /// batches share it: that is half of the columns.
@@ -94,6 +106,7 @@ pub struct Batches {
     commit_version: SharedColumn<i64>,
     source: SharedColumn<()>,
     nothing: SharedColumn<()>,
+    never: SharedColumn<()>,
 }
 
 /// The column that was made last, and the value it was made of.
@@ -128,15 +141,21 @@ impl Batches {
             .map_err(|error| Error::new(Class::Table, format!("a page does not fit its columns: {error}")))
     }
 
+    fn of_origins<'a>(&mut self, origins: &'a [Arc<Report>], rows: usize, value: fn(&'a Report) -> &'a str) -> Made {
+        if origins.is_empty() {
+            return self.nothing.column((), rows, |()| repeated(None, rows));
+        }
+        Ok(mixed(origins, rows, None, |origin| Some(value(origin))))
+    }
+
     fn columns(&mut self, page: Page, facts: RowFacts) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
         let rows = page.len();
-        let created = page.created.iter().map(|created| created.map(|seconds| seconds.saturating_mul(1_000_000)));
-        let created: TimestampMicrosecondArray = created.collect();
+        let created = moments(page.created.iter().copied());
         let ingested = TimestampMicrosecondArray::from_value(facts.ingested_at_micros, rows);
         let seconds = |value: &Option<i64>| -> Made { Ok(Arc::new(repeat_n(*value, rows).collect::<Int64Array>())) };
         Ok(vec![
             Arc::new(page.ids),
-            Arc::new(created.with_timezone("UTC")),
+            created,
             self.entity.column(facts.scope.entity.name, rows, |entity| repeated(Some(entity), rows))?,
             self.account.column(facts.scope.account, rows, |account| repeated(account.as_deref(), rows))?,
             self.run_id.column(facts.run_id, rows, |run_id| repeated(Some(run_id), rows))?,
@@ -154,7 +173,12 @@ impl Batches {
                 Ok(Arc::new(Int32Array::from_value(i32::try_from(*status).unwrap_or_default(), rows)))
             })?,
             repeated(facts.page.request_id.as_deref(), rows)?,
-            self.api_version.column(facts.page.api_version, rows, |version| repeated(version.as_deref(), rows))?,
+            match &facts.origins[..] {
+                [] => self
+                    .api_version
+                    .column(facts.page.api_version, rows, |version| repeated(version.as_deref(), rows))?,
+                origins => mixed(origins, rows, facts.page.api_version.as_deref(), |it| it.api_version.as_deref()),
+            },
             Arc::new(page.sha256),
             self.commit_version
                 .column(facts.commit_version, rows, |version| Ok(Arc::new(Int64Array::from_value(*version, rows))))?,
@@ -162,13 +186,37 @@ impl Batches {
                 || self.nothing.column((), rows, |()| repeated(None, rows)),
                 |sha256| Ok(Arc::new(sha256)),
             )?,
-            self.source.column((), rows, |()| repeated(Some(SOURCE), rows))?,
+            match &facts.origins[..] {
+                [] => self.source.column((), rows, |()| repeated(Some(LIST), rows))?,
+                origins => mixed(origins, rows, Some(LIST), |_| Some(EVENT)),
+            },
+            self.of_origins(&facts.origins, rows, |it| &it.event_id)?,
+            self.of_origins(&facts.origins, rows, |it| it.event_type)?,
             self.nothing.column((), rows, |()| repeated(None, rows))?,
-            self.nothing.column((), rows, |()| repeated(None, rows))?,
-            self.nothing.column((), rows, |()| repeated(None, rows))?,
+            match facts.scope.entity.due {
+                None => self.never.column((), rows, |()| Ok(moments(repeat_n(None, rows))))?,
+                Some(due) => moments(page.json.iter().map(|json| due_at(json?, due))),
+            },
             Arc::new(page.json),
         ])
     }
+}
+
+/// A column with one value for the rows of a list, and others for those behind them, whose payloads were in events.
+fn mixed<'a>(
+    origins: &'a [Arc<Report>],
+    rows: usize,
+    of_list: Option<&'a str>,
+    of_event: impl Fn(&'a Report) -> Option<&'a str>,
+) -> ArrayRef {
+    let listed = repeat_n(of_list, rows.saturating_sub(origins.len()));
+    Arc::new(listed.chain(origins.iter().map(|origin| of_event(origin))).collect::<StringArray>())
+}
+
+/// A column of seconds since 1970.
+fn moments(seconds: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+    let micros = seconds.map(|seconds| seconds.map(|seconds| seconds.saturating_mul(1_000_000)));
+    Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
 }
 
 fn positions(rows: usize) -> Made {
@@ -210,6 +258,7 @@ mod tests {
                 ..PageFacts::default()
             },
             commit_version: 1,
+            origins: Vec::new(),
         }
     }
 
@@ -222,7 +271,7 @@ mod tests {
         let mut batches = Batches::default();
         let first = batches.batch(page(3), facts()).unwrap();
         let second = batches.batch(page(3), RowFacts { page_number: 2, ..facts() }).unwrap();
-        assert_eq!(shared(&first, &second), 15);
+        assert_eq!(shared(&first, &second), 16);
         let longer = batches.batch(page(4), facts()).unwrap();
         assert_eq!(shared(&second, &longer), 0);
     }

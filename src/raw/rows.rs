@@ -71,6 +71,23 @@ impl<'batch> Row<'batch> {
         self.columns.text("_request_id", self.at)
     }
 
+    /// Connected account; `None` for the key's own.
+    ///
+    /// # Errors
+    /// A column that this project does not write.
+    pub fn account(&self) -> Result<Option<&'batch str>> {
+        self.columns.text("_stripe_account", self.at)
+    }
+
+    /// The event that the payload was in, if it was in one.
+    ///
+    /// # Errors
+    /// A column that this project does not write.
+    pub fn event_id(&self) -> Result<Option<&'batch str>> {
+        // A table of layout 1 has no such column.
+        if self.columns.has("_event_id") { self.columns.text("_event_id", self.at) } else { Ok(None) }
+    }
+
     /// The payload, if it was read.
     ///
     /// # Errors

@@ -1,13 +1,16 @@
 //! An audit of one entity, from its events and rows alone: is everything that the events promise there, once, whole and
 //! unaltered?
 
+mod changes;
 mod checks;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use sha2::{Digest, Sha256};
 
+use crate::changes::EventIndex;
 use crate::checkpoint::{Event, Kind, events_of};
 use crate::digest::Hex;
 use crate::error::{Class, Result, counted, foreign};
@@ -55,9 +58,14 @@ pub struct Audit {
     has_table: bool,
     row_count: u64,
     page_count: u64,
+    /// The events of Stripe's that runs have followed, by account; `None` if they are not at hand.
+    reports: Option<Arc<Reports>>,
     findings: Vec<Finding>,
     notes: Vec<String>,
 }
+
+/// Events of Stripe's, by account.
+pub type Reports = HashMap<Option<String>, EventIndex>;
 
 impl Audit {
     /// An audit of that entity.
@@ -70,9 +78,16 @@ impl Audit {
             has_table: true,
             row_count: 0,
             page_count: 0,
+            reports: None,
             findings: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// Compares with the events that runs have followed: each changed object must have its row, and each row that was in
+    /// an event must be what that event has. To be called before rows are added.
+    pub fn follow(&mut self, reports: Arc<Reports>) {
+        self.reports = Some(reports);
     }
 
     /// Runs, pages and rows seen.
@@ -120,6 +135,11 @@ impl Audit {
                     ),
                 ));
             }
+            if let Some(event_id) = row.event_id()?
+                && let Some(what) = self.differs_from_event(&row, event_id, found)?
+            {
+                self.findings.push(at.finding("altered", &what));
+            }
             let run = self.rows.entry(run_id.to_owned()).or_default();
             if !run.ids.insert(id.to_owned()) {
                 self.findings.push(at.finding("twice", &format!("object {} is there twice in the run", foreign(id))));
@@ -151,6 +171,7 @@ impl Audit {
         let resets = resets(&events);
         let mut rows = std::mem::take(&mut self.rows);
         self.check_epochs(&events);
+        self.check_changes(&events, &rows);
         let mut gone: Vec<i64> = Vec::new();
         for ((account, run_id), run) in &events {
             let found = rows.remove(run_id);

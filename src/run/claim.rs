@@ -52,15 +52,16 @@ impl Run {
         } else {
             0
         };
-        let mut kinds = Vec::new();
+        let (mut kinds, mut requested) = (Vec::new(), 0);
         if count > 0 {
             for fetched in self.walk.take_pages(count) {
+                requested += usize::from(fetched.facts.was_requested());
                 self.take_in(&fetched, &mut kinds);
             }
             kinds.push(Kind::Completed);
             self.stage = Stage::Closed;
         }
         let checkpoint = self.claim(kinds, now)?;
-        Ok(Some(Group { rows: self.commit(Vec::new(), 0), checkpoint, fetched: count }))
+        Ok(Some(Group { rows: self.commit(Vec::new(), 0), checkpoint, fetched: requested }))
     }
 }

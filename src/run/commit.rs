@@ -159,7 +159,8 @@ impl Run {
             .enumerate()
             .map(|(ordinal, kind)| Event {
                 event_id: format!("{}/{}/{sequence}/{ordinal}", plan.run_id, plan.epoch),
-                carried: Some(self.carried(&kind)),
+                carried: Some(self.carried(&kind, now)),
+                source: self.source(&kind),
                 kind,
                 at_micros: now.wall_micros,
                 entity: context.scope.entity.name.to_owned(),
@@ -179,7 +180,7 @@ impl Run {
 
 impl Run {
     /// The facts that an event carries on.
-    fn carried(&self, kind: &Kind) -> Carried {
+    fn carried(&self, kind: &Kind, now: Now) -> Carried {
         let plan = &self.plan;
         let first_start = plan.first_start.unwrap_or(plan.start_created_gte);
         let is_whole = *kind == Kind::Completed && plan.start_created_gte == first_start;
@@ -188,6 +189,8 @@ impl Run {
             landed: self.landing.as_ref().or(self.landed.as_ref()).cloned(),
             first_start,
             whole_at_micros: if is_whole { Some(plan.began_at_micros) } else { plan.whole_before_micros },
+            answered_at_micros: self.answered_micros(kind, now).max(plan.answered_before_micros),
+            events_since_micros: self.events_since(*kind == Kind::Completed),
         }
     }
 }

@@ -143,6 +143,7 @@ impl Run {
             return Ok(Some(refusals));
         }
         let group = self.walk.take_pages(count);
+        let requested = group.iter().filter(|fetched| fetched.facts.was_requested()).count();
         let mut must_be_seen = self.groups.begin_group(now, &group);
         let sequence = self.groups.next_sequence();
         let version = commit_version(self.plan.epoch, sequence);
@@ -170,7 +171,7 @@ impl Run {
         let is_first = self.is_new() && !self.groups.has_landed;
         self.groups.has_landed |= !batches.is_empty();
         let rows = Commit { must_be_seen: is_first, ..self.commit(batches, sequence) };
-        Ok(Some(Group { rows, checkpoint, fetched: count }))
+        Ok(Some(Group { rows, checkpoint, fetched: requested }))
     }
 
     /// The group that was handed over last has been committed.
@@ -188,6 +189,7 @@ impl Run {
     /// Numbers a page, and adds its event. Returns the number.
     pub(super) fn take_in(&mut self, fetched: &Fetched, kinds: &mut Vec<Kind>) -> i64 {
         self.seen = self.seen.max(fetched.seen);
+        self.answered = self.answered.max(fetched.answered);
         let page_number = self.groups.next_page_number;
         self.groups.next_page_number += 1;
         kinds.push(Kind::Page(page_event(fetched, page_number)));
@@ -266,6 +268,7 @@ impl Run {
             page_number,
             page: fetched.facts,
             commit_version,
+            origins: fetched.origins,
         };
         self.groups.batches.batch(fetched.page, facts)
     }

@@ -13,6 +13,7 @@ use crate::columns::counted;
 use crate::digest::rows_digest;
 use crate::error::{Class, Error, Remedy, Result};
 use crate::raw;
+use crate::stripe::exchange::Now;
 use crate::stripe::window::Range;
 use crate::walk::Remaining;
 use crate::walk::coverage::{self, Chain, Link};
@@ -39,8 +40,12 @@ pub(super) struct Recovery {
     newest_version: Option<i64>,
     /// Rows without an event, by page, then position.
     orphans: BTreeMap<i64, BTreeMap<i64, Orphan>>,
-    /// Ids of the rows read, by second; all under `None` if the list has no window.
+    /// Ids of the rows read that a page may show again, by second; all under `None` if the list has no window.
     ids: HashMap<Option<i64>, HashSet<String>>,
+    /// The seconds in which pages may show rows again.
+    edges: HashSet<i64>,
+    /// The changed objects that have their row in the run.
+    changed: HashSet<String>,
     /// Whether the run turned out to be complete.
     pub(super) is_complete: bool,
     /// The pages made from rows whose events are not handed over yet.
@@ -113,7 +118,12 @@ impl Run {
         if newest.is_some() && !remaining.is_empty() {
             reads.push(vec![run.clone(), ("_stripe_created_at", "=", Value::Text(None))]);
         }
-        for edge in remaining.iter().filter_map(Chain::edge) {
+        self.recovery.edges = remaining.iter().filter_map(Chain::edge).collect();
+        if !self.changed_ids.is_empty() {
+            // Which of the changed objects have their row already?
+            return Ok(vec![vec![run]]);
+        }
+        for edge in &self.recovery.edges {
             let second = Value::Timestamp(edge.saturating_mul(1_000_000));
             reads.push(vec![run.clone(), ("_stripe_created_at", "=", second)]);
         }
@@ -140,8 +150,14 @@ impl Run {
     fn recover_row(&mut self, row: &raw::Row<'_>) -> Result<()> {
         let created = row.created()?;
         let second = if self.context.scope.entity.window.is_filtered() { created } else { None };
-        self.recovery.ids.entry(second).or_default().insert(row.id.to_owned());
-        if Some(row.commit_version) <= self.recovery.newest_version {
+        let is_orphan = Some(row.commit_version) > self.recovery.newest_version;
+        if is_orphan || second.is_none_or(|second| self.recovery.edges.contains(&second)) {
+            self.recovery.ids.entry(second).or_default().insert(row.id.to_owned());
+        }
+        if self.changed_ids.contains(row.id) {
+            self.recovery.changed.insert(row.id.to_owned());
+        }
+        if !is_orphan {
             return Ok(());
         }
         let page_number = counted("_page_number", row.page_number)?;
@@ -167,9 +183,9 @@ impl Run {
     }
 
     /// Turns the recovered state into the remaining work.
-    pub(super) fn open_walk(&mut self) -> Result<()> {
+    pub(super) fn open_walk(&mut self, now: Now) -> Result<()> {
         if self.recovery.is_complete {
-            self.walk.open(Remaining::default());
+            self.walk.open(Remaining::default(), now);
             return Ok(());
         }
         self.adopt_filters_of_rows();
@@ -188,13 +204,19 @@ impl Run {
             seen_in_orphans.filter_map(|row| Some(row.created?.min(row.ingested_at / 1_000_000))).max();
         self.seen = self.seen.max(seen_in_orphans);
         self.note_landed(&recovery);
+        // The events of pages were made after the answers.
+        let made = recovery.events.iter().filter(|event| event.kind.page().is_some()).map(|event| event.at_micros);
+        let received = recovery.orphans.values().flat_map(BTreeMap::values).map(|row| row.ingested_at);
+        self.answered = made.chain(received).max().map(|micros| micros.div_euclid(1_000_000));
         let tops = recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);
         // Nothing was seen later than all clocks; but an object may give a later time.
         let newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
+        let work = self.work(&recovery.changed);
         let chains = if self.gives_up() { vec![] } else { self.remaining(&recovery.events, &orphans)? };
-        let landed = std::mem::take(&mut self.overlap);
+        let mut landed = std::mem::take(&mut self.overlap);
+        landed.lands_all = self.lands_all();
         let (api_version, expand) = (self.plan.stripe_version.clone(), self.plan.expand.clone());
-        self.walk.open(Remaining { chains, held: recovery.ids, landed, newest, api_version, expand });
+        self.walk.open(Remaining { chains, held: recovery.ids, landed, work, newest, api_version, expand }, now);
         self.recovery.pages = (!orphans.is_empty()).then_some(orphans);
         Ok(())
     }
@@ -210,6 +232,7 @@ impl Run {
 
     fn adopt(&mut self, filters: Filters) {
         self.plan.start_created_gte = filters.start_created_gte;
+        self.reach_changes();
         if let Some(version) = filters.api_version {
             self.plan.stripe_version = version;
         }
@@ -257,10 +280,21 @@ impl Run {
     }
 
     /// The parts that the run's pages leave to read.
+    ///
+    /// Those of the list window are all of it that was not read. Of the part below it only the planned seconds are read,
+    /// which the walk knows.
     fn remaining(&self, events: &[Event], orphans: &[PageEvent]) -> Result<Vec<Chain>> {
         let committed = events.iter().filter_map(|event| event.kind.page());
-        let links = committed.chain(orphans).map(Link::from).collect();
-        coverage::remaining(Range { gte: self.plan.start_created_gte, lt: None }, links).map_err(|broken| {
+        let (old, new) = coverage::parted(committed.chain(orphans).map(Link::from), self.plan.start_created_gte);
+        let window = Range { gte: self.plan.start_created_gte, lt: None };
+        let mut parts = vec![(window, new)];
+        let old_part = self.old_part();
+        if !old_part.is_empty() && old_part.lt.is_some() {
+            parts.push((old_part, old));
+        }
+        let remaining = parts.into_iter().map(|(part, links)| coverage::remaining(part, links));
+        let remaining: std::result::Result<Vec<Vec<Chain>>, _> = remaining.collect();
+        remaining.map(|parts| parts.concat()).map_err(|broken| {
             let message = format!(
                 "{}: page {} of run {} {}: events were changed by other hands",
                 self.context.scope.entity.name, broken.page_number, self.plan.run_id, broken.reason

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 
 use super::answer::distort;
-use super::changes::{event_of, no_object};
 use super::event::{Events, Manner, RETENTION};
 use super::faults::Fault;
 use super::identifier::{account_id, index_of};
 use super::items::Items;
 use super::list::{Asked, From, Placed, history};
+use super::mutations::{event_of, no_object};
 use super::query::{Cursor, Query};
 use super::refusal::Refusal;
 use super::row::Row;

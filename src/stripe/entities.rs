@@ -30,6 +30,8 @@ pub struct Entity {
     pub expandable: &'static [&'static str],
     /// Whether listed objects can be deleted or age out.
     pub can_vanish: bool,
+    /// The change that its objects announce themselves; `None` if events report all that can be known.
+    pub due: Option<Due>,
     /// Whether a run lands it if no entities are named.
     pub default: bool,
     /// The group that a selection may name instead: the section of Stripe's reference that describes the list.
@@ -43,11 +45,28 @@ pub struct Entity {
     pub note: &'static str,
 }
 
+/// A change that comes at a time which the object gives, and that no event reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The field that has the time, in whole seconds since 1970.
+    pub at: &'static str,
+    /// The field that says whether the change is still to come.
+    pub state: &'static str,
+    /// Its value until then.
+    pub waiting: &'static str,
+}
+
 impl Entity {
     /// The query parameter that asks for so many objects; `None` if the list cannot be asked for a number.
     #[must_use]
     pub fn limit(&self, objects: usize) -> Option<(&'static str, String)> {
         self.has_pages.then(|| ("limit", objects.to_string()))
+    }
+
+    /// Whether its objects are the events that report what becomes of others.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        self.object == "event"
     }
 
     /// The query parameters that every request carries.

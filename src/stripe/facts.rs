@@ -13,7 +13,7 @@ pub struct PageFacts {
     pub next_cursor: Option<String>,
     /// Whether the list goes on behind the page: as answered, or true because the page was cut short.
     pub has_more: bool,
-    /// HTTP status.
+    /// HTTP status; 0 if no request was made for the page: its rows were in events.
     pub http_status: i64,
     /// `Request-Id`.
     pub request_id: Option<String>,
@@ -26,5 +26,11 @@ impl PageFacts {
     #[must_use]
     pub const fn closes(&self) -> bool {
         self.next_cursor.is_none()
+    }
+
+    /// Whether a request was made for it. Else it has no place in its list.
+    #[must_use]
+    pub const fn was_requested(&self) -> bool {
+        self.http_status != 0
     }
 }

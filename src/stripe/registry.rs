@@ -4,7 +4,7 @@
 //! the types of Stripe's own clients (2026-10-28.endive): every top-level v1 list that needs no parameter of a parent. To
 //! add a list, add a row.
 
-use super::entities::Entity;
+use super::entities::{Due, Entity};
 use super::window::Window;
 
 /// A row of the table below: name, path, object, and the differences from most lists.
@@ -34,12 +34,16 @@ pub(crate) const MOST: Entity = Entity {
     volatile: &[],
     expandable: &[],
     can_vanish: false,
+    due: None,
     default: false,
     group: "core",
     product: "",
     permission: "",
     note: "",
 };
+
+/// A balance transaction becomes available.
+const AVAILABLE: Due = Due { at: "available_on", state: "status", waiting: "pending" };
 
 /// All lists, by name.
 #[rustfmt::skip]
@@ -48,7 +52,7 @@ pub static ENTITIES: [Entity; 79] = [
     list!("apple_pay_domains", "/v1/apple_pay/domains", "apple_pay_domain", window: Window::Client, can_vanish: true),
     list!("application_fees", "/v1/application_fees", "application_fee", group: "connect", permission: "rak_application_fee_read"),
     list!("apps_installs", "/v1/apps/installs", "apps.install", group: "apps", product: "Stripe Apps"),
-    list!("balance_transactions", "/v1/balance_transactions", "balance_transaction", default: true, permission: "rak_balance_transaction_source_read", note: "status goes from pending to available after created"),
+    list!("balance_transactions", "/v1/balance_transactions", "balance_transaction", default: true, due: Some(AVAILABLE), permission: "rak_balance_transaction_source_read", note: "status goes from pending to available after created"),
     list!("billing_alerts", "/v1/billing/alerts", "billing.alert", window: Window::Whole, time_field: None, group: "billing"),
     list!("billing_credit_balance_transactions", "/v1/billing/credit_balance_transactions", "billing.credit_balance_transaction", window: Window::Client, group: "billing"),
     list!("billing_credit_grants", "/v1/billing/credit_grants", "billing.credit_grant", window: Window::Client, group: "billing"),

@@ -2,6 +2,7 @@
 
 use super::answer::{Asked, Effect};
 use super::chain::ActiveChain;
+use super::follow::Next;
 use super::{Fetched, Walk, order};
 use crate::error::{Error, foreign};
 use crate::page::{Fault, Page, Refused, livemode};
@@ -9,6 +10,18 @@ use crate::stripe::entities::Entity;
 use crate::stripe::exchange::{Now, Response};
 use crate::stripe::facts::PageFacts;
 use crate::stripe::window::Window;
+
+/// What is known of a page when it has its place in its part of the list.
+struct Placed {
+    /// The second that the part had come to before it.
+    before: Option<i64>,
+    /// Whether the part ends with it.
+    closes: bool,
+    /// Id of the last object that was answered.
+    answered_last: Option<String>,
+    /// The latest second in which its objects can have been created.
+    latest: i64,
+}
 
 impl Walk {
     /// Takes a page into its chain.
@@ -89,37 +102,71 @@ impl Walk {
             let mut known = absorbed.known.iter();
             page.retain(|_| known.next() == Some(&false));
         }
-        let is_at_border = active.chain.cursor.is_none() || (closes && floor.is_some());
+        let placed = Placed { before, closes, answered_last, latest };
+        self.place(at, page, placed, response, now);
+        Ok(Effect::Page)
+    }
+
+    /// Takes a page that fits its part of the list to its end, and hands it over, with the objects that have left the list.
+    fn place(&mut self, at: usize, mut page: Page, placed: Placed, response: &Response, now: Now) {
+        let Placed { before, closes, answered_last, latest } = placed;
+        let active = &mut self.chains[at];
+        let is_at_border = active.chain.cursor.is_none() || (closes && active.chain.range.gte.is_some());
         let request_cursor = active.chain.cursor.take();
         active.chain.cursor.clone_from(&answered_last);
         let oldest = page.created.iter().flatten().copied().min();
         active.chain.last_created = oldest.or(active.chain.last_created);
         active.stalled &= page.is_empty();
-        let range = active.chain.range;
-        if closes {
-            self.chains.swap_remove(at);
+        let mut range = active.chain.range;
+        let is_old = self.work.is_old(range);
+        let oldest = if is_old { active.edge } else { oldest };
+        let max_created = page.created.iter().flatten().copied().max();
+        let next = self.next(at, closes);
+        let read_out = self.read_out(at, before.filter(|_| request_cursor.is_some()), next);
+        self.go_on(at, next);
+        if let Next::Leap { edge, .. } = next {
+            range.gte = Some(edge.saturating_add(1));
         }
         if is_at_border {
             self.forget_known_refusals(&mut page);
         }
         self.note_odd(&page);
-        let max_created = page.created.iter().flatten().copied().max();
-        let seen = max_created.map(|newest| newest.min(latest));
-        let unchanged = self.landed.leave_out(&mut page);
+        self.work.take_in(&mut page, is_old);
+        let mut unchanged = self.landed.leave_out(&mut page);
+        let (origins, unchanged_gone) =
+            read_out.map(|seconds| self.add_the_gone(seconds, &mut page)).unwrap_or_default();
+        unchanged += unchanged_gone;
         self.count(&page, unchanged, oldest);
         let facts = PageFacts {
             range,
             starting_after: request_cursor,
-            next_cursor: answered_last.filter(|_| !closes),
+            next_cursor: answered_last.filter(|_| next == Next::Cursor),
             has_more: page.has_more,
             http_status: i64::from(response.status),
             request_id: response.request_id.clone(),
             api_version: response.api_version.clone(),
         };
-        let received_at_micros = now.wall_micros;
-        let fetched = Fetched { page, facts, received_at_micros, unchanged, min_created: oldest, max_created, seen };
+        let fetched = Fetched {
+            page,
+            facts,
+            received_at_micros: now.wall_micros,
+            unchanged,
+            min_created: oldest,
+            max_created,
+            seen: max_created.map(|newest| newest.min(latest)),
+            answered: Some(latest.max(now.wall_micros.div_euclid(1_000_000))),
+            origins,
+        };
         self.pages.push_back(fetched);
-        Ok(Effect::Page)
+    }
+
+    /// Takes a part of the list to where it goes on.
+    fn go_on(&mut self, at: usize, next: Next) {
+        match next {
+            Next::Cursor => {}
+            Next::Leap { to: Some(second), .. } => self.chains[at].leap(second),
+            Next::End | Next::Leap { to: None, .. } => drop(self.chains.swap_remove(at)),
+        }
     }
 
     /// The latest second in which the objects of an answer can have been created. A server's clock that is far ahead of

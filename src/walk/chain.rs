@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::coverage::Chain;
 use crate::page::Page;
+use crate::stripe::window::Range;
 
 /// Names a request in flight by the chain that asks: a chain never has more than one request at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -95,6 +96,16 @@ impl ActiveChain {
         older.lt = Some(second);
         self.chain.range.gte = Some(second);
         Self { ticket, chain: Chain { range: older, ..Chain::default() }, ..Self::default() }
+    }
+
+    /// Goes on at the top of that second, below the one that it has come to.
+    pub(super) fn leap(&mut self, second: i64) {
+        let range = Range { lt: Some(second.saturating_add(1)), ..self.chain.range };
+        self.chain = Chain { range, ..Chain::default() };
+        self.edge = None;
+        self.held.clear();
+        self.answered.clear();
+        self.stalled = false;
     }
 
     /// Whether its last page lay in one second. No bound can split a second, so such a chain must never wait.

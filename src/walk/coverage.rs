@@ -79,6 +79,16 @@ struct Read {
     page_number: i64,
 }
 
+/// Pages of the parts of a list below a second, and those of the window above it. Pages for which no request was made
+/// have read nothing, and are in neither.
+pub fn parted<'page>(
+    links: impl IntoIterator<Item = Link<'page>>,
+    floor: Option<i64>,
+) -> (Vec<Link<'page>>, Vec<Link<'page>>) {
+    let requested = links.into_iter().filter(|link| link.facts.was_requested());
+    requested.partition(|link| link.facts.range.lt.is_some() && link.facts.range.lt <= floor)
+}
+
 /// The parts of the window that `links` leave unread, newest first. No links: the whole window is one chain.
 ///
 /// Parts do not overlap each other or the covered part: an object is read once in a run.

@@ -1,5 +1,8 @@
 //! The results of a walk: its pages, and its counters.
 
+use std::sync::Arc;
+
+use crate::changes::Report;
 use crate::page::Page;
 use crate::stripe::facts::PageFacts;
 
@@ -30,6 +33,12 @@ pub struct Progress {
     pub undated: u64,
     /// Objects that cannot be rows.
     pub refused: u64,
+    /// Objects that have changed, according to events: the run owes each of them a row.
+    pub changed: u64,
+    /// Of the rows, those whose payload was in an event.
+    pub of_events: u64,
+    /// Of these, those that say that the object has left its list.
+    pub deleted: u64,
 }
 
 /// A page that was read. Pages keep the order in which they came.
@@ -49,6 +58,11 @@ pub struct Fetched {
     pub max_created: Option<i64>,
     /// The latter, but not later than the server's own clock.
     pub seen: Option<i64>,
+    /// When it was answered, in seconds since 1970, by the later one of Stripe's clock and our own; `None` if no request
+    /// was made for it.
+    pub answered: Option<i64>,
+    /// The events that the payloads of its last rows were in.
+    pub origins: Vec<Arc<Report>>,
 }
 
 impl Fetched {

@@ -51,7 +51,10 @@ impl Walk {
     pub(super) fn split(&mut self) -> Option<usize> {
         let (at, second) = self.heaviest()?;
         let ticket = self.next_ticket();
-        let child = self.chains[at].split_at(second, ticket);
+        let mut child = self.chains[at].split_at(second, ticket);
+        if self.work.is_old(child.chain.range) {
+            child.chain = self.work.aim(child.chain)?;
+        }
         self.chains.push(child);
         Some(self.chains.len() - 1)
     }
@@ -69,7 +72,7 @@ impl Walk {
         let remaining = |active: &ActiveChain| {
             let bottom = active.chain.range.gte.unwrap_or(STRIPE_BEGAN);
             let seconds = active.read_to()?.saturating_sub(bottom).max(0) as f64;
-            Some(active.expected_in(seconds)? / f64::from(self.options.page_size))
+            Some(self.at_most(active, active.expected_in(seconds)? / f64::from(self.options.page_size)))
         };
         self.chains.iter().map(|active| remaining(active).unwrap_or_default().max(1.0)).sum()
     }
@@ -86,7 +89,16 @@ impl Walk {
     /// Requests that a chain's tail is worth, if its objects are as dense as those read.
     fn requests_for(&self, active: &ActiveChain) -> Option<f64> {
         let seconds = active.read_to()?.saturating_sub(self.bottom(active)?).max(0) as f64;
-        Some(active.expected_in(seconds)? / f64::from(self.options.page_size))
+        Some(self.at_most(active, active.expected_in(seconds)? / f64::from(self.options.page_size)))
+    }
+
+    /// An old part needs no more requests than it has planned seconds.
+    fn at_most(&self, active: &ActiveChain, requests: f64) -> f64 {
+        let range = active.chain.range;
+        match active.read_to().filter(|_| self.work.is_old(range)) {
+            Some(newest) => requests.min(self.work.seconds_in(range.gte, newest) as f64),
+            None => requests,
+        }
     }
 
     /// The second where a chain's tail ends, or is assumed to end if it is open.
@@ -100,6 +112,9 @@ impl Walk {
     /// than two seconds, since each page counts for at least one: so something remains on both sides.
     fn middle(&self, active: &ActiveChain) -> Option<i64> {
         let (last, bottom) = (active.read_to()?, self.bottom(active)?);
+        if self.work.is_old(active.chain.range) {
+            return self.work.middle(active.chain.range.gte, last);
+        }
         let is_open = active.chain.range.gte.is_none();
         Some(if is_open { bottom } else { last - last.saturating_sub(bottom) / 2 })
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher;
 
-use crate::page::Page;
+use crate::page::{Page, Row};
 
 /// The content of the newest row of each object, as far as it was read from the table.
 ///
@@ -14,19 +14,45 @@ use crate::page::Page;
 pub struct Newest {
     keys: RandomState,
     rows: HashMap<u64, Newer>,
+    /// Whether objects land again without a change.
+    pub lands_all: bool,
 }
 
-/// A row: its commit, and the beginning of its content's hash.
+/// A row: its commit, the beginning of its content's hash, and where its payload was.
 #[derive(Debug, Clone, Copy)]
-struct Newer {
+pub(super) struct Newer {
     commit_version: i64,
     content: [u64; 2],
+    /// Whether its payload was in an event.
+    pub(super) is_of_event: bool,
+    /// Whether that event says that the object has left its list: a state of its own, with the payload of the last one.
+    is_deletion: bool,
+    /// Whether the object announces a change.
+    pub(super) is_due: bool,
+}
+
+/// A row of the raw table, as far as its state goes.
+#[derive(Debug, Clone, Copy)]
+pub struct State<'a> {
+    /// Id of the object.
+    pub id: &'a str,
+    /// Version of the commit.
+    pub commit_version: i64,
+    /// Hash of its content, as it is stored.
+    pub sha256: &'a str,
+    /// Whether its payload was in an event.
+    pub is_of_event: bool,
+    /// Whether that event says that the object has left its list.
+    pub is_deletion: bool,
+    /// Whether the object announces a change.
+    pub is_due: bool,
 }
 
 impl Newest {
-    /// Takes in a row of the table; rows may come in any order. `sha256` is the hash of its content, as it is stored.
-    pub fn add(&mut self, id: &str, commit_version: i64, sha256: &str) {
-        let row = Newer { commit_version, content: content(sha256) };
+    /// Takes in a row of the table; rows may come in any order.
+    pub fn add(&mut self, state: State<'_>) {
+        let State { id, commit_version, sha256, is_of_event, is_deletion, is_due } = state;
+        let row = Newer { commit_version, content: content(sha256), is_of_event, is_deletion, is_due };
         match self.rows.entry(self.keys.hash_one(id)) {
             Entry::Vacant(place) => {
                 place.insert(row);
@@ -38,16 +64,23 @@ impl Newest {
         }
     }
 
-    /// Leaves out the objects of a page whose newest rows have the same content. Returns how many.
+    /// The newest row of an object.
+    pub(super) fn get(&self, id: &str) -> Option<Newer> {
+        self.rows.get(&self.keys.hash_one(id)).copied()
+    }
+
+    /// Whether the newest row of an object has the same state.
+    pub(super) fn has(&self, row: Row<'_>, is_deletion: bool) -> bool {
+        let sha256 = row.content_sha256.unwrap_or(row.sha256);
+        let is_same = |newest: Newer| newest.content == content(sha256) && newest.is_deletion == is_deletion;
+        !self.lands_all && self.get(row.id).is_some_and(is_same)
+    }
+
+    /// Leaves out the listed objects of a page whose newest rows have the same state. Returns how many.
     pub(super) fn leave_out(&self, page: &mut Page) -> usize {
-        let is_unchanged = |id: &str, sha256: &str| {
-            self.rows.get(&self.keys.hash_one(id)).is_some_and(|row| row.content == content(sha256))
-        };
         let before = page.len();
-        if !self.rows.is_empty()
-            && page.rows().any(|row| is_unchanged(row.id, row.content_sha256.unwrap_or(row.sha256)))
-        {
-            page.retain(|row| !is_unchanged(row.id, row.content_sha256.unwrap_or(row.sha256)));
+        if !self.rows.is_empty() && page.rows().any(|row| self.has(row, false)) {
+            page.retain(|row| !self.has(row, false));
         }
         before - page.len()
     }
@@ -79,12 +112,15 @@ mod tests {
         let of = |page: &Page, row: usize| page.rows().nth(row).unwrap().content_sha256.unwrap().to_owned();
         let mut newest = Newest::default();
         assert_eq!(newest.leave_out(&mut now), 0);
-        newest.add("ch_1", 5, &of(&before, 0));
+        let mut add = |id: &str, commit_version: i64, sha256: &str| {
+            newest.add(State { id, commit_version, sha256, is_of_event: false, is_deletion: false, is_due: false });
+        };
+        add("ch_1", 5, &of(&before, 0));
         // It went from this content to another one and back; rows come in any order.
-        newest.add("ch_2", 6, &of(&before, 1));
-        newest.add("ch_2", 4, "00");
-        newest.add("ch_3", 6, "00");
-        newest.add("ch_3", 4, &of(&before, 2));
+        add("ch_2", 6, &of(&before, 1));
+        add("ch_2", 4, "00");
+        add("ch_3", 6, "00");
+        add("ch_3", 4, &of(&before, 2));
         assert_eq!(newest.leave_out(&mut now), 2);
         assert_eq!(now.ids.iter().flatten().collect::<Vec<_>>(), ["ch_3"]);
         assert_ne!(now.sha256.value(0), before.sha256.value(2), "the links differ");

@@ -51,6 +51,8 @@ impl Reader {
             give_up: None,
             start: None,
             new_run_id: "run".to_owned(),
+            follows: false,
+            reported: None,
         };
         let plan = plan(list.entity, &history, &options, &attempt).unwrap();
         let setting = RunContext {
@@ -72,7 +74,7 @@ impl Reader {
                 reader.run.recover_rows(&reader.rows).unwrap();
             }
         }
-        if reader.run.overlap().is_some() {
+        if !reader.run.overlap().is_empty() {
             for rows in &reader.rows {
                 reader.run.compare(rows).unwrap();
             }

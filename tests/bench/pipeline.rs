@@ -187,6 +187,8 @@ fn ours(bench: &Bench) -> Result<()> {
         give_up: None,
         start: None,
         new_run_id: "run".to_owned(),
+        follows: false,
+        reported: None,
     };
     let plan = plan(bench.entity, &History::default(), &bench.options, &attempt)?;
     let run = Run::new(

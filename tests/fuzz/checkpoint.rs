@@ -10,9 +10,10 @@ use arrow_array::{
     new_null_array,
 };
 use arrow_schema::{Field, Schema};
+use stripe_raw_rs::changes::EventIndex;
 use stripe_raw_rs::checkpoint::{
-    Attempt, Carried, Event, GiveUp, History, Kind, LandedCommit, PageEvent, Plan, Purpose, events_of, filters, plan,
-    to_batch,
+    Attempt, Carried, Event, GiveUp, History, Kind, LandedCommit, PageEvent, Plan, Position, Purpose, Source,
+    events_of, filters, plan, to_batch,
 };
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
@@ -24,7 +25,7 @@ use stripe_raw_rs::stripe::exchange::Now;
 use stripe_raw_rs::stripe::facts::PageFacts;
 use stripe_raw_rs::stripe::scope::Scope;
 use stripe_raw_rs::stripe::window::Range;
-use stripe_raw_rs::walk::coverage::{Chain, Link, remaining};
+use stripe_raw_rs::walk::coverage::{Chain, Link, parted, remaining};
 
 use super::input::Input;
 
@@ -103,6 +104,7 @@ impl Input<'_> {
             owner: self.choice(&["there", "here"]).to_owned(),
             start_created_gte: self.maybe_number(),
             max_created_seen: self.maybe_number(),
+            source: Source::default(),
             carried: None,
         };
         // This follows from other values, too.
@@ -112,7 +114,15 @@ impl Input<'_> {
                 .map(|version| LandedCommit { run_id: Some(event.run_id.clone()), version: version.max(1) }),
             first_start: event.start_created_gte,
             whole_at_micros: Some(event.at_micros),
+            answered_at_micros: event.max_created_seen,
+            events_since_micros: event.start_created_gte,
         });
+        let position = |epoch: i64| Position { epoch, at_micros: event.at_micros };
+        event.source = Source {
+            from: (event.sequence % 5 == 1).then(|| position(event.epoch)),
+            to: (event.sequence % 5 < 3).then(|| position(event.sequence)),
+            relands: event.sequence % 5 < 3 && event.sequence % 7 == 1,
+        };
         event
     }
 
@@ -201,6 +211,8 @@ pub(crate) fn checkpoint(data: &[u8]) {
         give_up: input.choice(&[None, None, None, Some(GiveUp::Restart), Some(GiveUp::Scratch)]),
         start: input.maybe_number(),
         new_run_id: "run-new".to_owned(),
+        follows: true,
+        reported: None,
     };
     let entity = by_name(input.choice(&["charges", "charges", "accounts"])).expect("a list of Stripe's");
     let rows = input.rows();
@@ -252,7 +264,10 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
         run.recover_events(std::slice::from_ref(events))?;
         run.recover_rows(std::slice::from_ref(rows))?;
     }
-    if run.overlap().is_some() {
+    if run.follows() {
+        run.follow(&EventIndex::default());
+    }
+    if !run.overlap().is_empty() {
         run.compare(rows)?;
     }
     run.begin(NOW)?;
@@ -267,7 +282,8 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
         return Ok(());
     }
     let start = filters(mine.iter().copied()).map_or(plan.start_created_gte, |filters| filters.start_created_gte);
-    let links: Vec<Link<'_>> = mine.iter().filter_map(|event| event.kind.page()).map(Link::from).collect();
+    let links = mine.iter().filter_map(|event| event.kind.page()).map(Link::from);
+    let (_, links) = parted(links, start);
     if let Ok(gaps) = remaining(Range { gte: start, lt: None }, links.clone()) {
         check(start, &links, &gaps);
     }

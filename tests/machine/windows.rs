@@ -40,7 +40,7 @@ fn a_walk_reads_the_objects_of_its_window_and_no_others_with_one_slot_or_many() 
         let mut walk = Walk::new(setting.scope, None, setting.options);
         assert!(walk.poll_request(NOW).is_none(), "it asks for nothing before it is opened");
         let chains = remaining(window, vec![]).unwrap();
-        walk.open(Remaining { chains, ..Remaining::default() });
+        walk.open(Remaining { chains, ..Remaining::default() }, NOW);
         let (mut in_flight, mut ids) = (Vec::new(), Vec::new());
         while !walk.has_read_all() {
             while in_flight.len() < slots

@@ -15,7 +15,7 @@ Kept: TypeAlias = Literal["all", "some", "none"]
 # (column, operator, value, type): as the compiled half asks for rows. None with "=" means IS NULL; a "timestamp" is
 # in microseconds since 1970.
 Condition: TypeAlias = (
-    "tuple[str, Literal['=', '<>', '>', '>='], str | int | None, Literal['string', 'long', 'timestamp']]"
+    "tuple[str, Literal['=', '<>', '<', '>', '>='], str | int | None, Literal['string', 'long', 'timestamp']]"
 )
 
 

@@ -22,6 +22,8 @@ fn new_run() -> Run {
         give_up: None,
         start: None,
         new_run_id: "run".to_owned(),
+        follows: false,
+        reported: None,
     };
     let entity = by_name("charges").unwrap();
     let context = RunContext {

@@ -78,10 +78,13 @@ impl Audit {
 
     fn check_coverage(&mut self, run_id: &str, events: &[Event], completed: bool) {
         let window = Range { gte: filters(events).and_then(|filters| filters.start_created_gte), lt: None };
-        let links: Vec<_> = events.iter().filter_map(|event| event.kind.page()).map(Link::from).collect();
+        let pages = events.iter().filter_map(|event| event.kind.page());
+        let (old, links) = coverage::parted(pages.map(Link::from), window.gte);
         let empty = links.is_empty();
         let ended = events.iter().any(|event| ends(&event.kind));
-        match coverage::remaining(window, links) {
+        // Below the window only the seconds of changed objects are read: what is between them is nobody's.
+        let below = coverage::remaining(Range { gte: None, lt: window.gte }, old);
+        match below.and_then(|_| coverage::remaining(window, links)) {
             Err(broken) => {
                 let at = At { run_id, page_number: broken.page_number, request_id: None };
                 self.findings.push(at.finding("gap", &format!("it {}: an event is missing or altered", broken.reason)));

@@ -67,6 +67,7 @@ def _predicate(column: str, operator: str, value: str | int | None, kind: str) -
     compared: dict[str, Column] = {
         "=": left == right,
         "<>": left != right,
+        "<": left < right,
         ">": left > right,
         ">=": left >= right,
     }

@@ -1,7 +1,7 @@
 //! A world small enough to try thousands of histories in: a Stripe list, the two Delta tables, a clock, and processes
 //! that can be stopped between any two effects.
 
-#[path = "../chance/mod.rs"]
+#[path = "../../chance/mod.rs"]
 mod chance;
 mod process;
 
@@ -16,7 +16,7 @@ use stripe_raw_rs::stripe::entities::{Entity, by_name};
 use stripe_raw_rs::stripe::exchange::{Failure, Now, Outcome, Request, Response};
 
 pub(crate) use chance::Chance;
-pub(crate) use process::Process;
+pub(crate) use process::{Events, Process};
 
 /// The reaction of a table to a commit whose version is not newer than the one that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,8 @@ pub(crate) struct World {
     pub(crate) chance: Chance,
     /// One object in so many has no time that can be used; 0 for none.
     pub(crate) undated: usize,
+    /// Texts of objects that are answered in another way than the others.
+    pub(crate) texts: HashMap<String, String>,
     /// Number, from 1, of the object that does not belong into the list; 0 for none.
     pub(crate) stray: usize,
     born: usize,
@@ -120,6 +122,7 @@ impl World {
             faults: 0,
             chance: Chance::new(seed),
             undated: 0,
+            texts: HashMap::new(),
             stray: 0,
             born: 0,
         }
@@ -131,12 +134,12 @@ impl World {
     }
 
     /// The true time, in seconds since 1970, whatever the clocks say.
-    fn time(&self) -> i64 {
+    pub(crate) fn time(&self) -> i64 {
         EPOCH + i64::try_from(self.clock.as_secs()).unwrap()
     }
 
-    /// A new object, created `age` seconds ago.
-    pub(crate) fn create(&mut self, age: i64) {
+    /// A new object, created `age` seconds ago. Returns its id.
+    pub(crate) fn create(&mut self, age: i64) -> String {
         let created = self.time() - age;
         self.born += 1;
         let is_undated = self.undated > 0 && self.born.is_multiple_of(self.undated);
@@ -148,7 +151,9 @@ impl World {
             state: 0,
         };
         let at = self.list.partition_point(|other| other.created > created);
+        let id = object.id.clone();
         self.list.insert(at, object);
+        id
     }
 
     pub(crate) fn delete(&mut self, at: usize) {
@@ -197,14 +202,18 @@ impl World {
             self.entity.window.is_filtered() || (gte, lt) == (None, None),
             "a request has a window, but the list has none"
         );
-        let data: Vec<String> =
-            rest.iter().take(limit).map(|object| text(self.entity, object, self.requests)).collect();
+        let data: Vec<String> = rest.iter().take(limit).map(|object| self.text(object)).collect();
         let body = format!(
             "{{\n \"object\": \"list\",\n \"data\": [{}],\n \"has_more\": {}, \"url\": \"/v1/charges\"\n}}",
             data.join(", "),
             rest.len() > limit
         );
         self.answer(200, &body)
+    }
+
+    /// An object as it is answered.
+    pub(crate) fn text(&self, object: &Object) -> String {
+        self.texts.get(&object.id).cloned().unwrap_or_else(|| text(self.entity, object, self.requests))
     }
 
     fn answer(&self, status: u16, body: &str) -> Outcome {
@@ -284,7 +293,12 @@ fn select(batches: &[RecordBatch], conditions: &[Condition]) -> Vec<RecordBatch>
                     }
                     Value::Timestamp(micros) => {
                         let found = column.as_primitive::<TimestampMicrosecondType>().value(row);
-                        !column.is_null(row) && if *operator == ">=" { found >= *micros } else { found == *micros }
+                        let meets = match *operator {
+                            ">=" => found >= *micros,
+                            "<" => found < *micros,
+                            _ => found == *micros,
+                        };
+                        !column.is_null(row) && meets
                     }
                     Value::Long(number) => {
                         let found = column.as_primitive::<Int64Type>().value(row);

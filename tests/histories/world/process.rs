@@ -1,6 +1,8 @@
 //! A process that works in the world, one effect a step.
 
-use stripe_raw_rs::checkpoint::{Attempt, Event, Extent, GiveUp, History, Kind, Purpose, events_of, plan};
+use arrow_array::RecordBatch;
+use stripe_raw_rs::changes::EventIndex;
+use stripe_raw_rs::checkpoint::{Attempt, Event, Extent, GiveUp, History, Kind, Purpose, Reported, events_of, plan};
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::page::Decoder;
@@ -14,6 +16,13 @@ use super::{Engine, Table, World, select};
 /// Appends, and looks for the commit if that says that it must be seen.
 fn lands(table: &mut Table, engine: Engine, commit: &Commit) -> bool {
     table.append(engine, commit) && (!commit.must_be_seen || table.holds(commit))
+}
+
+/// What the runs of `events` have landed.
+#[derive(Clone, Default)]
+pub(crate) struct Events {
+    pub(crate) reported: Option<Reported>,
+    pub(crate) rows: Vec<RecordBatch>,
 }
 
 /// The next action of a process.
@@ -37,6 +46,8 @@ pub(crate) struct Process {
     options: Options,
     give_up: Option<GiveUp>,
     take_over: bool,
+    /// The events that it follows.
+    events: Option<Events>,
     run: Option<Run>,
     next: Next,
     /// How many requests it has in flight at most, and the ones that it has now.
@@ -52,12 +63,19 @@ impl Process {
             options: options.clone(),
             give_up: None,
             take_over: true,
+            events: None,
             run: None,
             next: Next::Plan,
             width: 1,
             in_flight: Vec::new(),
             runs_completed: 0,
         }
+    }
+
+    /// Follows the changes that events report.
+    pub(crate) fn following(mut self, events: Events) -> Self {
+        self.events = Some(events);
+        self
     }
 
     pub(crate) fn patient(mut self) -> Self {
@@ -142,8 +160,8 @@ impl Process {
                 Ok(Next::Compare)
             }
             Next::Compare => {
-                if let Some(overlap) = self.run().overlap() {
-                    for rows in select(&world.raw.batches, &overlap) {
+                for part in self.run().overlap() {
+                    for rows in select(&world.raw.batches, &part) {
                         self.run().compare(&rows)?;
                     }
                 }
@@ -209,6 +227,8 @@ impl Process {
             give_up: self.give_up,
             start: None,
             new_run_id: format!("run-{}", world.chance.below(1 << 32)),
+            follows: self.events.is_some(),
+            reported: self.events.as_ref().and_then(|events| events.reported),
         };
         let plan = plan(world.entity, &history, &self.options, &attempt)?;
         assert_eq!(Ok(&plan), self::plan(world.entity, &whole, &self.options, &attempt).as_ref());
@@ -223,6 +243,12 @@ impl Process {
             library_version: "test".to_owned(),
         };
         self.run = Some(Run::new(plan, setting));
+        if self.run().follows() {
+            let mut index = EventIndex::default();
+            let events = self.events.as_ref().expect("a run that follows events has them");
+            events.rows.iter().for_each(|batch| index.add(batch).unwrap());
+            self.run().follow(&index);
+        }
         self.in_flight.clear();
         if self.run().is_new() {
             return Ok(Next::Compare);

@@ -1,0 +1,116 @@
+//! An event's payload, as far as following changes needs it.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::Report;
+use crate::stripe::entities::Entity;
+use crate::stripe::events::{list_of, of};
+
+/// The seconds since 1970 that a time can be, as in pages.
+const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799;
+
+/// What an event says about an object of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) entity: &'static Entity,
+    /// Id of the object.
+    pub(super) id: String,
+    /// When the object was created.
+    pub(super) created: Option<i64>,
+    pub(super) report: Report,
+}
+
+#[derive(Deserialize)]
+struct Payload<'json> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    created: i64,
+    api_version: Option<String>,
+    #[serde(borrow)]
+    data: Data<'json>,
+}
+
+#[derive(Deserialize)]
+struct Data<'json> {
+    #[serde(borrow)]
+    object: &'json RawValue,
+}
+
+/// Reads an event; `None` if no list of the registry has its object, or if it does not say which object it is about. Of
+/// those an account has some: of previews, which have no id, and of types that are newer than the registry.
+pub(super) fn read(json: &str) -> Option<Told> {
+    let Payload { id: event_id, kind, created: at, api_version, data } = serde_json::from_str(json).ok()?;
+    let entity = list_of(&kind)?;
+    let facts = of(entity);
+    let event_type = facts.types.iter().copied().find(|known| *known == kind)?;
+    let body = data.object.get();
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(body).ok()?;
+    let id = object.get("id")?.as_str().filter(|id| !id.is_empty())?.to_owned();
+    let created = object.get(entity.dated_by()).and_then(serde_json::Value::as_i64).filter(|at| TIMES.contains(at));
+    let is_stub = object.get("deleted").and_then(serde_json::Value::as_bool) == Some(true);
+    let is_deletion = facts.deleted == Some(event_type) || is_stub;
+    let (body, sha256) = (body.to_owned(), Sha256::digest(body).into());
+    let report = Report { event_id, event_type, at, api_version, body, sha256, is_deletion };
+    Some(Told { entity, id, created, report })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, object: &str) -> String {
+        format!(
+            r#"{{"id":"evt_1","object":"event","type":"{kind}","created":50,"api_version":"2026-09-30.endive","data":{{"object":{object},"previous_attributes":{{"object":{{"id":"no"}}}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn an_event_tells_of_an_object_as_it_was_sent() {
+        let body = r#"{"id":"ch_1","object":"charge","created":40,"amount":1.10,"items":[{"id":"x"}]}"#;
+        let told = read(&event("charge.refunded", body)).unwrap();
+        assert_eq!((told.entity.name, told.id.as_str(), told.created), ("charges", "ch_1", Some(40)));
+        assert_eq!((told.report.event_type, told.report.at, told.report.is_deletion), ("charge.refunded", 50, false));
+        assert_eq!((told.report.body.as_str(), told.report.event_id.as_str()), (body, "evt_1"));
+        assert_eq!(told.report.api_version.as_deref(), Some("2026-09-30.endive"));
+    }
+
+    #[test]
+    fn an_object_is_gone_by_the_type_of_the_event_or_by_its_stub() {
+        for (kind, object, expected) in [
+            ("customer.deleted", r#"{"id":"cus_1","object":"customer","created":1}"#, true),
+            ("customer.updated", r#"{"id":"cus_1","object":"customer","deleted":true}"#, true),
+            ("customer.updated", r#"{"id":"cus_1","object":"customer","deleted":false}"#, false),
+            ("customer.subscription.deleted", r#"{"id":"sub_1","object":"subscription","created":1}"#, false),
+        ] {
+            assert_eq!(read(&event(kind, object)).unwrap().report.is_deletion, expected, "{kind} {object}");
+        }
+    }
+
+    #[test]
+    fn an_event_of_no_list_or_of_no_object_tells_nothing() {
+        for json in [
+            event("balance.available", r#"{"object":"balance"}"#),
+            event("a.type.of.tomorrow", r#"{"id":"x_1"}"#),
+            event("invoice.upcoming", r#"{"object":"invoice","created":1}"#),
+            event("charge.updated", "null"),
+            event("charge.updated", r#"{"id":""}"#),
+            event("charge.updated", r#"{"id":7}"#),
+            r#"{"id":"evt_1","type":"charge.updated","created":5}"#.to_owned(),
+            r#"{"id":"evt_1","type":"charge.updated","created":5,"data":{}}"#.to_owned(),
+            r#"{"id":"evt_1","type":7,"created":5,"data":{"object":{"id":"ch_1"}}}"#.to_owned(),
+        ] {
+            assert_eq!(read(&json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_no_page_would_take_is_none() {
+        for (created, expected) in [("7", Some(7)), ("-1", None), ("\"7\"", None), ("7000000000000", None)] {
+            let object = format!(r#"{{"id":"ch_1","object":"charge","created":{created}}}"#);
+            assert_eq!(read(&event("charge.updated", &object)).unwrap().created, expected, "{created}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The events of Stripe's that a run follows, to find the objects that have changed.
+//!
+//! Stripe lists events for 30 days. So events can be lost if no run reads them for so long. A list that would have
+//! followed them is read whole once, and all of it lands again: an object without a row of that run is gone.
+
+use super::window::{DAY, moment};
+use super::{Event, History, Kind};
+use crate::options::{Changes, Options};
+use crate::stripe::entities::Entity;
+use crate::stripe::events::{Coverage, of};
+
+/// Microseconds in which events are sure to be listed: a day less than Stripe says.
+pub const LISTED_MICROS: i64 = 29 * DAY * 1_000_000;
+
+/// How far events were followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The attempt at `events` up to whose rows they were; 0 for none. A run of `events` names itself at its end.
+    pub epoch: i64,
+    /// Every event that was created before then is among them, in microseconds since 1970.
+    pub at_micros: i64,
+}
+
+/// The events that a run follows: those after one position, up to another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Where the runs before it have come to; `None` if none has followed any.
+    pub from: Option<Position>,
+    /// Where it comes to; `None` if it follows none.
+    pub to: Option<Position>,
+    /// Whether events in between were lost, so that the run reads the whole list and lands every object again.
+    pub relands: bool,
+}
+
+/// What the runs of `events` have landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reported {
+    /// How far.
+    pub position: Position,
+    /// Every event that was created since then has landed, in microseconds since 1970.
+    pub since_micros: i64,
+    /// The newest attempt that has landed rows.
+    pub landed_epoch: i64,
+}
+
+impl Source {
+    /// The attempts at `events` whose rows it follows, from and to, and the second since which their events count;
+    /// `None` if it follows nothing: a first run reads each object after those events.
+    #[must_use]
+    pub fn span(&self) -> Option<(i64, i64, i64)> {
+        let to = self.to?;
+        let seconds = |micros: i64| micros.div_euclid(1_000_000);
+        match self.from {
+            Some(from) if from.epoch < to.epoch => Some((from.epoch, to.epoch, seconds(from.at_micros))),
+            None if self.relands => Some((0, to.epoch, seconds(to.at_micros.saturating_sub(LISTED_MICROS)))),
+            Some(_) | None => None,
+        }
+    }
+}
+
+/// What a new run follows. A run of `events` follows none, and is followed by others: it names the time up to which it
+/// has all of them. That time is of before its first answer: RUN_STARTED may be later. `reported` is what `events` has landed; `None` if no run of it is complete.
+pub(super) fn new_source(
+    entity: &Entity,
+    history: &History,
+    options: &Options,
+    reported: Option<&Reported>,
+    began_at_micros: i64,
+    warnings: &mut Vec<String>,
+) -> Source {
+    let from = history.followed();
+    let nothing = Source { from, ..Source::default() };
+    // Objects that are created from now on, or become visible from now on, may be missing.
+    let at_micros = began_at_micros.saturating_sub(options.lookback_seconds.saturating_mul(1_000_000));
+    if entity.has_events() {
+        return Source { to: Some(Position { epoch: 0, at_micros }), ..nothing };
+    }
+    if options.changes == Changes::No || of(entity).coverage == Coverage::None {
+        return nothing;
+    }
+    if history.completed().is_none() {
+        // It reads every object after these events. Those that it reads meanwhile are the next run's.
+        return Source {
+            to: Some(Position { epoch: reported.map_or(0, |it| it.position.epoch), at_micros }),
+            ..nothing
+        };
+    }
+    let Some(reported) = reported else { return nothing };
+    // A later run than this list has followed, or the same one.
+    let to = from.filter(|from| from.epoch >= reported.position.epoch).or(Some(reported.position));
+    let relands = from.is_none_or(|from| from.at_micros < reported.since_micros);
+    if relands {
+        warnings.push(match from {
+            Some(from) => format!(
+                "no run has read the events since {} in time, and Stripe lists them for 30 days only: changes of that \
+                 time are unknown, so the list is read whole, and all of it lands again, once",
+                moment(from.at_micros)
+            ),
+            None => "changes of objects that landed earlier were not followed: the list is read whole, and all of it \
+                     lands again, once"
+                .to_owned(),
+        });
+    }
+    Source { from, to, relands }
+}
+
+impl History {
+    /// Where the newest complete run has come to with following events.
+    #[must_use]
+    pub fn followed(&self) -> Option<Position> {
+        let source = self.completed()?.source;
+        source.to.or(source.from)
+    }
+
+    /// What the complete runs of this list, which is `events`, have landed.
+    #[must_use]
+    pub fn reported(&self) -> Option<Reported> {
+        let carried = self.completed()?.carried.as_ref()?;
+        let landed_epoch = carried.landed.as_ref().map_or(0, |landed| landed.version >> 32);
+        Some(Reported { position: self.followed()?, since_micros: carried.events_since_micros?, landed_epoch })
+    }
+
+    /// What the latest run follows, as its first attempt recorded it.
+    pub(super) fn source(&self) -> Source {
+        let first = self.latest().min_by_key(|event| event.commit_version());
+        first.map(|event| event.source).unwrap_or_default()
+    }
+
+    /// The newest answer of the runs before the latest, if that is unfinished, else of all.
+    pub(super) fn answered_before_micros(&self) -> Option<i64> {
+        let ends = |event: &&Event| event.kind == Kind::Completed || event.kind.gives_up();
+        let event = if self.is_open() {
+            self.latest().min_by_key(|event| event.commit_version())
+        } else {
+            self.latest().filter(ends).max_by_key(|event| event.commit_version())
+        };
+        event?.carried.as_ref()?.answered_at_micros
+    }
+}

@@ -1,0 +1,85 @@
+//! The events that runs follow, from the rows of their table.
+
+use arrow_array::RecordBatch;
+use pyo3::prelude::*;
+use pyo3_arrow::PyRecordBatchReader;
+
+use super::each_batch;
+use super::run::{PyCondition, Run, condition};
+use crate::changes;
+use crate::checkpoint;
+use crate::columns::Columns;
+use crate::error::{Error, Result};
+use crate::run::{events_since, fresh_events};
+
+/// What the runs of `events` have landed.
+#[pyclass(frozen, module = "stripe_raw_rs._core")]
+pub struct Reported(pub checkpoint::Reported);
+
+#[pymethods]
+impl Reported {
+    fn __repr__(&self) -> String {
+        format!("Reported(up to attempt {})", self.0.position.epoch)
+    }
+}
+
+/// Events of one account, by the objects that they are about.
+#[pyclass(module = "stripe_raw_rs._core")]
+pub struct EventIndex {
+    pub index: changes::EventIndex,
+    account: Option<String>,
+    /// The attempt after which the rows begin, and the second since which events count.
+    from: (i64, i64),
+    /// When the oldest event of those rows was created.
+    oldest: Option<i64>,
+}
+
+#[pymethods]
+impl EventIndex {
+    #[new]
+    #[pyo3(signature = (run, account = None))]
+    fn new(run: &Run, account: Option<String>) -> PyResult<Self> {
+        let from = run.follows_from()?.ok_or_else(|| Error::usage("the run follows no events"))?;
+        Ok(Self { index: changes::EventIndex::default(), account, from, oldest: None })
+    }
+
+    fn covers(&self, run: &Run) -> PyResult<bool> {
+        let from = run.follows_from()?;
+        Ok(from.is_none_or(|(epoch, since)| self.from.0 <= epoch && self.from.1 <= since))
+    }
+
+    #[getter]
+    fn fresh(&self) -> Vec<PyCondition> {
+        fresh_events(self.account.clone(), self.from.0, self.from.1).into_iter().map(condition).collect()
+    }
+
+    fn add_fresh(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        each_batch(py, rows, |batch| {
+            self.oldest = oldest(batch)?.into_iter().chain(self.oldest).min();
+            Ok(())
+        })
+    }
+
+    #[getter]
+    fn rows(&self) -> Option<Vec<PyCondition>> {
+        let rows = events_since(self.account.clone(), self.oldest?);
+        Some(rows.into_iter().map(condition).collect())
+    }
+
+    fn add(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        each_batch(py, rows, |batch| self.index.add(batch))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("EventIndex(after attempt {})", self.from.0)
+    }
+}
+
+fn oldest(batch: &RecordBatch) -> Result<Option<i64>> {
+    let mut oldest = None;
+    for row in 0..batch.num_rows() {
+        let created = Columns(batch).micros("_stripe_created_at", row)?.map(|micros| micros.div_euclid(1_000_000));
+        oldest = created.into_iter().chain(oldest).min();
+    }
+    Ok(oldest)
+}

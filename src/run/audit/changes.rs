@@ -1,0 +1,64 @@
+//! Compares what runs have landed with the events that they followed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Audit, RunRows};
+use crate::checkpoint::{Event, Kind};
+use crate::error::{Result, counted, foreign};
+use crate::raw::Row;
+use crate::stripe::entities::{Entity, by_name};
+
+impl Audit {
+    /// Says how a row whose payload was in an event differs from that event.
+    pub(super) fn differs_from_event(&self, row: &Row<'_>, event_id: &str, sha256: [u8; 32]) -> Result<Option<String>> {
+        let (Some(reports), Some(entity)) = (&self.reports, self.list()) else { return Ok(None) };
+        let index = reports.get(&row.account()?.map(str::to_owned));
+        let report = index.and_then(|index| index.report(entity, row.id, event_id));
+        let (id, event) = (foreign(row.id), foreign(event_id));
+        Ok(match report {
+            None => {
+                Some(format!("{id} is said to be from event {event}, which has not landed, or is about another object"))
+            }
+            Some(report) if report.sha256 != sha256 => Some(format!("{id} is not as event {event} has it")),
+            Some(_) => None,
+        })
+    }
+
+    /// Checks that each object that has changed, according to the events that a complete run followed, has a row: of that
+    /// run, or an older one with the same content.
+    pub(super) fn check_changes(
+        &mut self,
+        events: &BTreeMap<(Option<String>, String), Vec<Event>>,
+        rows: &HashMap<String, RunRows>,
+    ) {
+        let (Some(reports), Some(entity)) = (self.reports.clone(), self.list()) else { return };
+        for ((account, run_id), run) in events {
+            let Some(end) = run.iter().find(|event| event.kind == Kind::Completed) else { continue };
+            let Some(((from, to, since), index)) = end.source.span().zip(reports.get(account)) else { continue };
+            let landed: HashSet<&String> = events
+                .iter()
+                .filter(|((other, _), run)| other == account && run.iter().any(|event| event.epoch <= end.epoch))
+                .filter_map(|((_, run_id), _)| rows.get(run_id))
+                .flat_map(|run| &run.ids)
+                .collect();
+            let first_start = end.carried.as_ref().and_then(|carried| carried.first_start);
+            let changes = index.changes(entity, from, to, since).into_iter();
+            let owed = changes.filter(|change| change.created.is_none() || change.created >= first_start);
+            let missing: Vec<String> =
+                owed.filter(|change| !landed.contains(&change.id)).map(|change| change.id).collect();
+            let was_refused = run.iter().any(|event| event.kind.refused().is_some());
+            if let Some(first) = missing.first().filter(|_| !was_refused) {
+                let what = format!(
+                    "has no row for {} that had changed, {} first",
+                    counted(missing.len(), "object", "objects"),
+                    foreign(first)
+                );
+                self.run_finding("change missing", run_id, &what);
+            }
+        }
+    }
+
+    fn list(&self) -> Option<&'static Entity> {
+        by_name(&self.entity)
+    }
+}

@@ -1,0 +1,239 @@
+//! The work list of a run: the objects that have changed, and that it owes a row, wherever in the list they are.
+//!
+//! Those in the list window are met there. The others are in **old** seconds: of these only the ones that hold such an
+//! object are read. If a second was read out, and an object of it was not there, then the object has left the list, and
+//! its newest event has its last state.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::coverage::Chain;
+use super::unchanged::Newest;
+use crate::changes::{Change, Report};
+use crate::options::Changes;
+use crate::page::Page;
+use crate::stripe::window::Range;
+
+/// What a run does with its changed objects.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// How it comes to them.
+    pub changes: Changes,
+    /// `Stripe-Version` of its requests.
+    pub api_version: &'a str,
+    /// Whether its requests ask for members that events do not have.
+    pub expands: bool,
+    /// Whether its list can be read by time.
+    pub is_filtered: bool,
+    /// The lower end of the list window.
+    pub floor: Option<i64>,
+    /// The newest answer of the runs before, in seconds since 1970.
+    pub answered_before: Option<i64>,
+}
+
+/// An object of the work list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) id: String,
+    second: i64,
+    pub(super) report: Arc<Report>,
+    /// Whether the list is asked for it. Else its newest event has it.
+    is_read: bool,
+    /// Whether the newest event may be older than the newest row. Then it does not become a row: if the object has left
+    /// the list, the event that says so is still to come.
+    pub(super) takes_back: bool,
+}
+
+/// The work list.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// The second of each object, and whether it has its row, or was found unchanged.
+    ids: HashMap<String, (i64, bool)>,
+    /// Those that wait, by their second.
+    waiting: BTreeMap<i64, Vec<Item>>,
+    /// The old seconds that are read, in their order.
+    planned: Vec<i64>,
+    /// The lower end of the list window: what is below is old.
+    floor: Option<i64>,
+}
+
+/// The second of an object that does not say when it was created: below all others.
+const UNDATED: i64 = i64::MIN;
+
+impl Work {
+    /// The work list of these changes. `has_row` says which of them have their row in the run already.
+    #[must_use]
+    pub fn new(changes: Vec<Change>, newest: &Newest, terms: &Terms<'_>, has_row: impl Fn(&str) -> bool) -> Self {
+        let mut work = Self { floor: terms.floor, ..Self::default() };
+        for Change { id, created, report, is_tie } in changes {
+            let (second, is_done) = (created.unwrap_or(UNDATED), has_row(&id));
+            let item = report.map(|report| Item::new(&id, second, report, is_tie, newest, terms));
+            let is_read = item.as_ref().map_or_else(|| newest.get(&id).is_some_and(|row| row.is_due), |it| it.is_read);
+            if is_read && terms.is_filtered && Some(second) < terms.floor && second != UNDATED {
+                work.planned.push(second);
+            }
+            work.ids.insert(id, (second, is_done));
+            work.waiting.entry(second).or_default().extend(item.filter(|_| !is_done));
+        }
+        work.waiting.retain(|_, items| !items.is_empty());
+        work.planned.sort_unstable();
+        work.planned.dedup();
+        work
+    }
+
+    /// Number of its objects.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether that part of the list is below the list window.
+    pub(super) fn is_old(&self, range: Range) -> bool {
+        range.lt.is_some() && range.lt <= self.floor
+    }
+
+    /// The part of the list with the old seconds that are read; `None` if there are none.
+    #[must_use]
+    pub fn old_window(&self) -> Option<Range> {
+        Some(Range { gte: Some(*self.planned.first()?), lt: self.floor })
+    }
+
+    /// The newest planned second from `gte` up to `newest`.
+    pub(super) fn next_second(&self, gte: Option<i64>, newest: i64) -> Option<i64> {
+        let below = &self.planned[..self.planned.partition_point(|second| *second <= newest)];
+        below.last().copied().filter(|second| Some(*second) >= gte)
+    }
+
+    /// Number of planned seconds in that part.
+    pub(super) fn seconds_in(&self, gte: Option<i64>, newest: i64) -> usize {
+        let at = |second: i64| self.planned.partition_point(|planned| *planned < second);
+        at(newest.saturating_add(1)) - gte.map_or(0, at).min(at(newest.saturating_add(1)))
+    }
+
+    /// The planned second in the middle of that part: about half of them are below it. `None` if there are fewer than two.
+    pub(super) fn middle(&self, gte: Option<i64>, newest: i64) -> Option<i64> {
+        let first = gte.map_or(0, |gte| self.planned.partition_point(|second| *second < gte));
+        let end = self.planned.partition_point(|second| *second <= newest);
+        (end > first + 1).then(|| self.planned[usize::midpoint(first, end)])
+    }
+
+    /// An old part of the list, cut down to the planned seconds in it: it begins at the newest of them, unless its cursor
+    /// stands there. `None` if there is none.
+    #[must_use]
+    pub fn aim(&self, chain: Chain) -> Option<Chain> {
+        if !self.is_old(chain.range) {
+            return Some(chain);
+        }
+        let newest =
+            chain.edge().filter(|_| chain.cursor.is_some()).or(chain.range.lt.map(|lt| lt.saturating_sub(1)))?;
+        let next = self.next_second(chain.range.gte, newest)?;
+        if chain.cursor.is_some() && next == newest {
+            return Some(chain);
+        }
+        // Its edge stays if it begins again there: the run may hold rows of that second.
+        let last_created = chain.last_created.filter(|edge| *edge == next);
+        Some(Chain { range: Range { lt: Some(next.saturating_add(1)), ..chain.range }, cursor: None, last_created })
+    }
+
+    /// A part of the list that an earlier attempt has begun, as this one goes on with it.
+    ///
+    /// That attempt may have found an object unchanged in the second in which the part ended, and no row shows that. The
+    /// rest of the second alone would say that the object is gone. So the second is read again if an object that waits may
+    /// be in it; a list that Stripe does not filter from its top. The second of a page that was made of its rows may be
+    /// too high: so lower ones count, too.
+    #[must_use]
+    pub fn again(&self, chain: Chain, is_filtered: bool) -> Chain {
+        if chain.cursor.is_none() || self.waiting.is_empty() {
+            return chain;
+        }
+        if !is_filtered {
+            return Chain { cursor: None, last_created: None, ..chain };
+        }
+        let Some(edge) = chain.edge() else { return chain };
+        let floor = chain.range.gte.unwrap_or(UNDATED);
+        if floor > edge || self.waiting.range(floor..=edge).next().is_none() {
+            return chain;
+        }
+        let range = Range { lt: Some(edge.saturating_add(1)), ..chain.range };
+        Chain { range, cursor: None, last_created: Some(edge) }
+    }
+
+    /// Takes from a page the objects that it need not give: those that have their row in the run, and in an old part all
+    /// that are not on the list. The others have what they wait for.
+    pub(super) fn take_in(&mut self, page: &mut Page, is_old: bool) {
+        if self.ids.is_empty() && !is_old {
+            return;
+        }
+        let refused: Vec<String> = page.refused.iter().filter_map(|refused| refused.id.clone()).collect();
+        for id in refused {
+            self.settle(&id);
+        }
+        let keep: Vec<bool> = page.ids.iter().flatten().map(|id| self.settle(id).unwrap_or(!is_old)).collect();
+        if keep.contains(&false) {
+            let mut keep = keep.into_iter();
+            page.retain(|_| keep.next() == Some(true));
+        }
+    }
+
+    /// Takes an object off those that wait. Whether it did wait; `None` if it is not on the list.
+    fn settle(&mut self, id: &str) -> Option<bool> {
+        let (second, is_done) = self.ids.get_mut(id)?;
+        if std::mem::replace(is_done, true) {
+            return Some(false);
+        }
+        let second = *second;
+        if let Some(items) = self.waiting.get_mut(&second) {
+            items.retain(|item| item.id != id);
+            if items.is_empty() {
+                self.waiting.remove(&second);
+            }
+        }
+        Some(true)
+    }
+
+    /// The objects of these seconds that still wait: the list does not have them any more.
+    pub(super) fn gone(&mut self, seconds: RangeInclusive<i64>) -> Vec<Item> {
+        let found: Vec<i64> = self.waiting.range(seconds).map(|(second, _)| *second).collect();
+        let gone: Vec<Item> = found.iter().filter_map(|second| self.waiting.remove(second)).flatten().collect();
+        self.done(gone)
+    }
+
+    /// The objects for which the list is not asked: the old ones whose newest event has them, and those without a time.
+    pub(super) fn given(&mut self, is_filtered: bool) -> Vec<Item> {
+        if !is_filtered {
+            return Vec::new();
+        }
+        let floor = self.floor;
+        let is_given = |second: i64, item: &Item| second == UNDATED || (!item.is_read && Some(second) < floor);
+        let mut given = Vec::new();
+        self.waiting.retain(|second, items| {
+            given.extend(items.extract_if(.., |item| is_given(*second, item)));
+            !items.is_empty()
+        });
+        self.done(given)
+    }
+
+    fn done(&mut self, items: Vec<Item>) -> Vec<Item> {
+        for item in &items {
+            self.ids.insert(item.id.clone(), (item.second, true));
+        }
+        items
+    }
+}
+
+impl Item {
+    /// Events have no order within a second, and they become visible late. So the body of the newest one may not be the
+    /// newest state, unless it is a deletion: a list may have shown a newer one, even if that left no row.
+    fn new(id: &str, second: i64, report: Arc<Report>, is_tie: bool, newest: &Newest, terms: &Terms<'_>) -> Self {
+        let row = newest.get(id);
+        let was_listed_later = row.is_some() && terms.answered_before >= Some(report.at) && !report.is_deletion;
+        let is_row_of_an_event = row.is_some_and(|row| row.is_of_event);
+        let is_same = report.api_version.as_deref() == Some(terms.api_version)
+            && !terms.expands
+            && !report.body.contains(r#""has_more":true"#);
+        let is_given = terms.changes == Changes::Events || is_same;
+        let takes_back = !report.is_deletion && (was_listed_later || (is_tie && is_row_of_an_event));
+        let is_read = !is_given || is_tie || was_listed_later;
+        Self { id: id.to_owned(), second, report, is_read, takes_back }
+    }
+}
