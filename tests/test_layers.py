@@ -124,16 +124,17 @@ PYTHON_MODULES: dict[str, set[str]] = {
     }
     | {"tables", "text", "threads", "upkeep"},
     "upkeep": BASE | {"panics", "tables", "text"},
-    "key_check": BASE | {"api_key", "keywords", "panics", "text"},
+    "key_check": BASE | {"api_key", "followed_events", "keywords", "panics", "text"},
     "status": BASE | WRITERS | {"owner", "panics", "tables", "text"},
     "verify": BASE | WRITERS | {"followed_events", "panics", "tables", "text"},
+    "views": BASE | {"followed_events", "panics", "tables"},
     "simulator": BASE,
     # The command line.
     "cli": BASE
     | {"config", "key_check", "options", "panics", "pipeline", "progress", "report", "simulator", "status", "tables"}
-    | {"text", "verify"},
+    | {"text", "verify", "views"},
     "main": BASE | {"cli", "tables", "text"},
-    "__init__": BASE | {"config", "key_check", "main", "pipeline", "report"},
+    "__init__": BASE | {"config", "key_check", "main", "pipeline", "report", "views"},
     "__main__": {"main"},
 }
 

@@ -44,6 +44,7 @@ from stripe_raw_rs.key_check import Check, check
 from stripe_raw_rs.main import main
 from stripe_raw_rs.pipeline import ingest
 from stripe_raw_rs.report import EntityResult, IngestInterrupted, Report
+from stripe_raw_rs.views import views
 
 __all__ = [
     "AnswerError",
@@ -85,4 +86,5 @@ __all__ = [
     "ingest",
     "main",
     "raw_schema",
+    "views",
 ]

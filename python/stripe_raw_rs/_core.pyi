@@ -139,6 +139,10 @@ class Entity:
         """The types of events whose `data.object` is one of its objects, sorted."""
 
     @property
+    def deleted_event_type(self) -> str | None:
+        """The type that reports that an object has left the list; None if no type does."""
+
+    @property
     def is_named(self) -> bool:
         """Whether the selection has its own name, or it is one of the default ones: then the account must have it."""
 

@@ -10,6 +10,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs._core import one_line
 from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError, ProductMissingError, StripeRawError
+from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.keywords import signature, take_key, with_environment
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.text import counted, text_table
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from stripe_raw_rs._core import ApiKey, Client, Probe
+    from stripe_raw_rs._core import ApiKey, Client, Entity, Probe
     from stripe_raw_rs.keywords import CheckKeywords
 
 logger = logging.getLogger("stripe_raw_rs")
 
-_HEADINGS = ("entity", "state", "permission")
+_HEADINGS = ("entity", "state", "permission", "changes")
+# What the events report of a list's later changes, as a user would ask: can they be followed?
+_FOLLOWED = {"full": "fully", "partial": "partly", "none": "not"}
 
 
 @dataclass(frozen=True)
@@ -60,19 +63,23 @@ class Check:
 
     def __str__(self) -> str:
         """Show the table, the facts, and what to do."""
-        rows: list[tuple[str, ...]] = [(probe.entity, probe.state, probe.permission or "-") for probe in self.entities]
+        changes = {entity.name: _changes(entity) for entity in _core.entities("all")}
+        rows: list[tuple[str, ...]] = [
+            (probe.entity, probe.state, probe.permission or "-", changes[probe.entity]) for probe in self.entities
+        ]
         offset = self.clock_offset_seconds
         clock = "unknown" if offset is None else f"{offset:+d} s against Stripe's"
         facts = (
             f"{self.mode} mode at {self.origin}, account {self.account or 'unknown (the key need not show it)'}, "
             f"API version {self.api_version or 'unknown'}, clock {clock}, certificate authorities {self.authorities}"
         )
-        rows += [(name, "not tried", "-") for name in self.not_tried]
+        rows += [(name, "not tried", "-", changes[name]) for name in self.not_tried]
         errors = [one_line(error) for error in self._errors().values()]
         return "\n".join([text_table(_HEADINGS, rows), facts, *errors])
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
+        coverage = {entity.name: entity.event_coverage for entity in _core.entities("all")}
         return {
             "origin": self.origin,
             "mode": self.mode,
@@ -85,6 +92,7 @@ class Check:
                     "entity": probe.entity,
                     "state": probe.state,
                     "permission": probe.permission,
+                    "event_coverage": coverage[probe.entity],
                     "error": None if probe.error is None else one_line(probe.error),
                 }
                 for probe in self.entities
@@ -103,6 +111,11 @@ class Check:
                 rest = counted(len(self.not_tried), "other list")
                 error.summary = f"{', '.join(errors)} cannot be read, and {rest} would fail the same and were not tried"
             raise error
+
+
+def _changes(entity: Entity) -> str:
+    """Say whether later changes of a list's objects can be followed; an event never changes."""
+    return "-" if entity.name == EVENTS else _FOLLOWED[entity.event_coverage]
 
 
 def check(**given: Unpack[CheckKeywords]) -> Check:

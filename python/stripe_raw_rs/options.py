@@ -148,6 +148,11 @@ COMMANDS = {
             "show the last run of each entity and what the next one will do",
             (*_PLACE, "lookback_seconds", "checkpoint_table", *_LOG),
         ),
+        CommandRow(
+            "views",
+            "print SQL that creates views of the latest state and of all states of each object",
+            (*_PLACE, "entities", "checkpoint_table", *_LOG),
+        ),
         CommandRow("verify", "audit the tables, from the tables alone", (*_PLACE, "checkpoint_table", *_LOG)),
         CommandRow(
             "simulate",

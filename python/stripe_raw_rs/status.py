@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs.tables import Size, Table, Tables
 
-HEADINGS = ("entity", "last run", "state", "attempt", "pages", "objects", "newest created", "last event")
+HEADINGS = (
+    "entity",
+    "last run",
+    "state",
+    "attempt",
+    "pages",
+    "objects",
+    "newest created",
+    "changes followed to",
+    "last event",
+)
 SIZE_HEADINGS = ("table", "files", "MB", "log entries")
 
 
@@ -61,6 +71,7 @@ class EntityStatus:
             self.state if self.holder is None else "running",
             *numbers,
             date_time(self.watermark),
+            date_time(self.followed_to),
             date_time(self.last_event),
         )
 

@@ -17,7 +17,7 @@ pub const LISTED_MICROS: i64 = 29 * DAY * 1_000_000;
 pub struct Position {
     /// The attempt at `events` up to whose rows they were; 0 for none. A run of `events` names itself at its end.
     pub epoch: i64,
-    /// Every event that was created before then is among them, in microseconds since 1970.
+    /// Every event that was created before then is among them, in microseconds since 1970, by Stripe's clock.
     pub at_micros: i64,
 }
 
@@ -44,18 +44,32 @@ pub struct Reported {
 }
 
 impl Source {
-    /// The attempts at `events` whose rows it follows, from and to, and the second since which their events count;
-    /// `None` if it follows nothing: a first run reads each object after those events.
+    /// The rows of `events` that it follows; `None` if it follows nothing: a first run reads each object after those
+    /// events.
     #[must_use]
-    pub fn span(&self) -> Option<(i64, i64, i64)> {
+    pub fn span(&self) -> Option<Span> {
         let to = self.to?;
-        let seconds = |micros: i64| micros.div_euclid(1_000_000);
+        let span =
+            |from: i64, since_micros: i64| Some(Span { from, to: to.epoch, since: since_micros.div_euclid(1_000_000) });
         match self.from {
-            Some(from) if from.epoch < to.epoch => Some((from.epoch, to.epoch, seconds(from.at_micros))),
-            None if self.relands => Some((0, to.epoch, seconds(to.at_micros.saturating_sub(LISTED_MICROS)))),
+            // None had landed when the list was read for the first time, and some are from long before.
+            Some(from) if from.epoch == 0 && to.epoch > 0 => span(0, from.at_micros.saturating_sub(DAY * 1_000_000)),
+            Some(from) if from.epoch < to.epoch => span(from.epoch, 0),
+            None if self.relands => span(0, to.at_micros.saturating_sub(LISTED_MICROS)),
             Some(_) | None => None,
         }
     }
+}
+
+/// Rows of `events`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// They landed after this attempt,
+    pub from: i64,
+    /// and not after that one.
+    pub to: i64,
+    /// Their events are of this second or later.
+    pub since: i64,
 }
 
 /// What a new run follows. A run of `events` follows none, and is followed by others: it names the time up to which it
@@ -70,7 +84,8 @@ pub(super) fn new_source(
 ) -> Source {
     let from = history.followed();
     let nothing = Source { from, ..Source::default() };
-    // Objects that are created from now on, or become visible from now on, may be missing.
+    // Objects that are created from now on, or become visible from now on, may be missing. The first answer corrects the
+    // time to that of Stripe's clock.
     let at_micros = began_at_micros.saturating_sub(options.lookback_seconds.saturating_mul(1_000_000));
     if entity.has_events() {
         return Source { to: Some(Position { epoch: 0, at_micros }), ..nothing };

@@ -7,7 +7,7 @@ use pyo3_arrow::PyRecordBatchReader;
 use super::each_batch;
 use super::run::{PyCondition, Run, condition};
 use crate::changes;
-use crate::checkpoint;
+use crate::checkpoint::{self, Span};
 use crate::columns::Columns;
 use crate::error::{Error, Result};
 use crate::run::{events_since, fresh_events};
@@ -28,8 +28,8 @@ impl Reported {
 pub struct EventIndex {
     pub index: changes::EventIndex,
     account: Option<String>,
-    /// The attempt after which the rows begin, and the second since which events count.
-    from: (i64, i64),
+    /// The rows that it has, but for those that land later.
+    span: Span,
     /// When the oldest event of those rows was created.
     oldest: Option<i64>,
 }
@@ -39,18 +39,18 @@ impl EventIndex {
     #[new]
     #[pyo3(signature = (run, account = None))]
     fn new(run: &Run, account: Option<String>) -> PyResult<Self> {
-        let from = run.follows_from()?.ok_or_else(|| Error::usage("the run follows no events"))?;
-        Ok(Self { index: changes::EventIndex::default(), account, from, oldest: None })
+        let span = run.follows_from()?.ok_or_else(|| Error::usage("the run follows no events"))?;
+        Ok(Self { index: changes::EventIndex::default(), account, span, oldest: None })
     }
 
     fn covers(&self, run: &Run) -> PyResult<bool> {
-        let from = run.follows_from()?;
-        Ok(from.is_none_or(|(epoch, since)| self.from.0 <= epoch && self.from.1 <= since))
+        let covers = |span: Span| self.span.from <= span.from && self.span.since <= span.since;
+        Ok(run.follows_from()?.is_none_or(covers))
     }
 
     #[getter]
     fn fresh(&self) -> Vec<PyCondition> {
-        fresh_events(self.account.clone(), self.from.0, self.from.1).into_iter().map(condition).collect()
+        fresh_events(self.account.clone(), self.span.from, self.span.since).into_iter().map(condition).collect()
     }
 
     fn add_fresh(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
@@ -71,7 +71,7 @@ impl EventIndex {
     }
 
     fn __repr__(&self) -> String {
-        format!("EventIndex(after attempt {})", self.from.0)
+        format!("EventIndex(after attempt {})", self.span.from)
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Entity {
     is_named: bool,
     event_coverage: &'static str,
     event_types: Vec<&'static str>,
+    deleted_event_type: Option<&'static str>,
     permission: &'static str,
     note: &'static str,
 }
@@ -75,6 +76,7 @@ pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
             is_named: is_named(selection, entity),
             event_coverage: events::of(entity).coverage.name(),
             event_types: events::of(entity).types.to_vec(),
+            deleted_event_type: events::of(entity).deleted,
             permission: entity.permission,
             note: entity.note,
         })

@@ -13,7 +13,7 @@ use super::commit::{Checkpoint, Rows, checkpoint, rows};
 use super::process::RUNTIME;
 use super::runtime::runtime;
 use super::{batches, each_batch};
-use crate::checkpoint::Purpose;
+use crate::checkpoint::{Purpose, Span};
 use crate::error::Result as CoreResult;
 use crate::http_client::{Driver, Resources, now, within_a_tick};
 use crate::run::{Condition, Group, Value};
@@ -69,7 +69,7 @@ impl Run {
         Ok(self.driver.with(look))
     }
 
-    pub(super) fn follows_from(&self) -> PyResult<Option<(i64, i64)>> {
+    pub(super) fn follows_from(&self) -> PyResult<Option<Span>> {
         self.with(|run| run.follows_from())
     }
 

@@ -52,6 +52,7 @@ impl Run {
         } else {
             0
         };
+        self.correct_clock();
         let (mut kinds, mut requested) = (Vec::new(), 0);
         if count > 0 {
             for fetched in self.walk.take_pages(count) {

@@ -6,7 +6,7 @@ use super::{Condition, Run, Value};
 use arrow_array::RecordBatch;
 
 use crate::changes::{Change, EventIndex};
-use crate::checkpoint::{Kind, LISTED_MICROS, Position, Source, commit_version};
+use crate::checkpoint::{Kind, LISTED_MICROS, Position, Source, Span, commit_version};
 use crate::columns::Columns;
 use crate::error::{Error, Result};
 use crate::options::Repeats;
@@ -24,18 +24,18 @@ impl Run {
         !self.gives_up() && !self.plan.has_no_news && self.plan.source.span().is_some()
     }
 
-    /// The attempt at `events` after whose rows those begin that it follows, and the second since which events count.
+    /// The rows of `events` that it follows.
     #[must_use]
-    pub fn follows_from(&self) -> Option<(i64, i64)> {
-        self.plan.source.span().filter(|_| self.follows()).map(|(from, _, since)| (from, since))
+    pub fn follows_from(&self) -> Option<Span> {
+        self.plan.source.span().filter(|_| self.follows())
     }
 
     /// Takes over the objects that have changed. The rows of `events` that its plan names must be among those of the index.
     pub fn follow(&mut self, events: &EventIndex) {
-        let Some((from, to, since)) = self.plan.source.span().filter(|_| !self.gives_up()) else { return };
+        let Some(span) = self.plan.source.span().filter(|_| !self.gives_up()) else { return };
         // Nothing that is older than the first run's start is ever landed.
         let first_start = self.plan.first_start.flatten();
-        let mut changes = events.changes(self.entity(), from, to, since);
+        let mut changes = events.changes(self.entity(), span.from, span.to, span.since);
         changes.retain(|change| change.created.is_none() || change.created >= first_start);
         self.changed_ids = changes.iter().map(|change| change.id.clone()).collect();
         self.changes = Some(changes);
@@ -144,6 +144,16 @@ impl Run {
         }
         let to = self.plan.source.to.map(|to| Position { epoch: self.plan.epoch, ..to });
         Source { to, ..self.plan.source }
+    }
+
+    /// Corrects the time from which on objects may be missing, when the first answer shows Stripe's clock.
+    pub(super) fn correct_clock(&mut self) {
+        let answered = self.walk.pages().iter().find_map(|fetched| fetched.answered);
+        let is_first = self.plan.source.from.is_none() && !self.plan.source.relands;
+        let is_own = self.entity().has_events() || is_first;
+        if let Some((answered, to)) = answered.zip(self.plan.source.to.as_mut()).filter(|_| is_own) {
+            to.at_micros = answered.saturating_sub(self.context.options.lookback_seconds).saturating_mul(1_000_000);
+        }
     }
 
     /// The newest answer that an event of this kind reports. Nobody knows the answers of a run that is given up.

@@ -154,7 +154,7 @@ impl Walk {
             min_created: oldest,
             max_created,
             seen: max_created.map(|newest| newest.min(latest)),
-            answered: Some(latest.max(now.wall_micros.div_euclid(1_000_000))),
+            answered: Some(response.date.unwrap_or(now.wall_micros.div_euclid(1_000_000))),
             origins,
         };
         self.pages.push_back(fetched);

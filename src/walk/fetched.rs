@@ -58,8 +58,7 @@ pub struct Fetched {
     pub max_created: Option<i64>,
     /// The latter, but not later than the server's own clock.
     pub seen: Option<i64>,
-    /// When it was answered, in seconds since 1970, by the later one of Stripe's clock and our own; `None` if no request
-    /// was made for it.
+    /// When it was answered, in seconds since 1970, by Stripe's clock; `None` if no request was made for it.
     pub answered: Option<i64>,
     /// The events that the payloads of its last rows were in.
     pub origins: Vec<Arc<Report>>,

@@ -167,6 +167,7 @@ def raw_rows(count: int, size: int = 0) -> pa.Table:
         "_event_id": [None] * count,
         "_event_type": [None] * count,
         "_parent_id": [None] * count,
+        "_due_at": [None] * count,
         "_raw_json": payloads,
     }
     return pa.table(columns, schema=schema)

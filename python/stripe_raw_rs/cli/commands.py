@@ -19,6 +19,7 @@ from stripe_raw_rs.pipeline import land
 from stripe_raw_rs.report import IngestInterrupted
 from stripe_raw_rs.tables import open_tables
 from stripe_raw_rs.text import date_time, text_table
+from stripe_raw_rs.views import views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ def execute(config: Config) -> None:
         "demo": _demo,
         "status": _status,
         "verify": _verify,
+        "views": _views,
         "simulate": _simulate,
     }
     commands[config.command](config)
@@ -122,6 +124,13 @@ def _verify(config: Config) -> None:
     found = list(verify.audits(tables, checkpoint_table))
     _print(json.dumps({"tables": tables.location, "entities": [audit.to_dict() for audit in found]}))
     verify.raise_for_findings(found, tables)
+
+
+def _views(config: Config) -> None:
+    _configure_log(config)
+    entities, checkpoint_table = config.text("entities") or "", config.required("checkpoint_table")
+    statements = views(entities=entities, checkpoint_table=checkpoint_table, **config.table_options())
+    _print(json.dumps(statements) if _is_json(config) else "\n\n".join(f"{statement};" for statement in statements))
 
 
 def _simulate(config: Config) -> None:

@@ -34,7 +34,7 @@ impl Audit {
         let (Some(reports), Some(entity)) = (self.reports.clone(), self.list()) else { return };
         for ((account, run_id), run) in events {
             let Some(end) = run.iter().find(|event| event.kind == Kind::Completed) else { continue };
-            let Some(((from, to, since), index)) = end.source.span().zip(reports.get(account)) else { continue };
+            let Some((span, index)) = end.source.span().zip(reports.get(account)) else { continue };
             let landed: HashSet<&String> = events
                 .iter()
                 .filter(|((other, _), run)| other == account && run.iter().any(|event| event.epoch <= end.epoch))
@@ -42,7 +42,7 @@ impl Audit {
                 .flat_map(|run| &run.ids)
                 .collect();
             let first_start = end.carried.as_ref().and_then(|carried| carried.first_start);
-            let changes = index.changes(entity, from, to, since).into_iter();
+            let changes = index.changes(entity, span.from, span.to, span.since).into_iter();
             let owed = changes.filter(|change| change.created.is_none() || change.created >= first_start);
             let missing: Vec<String> =
                 owed.filter(|change| !landed.contains(&change.id)).map(|change| change.id).collect();

@@ -22,6 +22,7 @@ struct Case {
     is_late: bool,
     has_pauses: bool,
     has_rivals: bool,
+    has_wrong_clocks: bool,
     width: usize,
     rounds: usize,
 }
@@ -37,6 +38,11 @@ fn history(case: Case) -> Job {
         job.stir();
     }
     for _ in 0..case.rounds {
+        if case.has_wrong_clocks {
+            // Each process may run on another machine.
+            let wrong_by = i64::try_from(job.objects.chance.below(30 * DAY.unsigned_abs())).unwrap() - 15 * DAY;
+            (job.events.wrong_by, job.objects.wrong_by) = (wrong_by, wrong_by);
+        }
         // A list may be read without the events before it, if these could not be.
         for is_events in [true, false] {
             let is_killed = job.objects.chance.one_in(2);
@@ -67,12 +73,13 @@ proptest! {
         entity in prop::sample::select(vec!["customers", "tax_ids", "accounts"]),
         changes in prop::sample::select(vec![Changes::Read, Changes::Events]),
         api_version in prop::sample::select(vec![VERSION, OLD_VERSION]),
-        (is_grouped, is_late, has_pauses, has_rivals) in any::<(bool, bool, bool, bool)>(),
+        (is_grouped, is_late, has_pauses) in any::<(bool, bool, bool)>(),
+        (has_rivals, has_wrong_clocks) in any::<(bool, bool)>(),
         engine in prop::sample::select(vec![Engine::Skips, Engine::Refuses]),
         (width, rounds) in (1usize..4, 1usize..7),
     ) {
         let case =
-            Case { entity, seed, changes, api_version, page_size, is_grouped, engine, is_late, has_pauses, has_rivals, width, rounds };
+            Case { entity, seed, changes, api_version, page_size, is_grouped, engine, is_late, has_pauses, has_rivals, has_wrong_clocks, width, rounds };
         history(case).check();
     }
 }

@@ -1,0 +1,72 @@
+"""The oracle: the view of the latest states, beside the objects that the simulated account has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from deltalake import DeltaTable
+
+from stripe_raw_rs import views
+from stripe_raw_rs.tables import open_tables
+from stripe_raw_rs.verify import verify
+from tests.conftest import compact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from stripe_raw_rs.simulator import StripeSimulator
+
+
+def run_view(
+    lake: Path, statement: str, columns: str, known: dict[str, pa.Table] | None = None
+) -> list[tuple[Any, ...]]:
+    """Select from a view in DuckDB, which reads the tables by Arrow here: its extension for Delta may not be there.
+
+    `known` keeps the tables that were read: those of other views are often the same.
+    """
+    tables = {} if known is None else known
+    with duckdb.connect() as connection:
+
+        def registered(scan: re.Match[str]) -> str:
+            name = scan[1].rsplit("/", 1)[1]
+            if name not in tables:
+                tables[name] = DeltaTable(lake / name).to_pyarrow_table()
+            connection.register(name, tables[name])
+            return name
+
+        query = re.sub(r"delta_scan\('([^']*)'\)", registered, statement).partition(" AS\n")[2]
+        rows: list[tuple[Any, ...]] = connection.sql(f"SELECT {columns} FROM ({query})").fetchall()  # noqa: S608
+    return rows
+
+
+def latest(lake: Path, name: str, known: dict[str, pa.Table] | None = None) -> dict[str, tuple[str, bool]]:
+    """Each object's newest state, and whether it is deleted."""
+    (statement, _) = views(lake=lake, entities=name)
+    rows = run_view(lake, statement, "_stripe_id, _raw_json, _deleted", known)
+    return {id_: (text, gone) for id_, text, gone in rows}
+
+
+def assert_latest_is_the_account(
+    lake: Path, stripe: StripeSimulator, names: Iterable[str], gone: Mapping[str, set[str]]
+) -> None:
+    """Check that the latest states are the account's, byte by byte, that what is gone is marked, and audit the lake."""
+    assert_states_are_the_accounts(lake, stripe, names, gone)
+    # delta-rs reads the tables, whichever engine wrote them.
+    verify(open_tables({"lake": lake}), say=lambda _line: None)
+
+
+def assert_states_are_the_accounts(
+    lake: Path, stripe: StripeSimulator, names: Iterable[str], gone: Mapping[str, set[str]]
+) -> None:
+    """Check the same without an audit of the lake."""
+    known: dict[str, pa.Table] = {}
+    for name in names:
+        found = latest(lake, name, known)
+        there = {id_: text for id_, (text, deleted) in found.items() if not deleted}
+        assert there == {id_: compact(stripe.raw(name, id_)) for id_ in stripe.ids(name)}, name
+        assert {id_ for id_, (_, deleted) in found.items() if deleted} >= gone.get(name, set()), name
