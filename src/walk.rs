@@ -28,6 +28,7 @@ pub use work::{Terms, Work};
 
 use chain::ActiveChain;
 use coverage::Chain;
+use work::Item;
 
 use crate::error::Error;
 use crate::options::Options;
@@ -83,6 +84,9 @@ pub struct Walk {
     refused: HashSet<[u8; 32]>,
     landed: Newest,
     work: Work,
+    /// Changed objects for which no request is needed, and that are not in a page yet, the first ones last.
+    given: Vec<Item>,
+    opened_at_micros: i64,
     /// Lines for the user that nobody has taken yet.
     warnings: Vec<String>,
     error: Option<Error>,
@@ -111,6 +115,8 @@ impl Walk {
             refused: HashSet::new(),
             landed: Newest::default(),
             work: Work::default(),
+            given: Vec::new(),
+            opened_at_micros: 0,
             warnings: Vec::new(),
             error: None,
             stopping: None,
@@ -134,7 +140,10 @@ impl Walk {
         self.work = remaining.work;
         self.landed = remaining.landed;
         self.progress.changed = self.work.len() as u64;
-        self.give(now);
+        self.given = self.work.given(windowed);
+        self.given.reverse();
+        self.opened_at_micros = now.wall_micros;
+        self.give();
         let chains = remaining.chains.into_iter().map(|chain| self.work.again(chain, windowed));
         let chains = chains.filter_map(|chain| self.work.aim(chain));
         self.chains = chains.map(|chain| ActiveChain::of(chain, windowed, &remaining.held)).collect();
@@ -179,7 +188,9 @@ impl Walk {
 
     /// Takes the first pages that wait.
     pub fn take_pages(&mut self, count: usize) -> Vec<Fetched> {
-        self.pages.drain(..count).collect()
+        let taken = self.pages.drain(..count).collect();
+        self.give();
+        taken
     }
 
     /// Its weight among the walks that wait for a slot, if it can send a request now: the number of requests that remain,
@@ -244,7 +255,7 @@ impl Walk {
     /// Whether nothing more will be read.
     #[must_use]
     pub const fn has_read_all(&self) -> bool {
-        self.error.is_some() || (self.is_open && self.chains.is_empty())
+        self.error.is_some() || (self.is_open && self.chains.is_empty() && self.given.is_empty())
     }
 
     /// The error that ended the reading early.
@@ -283,6 +294,7 @@ impl Walk {
     /// Asks for nothing more, and drops the pages that wait.
     pub fn discard(&mut self) {
         self.chains.clear();
+        self.given.clear();
         self.pages.clear();
     }
 }

@@ -9,11 +9,12 @@ use super::{Fetched, Walk};
 use crate::changes::Report;
 use crate::error::foreign;
 use crate::page::{Decoder, Page};
-use crate::stripe::exchange::Now;
 use crate::stripe::facts::PageFacts;
 
 /// Most rows of a page for which no request was made.
 const ROWS: usize = 100;
+/// Bytes of such pages that wait at most: more than the longest group, so that groups do not wait for more.
+const GIVEN_BYTES: usize = 48 << 20;
 
 /// Where a part of the list goes on behind a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,12 +72,15 @@ impl Walk {
         self.add_bodies(gone, page)
     }
 
-    /// Makes pages of the objects for which no request is needed.
-    pub(super) fn give(&mut self, now: Now) {
-        let given = self.work.given(self.scope.entity.window.is_filtered());
-        for items in given.chunks(ROWS) {
+    /// Makes pages of the objects for which no request is needed, a group's worth at a time.
+    pub(super) fn give(&mut self) {
+        let bytes = |fetched: &Fetched| fetched.page.json.value_data().len();
+        let mut waiting: usize = self.pages.iter().map(bytes).sum();
+        while waiting < GIVEN_BYTES && !self.given.is_empty() {
+            let items = self.given.split_off(self.given.len().saturating_sub(ROWS));
             let mut page = Page::default();
-            let (origins, unchanged) = self.add_bodies(items.to_vec(), &mut page);
+            let (origins, unchanged) = self.add_bodies(items, &mut page);
+            waiting += page.json.value_data().len();
             self.progress.pages += 1;
             self.progress.rows += page.len() as u64;
             self.progress.unchanged += unchanged as u64;
@@ -84,7 +88,7 @@ impl Walk {
             let (min_created, max_created) = (times().min(), times().max());
             self.pages.push_back(Fetched {
                 facts: PageFacts::default(),
-                received_at_micros: now.wall_micros,
+                received_at_micros: self.opened_at_micros,
                 unchanged,
                 min_created,
                 max_created,

@@ -2,10 +2,13 @@
 
 mod answers;
 mod audit;
+#[path = "../chance/mod.rs"]
+mod chance;
 mod claim;
 mod client;
 mod ending;
 mod groups;
+mod jumps;
 mod odd;
 mod order;
 mod reader;
