@@ -162,8 +162,8 @@ pub struct Carried {
     pub first_start: Option<i64>,
     /// When the newest complete run that read the list down to there began, in microseconds since 1970.
     pub whole_at_micros: Option<i64>,
-    /// The newest answer of the runs before, and at a run's end of that run, too: in microseconds since 1970, by Stripe's
-    /// clock.
+    /// The newest answer of the runs before, and of a page's event or a run's end of that run, too: in microseconds since
+    /// 1970, by Stripe's clock.
     pub answered_at_micros: Option<i64>,
     /// Of the list `events`: every event that was created since then has landed. In microseconds since 1970.
     pub events_since_micros: Option<i64>,

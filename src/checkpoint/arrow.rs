@@ -92,7 +92,7 @@ pub fn schema() -> Schema {
             "answered_at",
             timestamp(),
             true,
-            "The newest answer of the runs before; at a run's end, of that run, too, UTC",
+            "The newest answer of the runs before; of a page or a run's end, of that run, too, UTC",
         ),
         field("events_since", timestamp(), true, "Of events: all that were created since then have landed, UTC"),
     ])

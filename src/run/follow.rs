@@ -159,7 +159,7 @@ impl Run {
     /// The newest answer that an event of this kind reports. Nobody knows the answers of a run that is given up.
     pub(super) fn answered_micros(&self, kind: &Kind, now: Now) -> Option<i64> {
         match kind {
-            Kind::Completed => self.newest_answer(),
+            Kind::Completed | Kind::Page(_) => self.newest_answer(),
             kind if kind.gives_up() => Some(now.wall_micros),
             _ => None,
         }

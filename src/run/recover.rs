@@ -204,8 +204,9 @@ impl Run {
             seen_in_orphans.filter_map(|row| Some(row.created?.min(row.ingested_at / 1_000_000))).max();
         self.seen = self.seen.max(seen_in_orphans);
         self.note_landed(&recovery);
-        // The events of pages were made after the answers.
-        let made = recovery.events.iter().filter(|event| event.kind.page().is_some()).map(|event| event.at_micros);
+        let pages = recovery.events.iter().filter(|event| event.kind.page().is_some());
+        let made = pages.filter_map(|event| event.carried.as_ref()?.answered_at_micros);
+        // Of a page without an event only our own clock is known.
         let received = recovery.orphans.values().flat_map(BTreeMap::values).map(|row| row.ingested_at);
         self.answered = made.chain(received).max().map(|micros| micros.div_euclid(1_000_000));
         let tops = recovery.events.iter().filter_map(|event| event.kind.page()).chain(&orphans);

@@ -43,17 +43,17 @@ impl List {
         let body = format!(r#"{{"object":"list","data":[{}],"has_more":{has_more}}}"#, data.join(","));
         Outcome::Answered(Response { status: 200, body: body.into_bytes(), ..Response::default() })
     }
+}
 
-    /// The fewest requests that show these objects: each page begins at the newest one that is left.
-    fn fewest(&self, changed: &[usize]) -> usize {
-        let (mut requests, mut left) = (0, changed);
-        while let Some(newest) = left.last() {
-            requests += 1;
-            let end = (newest + 1).saturating_sub(PAGE);
-            left = &left[..left.partition_point(|at| *at < end)];
-        }
-        requests
+/// The fewest requests that show these objects: each page begins at the newest one that is left.
+fn fewest(changed: &[usize]) -> usize {
+    let (mut requests, mut left) = (0, changed);
+    while let Some(newest) = left.last() {
+        requests += 1;
+        let end = (newest + 1).saturating_sub(PAGE);
+        left = &left[..left.partition_point(|at| *at < end)];
     }
+    requests
 }
 
 fn change(at: usize, created: i64) -> Change {
@@ -72,7 +72,6 @@ fn change(at: usize, created: i64) -> Change {
 /// Reads the changed objects with so many requests at once. Returns the number of requests.
 fn read(list: &List, changed: &[usize], slots: usize) -> usize {
     let floor = list.0.last().unwrap() + 1;
-    let changes = changed.iter().map(|at| change(*at, list.0[*at])).collect();
     let terms = Terms {
         changes: Changes::Read,
         api_version: "2026-11-18.endive",
@@ -81,7 +80,8 @@ fn read(list: &List, changed: &[usize], slots: usize) -> usize {
         floor: Some(floor),
         answered_before: None,
     };
-    let work = Work::new(changes, &Newest::default(), &terms, |_| false);
+    let work =
+        Work::new(changed.iter().map(|at| change(*at, list.0[*at])).collect(), &Newest::default(), &terms, |_| false);
     let chains = remaining(work.old_window().unwrap(), vec![]).unwrap();
     let setting = setting("customers");
     let options = Options { page_size: 100, ..setting.options };
@@ -133,7 +133,7 @@ fn changed_objects_cost_hardly_more_requests_than_the_fewest_and_never_more_than
         let mut chance = Chance::new(9);
         let list = List::new(objects, days, &mut chance);
         let changed = choose(&list, recent, any, &mut chance);
-        let fewest = list.fewest(&changed);
+        let fewest = fewest(&changed);
         for slots in [1, 8] {
             let requests = read(&list, &changed, slots);
             println!("{what}: {} objects, {requests} requests with {slots} at once, {fewest} at least", changed.len());

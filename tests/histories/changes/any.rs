@@ -38,8 +38,9 @@ fn history(case: Case) -> Job {
         job.stir();
     }
     for _ in 0..case.rounds {
-        if case.has_wrong_clocks {
-            // Each process may run on another machine.
+        // Each process may run on another machine. (Of a page whose event was lost only our own clock is known: if that
+        // is wrong by days, nobody sees that the page came a month too late.)
+        if case.has_wrong_clocks && !case.has_pauses {
             let wrong_by = i64::try_from(job.objects.chance.below(30 * DAY.unsigned_abs())).unwrap() - 15 * DAY;
             (job.events.wrong_by, job.objects.wrong_by) = (wrong_by, wrong_by);
         }
