@@ -25,8 +25,10 @@ pub struct Report {
     pub body: String,
     /// SHA-256 over that text.
     pub sha256: [u8; 32],
-    /// Whether it says that the object has left its list: the last that ever happens to it.
+    /// Whether it says that the object has left its list: the last that happens to it.
     pub is_deletion: bool,
+    /// Whether the object is of the kind that its list has: else it cannot be a row.
+    pub is_sound: bool,
 }
 
 /// An object that has changed, as far as events tell.

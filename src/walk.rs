@@ -150,6 +150,10 @@ impl Walk {
         for at in 0..self.chains.len() {
             self.chains[at].ticket = self.next_ticket();
         }
+        if self.chains.is_empty() {
+            self.given.extend(self.work.missing());
+            self.give();
+        }
         self.newest = remaining.newest;
         self.api_version = remaining.api_version;
         self.expand = remaining.expand;

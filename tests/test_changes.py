@@ -165,7 +165,6 @@ def test_after_forty_days_without_a_run_everything_lands_again_once_and_loudly(
     assert sum(result.rows for result in report.entities) == 0
 
 
-@contract
 def test_a_lake_that_was_landed_without_events_lands_once_again(
     lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:

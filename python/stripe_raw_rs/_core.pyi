@@ -311,7 +311,9 @@ class EventIndex:
     The order is `add_fresh`, then `add`, each with the rows of the read beside it.
     """
 
-    def __new__(cls, run: Run, account: str | None = None) -> Self: ...
+    def __new__(cls, run: Run, lists: list[str], account: str | None = None) -> Self:
+        """`lists`: those whose events it keeps."""
+
     def covers(self, run: Run) -> bool:
         """Whether another run can follow these events, too."""
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
+from stripe_raw_rs._core import one_line
+from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.raw_writer import RawWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stripe_raw_rs._core import EventIndex, History, Reported, Run
     from stripe_raw_rs.state_store import StateStore
     from stripe_raw_rs.tables import Tables
+
+logger = logging.getLogger("stripe_raw_rs")
 
 EVENTS = "events"
 
@@ -19,18 +26,27 @@ EVENTS = "events"
 class FollowedEvents:
     """The events of one account, as they have landed."""
 
-    def __init__(
-        self, tables: Tables, state: StateStore, account: str | None, *, are_read: bool, before: History | None
+    def __init__(  # noqa: PLR0913 - keywords distinguish them
+        self,
+        tables: Tables,
+        state: StateStore,
+        account: str | None,
+        *,
+        lists: Sequence[str],
+        are_read: bool,
+        before: History | None,
     ) -> None:
-        """Say whether the call reads events, and which history they had before it."""
+        """Name the lists of the call; say whether it reads events, too, and which history these had before it."""
         self.are_read = are_read
+        self._lists = [*lists]
         self._tables = tables
         self._state = state
         self._account = account
         self._before = before
         self._have_landed = threading.Event()
         self._lock = threading.Lock()
-        self._after: History | None = None
+        self._is_asked = False
+        self._after: Reported | None = None
         self._index: EventIndex | None = None
 
     def have_landed(self) -> None:
@@ -48,9 +64,19 @@ class FollowedEvents:
             return None if self._before is None else self._before.reported
         self._have_landed.wait()
         with self._lock:
-            if self._after is None:
-                self._after = self._state.history(EVENTS, self._account)
-            return self._after.reported
+            if not self._is_asked:
+                self._is_asked = True
+                self._after = self._ask()
+            return self._after
+
+    def _ask(self) -> Reported | None:
+        """Read what has landed. If events cannot be read, the lists go on without changes, and follow them later."""
+        try:
+            raw = self._raw()
+            return self._state.history(EVENTS, self._account).reported if raw.check() else None
+        except TableError as error:
+            logger.warning("changes are not followed, because events cannot be read: %s", one_line(error))
+            return None
 
     def give(self, run: Run) -> None:
         """Give a run the events that it follows, if it follows any."""
@@ -62,12 +88,16 @@ class FollowedEvents:
             run.follow(self._index)
 
     def _read(self, run: Run) -> EventIndex:
-        index = _core.EventIndex(run, self._account)
-        (entity,) = _core.entities(EVENTS)
-        raw = RawWriter(self._tables, entity, self._state.store_id)
-        if raw.check():
-            raw.read(index.add_fresh, ["_stripe_created_at"], index.fresh)
-            rows = index.rows
-            if rows is not None:
-                raw.read(index.add, _core.EVENT_COLUMNS, rows)
+        index, raw = _core.EventIndex(run, self._lists, self._account), self._raw()
+        if not raw.check():
+            message = f"table '{raw.location}' is not there, and the run follows its events: restore it from a backup"
+            raise TableError(message)
+        raw.read(index.add_fresh, ["_stripe_created_at"], index.fresh)
+        rows = index.rows
+        if rows is not None:
+            raw.read(index.add, _core.EVENT_COLUMNS, rows)
         return index
+
+    def _raw(self) -> RawWriter:
+        (entity,) = _core.entities(EVENTS)
+        return RawWriter(self._tables, entity, self._state.store_id)

@@ -142,7 +142,14 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
             **_of(options, {"bundle_target"}),
         },
         histories=histories,
-        events=FollowedEvents(tables, state, account, are_read=are_read, before=histories.get(EVENTS)),
+        events=FollowedEvents(
+            tables,
+            state,
+            account,
+            lists=[entity.name for entity in selection],
+            are_read=are_read,
+            before=histories.get(EVENTS),
+        ),
     )
 
 

@@ -8,15 +8,15 @@ from stripe_raw_rs import _core
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.panics import panics_as_errors
-from stripe_raw_rs.tables import open_tables
+from stripe_raw_rs.tables import open_tables, present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from typing_extensions import Unpack
 
-    from stripe_raw_rs._core import Entity
-    from stripe_raw_rs.tables import TableOptions
+    from stripe_raw_rs._core import Entity, Schema
+    from stripe_raw_rs.tables import TableOptions, Tables
 
 # The newest row of an object has the largest _commit_version: an object has one row in a run at most. An object is
 # deleted if an event says so, or if the run that read the whole list again did not find it: events were lost then.
@@ -31,13 +31,15 @@ read_again AS (
   FROM {checkpoints} WHERE entity = '{entity}' AND event_type = 'RUN_COMPLETED' AND relands
 ),
 whole AS (
-  SELECT run.stripe_account, run.run_id, min(run.epoch) * 4294967296 AS first_version
+  SELECT run.stripe_account, run.run_id, min(run.epoch) * 4294967296 AS first_version,
+    max(run.start_created_gte) AS first_second
   FROM {checkpoints} AS run JOIN read_again ON run.run_id = read_again.run_id AND read_again._age = 1
   WHERE run.entity = '{entity}' GROUP BY run.stripe_account, run.run_id
 )
 SELECT {columns},
   {deleted}
-  OR coalesce(newest._commit_version < whole.first_version, false)
+  OR coalesce(newest._commit_version < whole.first_version
+    AND (whole.first_second IS NULL OR {seconds} >= whole.first_second), false)
   OR coalesce(newest._ingest_run_id = whole.run_id AND newest._source = 'event', false) AS _deleted
 FROM newest LEFT JOIN whole ON newest._stripe_account IS NOT DISTINCT FROM whole.stripe_account
 WHERE newest._age = 1"""
@@ -48,7 +50,7 @@ SELECT _stripe_account, _stripe_id, _ingested_at AS _seen_at, 'list' AS _source,
 FROM {raw} WHERE _source IS DISTINCT FROM 'event'"""
 _OF_EVENTS = """
 UNION ALL
-SELECT _stripe_account, {id}, _stripe_created_at, 'event', _stripe_id, {type}, {version}, {object}
+SELECT DISTINCT _stripe_account, {id}, _stripe_created_at, 'event', _stripe_id, {type}, {version}, {object}
 FROM {events} WHERE {type} IN ({types}) AND {id} IS NOT NULL"""
 
 
@@ -64,6 +66,9 @@ class _Dialect:
         return f"{self._place}.{_quoted(name, '`')}"
 
     view = table
+
+    def seconds(self, timestamp: str) -> str:
+        return f"unix_seconds({timestamp})"
 
     def json(self, path: str) -> str:
         return f"get_json_object(_raw_json, '$.{path}')"
@@ -81,6 +86,9 @@ class _DuckDb(_Dialect):
 
     def view(self, name: str) -> str:
         return _quoted(name, '"')
+
+    def seconds(self, timestamp: str) -> str:
+        return f"epoch({timestamp})"
 
     def json(self, path: str) -> str:
         return f"(_raw_json ->> '$.{path}')"
@@ -103,10 +111,12 @@ def _views(options: TableOptions, entities: Sequence[Entity], checkpoint_table: 
     catalog, schema = options.get("catalog"), options.get("schema")
     dialect = _Dialect(catalog, schema) if catalog and schema else _DuckDb(tables.location)
     has_events = tables.table(events.table).exists()
+    _require_current(tables, checkpoint_table, _core.checkpoint_schema())
     statements = []
     for entity in entities:
         if entity.name == EVENTS or not tables.table(entity.table).exists():
             continue
+        _require_current(tables, entity.table, _core.raw_schema())
         names = {"raw": dialect.table(entity.table), "checkpoints": dialect.table(checkpoint_table)}
         name = entity.table.removesuffix("_raw")
         latest = _LATEST.format(
@@ -115,6 +125,7 @@ def _views(options: TableOptions, entities: Sequence[Entity], checkpoint_table: 
             entity=entity.name,
             columns=", ".join(f"newest.{column}" for column in _core.raw_schema().names),
             deleted=_is_deletion(entity),
+            seconds=dialect.seconds("newest._stripe_created_at"),
         )
         history = _HISTORY.format(**names, view=dialect.view(f"{name}_history"), text=dialect.text)
         if has_events and entity.event_types:
@@ -131,6 +142,14 @@ def _views(options: TableOptions, entities: Sequence[Entity], checkpoint_table: 
         message = f"'{tables.location}' has no raw table of these entities: there is nothing to see"
         raise UsageError(message)
     return statements
+
+
+def _require_current(tables: Tables, name: str, ours: Schema) -> None:
+    """Refuse a table that lacks columns which a newer layout has: the views name them."""
+    table = tables.table(name)
+    if table.exists() and set(present(ours, table.schema())) != set(ours.names):
+        message = f"table '{table.location}' has an earlier layout: the next run of its list gives it its columns"
+        raise UsageError(message)
 
 
 def _is_deletion(entity: Entity) -> str:

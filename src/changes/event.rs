@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Report;
 use crate::stripe::entities::Entity;
-use crate::stripe::events::{list_of, of};
+use crate::stripe::events::{Coverage, list_of, of};
 
 /// The seconds since 1970 that a time can be, as in pages.
 const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799;
@@ -49,6 +49,8 @@ struct Data<'json> {
 struct Facts {
     id: String,
     created: Option<i64>,
+    date: Option<i64>,
+    object: String,
     is_stub: bool,
 }
 
@@ -83,15 +85,19 @@ impl<'de> Visitor<'de> for Members {
         while let Some(key) = members.next_key::<Cow<'de, str>>()? {
             match &*key {
                 "id" => members.next_value::<Value>()?.as_str().unwrap_or_default().clone_into(&mut facts.id),
+                "object" => members.next_value::<Value>()?.as_str().unwrap_or_default().clone_into(&mut facts.object),
                 "deleted" => facts.is_stub = members.next_value::<Value>()? == true,
-                key if key == self.0.dated_by() => {
-                    facts.created = members.next_value::<Value>()?.as_i64().filter(|at| TIMES.contains(at));
-                }
+                key if key == self.0.dated_by() => facts.created = time(&members.next_value()?),
+                "date" => facts.date = time(&members.next_value()?),
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }
         Ok(facts)
     }
+}
+
+fn time(value: &Value) -> Option<i64> {
+    value.as_i64().filter(|at| TIMES.contains(at))
 }
 
 /// Reads an event; `None` if no list of the registry has its object, or if it does not say which object it is about. Of
@@ -100,12 +106,19 @@ pub(super) fn read(json: &str) -> Option<Told> {
     let Payload { id: event_id, kind, created: at, api_version, data } = serde_json::from_str(json).ok()?;
     let entity = list_of(&kind)?;
     let facts = of(entity);
+    if facts.coverage == Coverage::None {
+        // Its events are about objects that the list does not have.
+        return None;
+    }
     let event_type = facts.types.iter().copied().find(|known| *known == kind)?;
     let body = data.object.get();
-    let Facts { id, created, is_stub } = Facts::of(body, entity)?;
+    let Facts { id, created, date, object, is_stub } = Facts::of(body, entity)?;
+    // Before 2019 objects were dated by another member.
+    let created = created.or(date);
+    let is_sound = object == entity.object;
     let is_deletion = facts.deleted == Some(event_type) || is_stub;
     let (body, sha256) = (body.to_owned(), Sha256::digest(body).into());
-    let report = Report { event_id, event_type, at, api_version, body, sha256, is_deletion };
+    let report = Report { event_id, event_type, at, api_version, body, sha256, is_deletion, is_sound };
     Some(Told { entity, id, created, report })
 }
 

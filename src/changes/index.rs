@@ -1,6 +1,6 @@
 //! The events that have landed, by the object that they are about.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -29,9 +29,17 @@ pub struct EventIndex {
     lists: HashMap<&'static str, HashMap<String, Vec<Known>>>,
     /// Whether it keeps hashes in place of bodies.
     has_no_bodies: bool,
+    /// The lists whose events it keeps; none for those of all.
+    only: HashSet<String>,
 }
 
 impl EventIndex {
+    /// An index of the events of these lists.
+    #[must_use]
+    pub fn of(lists: impl IntoIterator<Item = String>) -> Self {
+        Self { only: lists.into_iter().collect(), ..Self::default() }
+    }
+
     /// An index that keeps no bodies: it takes a few hundred bytes an event.
     #[must_use]
     pub fn without_bodies() -> Self {
@@ -64,6 +72,9 @@ impl EventIndex {
 
     fn insert(&mut self, told: Told, epoch: i64) {
         let Told { entity, id, created, mut report } = told;
+        if !self.only.is_empty() && !self.only.contains(entity.name) {
+            return;
+        }
         if self.has_no_bodies {
             report.body = String::new();
         }
@@ -72,6 +83,12 @@ impl EventIndex {
             Some(other) => other.epoch = other.epoch.min(epoch),
             None => known.push(Known { report: Arc::new(report), epoch, created }),
         }
+        // A stub of a deleted object does not say when that was created.
+        let time = known.iter().filter_map(|known| known.created).max();
+        known.iter_mut().for_each(|known| known.created = known.created.or(time));
+        if known.len() > 1 {
+            drop_bodies(known);
+        }
     }
 
     /// The report of an event on an object of that list.
@@ -79,6 +96,13 @@ impl EventIndex {
     pub fn report(&self, entity: &Entity, id: &str, event_id: &str) -> Option<&Report> {
         let known = self.lists.get(entity.name)?.get(id)?;
         known.iter().map(|known| known.report.as_ref()).find(|report| report.event_id == event_id)
+    }
+
+    /// When the oldest event happened, in seconds since 1970.
+    #[must_use]
+    pub fn oldest(&self) -> Option<i64> {
+        let known = self.lists.values().flat_map(HashMap::values).flatten();
+        known.map(|known| known.report.at).min()
     }
 
     /// The objects of a list with an event that first landed after the attempt `from`, up to the attempt `to`, and that
@@ -95,9 +119,19 @@ impl EventIndex {
     }
 }
 
+/// Only the body of the newest event may become a row. (A run that goes on may follow fewer attempts than have landed.)
+fn drop_bodies(known: &mut [Known]) {
+    for at in 0..known.len() {
+        let is_older = |other: &Known| other.epoch <= known[at].epoch && order(other) > order(&known[at]);
+        if !known[at].report.body.is_empty() && known.iter().any(is_older) {
+            Arc::make_mut(&mut known[at].report).body = String::new();
+        }
+    }
+}
+
 fn change(id: &str, known: &[Known], to: i64) -> Option<Change> {
     let known = || known.iter().filter(|known| known.epoch <= to);
-    let newest = known().max_by_key(|known| order(&known.report))?;
+    let newest = known().max_by_key(|known| order(known))?;
     let report = &newest.report;
     let is_rival = |other: &Known| other.report.at == report.at && other.report.sha256 != report.sha256;
     let is_tie = !report.is_deletion && known().any(is_rival);
@@ -105,9 +139,11 @@ fn change(id: &str, known: &[Known], to: i64) -> Option<Change> {
     Some(Change { id: id.to_owned(), created, report: Some(Arc::clone(report)), is_tie })
 }
 
-/// Nothing comes after a deletion: ids are never used again. Within a second events have no order.
-fn order(report: &Report) -> (bool, i64, &str) {
-    (report.is_deletion, report.at, &report.event_id)
+/// Nothing comes after a deletion, except another object of that id: an account chooses the ids of its coupons. Within a
+/// second events have no order.
+fn order(known: &Known) -> (Option<i64>, bool, i64, &str) {
+    let report = &known.report;
+    (known.created, report.is_deletion, report.at, &report.event_id)
 }
 
 #[cfg(test)]

@@ -154,13 +154,13 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let mut today = window(entity, history, options, attempt.start, attempt.now, &mut warnings);
     let purpose = purpose(history, attempt, &mut warnings);
     let source = match purpose {
-        Purpose::New if attempt.follows || entity.has_events() => {
-            new_source(entity, history, options, attempt.reported.as_ref(), attempt.now.wall_micros, &mut warnings)
+        Purpose::New => {
+            let (reported, began_at) = (attempt.reported.as_ref(), attempt.now.wall_micros);
+            new_source(entity, history, options, attempt.follows, reported, began_at, &mut warnings)
         }
-        Purpose::New => Source { from: history.followed(), ..Source::default() },
         Purpose::Resume | Purpose::GiveUp(_) => history.source(),
     };
-    if source.relands {
+    if source.relands && history.completed().is_some() {
         today = history.first_start();
     }
     if matches!(purpose, Purpose::GiveUp(_)) {
@@ -178,8 +178,13 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let changes = unfinished.and_then(|_| begun_with()).unwrap_or(options.changes);
     let begun_at = || history.setting("planned_at")?.parse().ok();
     let planned_at_micros = unfinished.and_then(|_| begun_at()).unwrap_or(attempt.now.wall_micros);
-    let reads_due = entity.due.is_some() && changes != Changes::No && !source.relands;
-    let due = history.completed().filter(|_| reads_due).map(|before| due_span(before.at_micros, planned_at_micros));
+    let reads_due = entity.due.is_some() && source.to.is_some() && history.completed().is_some();
+    let due = reads_due.then(|| due_span(source.from.map(|from| from.at_micros), planned_at_micros));
+    if reads_due && source.from.is_none() {
+        // Nobody knows which of the objects that landed before announce a change.
+        let then = (planned_at_micros / 1_000_000).saturating_sub(MONTHS_SECONDS);
+        today = today.map(|start| start.min(then)).max(history.first_start());
+    }
     let (start_created_gte, stripe_version) = match filters {
         Some(filters) => {
             let version = filters.api_version.or_else(|| history.setting("stripe_version"));
@@ -225,11 +230,14 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     })
 }
 
-/// The moments of the changes that objects announce and that a run looks for: those since the run before, and those of
-/// some days before it, since Stripe may be late.
-fn due_span(before_micros: i64, planned_at_micros: i64) -> (i64, i64) {
-    const LATE_MICROS: i64 = 3 * DAY * 1_000_000;
-    (before_micros.saturating_sub(LATE_MICROS), planned_at_micros)
+/// Within this time a change comes that an object announces.
+const MONTHS_SECONDS: i64 = 60 * DAY;
+
+/// The moments of the changes that objects announce and that a run looks for: those since the run that did so before, and
+/// those of some days before it, since Stripe may be late.
+fn due_span(before_micros: Option<i64>, planned_at_micros: i64) -> (i64, i64) {
+    const LATE_MICROS: i64 = 10 * DAY * 1_000_000;
+    (before_micros.map_or(0, |before| before.saturating_sub(LATE_MICROS)), planned_at_micros)
 }
 
 /// Whether any event has landed after those that were followed before.

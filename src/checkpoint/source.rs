@@ -72,12 +72,13 @@ pub struct Span {
     pub since: i64,
 }
 
-/// What a new run follows. A run of `events` follows none, and is followed by others: it names the time up to which it
+/// What a new run follows; changes that events report only if it `follows` them. A run of `events` follows none, and is followed by others: it names the time up to which it
 /// has all of them. That time is of before its first answer: RUN_STARTED may be later. `reported` is what `events` has landed; `None` if no run of it is complete.
 pub(super) fn new_source(
     entity: &Entity,
     history: &History,
     options: &Options,
+    follows: bool,
     reported: Option<&Reported>,
     began_at_micros: i64,
     warnings: &mut Vec<String>,
@@ -90,15 +91,20 @@ pub(super) fn new_source(
     if entity.has_events() {
         return Source { to: Some(Position { epoch: 0, at_micros }), ..nothing };
     }
-    if options.changes == Changes::No || of(entity).coverage == Coverage::None {
+    if options.changes == Changes::No {
+        return nothing;
+    }
+    if entity.due.is_some() {
+        return Source { to: Some(Position { epoch: 0, at_micros: began_at_micros }), ..nothing };
+    }
+    if !follows || of(entity).coverage == Coverage::None {
         return nothing;
     }
     if history.completed().is_none() {
-        // It reads every object after these events. Those that it reads meanwhile are the next run's.
-        return Source {
-            to: Some(Position { epoch: reported.map_or(0, |it| it.position.epoch), at_micros }),
-            ..nothing
-        };
+        // It reads every object after these events. Those that land meanwhile are the next run's. Objects of a run that no
+        // longer counts may be gone by now.
+        let epoch = reported.map_or(0, |reported| reported.position.epoch);
+        return Source { to: Some(Position { epoch, at_micros }), relands: history.epoch() > 0, ..nothing };
     }
     let Some(reported) = reported else { return nothing };
     // A later run than this list has followed, or the same one.

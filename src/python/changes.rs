@@ -37,10 +37,10 @@ pub struct EventIndex {
 #[pymethods]
 impl EventIndex {
     #[new]
-    #[pyo3(signature = (run, account = None))]
-    fn new(run: &Run, account: Option<String>) -> PyResult<Self> {
+    #[pyo3(signature = (run, lists, account = None))]
+    fn new(run: &Run, lists: Vec<String>, account: Option<String>) -> PyResult<Self> {
         let span = run.follows_from()?.ok_or_else(|| Error::usage("the run follows no events"))?;
-        Ok(Self { index: changes::EventIndex::default(), account, span, oldest: None })
+        Ok(Self { index: changes::EventIndex::of(lists), account, span, oldest: None })
     }
 
     fn covers(&self, run: &Run) -> PyResult<bool> {

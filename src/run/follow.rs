@@ -73,10 +73,14 @@ impl Run {
 
     /// A list that Stripe does not filter is read down to the oldest object that has changed.
     pub(super) fn reach_changes(&mut self) {
-        let oldest = self.changes().iter().filter_map(|change| change.created).min();
-        if self.entity().window == Window::Client && self.plan.start_created_gte.is_some() {
-            self.plan.start_created_gte = self.plan.start_created_gte.min(oldest.or(self.plan.start_created_gte));
+        if self.entity().window != Window::Client {
+            return;
         }
+        // An object that does not say when it was created may be anywhere.
+        let first_start = self.plan.first_start.unwrap_or(self.plan.start_created_gte);
+        let down_to = self.changes().iter().map(|change| change.created.or(first_start)).min();
+        self.plan.start_created_gte =
+            down_to.map_or(self.plan.start_created_gte, |it| it.min(self.plan.start_created_gte));
     }
 
     pub(super) fn changes(&self) -> &[Change] {
@@ -102,6 +106,11 @@ impl Run {
         let mut seconds: Vec<i64> = self.changes().iter().filter_map(|change| change.created).collect();
         seconds.retain(is_left_out);
         let micros = |second: i64| Value::Timestamp(second.saturating_mul(1_000_000));
+        let undated = || self.changes().iter().filter(|change| change.created.is_none());
+        if undated().count() > MOST_PARTS {
+            return vec![vec![]];
+        }
+        let of_undated = undated().map(|change| vec![("_stripe_id", "=", Value::Text(Some(change.id.clone())))]);
         parts(seconds)
             .into_iter()
             .map(|(first, last)| {
@@ -111,6 +120,7 @@ impl Run {
                     ("_stripe_created_at", "<", micros(floor.map_or(below, |floor| below.min(floor)))),
                 ]
             })
+            .chain(of_undated)
             .collect()
     }
 
@@ -149,7 +159,7 @@ impl Run {
     /// Corrects the time from which on objects may be missing, when the first answer shows Stripe's clock.
     pub(super) fn correct_clock(&mut self) {
         let answered = self.walk.pages().iter().find_map(|fetched| fetched.answered);
-        let is_first = self.plan.source.from.is_none() && !self.plan.source.relands;
+        let is_first = self.plan.source.from.is_none() && self.plan.landed_before.is_none();
         let is_own = self.entity().has_events() || is_first;
         if let Some((answered, to)) = answered.zip(self.plan.source.to.as_mut()).filter(|_| is_own) {
             to.at_micros = answered.saturating_sub(self.context.options.lookback_seconds).saturating_mul(1_000_000);
@@ -179,7 +189,9 @@ impl Run {
         let answered = self.newest_answer()?;
         let listed_since = answered.saturating_sub(LISTED_MICROS);
         let is_in_time = self.plan.source.from.is_some_and(|from| listed_since <= from.at_micros);
-        if is_in_time { before } else { Some(listed_since) }
+        // A first run may begin later.
+        let start_micros = self.plan.start_created_gte.map_or(i64::MIN, |start| start.saturating_mul(1_000_000));
+        if is_in_time { before } else { Some(listed_since.max(start_micros)) }
     }
 }
 

@@ -84,6 +84,7 @@ impl Run {
                     is_of_event: columns.text("_source", row)? == Some(EVENT),
                     is_deletion: deletion.is_some() && columns.text("_event_type", row)? == deletion,
                     is_due: columns.micros("_due_at", row)?.is_some(),
+                    created,
                 });
             }
             // The run relies on these rows, even on those of a run that was given up: later runs look whether they stay.

@@ -133,8 +133,7 @@ impl Walk {
         self.note_odd(&page);
         self.work.take_in(&mut page, is_old);
         let mut unchanged = self.landed.leave_out(&mut page);
-        let (origins, unchanged_gone) =
-            read_out.map(|seconds| self.add_the_gone(seconds, &mut page)).unwrap_or_default();
+        let (origins, unchanged_gone) = self.add_the_gone(read_out, &mut page);
         unchanged += unchanged_gone;
         self.count(&page, unchanged, oldest);
         let facts = PageFacts {

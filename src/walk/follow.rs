@@ -63,9 +63,17 @@ impl Walk {
         (bottom <= top).then_some(bottom..=top)
     }
 
-    /// Adds the objects of these seconds that the list no longer has. Returns how many have no new state.
-    pub(super) fn add_the_gone(&mut self, seconds: RangeInclusive<i64>, page: &mut Page) -> (Vec<Arc<Report>>, usize) {
-        let gone = self.work.gone(seconds);
+    /// Adds the objects of these seconds that the list no longer has, and behind its last page all that it has not shown.
+    /// Returns how many have no new state.
+    pub(super) fn add_the_gone(
+        &mut self,
+        seconds: Option<RangeInclusive<i64>>,
+        page: &mut Page,
+    ) -> (Vec<Arc<Report>>, usize) {
+        let mut gone = seconds.map(|seconds| self.work.gone(seconds)).unwrap_or_default();
+        if self.chains.is_empty() {
+            gone.extend(self.work.missing());
+        }
         if gone.is_empty() {
             return (Vec::new(), 0);
         }

@@ -29,6 +29,8 @@ pub(super) struct Newer {
     is_deletion: bool,
     /// Whether the object announces a change.
     pub(super) is_due: bool,
+    /// When the object was created, in seconds since 1970.
+    pub(super) created: Option<i64>,
 }
 
 /// A row of the raw table, as far as its state goes.
@@ -46,13 +48,15 @@ pub struct State<'a> {
     pub is_deletion: bool,
     /// Whether the object announces a change.
     pub is_due: bool,
+    /// When the object was created, in seconds since 1970.
+    pub created: Option<i64>,
 }
 
 impl Newest {
     /// Takes in a row of the table; rows may come in any order.
     pub fn add(&mut self, state: State<'_>) {
-        let State { id, commit_version, sha256, is_of_event, is_deletion, is_due } = state;
-        let row = Newer { commit_version, content: content(sha256), is_of_event, is_deletion, is_due };
+        let State { id, commit_version, sha256, is_of_event, is_deletion, is_due, created } = state;
+        let row = Newer { commit_version, content: content(sha256), is_of_event, is_deletion, is_due, created };
         match self.rows.entry(self.keys.hash_one(id)) {
             Entry::Vacant(place) => {
                 place.insert(row);
@@ -113,7 +117,15 @@ mod tests {
         let mut newest = Newest::default();
         assert_eq!(newest.leave_out(&mut now), 0);
         let mut add = |id: &str, commit_version: i64, sha256: &str| {
-            newest.add(State { id, commit_version, sha256, is_of_event: false, is_deletion: false, is_due: false });
+            newest.add(State {
+                id,
+                commit_version,
+                sha256,
+                is_of_event: false,
+                is_deletion: false,
+                is_due: false,
+                created: None,
+            });
         };
         add("ch_1", 5, &of(&before, 0));
         // It went from this content to another one and back; rows come in any order.

@@ -67,7 +67,8 @@ impl Work {
     pub fn new(changes: Vec<Change>, newest: &Newest, terms: &Terms<'_>, has_row: impl Fn(&str) -> bool) -> Self {
         let mut work = Self { floor: terms.floor, ..Self::default() };
         for Change { id, created, report, is_tie } in changes {
-            let (second, is_done) = (created.unwrap_or(UNDATED), has_row(&id));
+            let is_done = has_row(&id);
+            let second = created.or_else(|| newest.get(&id)?.created).unwrap_or(UNDATED);
             let item = report.map(|report| Item::new(&id, second, report, is_tie, newest, terms));
             let is_read = item.as_ref().map_or_else(|| newest.get(&id).is_some_and(|row| row.is_due), |it| it.is_read);
             if is_read && terms.is_filtered && Some(second) < terms.floor && second != UNDATED {
@@ -191,26 +192,41 @@ impl Work {
         Some(true)
     }
 
-    /// The objects of these seconds that still wait: the list does not have them any more.
+    /// The objects of these seconds that still wait: the list does not have them any more. Those that were deleted wait
+    /// until the end: the list may have another object of that id, in another second.
     pub(super) fn gone(&mut self, seconds: RangeInclusive<i64>) -> Vec<Item> {
         let found: Vec<i64> = self.waiting.range(seconds).map(|(second, _)| *second).collect();
-        let gone: Vec<Item> = found.iter().filter_map(|second| self.waiting.remove(second)).flatten().collect();
+        let mut gone = Vec::new();
+        for second in found.into_iter().filter(|second| *second != UNDATED) {
+            let Some(items) = self.waiting.get_mut(&second) else { continue };
+            gone.extend(items.extract_if(.., |item| !item.report.is_deletion));
+            if items.is_empty() {
+                self.waiting.remove(&second);
+            }
+        }
         self.done(gone)
     }
 
-    /// The objects for which the list is not asked: the old ones whose newest event has them, and those without a time.
+    /// The old objects for which the list is not asked, because their newest event has them.
     pub(super) fn given(&mut self, is_filtered: bool) -> Vec<Item> {
-        if !is_filtered {
-            return Vec::new();
-        }
-        let floor = self.floor;
-        let is_given = |second: i64, item: &Item| second == UNDATED || (!item.is_read && Some(second) < floor);
-        let mut given = Vec::new();
+        let floor = self.floor.filter(|_| is_filtered);
+        let is_old = |second: i64| second != UNDATED && Some(second) < floor;
+        self.extract(|second, item| is_old(second) && !item.is_read && !item.report.is_deletion)
+    }
+
+    /// At the end of the list, the objects that it has not shown anywhere: those that were deleted, and those that do not
+    /// say when they were created and have never landed.
+    pub(super) fn missing(&mut self) -> Vec<Item> {
+        self.extract(|second, item| second == UNDATED || item.report.is_deletion)
+    }
+
+    fn extract(&mut self, is_wanted: impl Fn(i64, &Item) -> bool) -> Vec<Item> {
+        let mut wanted = Vec::new();
         self.waiting.retain(|second, items| {
-            given.extend(items.extract_if(.., |item| is_given(*second, item)));
+            wanted.extend(items.extract_if(.., |item| is_wanted(*second, item)));
             !items.is_empty()
         });
-        self.done(given)
+        self.done(wanted)
     }
 
     fn done(&mut self, items: Vec<Item>) -> Vec<Item> {
@@ -231,7 +247,7 @@ impl Item {
         let is_same = report.api_version.as_deref() == Some(terms.api_version)
             && !terms.expands
             && !report.body.contains(r#""has_more":true"#);
-        let is_given = terms.changes == Changes::Events || is_same;
+        let is_given = (terms.changes == Changes::Events || is_same) && report.is_sound;
         let takes_back = !report.is_deletion && (was_listed_later || (is_tie && is_row_of_an_event));
         let is_read = !is_given || is_tie || was_listed_later;
         Self { id: id.to_owned(), second, report, is_read, takes_back }

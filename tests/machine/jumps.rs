@@ -65,6 +65,7 @@ fn change(at: usize, created: i64) -> Change {
         body: String::new(),
         sha256: [0; 32],
         is_deletion: false,
+        is_sound: true,
     };
     Change { id: format!("cus_{at}"), created: Some(created), report: Some(Arc::new(report)), is_tie: false }
 }

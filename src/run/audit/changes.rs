@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Audit, RunRows};
+use crate::changes::EventIndex;
 use crate::checkpoint::{Event, Kind};
 use crate::error::{Result, counted, foreign};
 use crate::raw::Row;
 use crate::stripe::entities::{Entity, by_name};
+
+/// An event is at most that old when its object lands.
+const KEPT_SECONDS: i64 = 40 * 86_400;
 
 impl Audit {
     /// Says how a row whose payload was in an event differs from that event.
@@ -15,7 +19,11 @@ impl Audit {
         let index = reports.get(&row.account()?.map(str::to_owned));
         let report = index.and_then(|index| index.report(entity, row.id, event_id));
         let (id, event) = (foreign(row.id), foreign(event_id));
+        let oldest = index.and_then(EventIndex::oldest);
+        let landed_at = row.ingested_at_micros()?.div_euclid(1_000_000);
         Ok(match report {
+            // The events of that time were erased.
+            None if oldest.is_none_or(|oldest| landed_at < oldest.saturating_add(KEPT_SECONDS)) => None,
             None => {
                 Some(format!("{id} is said to be from event {event}, which has not landed, or is about another object"))
             }
