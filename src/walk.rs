@@ -139,7 +139,7 @@ impl Walk {
         }
         self.work = remaining.work;
         self.landed = remaining.landed;
-        self.progress.changed = self.work.len() as u64;
+        self.progress.changed = self.work.beyond_the_window() as u64;
         self.given = self.work.given(windowed);
         self.given.reverse();
         self.opened_at_micros = now.wall_micros;

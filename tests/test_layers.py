@@ -132,7 +132,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     # The command line.
     "cli": BASE
     | {"config", "key_check", "options", "panics", "pipeline", "progress", "report", "simulator", "status", "tables"}
-    | {"text", "verify", "views"},
+    | {"followed_events", "text", "verify", "views"},
     "main": BASE | {"cli", "tables", "text"},
     "__init__": BASE | {"config", "key_check", "main", "pipeline", "report", "views"},
     "__main__": {"main"},

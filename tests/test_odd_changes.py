@@ -20,6 +20,7 @@ from tests.test_changes import OLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from stripe_raw_rs import Report
 
 HOUR, DAY = 3_600, 86_400
@@ -186,3 +187,36 @@ def test_events_that_their_owner_erased_are_no_fault_of_the_rows_from_them(lake:
     with pytest.raises(TableError, match="finding"):
         verify(tables_of(lake), say=said.append)
     assert not [line for line in said if line.startswith("customers") and "finding" in line]
+
+
+def test_events_that_say_nothing_of_an_object_stop_nobody(lake: Path, stripe: StripeSimulator) -> None:
+    land(lake, stripe)
+    stripe.advance(DAY)
+    ids = stripe.ids("customers")
+    odd = stripe.change("customers", ids[40:44])
+    stripe.change("customers", ids[45])
+    for event, changes in zip(
+        odd, ({"type": "a.type.of.tomorrow"}, {"data": {}}, {"data": 7}, {"type": 7}), strict=True
+    ):
+        body = json.loads(stripe.raw("events", event))
+        stripe.replace("events", event, json.dumps({**body, **changes}).encode())
+    stripe.advance(HOUR)
+    report = land(lake, stripe)
+    assert [(result.state, result.changed) for result in report.entities] == [("complete", 0), ("complete", 1)]
+    verify(tables_of(lake), say=lambda _line: None)
+
+
+def test_a_cursor_that_aged_out_while_the_events_were_read_ends_in_a_whole_reading(
+    lake: Path, stripe: StripeSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    land(lake, stripe)
+    stripe.advance(DAY)
+    stripe.change("customers", stripe.ids("customers")[20:50])
+    stripe.delete("customers", gone := stripe.ids("customers")[55])
+    options: dict[str, Any] = {"page_size": 5, "max_concurrent_requests": 1, "commit_interval_seconds": 0}
+    report = ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="events", max_requests=3, **options)
+    assert report.exit_code == 1
+    stripe.advance(31 * DAY)
+    land(lake, stripe, **options)
+    assert "no run has read the events since" in caplog.text
+    assert_latest_is_the_account(lake, stripe, ["customers"], {"customers": {gone}})

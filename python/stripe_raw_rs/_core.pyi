@@ -455,7 +455,7 @@ class Progress:
 
     @property
     def changed(self) -> int:
-        """Objects that have changed, according to events: each gets a row, or is found unchanged."""
+        """Older objects that have changed, as events or they themselves report: each gets a row, or is unchanged."""
 
     @property
     def of_events(self) -> int:

@@ -50,7 +50,7 @@ class EntityResult:
     watermark: int | None = None
     undated: int = 0
     refused: int = 0
-    # Objects that have changed, according to events, and of the rows those that were in events; of these the deletions.
+    # Older objects that had changed or were due; of the rows those that were in events, and of these the deletions.
     changed: int = 0
     from_events: int = 0
     deleted: int = 0
@@ -88,8 +88,8 @@ class EntityResult:
         """Lines about changes that were followed, and about rows that are odd and did land."""
         lines = []
         if self.changed:
-            ways = f"{self.from_events:,} of them landed from events, {self.deleted:,} deleted"
-            lines.append(f"{self.entity}: {counted(self.changed, 'object')} changed since the last run; {ways}")
+            ways = f"{self.from_events:,} landed from events, {self.deleted:,} of them deleted"
+            lines.append(f"{self.entity}: {counted(self.changed, 'older object')} had changed or were due; {ways}")
         if self.undated:
             odd = counted(self.undated, "object")
             lines.append(f"{self.entity}: {odd} landed without a usable time, see _stripe_created_at")

@@ -85,7 +85,9 @@ impl EventIndex {
         }
         // A stub of a deleted object does not say when that was created.
         let time = known.iter().filter_map(|known| known.created).max();
-        known.iter_mut().for_each(|known| known.created = known.created.or(time));
+        for known in known.iter_mut() {
+            known.created = known.created.or(time);
+        }
         if known.len() > 1 {
             drop_bodies(known);
         }

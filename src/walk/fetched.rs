@@ -33,7 +33,7 @@ pub struct Progress {
     pub undated: u64,
     /// Objects that cannot be rows.
     pub refused: u64,
-    /// Objects that have changed, according to events: the run owes each of them a row.
+    /// Objects beyond the list window that have changed, according to events or to themselves.
     pub changed: u64,
     /// Of the rows, those whose payload was in an event.
     pub of_events: u64,

@@ -56,6 +56,7 @@ pub struct Work {
     planned: Vec<i64>,
     /// The lower end of the list window: what is below is old.
     floor: Option<i64>,
+    beyond_the_window: usize,
 }
 
 /// The second of an object that does not say when it was created: below all others.
@@ -74,6 +75,10 @@ impl Work {
             if is_read && terms.is_filtered && Some(second) < terms.floor && second != UNDATED {
                 work.planned.push(second);
             }
+            let is_deletion = item.as_ref().is_some_and(|item| item.report.is_deletion);
+            let is_unchanged_and_due = item.is_none() && !is_read;
+            let is_old = second != UNDATED && Some(second) < terms.floor;
+            work.beyond_the_window += usize::from((is_old && !is_unchanged_and_due) || is_deletion);
             work.ids.insert(id, (second, is_done));
             work.waiting.entry(second).or_default().extend(item.filter(|_| !is_done));
         }
@@ -83,9 +88,9 @@ impl Work {
         work
     }
 
-    /// Number of its objects.
-    pub(super) fn len(&self) -> usize {
-        self.ids.len()
+    /// Number of its objects that the list window does not show: old ones, and those that were deleted.
+    pub(super) const fn beyond_the_window(&self) -> usize {
+        self.beyond_the_window
     }
 
     /// Whether that part of the list is below the list window.

@@ -69,6 +69,8 @@ def many(table: Table, first: int = 1) -> None:
         commit(table, HandMade(rows_of(f"ch_{version:02}"), version, must_be_seen=False))
 
 
+@pytest.mark.spark40
+@pytest.mark.connect40
 def test_many_small_files_become_one_and_no_row_changes(lake: Path, stripe: StripeSimulator) -> None:
     land(lake, stripe, maintenance="no")
     before = {name: rows(lake, name) for name in (CHECKPOINTS, RAW)}

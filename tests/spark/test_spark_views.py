@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark40, pytest.mark.connect40]
 
 
 def test_spark_shows_the_latest_state_of_each_object_and_all_states(lake: Path, spark: SparkSession) -> None:

@@ -11,6 +11,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.cli.queries import programs
 from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.pipeline import land
 from stripe_raw_rs.simulator import StripeSimulator
 
@@ -23,6 +24,7 @@ _LOOK_UP_SECONDS = 0.5
 _KEY = "rk_test_demo"
 _OBJECTS = 20_000
 _NEW_OBJECTS = 25
+_CHANGED_CHARGES = 10
 # Marks a folder whose tables were made here, from made-up objects, and may be made again.
 _MARKER = ".stripe-raw-demo"
 
@@ -31,12 +33,16 @@ def demo(lake: str | Path, *, say: Callable[[str], None], display: Display | Non
     """Land a simulated account, let some objects arrive, land those, and say how to query the tables."""
     folder = Path(lake).expanduser()
     _prepare(folder, say)
-    with StripeSimulator(objects=_OBJECTS, seed=1) as stripe:
+    with StripeSimulator(objects=_OBJECTS, seed=1, object_events=True) as stripe:
         say(f"a made-up Stripe account with {_OBJECTS:,} objects is at {stripe.url}\n\nthe first run reads all of it:")
         _land(folder, stripe, say, display)
         for entity in _core.entities(""):
             stripe.add(entity.name, _NEW_OBJECTS)
-        say(f"\n{_NEW_OBJECTS} objects are new in each list; the second run reads those and the lookback before them:")
+        stripe.change("charges", stripe.ids("charges")[-_CHANGED_CHARGES:])
+        say(
+            f"\n{_NEW_OBJECTS} objects are new in each list, and {_CHANGED_CHARGES} charges of long ago have changed; "
+            "the second run reads\nthe new ones, the lookback before them, and what events report as changed:"
+        )
         _land(folder, stripe, say, display)
     say(f"\nquery it, in Python:\n\n{programs(folder / 'stripe_charges_raw')}")
 
@@ -74,9 +80,15 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
 
 
 def _land(folder: Path, stripe: StripeSimulator, say: Callable[[str], None], display: Display | None) -> None:
-    report = land(_core.ApiKey(_KEY), {"lake": folder, "api_base_url": stripe.url, "display": display})
+    options = {"lake": folder, "api_base_url": stripe.url, "display": display}
+    report = land(_core.ApiKey(_KEY), {**options, "entities": ",".join(_lists())})
     say(report.table())
     report.raise_for_status()
+
+
+def _lists() -> list[str]:
+    """Name the default lists, and the events that say what becomes of their objects."""
+    return [EVENTS, *(entity.name for entity in _core.entities(""))]
 
 
 def _prepare(folder: Path, say: Callable[[str], None]) -> None:
@@ -87,7 +99,7 @@ def _prepare(folder: Path, say: Callable[[str], None]) -> None:
             message = f"'{plain(folder)}' was not made by the demo; name another folder with --lake"
             raise UsageError(message)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        names = [_core.CHECKPOINT_TABLE, *(entity.table for entity in _core.entities(""))]
+        names = [_core.CHECKPOINT_TABLE, *(entity.table for entity in _core.entities(",".join(_lists())))]
         if marker.exists():
             say(f"the tables of an earlier demo in '{folder}' are made again")
             for name in names:
