@@ -195,9 +195,8 @@ def test_events_that_say_nothing_of_an_object_stop_nobody(lake: Path, stripe: St
     ids = stripe.ids("customers")
     odd = stripe.change("customers", ids[40:44])
     stripe.change("customers", ids[45])
-    for event, changes in zip(
-        odd, ({"type": "a.type.of.tomorrow"}, {"data": {}}, {"data": 7}, {"type": 7}), strict=True
-    ):
+    ways: list[dict[str, Any]] = [{"type": "a.type.of.tomorrow"}, {"data": {}}, {"data": 7}, {"type": 7}]
+    for event, changes in zip(odd, ways, strict=True):
         body = json.loads(stripe.raw("events", event))
         stripe.replace("events", event, json.dumps({**body, **changes}).encode())
     stripe.advance(HOUR)

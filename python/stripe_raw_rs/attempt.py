@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stripe_raw_rs.exceptions import FencedError, ProductMissingError, TableError
-from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.lost_commits import require_earlier_kept, require_kept
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
@@ -64,7 +63,8 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
         start=job.start,
         settings=job.settings,
         follows=job.events.are_read,
-        reported=None if entity.name == EVENTS else job.events.reported(history),
+        # Without events of its own, a list need not wait for them.
+        reported=None if entity.event_coverage == "none" else job.events.reported(history),
     )
     job.events.give(run)
     raw = RawWriter(job.tables, entity, job.state.store_id)
