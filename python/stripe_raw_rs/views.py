@@ -128,7 +128,7 @@ def _views(options: TableOptions, entities: Sequence[Entity], checkpoint_table: 
             seconds=dialect.seconds("newest._stripe_created_at"),
         )
         history = _HISTORY.format(**names, view=dialect.view(f"{name}_history"), text=dialect.text)
-        if has_events and entity.event_types:
+        if has_events and entity.event_coverage != "none":
             history += _OF_EVENTS.format(
                 events=dialect.table(events.table),
                 id=dialect.json("data.object.id"),
