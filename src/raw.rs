@@ -3,6 +3,8 @@
 pub mod batches;
 mod due;
 pub mod rows;
+mod schema;
 
-pub use batches::{ADDED, Batches, EVENT, RowFacts, schema};
+pub use batches::{Batches, EVENT, RowFacts};
 pub use rows::{RECOVERY_COLUMNS, Row, rows};
+pub use schema::{ADDED, schema};

@@ -1,8 +1,8 @@
 //! Plans the next attempt, from the history alone: a new window, the unfinished run, or the end of that run by giving
 //! it up.
 
-use super::source::new_source;
-use super::window::{DAY, moment, window};
+use super::source::{MONTHS_SECONDS, due_span, has_news, new_source};
+use super::window::{moment, window};
 use super::{Extent, History, LandedCommit, Reported, Source, State, filters};
 use crate::error::{Class, Error, Remedy, Result, counted, foreign};
 use crate::options::{Changes, Options};
@@ -230,21 +230,6 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     })
 }
 
-/// Within this time a change comes that an object announces.
-const MONTHS_SECONDS: i64 = 60 * DAY;
-
-/// The moments of the changes that objects announce and that a run looks for: those since the run that did so before, and
-/// those of some days before it, since Stripe may be late.
-fn due_span(before_micros: Option<i64>, planned_at_micros: i64) -> (i64, i64) {
-    const LATE_MICROS: i64 = 10 * DAY * 1_000_000;
-    (before_micros.map_or(0, |before| before.saturating_sub(LATE_MICROS)), planned_at_micros)
-}
-
-/// Whether any event has landed after those that were followed before.
-fn has_news(source: &Source, reported: Option<&Reported>) -> bool {
-    reported.is_some_and(|reported| source.from.is_none_or(|from| from.epoch < reported.landed_epoch))
-}
-
 /// The newest commit with rows.
 fn landed(history: &History, extent: Extent) -> Option<LandedCommit> {
     let landed = history.landed(extent)?;
@@ -305,6 +290,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{NOW, event, failed, page, started};
+    use super::super::window::DAY;
     use super::super::{Carried, Event, Kind};
     use super::*;
     use crate::stripe::entities::by_name;

@@ -125,6 +125,21 @@ pub(super) fn new_source(
     Source { from, to, relands }
 }
 
+/// Within this time a change comes that an object announces.
+pub(super) const MONTHS_SECONDS: i64 = 60 * DAY;
+
+/// The moments of the changes that objects announce and that a run looks for: those since the run that did so before, and
+/// those of some days before it, since Stripe may be late.
+pub(super) fn due_span(before_micros: Option<i64>, planned_at_micros: i64) -> (i64, i64) {
+    const LATE_MICROS: i64 = 10 * DAY * 1_000_000;
+    (before_micros.map_or(0, |before| before.saturating_sub(LATE_MICROS)), planned_at_micros)
+}
+
+/// Whether any event has landed after those that were followed before.
+pub(super) fn has_news(source: &Source, reported: Option<&Reported>) -> bool {
+    reported.is_some_and(|reported| source.from.is_none_or(|from| from.epoch < reported.landed_epoch))
+}
+
 impl History {
     /// Where the newest complete run has come to with following events.
     #[must_use]
@@ -156,5 +171,117 @@ impl History {
             self.latest().filter(ends).max_by_key(|event| event.commit_version())
         };
         event?.carried.as_ref()?.answered_at_micros
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Carried;
+    use super::super::samples::{NOW, event, failed, started};
+    use super::*;
+    use crate::error::Class;
+    use crate::stripe::entities::by_name;
+
+    const HOUR_MICROS: i64 = 3_600_000_000;
+
+    fn position(epoch: i64, ago: i64) -> Position {
+        Position { epoch, at_micros: NOW - ago * HOUR_MICROS }
+    }
+
+    /// What a new run follows after these events. Events have landed since `since` hours, up to attempt 7.
+    fn planned(entity: &str, events: Vec<Event>, since: Option<i64>, changes: Changes) -> (Source, usize) {
+        let mut history = History::default();
+        history.extend(events);
+        let reported = since.map(|ago| Reported {
+            position: position(7, 1),
+            since_micros: NOW - ago * HOUR_MICROS,
+            landed_epoch: 6,
+        });
+        let (options, mut warnings) = (Options { changes, ..Options::default() }, Vec::new());
+        let entity = by_name(entity).unwrap();
+        let source = new_source(entity, &history, &options, true, reported.as_ref(), NOW, &mut warnings);
+        (source, warnings.len())
+    }
+
+    /// A complete run that has come there with following events.
+    fn done(to: Option<Position>) -> Vec<Event> {
+        let completed = event("A", 1, Kind::Completed, None, Some(9));
+        vec![event("A", 1, started(), None, None), Event { source: Source { to, ..Source::default() }, ..completed }]
+    }
+
+    #[test]
+    fn a_run_follows_the_events_that_have_landed_since_the_run_before() {
+        let (source, warnings) = planned("charges", done(Some(position(5, 3))), Some(900), Changes::Read);
+        assert_eq!((source.from, source.to), (Some(position(5, 3)), Some(position(7, 1))));
+        assert_eq!(source.span(), Some(Span { from: 5, to: 7, since: 0 }));
+        assert_eq!((source.relands, warnings), (false, 0));
+        // Nothing has landed since, or no run of events is complete.
+        let (source, _) = planned("charges", done(Some(position(7, 1))), Some(900), Changes::Read);
+        assert_eq!((source.to, source.span()), (Some(position(7, 1)), None));
+        let (source, _) = planned("charges", done(Some(position(5, 3))), None, Changes::Read);
+        assert_eq!((source.from, source.to), (Some(position(5, 3)), None));
+    }
+
+    #[test]
+    fn a_first_run_reads_every_object_after_the_events_that_are_there() {
+        for (since, epoch) in [(Some(900), 7), (None, 0)] {
+            let (source, warnings) = planned("charges", vec![], since, Changes::Read);
+            assert_eq!((source.to, source.span()), (Some(position(epoch, 1)), None));
+            assert_eq!((source.relands, warnings), (false, 0));
+        }
+        // The run after it counts events of a day before, if none had landed.
+        let (source, _) = planned("charges", done(Some(position(0, 5))), Some(900), Changes::Read);
+        assert_eq!(source.span().unwrap(), Span { from: 0, to: 7, since: (NOW - 29 * HOUR_MICROS) / 1_000_000 });
+        let given_up = vec![event("A", 1, started(), None, None), event("A", 2, failed(Class::Abandoned), None, None)];
+        assert!(planned("charges", given_up, Some(900), Changes::Read).0.relands, "its objects may be gone");
+    }
+
+    #[test]
+    fn lost_events_make_a_list_land_again_and_say_so() {
+        for (to, since, relands) in
+            [(Some(position(5, 3)), 3, false), (Some(position(5, 3)), 2, true), (None, 900, true)]
+        {
+            let (source, warnings) = planned("charges", done(to), Some(since), Changes::Read);
+            assert_eq!((source.relands, warnings), (relands, usize::from(relands)), "{to:?} {since}");
+        }
+        let (source, _) = planned("charges", done(None), Some(900), Changes::Read);
+        assert_eq!(
+            source.span().unwrap(),
+            Span { from: 0, to: 7, since: (NOW - HOUR_MICROS - LISTED_MICROS) / 1_000_000 }
+        );
+    }
+
+    #[test]
+    fn some_lists_follow_nothing() {
+        let before = || done(Some(position(5, 3)));
+        for (entity, changes) in [("charges", Changes::No), ("file_links", Changes::Read), ("tax_ids", Changes::Read)] {
+            let (source, _) = planned(entity, before(), Some(900), changes);
+            assert_eq!((source.from, source.to), (Some(position(5, 3)), None), "{entity}");
+        }
+        let (source, _) = planned("balance_transactions", before(), None, Changes::Events);
+        assert_eq!((source.to, source.span()), (Some(position(0, 0)), None), "it announces its changes itself");
+        let (source, _) = planned("events", before(), None, Changes::No);
+        assert_eq!((source.to, source.span()), (Some(position(0, 1)), None));
+    }
+
+    #[test]
+    fn complete_events_say_how_far_others_can_follow_them() {
+        let carried = Carried { events_since_micros: Some(5), ..Carried::default() };
+        let mut events = done(Some(position(1, 2)));
+        let mut history = History::default();
+        history.extend(events.clone());
+        assert_eq!(history.reported(), None, "an earlier version wrote it");
+        events[1].carried = Some(carried);
+        let mut history = History::default();
+        history.extend(events);
+        let reported = history.reported().unwrap();
+        assert_eq!((reported.position, reported.since_micros, reported.landed_epoch), (position(1, 2), 5, 0));
+    }
+
+    #[test]
+    fn what_was_due_before_the_last_look_is_looked_for_some_days_longer() {
+        let day = DAY * 1_000_000;
+        assert_eq!(due_span(Some(NOW - day), NOW), (NOW - 11 * day, NOW));
+        assert_eq!(due_span(None, NOW), (0, NOW));
     }
 }
