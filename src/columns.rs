@@ -192,6 +192,14 @@ impl<'batch> Columns<'batch> {
             other => Err(unreadable(name, &format!("is {other}, not a timestamp"))),
         }
     }
+
+    /// A moment, in whole seconds since 1970.
+    ///
+    /// # Errors
+    /// As [`Columns::micros`].
+    pub fn seconds(self, name: &str, row: usize) -> Result<Option<i64>> {
+        Ok(self.micros(name, row)?.map(|micros| micros.div_euclid(1_000_000)))
+    }
 }
 
 /// A number as a count.

@@ -16,12 +16,12 @@ mod text_pool;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 
 use bytes::BytesMut;
 use serde::Deserialize;
 
 use crate::stripe::entities::Entity;
+use crate::stripe::window::TIMES;
 pub use decoders::Decoders;
 pub use error::{Expected, Fault, PageError};
 use joints::Joints;
@@ -218,9 +218,6 @@ fn elements(pass: &mut Pass<'_>, asked: &Asked<'_>, texts: &mut BytesMut, joints
     // Only strings can hold bytes that are not characters, and all strings are in here.
     columns.page().map_or_else(|| fault(Fault::NotUtf8, start), Ok)
 }
-
-/// Seconds since 1970 that an object's time can be: calendars, and so the tables' readers, can express each of them.
-const TIMES: RangeInclusive<i64> = 0..=253_402_300_799;
 
 /// Copies one object of `data` and notes its spans, or notes why it cannot be a row.
 fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &mut Columns<'_>) -> pass::Result<()> {

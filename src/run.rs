@@ -20,7 +20,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub use commit::Commit;
-pub use follow::{events_since, fresh_events};
+pub use follow::{events_since, fresh_events, oldest_event};
 pub use group::Group;
 pub use overlap::{DUE_COLUMNS, OVERLAP_COLUMNS};
 pub use promise::{Promise, rows_of_second};

@@ -12,9 +12,7 @@ use sha2::{Digest, Sha256};
 use super::Report;
 use crate::stripe::entities::Entity;
 use crate::stripe::events::{Coverage, list_of, of};
-
-/// The seconds since 1970 that a time can be, as in pages.
-const TIMES: std::ops::RangeInclusive<i64> = 0..=253_402_300_799;
+use crate::stripe::window::TIMES;
 
 /// What an event says about an object of a list.
 #[derive(Debug, PartialEq, Eq)]

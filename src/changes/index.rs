@@ -31,6 +31,7 @@ pub struct EventIndex {
     has_no_bodies: bool,
     /// The lists whose events it keeps; none for those of all.
     only: HashSet<String>,
+    oldest: Option<i64>,
 }
 
 impl EventIndex {
@@ -79,9 +80,11 @@ impl EventIndex {
             report.body = String::new();
         }
         let known = self.lists.entry(entity.name).or_default().entry(id).or_default();
-        match known.iter_mut().find(|other| other.report.event_id == report.event_id) {
-            Some(other) => other.epoch = other.epoch.min(epoch),
-            None => known.push(Known { report: Arc::new(report), epoch, created }),
+        if let Some(other) = known.iter_mut().find(|other| other.report.event_id == report.event_id) {
+            other.epoch = other.epoch.min(epoch);
+        } else {
+            self.oldest = self.oldest.into_iter().chain([report.at]).min();
+            known.push(Known { report: Arc::new(report), epoch, created });
         }
         // A stub of a deleted object does not say when that was created.
         let time = known.iter().filter_map(|known| known.created).max();
@@ -102,9 +105,8 @@ impl EventIndex {
 
     /// When the oldest event happened, in seconds since 1970.
     #[must_use]
-    pub fn oldest(&self) -> Option<i64> {
-        let known = self.lists.values().flat_map(HashMap::values).flatten();
-        known.map(|known| known.report.at).min()
+    pub const fn oldest(&self) -> Option<i64> {
+        self.oldest
     }
 
     /// The objects of a list with an event that first landed after the attempt `from`, up to the attempt `to`, and that
@@ -137,8 +139,7 @@ fn change(id: &str, known: &[Known], to: i64) -> Option<Change> {
     let report = &newest.report;
     let is_rival = |other: &Known| other.report.at == report.at && other.report.sha256 != report.sha256;
     let is_tie = !report.is_deletion && known().any(is_rival);
-    let created = newest.created.or_else(|| known().find_map(|known| known.created));
-    Some(Change { id: id.to_owned(), created, report: Some(Arc::clone(report)), is_tie })
+    Some(Change { id: id.to_owned(), created: newest.created, report: Some(Arc::clone(report)), is_tie })
 }
 
 /// Nothing comes after a deletion, except another object of that id: an account chooses the ids of its coupons. Within a

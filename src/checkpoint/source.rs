@@ -72,8 +72,19 @@ pub struct Span {
     pub since: i64,
 }
 
-/// What a new run follows; changes that events report only if it `follows` them. A run of `events` follows none, and is followed by others: it names the time up to which it
-/// has all of them. That time is of before its first answer: RUN_STARTED may be later. `reported` is what `events` has landed; `None` if no run of it is complete.
+impl Span {
+    /// Whether no row of the other landed before it begins. Its end does not count: rows that land later come last.
+    #[must_use]
+    pub const fn begins_before(self, other: Self) -> bool {
+        self.from <= other.from && self.since <= other.since
+    }
+}
+
+/// What a new run follows; changes that events report only if it `follows` them.
+///
+/// A run of `events` follows none, and is followed by others: it names the time up to which it has all of them. That time
+/// is of before its first answer: RUN_STARTED may be later. `reported` is what `events` has landed; `None` if no run of it
+/// is complete.
 pub(super) fn new_source(
     entity: &Entity,
     history: &History,

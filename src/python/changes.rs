@@ -1,6 +1,5 @@
 //! The events that runs follow, from the rows of their table.
 
-use arrow_array::RecordBatch;
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
@@ -8,9 +7,8 @@ use super::each_batch;
 use super::run::{PyCondition, Run, condition};
 use crate::changes;
 use crate::checkpoint::{self, Span};
-use crate::columns::Columns;
-use crate::error::{Error, Result};
-use crate::run::{events_since, fresh_events};
+use crate::error::Error;
+use crate::run::{events_since, fresh_events, oldest_event};
 
 /// What the runs of `events` have landed.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
@@ -44,8 +42,7 @@ impl EventIndex {
     }
 
     fn covers(&self, run: &Run) -> PyResult<bool> {
-        let covers = |span: Span| self.span.from <= span.from && self.span.since <= span.since;
-        Ok(run.follows_from()?.is_none_or(covers))
+        Ok(run.follows_from()?.is_none_or(|span| self.span.begins_before(span)))
     }
 
     #[getter]
@@ -55,7 +52,7 @@ impl EventIndex {
 
     fn add_fresh(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         each_batch(py, rows, |batch| {
-            self.oldest = oldest(batch)?.into_iter().chain(self.oldest).min();
+            self.oldest = oldest_event(batch)?.into_iter().chain(self.oldest).min();
             Ok(())
         })
     }
@@ -73,13 +70,4 @@ impl EventIndex {
     fn __repr__(&self) -> String {
         format!("EventIndex(after attempt {})", self.span.from)
     }
-}
-
-fn oldest(batch: &RecordBatch) -> Result<Option<i64>> {
-    let mut oldest = None;
-    for row in 0..batch.num_rows() {
-        let created = Columns(batch).micros("_stripe_created_at", row)?.map(|micros| micros.div_euclid(1_000_000));
-        oldest = created.into_iter().chain(oldest).min();
-    }
-    Ok(oldest)
 }

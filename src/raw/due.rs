@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::stripe::entities::Due;
+use crate::stripe::window::TIMES;
 
 /// The second at which that change of an object comes; `None` if it has come, or if the object does not say.
 pub(super) fn due_at(json: &str, due: Due) -> Option<i64> {
@@ -14,7 +15,7 @@ pub(super) fn due_at(json: &str, due: Due) -> Option<i64> {
     let members = serde_json::Map::deserialize(&mut serde_json::Deserializer::from_str(json)).ok()?;
     let is_waiting = members.get(due.state).and_then(Value::as_str) == Some(due.waiting);
     // What is too far ahead is no time.
-    members.get(due.at)?.as_i64().filter(|at| is_waiting && (0..=253_402_300_799).contains(at))
+    members.get(due.at)?.as_i64().filter(|at| is_waiting && TIMES.contains(at))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl<'batch> Row<'batch> {
     /// # Errors
     /// A column that this project does not write.
     pub fn created(&self) -> Result<Option<i64>> {
-        Ok(self.columns.micros("_stripe_created_at", self.at)?.map(|micros| micros.div_euclid(1_000_000)))
+        self.columns.seconds("_stripe_created_at", self.at)
     }
 
     /// When its page was received, in microseconds since 1970.

@@ -62,7 +62,7 @@ impl Run {
         let columns = Columns(batch);
         for row in 0..batch.num_rows() {
             let id = columns.required_text("_stripe_id", row)?;
-            let created = columns.micros("_stripe_created_at", row)?.map(|micros| micros.div_euclid(1_000_000));
+            let created = columns.seconds("_stripe_created_at", row)?;
             if created.is_some() && self.changed_ids.insert(id.to_owned()) {
                 let change = Change { id: id.to_owned(), created, report: None, is_tie: false };
                 self.changes.get_or_insert_default().push(change);
@@ -207,6 +207,15 @@ pub fn fresh_events(account: Option<String>, from: i64, since: i64) -> Vec<Condi
 pub fn events_since(account: Option<String>, since: i64) -> Vec<Condition> {
     let since = Value::Timestamp(since.saturating_mul(1_000_000));
     vec![("_stripe_account", "=", Value::Text(account)), ("_stripe_created_at", ">=", since)]
+}
+
+/// The oldest of these events, in seconds since 1970; `None` if there are none.
+///
+/// # Errors
+/// Columns that this project does not write.
+pub fn oldest_event(batch: &RecordBatch) -> Result<Option<i64>> {
+    let created = (0..batch.num_rows()).map(|row| Columns(batch).seconds("_stripe_created_at", row));
+    Ok(created.collect::<Result<Vec<_>>>()?.into_iter().flatten().min())
 }
 
 /// Seconds as parts that hold all of them, first and last second of each: those with the least between them together.

@@ -74,7 +74,7 @@ impl Run {
             let sha256 = content.map_or_else(|| columns.required_text("_payload_sha256", row), Ok)?;
             let version = columns.required_long("_commit_version", row)?;
             let id = columns.required_text("_stripe_id", row)?;
-            let created = columns.micros("_stripe_created_at", row)?.map(|micros| micros.div_euclid(1_000_000));
+            let created = columns.seconds("_stripe_created_at", row)?;
             let is_listed = created.is_none_or(|created| Some(created) >= floor);
             if (!lands_all && is_listed) || self.changed_ids.contains(id) {
                 self.overlap.add(State {

@@ -1,5 +1,10 @@
 //! A span of `created`, and how it limits the reading of a list.
 
+use std::ops::RangeInclusive;
+
+/// Seconds since 1970 that an object's time can be: calendars, and so the tables' readers, can express each of them.
+pub const TIMES: RangeInclusive<i64> = 0..=253_402_300_799;
+
 /// Seconds since 1970, half-open: `[gte, lt)`. `None` is an open end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Range {

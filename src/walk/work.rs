@@ -62,6 +62,10 @@ pub struct Work {
 /// The second of an object that does not say when it was created: below all others.
 const UNDATED: i64 = i64::MIN;
 
+fn is_below(second: i64, floor: Option<i64>) -> bool {
+    second != UNDATED && Some(second) < floor
+}
+
 impl Work {
     /// The work list of these changes. `has_row` says which of them have their row in the run already.
     #[must_use]
@@ -72,12 +76,12 @@ impl Work {
             let second = created.or_else(|| newest.get(&id)?.created).unwrap_or(UNDATED);
             let item = report.map(|report| Item::new(&id, second, report, is_tie, newest, terms));
             let is_read = item.as_ref().map_or_else(|| newest.get(&id).is_some_and(|row| row.is_due), |it| it.is_read);
-            if is_read && terms.is_filtered && Some(second) < terms.floor && second != UNDATED {
+            let is_old = is_below(second, terms.floor);
+            if is_read && terms.is_filtered && is_old {
                 work.planned.push(second);
             }
             let is_deletion = item.as_ref().is_some_and(|item| item.report.is_deletion);
             let is_unchanged_and_due = item.is_none() && !is_read;
-            let is_old = second != UNDATED && Some(second) < terms.floor;
             work.beyond_the_window += usize::from((is_old && !is_unchanged_and_due) || is_deletion);
             work.ids.insert(id, (second, is_done));
             work.waiting.entry(second).or_default().extend(item.filter(|_| !is_done));
@@ -106,21 +110,23 @@ impl Work {
 
     /// The newest planned second from `gte` up to `newest`.
     pub(super) fn next_second(&self, gte: Option<i64>, newest: i64) -> Option<i64> {
-        let below = &self.planned[..self.planned.partition_point(|second| *second <= newest)];
-        below.last().copied().filter(|second| Some(*second) >= gte)
+        self.planned_in(gte, newest).last().copied()
     }
 
     /// Number of planned seconds in that part.
     pub(super) fn seconds_in(&self, gte: Option<i64>, newest: i64) -> usize {
-        let at = |second: i64| self.planned.partition_point(|planned| *planned < second);
-        at(newest.saturating_add(1)) - gte.map_or(0, at).min(at(newest.saturating_add(1)))
+        self.planned_in(gte, newest).len()
     }
 
     /// The planned second in the middle of that part: about half of them are below it. `None` if there are fewer than two.
     pub(super) fn middle(&self, gte: Option<i64>, newest: i64) -> Option<i64> {
-        let first = gte.map_or(0, |gte| self.planned.partition_point(|second| *second < gte));
-        let end = self.planned.partition_point(|second| *second <= newest);
-        (end > first + 1).then(|| self.planned[usize::midpoint(first, end)])
+        let planned = self.planned_in(gte, newest);
+        (planned.len() > 1).then(|| planned[planned.len() / 2])
+    }
+
+    fn planned_in(&self, gte: Option<i64>, newest: i64) -> &[i64] {
+        let below = &self.planned[..self.planned.partition_point(|second| *second <= newest)];
+        &below[gte.map_or(0, |gte| below.partition_point(|second| *second < gte))..]
     }
 
     /// An old part of the list, cut down to the planned seconds in it: it begins at the newest of them, unless its cursor
@@ -215,8 +221,7 @@ impl Work {
     /// The old objects for which the list is not asked, because their newest event has them.
     pub(super) fn given(&mut self, is_filtered: bool) -> Vec<Item> {
         let floor = self.floor.filter(|_| is_filtered);
-        let is_old = |second: i64| second != UNDATED && Some(second) < floor;
-        self.extract(|second, item| is_old(second) && !item.is_read && !item.report.is_deletion)
+        self.extract(|second, item| is_below(second, floor) && !item.is_read && !item.report.is_deletion)
     }
 
     /// At the end of the list, the objects that it has not shown anywhere: those that were deleted, and those that do not

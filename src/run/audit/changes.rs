@@ -1,6 +1,6 @@
 //! Compares what runs have landed with the events that they followed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Audit, RunRows};
 use crate::changes::EventIndex;
@@ -40,20 +40,15 @@ impl Audit {
         rows: &HashMap<String, RunRows>,
     ) {
         let (Some(reports), Some(entity)) = (self.reports.clone(), self.list()) else { return };
+        let landed = first_landings(events, rows);
         for ((account, run_id), run) in events {
             let Some(end) = run.iter().find(|event| event.kind == Kind::Completed) else { continue };
             let Some((span, index)) = end.source.span().zip(reports.get(account)) else { continue };
-            let landed: HashSet<&String> = events
-                .iter()
-                .filter(|((other, _), run)| other == account && run.iter().any(|event| event.epoch <= end.epoch))
-                .filter_map(|((_, run_id), _)| rows.get(run_id))
-                .flat_map(|run| &run.ids)
-                .collect();
+            let has_row = |id: &str| landed.get(&(account.as_deref(), id)).is_some_and(|first| *first <= end.epoch);
             let first_start = end.carried.as_ref().and_then(|carried| carried.first_start);
             let changes = index.changes(entity, span.from, span.to, span.since).into_iter();
             let owed = changes.filter(|change| change.created.is_none() || change.created >= first_start);
-            let missing: Vec<String> =
-                owed.filter(|change| !landed.contains(&change.id)).map(|change| change.id).collect();
+            let missing: Vec<String> = owed.filter(|change| !has_row(&change.id)).map(|change| change.id).collect();
             let was_refused = run.iter().any(|event| event.kind.refused().is_some());
             if let Some(first) = missing.first().filter(|_| !was_refused) {
                 let what = format!(
@@ -69,4 +64,20 @@ impl Audit {
     fn list(&self) -> Option<&'static Entity> {
         by_name(&self.entity)
     }
+}
+
+/// The first attempt of the oldest run that has a row of each object, by account and id.
+fn first_landings<'run>(
+    events: &'run BTreeMap<(Option<String>, String), Vec<Event>>,
+    rows: &'run HashMap<String, RunRows>,
+) -> HashMap<(Option<&'run str>, &'run str), i64> {
+    let mut landed = HashMap::new();
+    for ((account, run_id), run) in events {
+        let Some((epoch, rows)) = run.iter().map(|event| event.epoch).min().zip(rows.get(run_id)) else { continue };
+        for id in &rows.ids {
+            let first = landed.entry((account.as_deref(), id.as_str())).or_insert(epoch);
+            *first = epoch.min(*first);
+        }
+    }
+    landed
 }
