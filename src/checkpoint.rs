@@ -2,6 +2,7 @@
 
 mod arrow;
 mod history;
+mod parents;
 mod plan;
 #[cfg(test)]
 mod samples;
@@ -10,6 +11,7 @@ mod window;
 
 pub use arrow::{ADDED, events_of, schema, to_batch};
 pub use history::{Extent, History, Landed, State};
+pub use parents::ParentRows;
 pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
 pub use source::{LISTED_MICROS, Position, Reported, Source, Span};
 
@@ -167,6 +169,9 @@ pub struct Carried {
     pub answered_at_micros: Option<i64>,
     /// Of the list `events`: every event that was created since then has landed. In microseconds since 1970.
     pub events_since_micros: Option<i64>,
+    /// Of a list whose objects show lists of their own: version of the newest commit that may have an object which shows
+    /// only the beginning of one; 0 if there is none. `None` if nobody knows: an earlier version has landed rows.
+    pub cut_version: Option<i64>,
 }
 
 impl Event {

@@ -14,6 +14,7 @@ pub mod http_client;
 pub mod options;
 pub mod pace;
 pub mod page;
+pub mod parents;
 pub mod raw;
 pub mod remedy;
 pub mod run;

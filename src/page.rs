@@ -240,7 +240,7 @@ fn element(pass: &mut Pass<'_>, entity: &Entity, joints: &mut Joints, columns: &
     let [id, object, time] = spans.map(|fact| fact.map(|fact| &json[fact.start..fact.end]));
     let id = id.and_then(text_of).filter(|id| !id.is_empty());
     let found = object.and_then(text_of);
-    if found.as_deref() != Some(entity.object) {
+    if !found.as_deref().is_some_and(|found| entity.has_object(found)) {
         let fault = Fault::OtherObject { expected: entity.object, found: found.map(Cow::into_owned) };
         return refuse(json, id, fault, start_at, columns);
     }

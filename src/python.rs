@@ -9,6 +9,7 @@ mod facts;
 mod history;
 mod key;
 mod log;
+mod parents;
 mod probe;
 mod process;
 mod run;
@@ -64,8 +65,8 @@ mod _core {
     use super::commit::{Checkpoint, Commit, Rows};
     #[pymodule_export]
     use super::facts::{
-        Entity, Option_, Schema, checkpoint_schema, entities, one_line, options, plain, raw_schema, stray_secret,
-        without_secrets,
+        Entity, Option_, Schema, all_entities, checkpoint_schema, entities, entities_to_land, one_line, options, plain,
+        raw_schema, stray_secret, without_secrets,
     };
     #[pymodule_export]
     use super::history::{History, Promise, histories};
@@ -73,6 +74,8 @@ mod _core {
     use super::key::ApiKey;
     #[pymodule_export]
     use super::log::log_records;
+    #[pymodule_export]
+    use super::parents::ParentRows;
     #[pymodule_export]
     use super::probe::Probe;
     #[pymodule_export]
@@ -91,6 +94,9 @@ mod _core {
         module.add("AUDITED_EVENT_COLUMNS", [&["_stripe_account"], &crate::changes::COLUMNS[..]].concat())?;
         module.add("EVENT_COLUMNS", crate::changes::COLUMNS.to_vec())?;
         module.add("DUE_COLUMNS", crate::run::DUE_COLUMNS.to_vec())?;
+        module.add("AUDITED_PARENT_COLUMNS", crate::parents::AUDITED_COLUMNS.to_vec())?;
+        module.add("PARENT_COLUMNS", crate::parents::COLUMNS.to_vec())?;
+        module.add("SHOWN_COLUMNS", crate::parents::SHOWN_COLUMNS.to_vec())?;
         module.add("OVERLAP_COLUMNS", crate::run::OVERLAP_COLUMNS.to_vec())?;
         module.add("RECOVERY_COLUMNS", crate::raw::RECOVERY_COLUMNS.to_vec())
     }

@@ -13,6 +13,7 @@ mod commit;
 mod follow;
 mod group;
 mod overlap;
+mod parents;
 mod promise;
 mod recover;
 
@@ -34,6 +35,7 @@ use crate::changes::Change;
 use crate::checkpoint::{LandedCommit, Plan, Purpose};
 use crate::error::{Class, Error, Result};
 use crate::options::Options;
+use crate::parents::Parents;
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Now;
 use crate::stripe::scope::Scope;
@@ -58,6 +60,9 @@ pub struct RunContext {
     pub settings: String,
     /// Version of this library.
     pub library_version: String,
+    /// Whether lists are asked for that its objects have and do not show. Then an object that events report lands again
+    /// even if it has not changed: its list may have.
+    pub has_asked_lists: bool,
 }
 
 /// How far the write protocol has come.
@@ -105,6 +110,10 @@ pub struct Run {
     /// The objects that have changed; `None` until the run was given the events that it follows.
     changes: Option<Vec<Change>>,
     changed_ids: HashSet<String>,
+    /// The rows of the parents whose lists it asks for; `None` until it was given them.
+    parents: Option<Parents>,
+    /// The newest commit that may have an object which shows only the beginning of a list.
+    cut_version: i64,
     /// The newest answer so far, in seconds since 1970.
     answered: Option<i64>,
 }
@@ -117,6 +126,8 @@ impl Run {
             seen: plan.seen_before,
             landed: plan.landed.clone(),
             landing: None,
+            cut_version: plan.cut_before,
+            parents: None,
             plan,
             stage: Stage::Planned,
             claim: Claim::None,
@@ -180,6 +191,7 @@ impl Run {
         self.step(if self.is_new() { Stage::Planned } else { Stage::EventsRead }, Stage::Reading)?;
         self.groups.begin(now);
         self.require_changes()?;
+        self.require_parents()?;
         if let Some(error) = self.walk.error() {
             return Err(error.clone());
         }
@@ -246,6 +258,12 @@ impl Run {
             "started, fence, recover_events, recover_rows, the pairs, ended"
         };
         Err(Error::usage(format!("the write protocol's steps are {order}; {:?} cannot follow {:?}", to, self.stage)))
+    }
+
+    /// Whether its end was handed over, and committed, as far as it knows.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.stage >= Stage::Confirmed && self.walk.error().is_none()
     }
 
     /// Whether it is a new run: nothing can have landed of it before its first pair.

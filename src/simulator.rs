@@ -64,7 +64,7 @@ use self::limits::Limits;
 use self::request::Endpoint;
 use self::server::Manners;
 pub use self::settings::Settings;
-use self::settings::{check_time, entity};
+use self::settings::{any_entity, check_time, entity};
 pub use self::traffic::LoggedRequest;
 use self::traffic::Traffic;
 use crate::error::{Error, Result};
@@ -188,6 +188,25 @@ impl StripeSimulator {
         self.endpoints.account.change(entity(entity_name)?, ids, event_type, self.endpoints.clock.now())
     }
 
+    /// Changes the lists that an object has: adds items at their ends, and removes the first ones. An event tells of it, as
+    /// of a change of the object, if Stripe has a type for that. Returns the ids of the events.
+    ///
+    /// # Errors
+    /// There is no such object.
+    pub fn change_items(&self, entity_name: &str, id: &str, added: u32, removed: u32) -> Result<Vec<String>> {
+        let now = self.endpoints.clock.now();
+        self.endpoints.account.change_items(entity(entity_name)?, id, added, removed, now)
+    }
+
+    /// The items of the list that an object has, as JSON, in the order of the list.
+    ///
+    /// # Errors
+    /// There is no such object, or objects have no such list.
+    pub fn items(&self, child_name: &str, parent_id: &str) -> Result<Vec<String>> {
+        let unknown = || Error::usage(format!("'{}' has no {child_name}", crate::error::foreign(parent_id)));
+        self.endpoints.account.items(any_entity(child_name)?, parent_id).ok_or_else(unknown)
+    }
+
     /// Deletes an object, so that it is no longer in any list or valid as a cursor; returns whether it was there. An
     /// event tells of it, with the object as it was last, if Stripe has a type for it.
     pub fn delete(&self, entity_name: &str, id: &str) -> Result<bool> {
@@ -216,7 +235,7 @@ impl StripeSimulator {
 
     /// Requests received for the list of one entity.
     pub fn entity_requests(&self, entity_name: &str) -> Result<u64> {
-        Ok(self.endpoints.traffic.count(Some(entity(entity_name)?)))
+        Ok(self.endpoints.traffic.count(Some(any_entity(entity_name)?)))
     }
 
     /// Requests received for single objects of one entity, by their ids.

@@ -10,6 +10,7 @@ pub mod coverage;
 mod fetched;
 mod follow;
 mod order;
+mod parents;
 mod received;
 mod split;
 mod unchanged;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use answer::Effect;
-pub use chain::Ticket;
+pub use chain::{Place, Ticket};
 pub use fetched::{Fetched, Progress};
 pub use received::{Reader, Received, Unreadable};
 pub use unchanged::{Newest, State};
@@ -43,13 +44,18 @@ const SPLIT_DISCOUNT: f64 = 0.8;
 pub struct Remaining {
     /// The parts to read.
     pub chains: Vec<Chain>,
-    /// Ids of rows that were read already, by second. Under `None` are those without a time, or all if the list has no
-    /// window.
-    pub held: HashMap<Option<i64>, HashSet<String>>,
+    /// The objects whose lists were not begun, for a list that is not the account's own.
+    pub parents: Vec<Arc<str>>,
+    /// Whether the list was answered before.
+    pub is_answered: bool,
+    /// Ids of rows that were read already, by their place.
+    pub held: HashMap<Place, HashSet<String>>,
     /// The content of objects that earlier runs have landed: an object with the same content is not landed again.
     pub landed: Newest,
     /// The objects that have changed.
     pub work: Work,
+    /// Whether objects that have changed according to events land again even if nothing of them has.
+    pub lands_reported: bool,
     /// The newest second that was read.
     pub newest: Option<i64>,
     /// `Stripe-Version` that every request asks for.
@@ -71,6 +77,12 @@ pub struct Walk {
     is_open: bool,
     /// The remaining parts, each by itself.
     chains: Vec<ActiveChain>,
+    /// The objects whose lists are not begun, the first ones last.
+    parents: Vec<Arc<str>>,
+    /// Whether the list was answered, or that of any parent.
+    is_answered: bool,
+    /// Parents that were refused before the first answer.
+    doubtful: Vec<Fetched>,
     tickets: u64,
     /// Pages that nobody has taken yet.
     pages: VecDeque<Fetched>,
@@ -80,10 +92,11 @@ pub struct Walk {
     /// second.
     undated: HashSet<String>,
     /// Hashes of objects at the borders of parts that cannot be rows: both parts return such an object, and it may have
-    /// no id that identifies it.
-    refused: HashSet<[u8; 32]>,
+    /// no id that identifies it. With the object whose list it is in.
+    refused: HashSet<(Option<Arc<str>>, [u8; 32])>,
     landed: Newest,
     work: Work,
+    lands_reported: bool,
     /// Changed objects for which no request is needed, and that are not in a page yet, the first ones last.
     given: Vec<Item>,
     opened_at_micros: i64,
@@ -108,6 +121,9 @@ impl Walk {
             expand: Vec::new(),
             is_open: false,
             chains: Vec::new(),
+            parents: Vec::new(),
+            is_answered: false,
+            doubtful: Vec::new(),
             tickets: 0,
             pages: VecDeque::new(),
             newest: None,
@@ -115,6 +131,7 @@ impl Walk {
             refused: HashSet::new(),
             landed: Newest::default(),
             work: Work::default(),
+            lands_reported: false,
             given: Vec::new(),
             opened_at_micros: 0,
             warnings: Vec::new(),
@@ -135,10 +152,11 @@ impl Walk {
     pub fn open(&mut self, remaining: Remaining, now: Now) {
         let windowed = self.scope.entity.window.is_filtered();
         if windowed {
-            self.undated.extend(remaining.held.get(&None).into_iter().flatten().cloned());
+            self.undated.extend(remaining.held.get(&Place::default()).into_iter().flatten().cloned());
         }
         self.work = remaining.work;
         self.landed = remaining.landed;
+        self.lands_reported = remaining.lands_reported;
         self.progress.changed = self.work.beyond_the_window() as u64;
         self.given = self.work.given(windowed);
         self.given.reverse();
@@ -154,6 +172,9 @@ impl Walk {
             self.given.extend(self.work.missing());
             self.give();
         }
+        self.parents = remaining.parents;
+        self.parents.reverse();
+        self.is_answered = remaining.is_answered;
         self.newest = remaining.newest;
         self.api_version = remaining.api_version;
         self.expand = remaining.expand;
@@ -205,7 +226,7 @@ impl Walk {
         if !self.asks() {
             return None;
         }
-        if self.ready(now).is_some() {
+        if self.ready(now).is_some() || self.may_open_parent() {
             return Some(self.weight());
         }
         self.heaviest().map(|_| self.weight() * SPLIT_DISCOUNT)
@@ -218,7 +239,7 @@ impl Walk {
         if !self.asks() {
             return None;
         }
-        let at = self.ready(now).or_else(|| self.split())?;
+        let at = self.ready(now).or_else(|| self.open_parent()).or_else(|| self.split())?;
         let request = self.request(&self.chains[at].chain);
         let active = &mut self.chains[at];
         active.asked_down_to = self.scope.entity.window.asked_down_to(active.chain.range);
@@ -236,14 +257,19 @@ impl Walk {
     /// filters.
     fn request(&self, chain: &Chain) -> Request {
         let Scope { entity, account } = &self.scope;
+        let (path, named) = match &chain.parent {
+            Some(parent) => entity.address(parent),
+            None => (entity.path.to_owned(), None),
+        };
         let mut query: Vec<_> =
             entity.limit(self.options.page_size as usize).into_iter().chain(entity.fixed()).collect();
+        query.extend(named);
         query.extend(self.expand.iter().map(|member| ("expand[]", format!("data.{member}"))));
         query.extend(entity.window.query(chain.range));
         query.extend(chain.cursor.clone().map(|cursor| ("starting_after", cursor)));
         Request {
             endpoint: Arc::clone(&self.endpoint),
-            path: entity.path.to_owned(),
+            path,
             query,
             api_version: self.api_version.clone(),
             account: account.clone(),
@@ -259,7 +285,8 @@ impl Walk {
     /// Whether nothing more will be read.
     #[must_use]
     pub const fn has_read_all(&self) -> bool {
-        self.error.is_some() || (self.is_open && self.chains.is_empty() && self.given.is_empty())
+        self.error.is_some()
+            || (self.is_open && self.chains.is_empty() && self.parents.is_empty() && self.given.is_empty())
     }
 
     /// The error that ended the reading early.
@@ -278,7 +305,8 @@ impl Walk {
     }
 
     fn settle(&mut self) {
-        if self.stopping.is_some() && !self.chains.is_empty() && self.chains.iter().all(|active| !active.in_flight) {
+        let has_more = !self.chains.is_empty() || !self.parents.is_empty();
+        if self.stopping.is_some() && has_more && self.chains.iter().all(|active| !active.in_flight) {
             self.error = self.error.take().or_else(|| self.stopping.take());
         }
     }
@@ -298,6 +326,7 @@ impl Walk {
     /// Asks for nothing more, and drops the pages that wait.
     pub fn discard(&mut self) {
         self.chains.clear();
+        self.parents.clear();
         self.given.clear();
         self.pages.clear();
     }

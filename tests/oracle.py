@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 from deltalake import DeltaTable
 
-from stripe_raw_rs import views
+from stripe_raw_rs import _core, views
 from stripe_raw_rs.tables import open_tables
 from stripe_raw_rs.verify import verify
 from tests.conftest import compact
@@ -46,9 +47,29 @@ def run_view(
 
 def latest(lake: Path, name: str, known: dict[str, pa.Table] | None = None) -> dict[str, tuple[str, bool]]:
     """Each object's newest state, and whether it is deleted."""
-    (statement, _) = views(lake=lake, entities=name)
+    (statement, *_) = views(lake=lake, entities=name)
     rows = run_view(lake, statement, "_stripe_id, _raw_json, _deleted", known)
     return {id_: (text, gone) for id_, text, gone in rows}
+
+
+def lists(lake: Path, name: str, known: dict[str, pa.Table] | None = None) -> dict[str, list[str]]:
+    """The items that the view of a list of single objects has, as JSON with the same spaces, sorted, by object."""
+    statement = next(view for view in views(lake=lake, entities=name) if f"stripe_{name}_latest" in view)
+    found: dict[str, list[str]] = {}
+    for parent, text in run_view(lake, statement, "_parent_id, _raw_json", known):
+        found.setdefault(parent, []).append(json.dumps(json.loads(text)))
+    return {parent: sorted(items) for parent, items in found.items()}
+
+
+def assert_lists_are_the_accounts(lake: Path, stripe: StripeSimulator, names: Iterable[str]) -> None:
+    """Check that the items of each object's list are those that the account has."""
+    known: dict[str, pa.Table] = {}
+    for entity in (each for each in _core.all_entities() if each.name in {*names} and each.parent is not None):
+        there = {id_: stripe.items(entity.name, id_) for id_ in stripe.ids(entity.parent or "")}
+        expected = {
+            id_: sorted(json.dumps(json.loads(item)) for item in items) for id_, items in there.items() if items
+        }
+        assert lists(lake, entity.name, known) == expected, entity.name
 
 
 def assert_latest_is_the_account(

@@ -33,10 +33,11 @@ RUST_MODULES: dict[str, set[str]] = {
     "pace": VALUES,
     "checkpoint": VALUES | {"columns"},
     "changes": VALUES | {"columns"},
+    "parents": VALUES | {"columns"},
     "raw": VALUES | {"changes", "columns", "digest", "page"},
-    "walk": VALUES | {"changes", "page"},
+    "walk": VALUES | {"changes", "page", "parents"},
     "ask": VALUES | {"page"},
-    "run": VALUES | {"changes", "checkpoint", "columns", "digest", "page", "raw", "walk"},
+    "run": VALUES | {"changes", "checkpoint", "columns", "digest", "page", "parents", "raw", "walk"},
     # A module that reads a key makes sure that no message shows it.
     "http_client": VALUES | {"pace", "page", "run", "secrets", "text", "walk"},
     "simulator": {"error", "stripe"},
@@ -50,6 +51,7 @@ RUST_MODULES: dict[str, set[str]] = {
         "http_client",
         "pace",
         "page",
+        "parents",
         "raw",
         "run",
         "secrets",
@@ -99,13 +101,16 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "state_store": BASE | {"commit", "owner", "tables"},
     "lost_commits": BASE | WRITERS,
     "followed_events": BASE | WRITERS | {"tables"},
+    "followed_parents": BASE | WRITERS | {"tables", "text"},
     # The calls that a user starts.
     "api_key": BASE | {"environment"},
     "config": BASE | {"options", "tables"},
     "keywords": BASE | {"config", "options", "progress", "tables"},
     "progress": BASE | {"report", "text"},
     "account": BASE | WRITERS | {"tables"},
-    "attempt": BASE | WRITERS | {"followed_events", "lost_commits", "owner", "panics", "progress", "tables", "text"},
+    "attempt": BASE
+    | WRITERS
+    | {"followed_events", "followed_parents", "lost_commits", "owner", "panics", "progress", "tables", "text"},
     "entity_job": BASE | {"attempt", "panics", "report"},
     "pipeline": BASE
     | WRITERS
@@ -115,6 +120,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
         "attempt",
         "entity_job",
         "followed_events",
+        "followed_parents",
         "keywords",
         "owner",
         "panics",
@@ -127,7 +133,8 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "key_check": BASE | {"api_key", "followed_events", "keywords", "panics", "text"},
     "status": BASE | WRITERS | {"owner", "panics", "tables", "text"},
     "verify": BASE | WRITERS | {"followed_events", "panics", "tables", "text"},
-    "views": BASE | {"followed_events", "panics", "tables"},
+    "dialects": set(),
+    "views": BASE | {"dialects", "followed_events", "panics", "tables"},
     "simulator": BASE,
     # The command line.
     "cli": BASE

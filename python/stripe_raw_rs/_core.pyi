@@ -12,13 +12,16 @@ from typing_extensions import Self, Unpack, disjoint_base
 
 __all__ = [
     "AUDITED_EVENT_COLUMNS",
+    "AUDITED_PARENT_COLUMNS",
     "CHECKPOINT_TABLE",
     "DUE_COLUMNS",
     "EVENT_COLUMNS",
     "KEY_VARIABLE",
     "LAYOUT_VERSION",
     "OVERLAP_COLUMNS",
+    "PARENT_COLUMNS",
     "RECOVERY_COLUMNS",
+    "SHOWN_COLUMNS",
     "ApiKey",
     "Audit",
     "AuditedEvents",
@@ -30,6 +33,7 @@ __all__ = [
     "Finding",
     "History",
     "Option",
+    "ParentRows",
     "Probe",
     "Progress",
     "Promise",
@@ -39,11 +43,13 @@ __all__ = [
     "Schema",
     "StripeSimulator",
     "__version__",
+    "all_entities",
     "check_account",
     "check_raw_table",
     "checkpoint_schema",
     "enter_delta_rs",
     "entities",
+    "entities_to_land",
     "histories",
     "log_records",
     "one_line",
@@ -87,7 +93,7 @@ class _Options(TypedDict, total=False):
 # (column, operator, value, type): one condition of a read; conditions are joined by AND. A value of None with "=" means
 # IS NULL. Values of type "timestamp" are microseconds since 1970.
 _Condition: TypeAlias = tuple[
-    str, Literal["=", "<>", "<", ">", ">="], str | int | None, Literal["string", "long", "timestamp"]
+    str, Literal["=", "<>", "<", ">", ">=", "contains"], str | int | None, Literal["string", "long", "timestamp"]
 ]
 
 @final
@@ -151,6 +157,21 @@ class Entity:
         """Permission that lets a restricted key read the list; "" if only Stripe's refusal names it."""
     @property
     def note(self) -> str: ...
+    @property
+    def parent(self) -> str | None:
+        """Name of the list whose objects have the list; None if the account has it."""
+
+    @property
+    def member(self) -> str:
+        """Where such an object shows the first items, with slashes between the names; empty if it shows none."""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether each of these objects shows them unasked: then only objects whose list is cut off are asked."""
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether rows of these objects show when the list has changed; if not, all are asked again at times."""
 
 @final
 class Option:
@@ -190,6 +211,12 @@ class Schema:
 
 def entities(selection: str = "all") -> list[Entity]:
     """The entities that a selection names: `all`, a comma list, or "" for the default five. Raises UsageError."""
+
+def entities_to_land(selection: str) -> list[Entity]:
+    """List the entities that a selection lands: those that it names, and the lists that their objects show."""
+
+def all_entities() -> list[Entity]:
+    """List all entities: the lists of the account, then those of single objects."""
 
 def options() -> list[Option]: ...
 def one_line(text: object) -> str:
@@ -267,6 +294,10 @@ class History:
         """Of `events`: what its complete runs have landed; None if there is none."""
 
     @property
+    def parent_rows(self) -> ParentRows | None:
+        """What complete runs have landed, for the runs of the objects' own lists; None if none is complete."""
+
+    @property
     def followed_to(self) -> int | None:
         """The time up to which complete runs have followed changes (of `events`: have landed all), since 1970."""
 
@@ -303,6 +334,10 @@ def histories(entities: list[str], account: str | None, events: _ArrowStream) ->
 @final
 class Reported:
     """What the runs of `events` have landed: how far other lists can follow it."""
+
+@final
+class ParentRows:
+    """What the complete runs of a list have landed, for the runs of its objects' own lists."""
 
 @final
 class EventIndex:
@@ -547,6 +582,34 @@ class Run:
     def add_due(self, rows: _ArrowStream) -> None:
         """The rows of that read, with the columns `DUE_COLUMNS`."""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it asks for lists of single objects, and none need be asked: nothing is to be done or written."""
+
+    @property
+    def asks_parents(self) -> bool:
+        """Whether it asks for lists of single objects, and so needs their rows before the first pair."""
+
+    def shown_rows(self) -> list[_Condition] | None:
+        """The read of the parents' raw table for `add_shown`; None if none is needed."""
+
+    def add_shown(self, rows: _ArrowStream) -> None:
+        """Take in rows of that read, with `SHOWN_COLUMNS`."""
+
+    def rows_of_parents(self) -> list[_Condition] | None:
+        """The read of the parents' raw table for `add_parents`, which comes second; None if none is needed."""
+
+    def add_parents(self, rows: _ArrowStream) -> None:
+        """Take in rows of that read, with `PARENT_COLUMNS`."""
+
+    @property
+    def parents_to_ask(self) -> int:
+        """Number of parents that it asks for their lists; 0 until it was given their rows."""
+
+    @property
+    def landed_parents(self) -> ParentRows | None:
+        """What it has landed, for the runs of the objects' own lists; None until it is complete."""
+
     def overlap(self) -> list[list[_Condition]]:
         """The rows of the raw table that show objects which may be listed again, or have changed: alternatives.
 
@@ -577,6 +640,9 @@ class Run:
     def progress(self) -> Progress: ...
 
 RECOVERY_COLUMNS: list[str]
+AUDITED_PARENT_COLUMNS: list[str]
+PARENT_COLUMNS: list[str]
+SHOWN_COLUMNS: list[str]
 OVERLAP_COLUMNS: list[str]
 DUE_COLUMNS: list[str]
 EVENT_COLUMNS: list[str]
@@ -688,11 +754,15 @@ class Client:
         settings: Mapping[str, str] | None = None,
         follows: bool = False,
         reported: Reported | None = None,
+        parents: ParentRows | None = None,
+        has_asked_lists: bool = False,
     ) -> Run:
         """The next attempt for `entity`: a new window, or the unfinished run. Sends nothing yet.
 
         `store_id` is the lake's (`stripe_raw.store_id`), `owner` names this process. `follows` says whether changes are
-        followed, `reported` what `events` has landed. Raises HeldError if another process holds the run and is presumed
+        followed, `reported` what `events` has landed, `parents` what has landed of the objects whose lists these are,
+        `has_asked_lists` whether lists that its own objects do not show are asked for in this call.
+        Raises HeldError if another process holds the run and is presumed
         alive.
         """
 
@@ -730,6 +800,9 @@ class Audit:
     def add_events(self, events: _ArrowStream) -> None: ...
     def add_rows(self, rows: _ArrowStream) -> None:
         """Rows with all columns; every payload is hashed again."""
+
+    def add_parents(self, rows: _ArrowStream) -> None:
+        """Take in the rows of the parents, with `AUDITED_PARENT_COLUMNS`, for a list of single objects."""
 
     def follow(self, events: AuditedEvents) -> None:
         """Compare with the events that runs followed; before the rows are added."""
@@ -873,6 +946,16 @@ class StripeSimulator:
         An event reports it, with the object as it was last, if Stripe has a type for that. A GET by its id answers
         404, or, for customers and for configurations, locations and readers of terminals, that it was deleted.
         """
+
+    def change_items(self, entity: str, id: str, added: int = 1, removed: int = 0) -> list[str]:
+        """Add items at the ends of the lists that an object has, remove the first ones, and return the events' ids.
+
+        The object itself does not change, but for what it shows of these lists. It needs `sublist_items`. Raises
+        ValueError if there is no such object.
+        """
+
+    def items(self, child: str, parent: str) -> list[str]:
+        """The items of the list that an object has, as JSON, in the order of the list. It needs `sublist_items`."""
 
     def advance(self, seconds: int) -> None:
         """Move the simulator's clock forward: late events become visible, and events older than 30 days are gone."""

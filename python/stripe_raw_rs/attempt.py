@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stripe_raw_rs._core import Client, Entity, History, Run
     from stripe_raw_rs.exceptions import StripeRawError
     from stripe_raw_rs.followed_events import FollowedEvents
+    from stripe_raw_rs.followed_parents import FollowedParents
     from stripe_raw_rs.progress import Display
     from stripe_raw_rs.state_store import StateStore
     from stripe_raw_rs.tables import Tables
@@ -43,6 +44,7 @@ class Job:
     # Of the lists, as they were when this process began; empty if they could not be read together.
     histories: Mapping[str, History]
     events: FollowedEvents
+    parents: FollowedParents
 
 
 def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
@@ -65,8 +67,15 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
         follows=job.events.are_read,
         # Without events of its own, a list need not wait for them.
         reported=None if entity.event_coverage == "none" else job.events.reported(history),
+        parents=job.parents.rows(entity),
+        has_asked_lists=job.parents.are_asked(entity),
     )
+    if run.is_idle:
+        runs.append(run)
+        run.close()
+        return
     job.events.give(run)
+    job.parents.give(run, entity)
     raw = RawWriter(job.tables, entity, job.state.store_id)
     is_there = raw.check()
     if not run.gives_up:

@@ -33,6 +33,8 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     except BaseException as caught:  # noqa: BLE001 - no error of one entity may stop the others
         error = as_error(caught)
         _forget_locals(error)
+    if error is None:
+        job.parents.landed(entity.name, runs[-1])
     absence = skipped(entity, runs[-1], error) if error is not None and runs else None
     if absence is not None:
         error = None
@@ -41,7 +43,7 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     done = [run.progress() for run in runs]
     result = EntityResult(
         entity=entity.name,
-        run_id=runs[-1].run_id if runs else None,
+        run_id=runs[-1].run_id if runs and not runs[-1].is_idle else None,
         pages=sum(progress.pages for progress in done),
         rows=sum(progress.landed for progress in done),
         unchanged=sum(progress.unchanged for progress in done),

@@ -63,7 +63,7 @@ class Check:
 
     def __str__(self) -> str:
         """Show the table, the facts, and what to do."""
-        changes = {entity.name: _changes(entity) for entity in _core.entities("all")}
+        changes = {entity.name: _changes(entity) for entity in _core.all_entities()}
         rows: list[tuple[str, ...]] = [
             (probe.entity, probe.state, probe.permission or "-", changes[probe.entity]) for probe in self.entities
         ]
@@ -79,7 +79,7 @@ class Check:
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
-        coverage = {entity.name: entity.event_coverage for entity in _core.entities("all")}
+        coverage = {entity.name: entity.event_coverage for entity in _core.all_entities()}
         return {
             "origin": self.origin,
             "mode": self.mode,
@@ -148,7 +148,8 @@ def try_lists(key: ApiKey | None, options: Mapping[str, Any]) -> Check:
     client = _core.Client(key, **{name: value for name, value in options.items() if name in names})
     del key
     selection = _core.entities(options.get("entities", ""))
-    entities = [entity.name for entity in selection]
+    # A list of single objects cannot be tried without one: the list of these objects stands for it.
+    entities = list(dict.fromkeys(entity.parent or entity.name for entity in selection))
     may_lack = frozenset(entity.name for entity in selection if not entity.is_named)
     found = tuple(_probes(client, entities, account))
     account_id = account or (client.account_id() if found[-1].api_version else None)

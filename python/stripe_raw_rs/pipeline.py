@@ -13,6 +13,7 @@ from stripe_raw_rs.attempt import Job
 from stripe_raw_rs.entity_job import ingest_entity
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.followed_events import EVENTS, FollowedEvents
+from stripe_raw_rs.followed_parents import FollowedParents
 from stripe_raw_rs.keywords import signature, take_key, with_environment
 from stripe_raw_rs.owner import default_owner
 from stripe_raw_rs.panics import panics_as_errors
@@ -65,15 +66,17 @@ ingest.__signature__ = signature("run")  # type: ignore[attr-defined]
 def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     """Do the work of `ingest` with exactly these keywords, whatever the environment says."""
     began = time.monotonic()
-    selection = _core.entities(options.get("entities", ""))
+    selection = _core.entities_to_land(options.get("entities", ""))
     job = _job(key, options, selection)
     results, interrupted = _all(job, selection)
     report = Report(job.tables.location, tuple(results), time.monotonic() - began)
     if report.skipped:
         logger.info("skipped, because the account does not have them: %s", ", ".join(report.skipped))
     if not interrupted and options.get("maintenance") != "no":
+        asked = {result.entity for result in results}
+        raw = (entity.table for entity in selection if entity.name in asked)
         try:
-            keep_in_order(job.tables, [job.state.table_name, *(entity.table for entity in selection)])
+            keep_in_order(job.tables, [job.state.table_name, *raw])
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:
@@ -91,7 +94,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         _core.check_account(account)
     checkpoint_table = checkpoint_table or _core.CHECKPOINT_TABLE
     # Catalogs and some file systems take names that differ in case alone for the same name.
-    if checkpoint_table.lower() in {entity.table for entity in _core.entities("all")}:
+    if checkpoint_table.lower() in {entity.table for entity in _core.all_entities()}:
         message = f"'{checkpoint_table}' is the name of a raw table: choose another checkpoint table"
         raise UsageError(message)
     key = key or read_api_key(
@@ -117,14 +120,17 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         check_account_of_lake(client, tables, state, selection, account)
     # Nothing that is found from here on refuses the lake as a whole, so it may be changed.
     state.upgrade()
+    lists = [entity.name for entity in selection]
+    parents = {entity.parent for entity in selection if entity.parent is not None}
     try:
-        histories = state.histories([entity.name for entity in selection], account)
+        histories = state.histories([*lists, *sorted(parents - {*lists})], account)
     except TableError:
         # A fault that concerns one list alone is reported by that list.
         histories = {}
     are_read = options.get("changes") != "no" and any(entity.name == EVENTS for entity in selection)
     # A cluster may have kept an older wheel, and an environment may name other authorities: the log names both.
-    what = (_core.__version__, counted(len(selection), "list"), tables.location, client.authorities)
+    chosen = [entity.name for entity in _core.entities(options.get("entities", ""))]
+    what = (_core.__version__, counted(len(chosen), "list"), tables.location, client.authorities)
     logger.info("stripe-raw %s lands %s in %s; certificate authorities: %s", *what)
     return Job(
         client=client,
@@ -138,7 +144,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         start=since,
         settings={
             "tables": tables.location,
-            "entities": ",".join(entity.name for entity in selection),
+            "entities": ",".join(chosen),
             **_of(options, {"bundle_target"}),
         },
         histories=histories,
@@ -146,10 +152,11 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
             tables,
             state,
             account,
-            lists=[entity.name for entity in selection],
+            lists=lists,
             are_read=are_read,
             before=histories.get(EVENTS),
         ),
+        parents=FollowedParents(tables, state, selection, histories),
     )
 
 
@@ -165,9 +172,11 @@ def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], boo
         try:
             results[entity.name] = result = ingest_entity(job, entity)
         finally:
+            job.parents.has_ended(entity.name)
             if entity.name == EVENTS:
                 job.events.have_landed()
-        job.display.finished(result)
+        if not result.is_idle:
+            job.display.finished(result)
 
     def tick() -> None:
         drain_log()
@@ -176,4 +185,6 @@ def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], boo
     interrupted = each_in_a_thread(work, selection, tick=tick, interrupt=job.client.interrupt)
     job.display.close()
     drain_log()
-    return [results[entity.name] for entity in selection], interrupted
+    done = [(entity, results[entity.name]) for entity in selection]
+    # A list that comes with its parents' is worth a line only if anything was asked of it.
+    return [result for entity, result in done if entity.is_named or not result.is_idle], interrupted

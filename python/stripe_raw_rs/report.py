@@ -71,6 +71,11 @@ class EntityResult:
         return _STATES.get(self.exit_code, "failed")
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing had to be asked: no object shows less than the whole of its list."""
+        return self.run_id is None and self.error is None and self.skipped is None
+
+    @property
     def error_class(self) -> str | None:
         """The class of the error, as a RUN_FAILED event carries it."""
         return None if self.error is None else getattr(self.error, "error_class", "Internal")

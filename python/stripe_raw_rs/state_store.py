@@ -91,7 +91,7 @@ class StateStore:
             history = self.latest_run(entity, account)
             if history.state == "unfinished" and not is_dead(history.owner):
                 return True
-        raw = [self._tables.table(entity.table) for entity in _core.entities("all")]
+        raw = [self._tables.table(entity.table) for entity in _core.all_entities()]
         return any(table.exists() and table.distinct(["_entity"], []) for table in raw)
 
     def require_ours(self) -> None:

@@ -107,7 +107,7 @@ def status(tables: Tables, *, lookback_seconds: int | str, checkpoint_table: str
 @panics_as_errors()
 def sizes(tables: Tables, checkpoint_table: str | None = None) -> list[TableSize]:
     """Measure the checkpoint table, and the raw tables that are there."""
-    names = [checkpoint_table or _core.CHECKPOINT_TABLE, *(entity.table for entity in _core.entities("all"))]
+    names = [checkpoint_table or _core.CHECKPOINT_TABLE, *(entity.table for entity in _core.all_entities())]
     found = (_size_or_error(tables.table(name)) for name in names)
     return [size for size in found if size is not None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from stripe_raw_rs.text import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from stripe_raw_rs._core import AuditedEvents, Entity
+    from stripe_raw_rs._core import Audit, AuditedEvents, Entity
     from stripe_raw_rs.tables import Tables
+
+logger = logging.getLogger("stripe_raw_rs")
 
 # Each remedy, after the kinds of findings that it helps with. An unreadable table names its own remedy, and a window of
 # the future needs none.
@@ -93,7 +96,7 @@ def audits(tables: Tables, checkpoint_table: str | None = None) -> Iterator[Enti
     state = StateStore(tables, None, checkpoint_table)
     known = {entity for entity, _ in state.entities()}
     events = _followed_events(tables, state)
-    for entity in _core.entities("all"):
+    for entity in _core.all_entities():
         try:
             with panics_as_errors():
                 audit = _audit(tables, state, entity, events, is_known=entity.name in known)
@@ -126,6 +129,18 @@ def _followed_events(tables: Tables, state: StateStore) -> AuditedEvents | None:
     return events
 
 
+def _add_parents(audit: Audit, tables: Tables, state: StateStore, entity: Entity) -> None:
+    """Give an audit the rows of the objects that have the list. If they cannot be read, their own audit says why."""
+    for parent in (each for each in _core.all_entities() if each.name == entity.parent):
+        raw = RawWriter(tables, parent, state.store_id)
+        try:
+            with panics_as_errors():
+                if raw.check():
+                    raw.read(audit.add_parents, _core.AUDITED_PARENT_COLUMNS, [])
+        except StripeRawError as error:
+            logger.debug("%s: its parents cannot be read: %s", entity.name, one_line(error))
+
+
 def _audit(
     tables: Tables, state: StateStore, entity: Entity, events: AuditedEvents | None, *, is_known: bool
 ) -> EntityAudit | None:
@@ -137,6 +152,7 @@ def _audit(
     if events is not None:
         audit.follow(events)
     state.audit(audit, entity.name)
+    _add_parents(audit, tables, state, entity)
     if is_there:
         raw.audit(audit)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
+from stripe_raw_rs.dialects import Dialect, DuckDb
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.panics import panics_as_errors
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 # The newest row of an object has the largest _commit_version: an object has one row in a run at most. An object is
 # deleted if an event says so, or if the run that read the whole list again did not find it: events were lost then.
 _LATEST = """\
-CREATE OR REPLACE VIEW {view} AS
 WITH newest AS (
   SELECT *, row_number() OVER (PARTITION BY _stripe_account, _stripe_id ORDER BY _commit_version DESC) AS _age
   FROM {raw}
@@ -44,7 +44,6 @@ SELECT {columns},
 FROM newest LEFT JOIN whole ON newest._stripe_account IS NOT DISTINCT FROM whole.stripe_account
 WHERE newest._age = 1"""
 _HISTORY = """\
-CREATE OR REPLACE VIEW {view} AS
 SELECT _stripe_account, _stripe_id, _ingested_at AS _seen_at, 'list' AS _source,
   CAST(NULL AS {text}) AS _event_id, CAST(NULL AS {text}) AS _event_type, _api_version, _raw_json
 FROM {raw} WHERE _source IS DISTINCT FROM 'event'"""
@@ -52,46 +51,34 @@ _OF_EVENTS = """
 UNION ALL
 SELECT DISTINCT _stripe_account, {id}, _stripe_created_at, 'event', _stripe_id, {type}, {version}, {object}
 FROM {events} WHERE {type} IN ({types}) AND {id} IS NOT NULL"""
-
-
-class _Dialect:
-    """How an engine names tables, and takes a member out of JSON."""
-
-    text = "STRING"
-
-    def __init__(self, catalog: str, schema: str) -> None:
-        self._place = f"{_quoted(catalog, '`')}.{_quoted(schema, '`')}"
-
-    def table(self, name: str) -> str:
-        return f"{self._place}.{_quoted(name, '`')}"
-
-    view = table
-
-    def seconds(self, timestamp: str) -> str:
-        return f"unix_seconds({timestamp})"
-
-    def json(self, path: str) -> str:
-        return f"get_json_object(_raw_json, '$.{path}')"
-
-
-class _DuckDb(_Dialect):
-    text = "VARCHAR"
-
-    def __init__(self, lake: str) -> None:
-        self._lake = lake.rstrip("/")
-
-    def table(self, name: str) -> str:
-        path = f"{self._lake}/{name}".replace("'", "''")
-        return f"delta_scan('{path}')"
-
-    def view(self, name: str) -> str:
-        return _quoted(name, '"')
-
-    def seconds(self, timestamp: str) -> str:
-        return f"epoch({timestamp})"
-
-    def json(self, path: str) -> str:
-        return f"(_raw_json ->> '$.{path}')"
+# The list of an object: what its newest row shows, if that is the whole; else the rows of the newest run that has read
+# the list to its end.
+_LISTS = """\
+WITH parent AS (
+  SELECT _stripe_account, _stripe_id, _raw_json FROM (
+{latest}
+  ) AS of_parents WHERE NOT _deleted
+),
+read_out AS (
+  SELECT stripe_account, parent_id, run_id,
+    row_number() OVER (PARTITION BY stripe_account, parent_id ORDER BY epoch DESC, sequence DESC) AS _age
+  FROM {checkpoints}
+  WHERE entity = '{entity}' AND event_type = 'PAGE_COMMITTED' AND range_closed AND http_status = 200
+)
+SELECT child._stripe_account, child._parent_id, child._stripe_id, false AS _is_inline, child._raw_json
+FROM {raw} AS child
+JOIN read_out ON read_out._age = 1 AND child._ingest_run_id = read_out.run_id
+  AND child._parent_id = read_out.parent_id AND child._stripe_account IS NOT DISTINCT FROM read_out.stripe_account
+JOIN parent ON parent._stripe_id = child._parent_id
+  AND parent._stripe_account IS NOT DISTINCT FROM child._stripe_account"""
+_SHOWN = """
+WHERE coalesce({has_more}, 'true') <> 'false'
+UNION ALL
+SELECT _stripe_account, _parent_id, {id}, true, _item FROM (
+  SELECT _stripe_account, _stripe_id AS _parent_id, {items} AS _item FROM parent WHERE {is_whole}
+) AS shown"""
+_ALL_LISTS = """\
+SELECT _stripe_account, _parent_id, _stripe_id, _ingested_at AS _seen_at, _api_version, _raw_json FROM {raw}"""
 
 
 def views(*, entities: str = "", checkpoint_table: str | None = None, **place: Unpack[TableOptions]) -> list[str]:
@@ -102,46 +89,81 @@ def views(*, entities: str = "", checkpoint_table: str | None = None, **place: U
     without it all lists that have landed. Raises UsageError if there is nothing to see.
     """
     with panics_as_errors():
-        return _views(place, _core.entities(entities or "all"), checkpoint_table or _core.CHECKPOINT_TABLE)
+        selection = _core.entities_to_land(entities) if entities else _core.all_entities()
+        return _views(place, selection, checkpoint_table or _core.CHECKPOINT_TABLE)
 
 
 def _views(options: TableOptions, entities: Sequence[Entity], checkpoint_table: str) -> list[str]:
     tables = open_tables(options)
-    (events,) = _core.entities(EVENTS)
     catalog, schema = options.get("catalog"), options.get("schema")
-    dialect = _Dialect(catalog, schema) if catalog and schema else _DuckDb(tables.location)
-    has_events = tables.table(events.table).exists()
+    dialect = Dialect(catalog, schema) if catalog and schema else DuckDb(tables.location)
     _require_current(tables, checkpoint_table, _core.checkpoint_schema())
+    known = {entity.name: entity for entity in _core.all_entities()}
+    events = known[EVENTS].table
+    events_table = dialect.table(events) if tables.table(events).exists() else None
     statements = []
     for entity in entities:
         if entity.name == EVENTS or not tables.table(entity.table).exists():
             continue
         _require_current(tables, entity.table, _core.raw_schema())
-        names = {"raw": dialect.table(entity.table), "checkpoints": dialect.table(checkpoint_table)}
+        if entity.parent is None:
+            queries = _latest(dialect, entity, checkpoint_table), _history(dialect, entity, events_table)
+        else:
+            parent = known[entity.parent]
+            _require_current(tables, parent.table, _core.raw_schema())
+            every = _ALL_LISTS.format(raw=dialect.table(entity.table))
+            queries = _lists(dialect, entity, parent, checkpoint_table), every
         name = entity.table.removesuffix("_raw")
-        latest = _LATEST.format(
-            **names,
-            view=dialect.view(f"{name}_latest"),
-            entity=entity.name,
-            columns=", ".join(f"newest.{column}" for column in _core.raw_schema().names),
-            deleted=_is_deletion(entity),
-            seconds=dialect.seconds("newest._stripe_created_at"),
-        )
-        history = _HISTORY.format(**names, view=dialect.view(f"{name}_history"), text=dialect.text)
-        if has_events and entity.event_coverage != "none":
-            history += _OF_EVENTS.format(
-                events=dialect.table(events.table),
-                id=dialect.json("data.object.id"),
-                object=dialect.json("data.object"),
-                type=dialect.json("type"),
-                version=dialect.json("api_version"),
-                types=", ".join(f"'{kind}'" for kind in entity.event_types),
-            )
-        statements += [latest, history]
+        for suffix, query in zip(("latest", "history"), queries, strict=True):
+            statements.append(f"CREATE OR REPLACE VIEW {dialect.view(f'{name}_{suffix}')} AS\n{query}")
     if not statements:
         message = f"'{tables.location}' has no raw table of these entities: there is nothing to see"
         raise UsageError(message)
     return statements
+
+
+def _latest(dialect: Dialect, entity: Entity, checkpoint_table: str) -> str:
+    return _LATEST.format(
+        raw=dialect.table(entity.table),
+        checkpoints=dialect.table(checkpoint_table),
+        entity=entity.name,
+        columns=", ".join(f"newest.{column}" for column in _core.raw_schema().names),
+        deleted=_is_deletion(entity),
+        seconds=dialect.seconds("newest._stripe_created_at"),
+    )
+
+
+def _history(dialect: Dialect, entity: Entity, events_table: str | None) -> str:
+    history = _HISTORY.format(raw=dialect.table(entity.table), text=dialect.text)
+    if events_table is None or entity.event_coverage == "none":
+        return history
+    return history + _OF_EVENTS.format(
+        events=events_table,
+        id=dialect.json("data.object.id"),
+        object=dialect.json("data.object"),
+        type=dialect.json("type"),
+        version=dialect.json("api_version"),
+        types=", ".join(f"'{kind}'" for kind in entity.event_types),
+    )
+
+
+def _lists(dialect: Dialect, entity: Entity, parent: Entity, checkpoint_table: str) -> str:
+    """Join the lists that objects show to the end, and those that runs have asked for."""
+    asked = _LISTS.format(
+        latest=_latest(dialect, parent, checkpoint_table),
+        checkpoints=dialect.table(checkpoint_table),
+        entity=entity.name,
+        raw=dialect.table(entity.table),
+    )
+    if not entity.member:
+        return asked
+    member = entity.member.replace("/", ".")
+    return asked + _SHOWN.format(
+        has_more=dialect.json(f"{member}.has_more", "parent._raw_json"),
+        is_whole=f"{dialect.json(f'{member}.has_more')} = 'false'",
+        items=dialect.elements(f"{member}.data"),
+        id=dialect.json("id", "_item"),
+    )
 
 
 def _require_current(tables: Tables, name: str, ours: Schema) -> None:
@@ -155,7 +177,3 @@ def _require_current(tables: Tables, name: str, ours: Schema) -> None:
 def _is_deletion(entity: Entity) -> str:
     kind = entity.deleted_event_type
     return "false" if kind is None else f"coalesce(newest._event_type = '{kind}', false)"
-
-
-def _quoted(name: str, quote: str) -> str:
-    return quote + name.replace(quote, 2 * quote) + quote

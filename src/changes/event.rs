@@ -113,7 +113,7 @@ pub(super) fn read(json: &str) -> Option<Told> {
     let Facts { id, created, date, object, is_stub } = Facts::of(body, entity)?;
     // Before 2019 objects were dated by another member.
     let created = created.or(date);
-    let is_sound = object == entity.object;
+    let is_sound = entity.has_object(&object);
     let is_deletion = facts.deleted == Some(event_type) || is_stub;
     let (body, sha256) = (body.to_owned(), Sha256::digest(body).into());
     let report = Report { event_id, event_type, at, api_version, body, sha256, is_deletion, is_sound };

@@ -73,7 +73,7 @@ pub fn schema() -> Schema {
             true,
             "Rows of events up to this epoch are followed by the run; null: it follows none",
         ),
-        field("parent_id", Utf8, true, "Reserved: id of the object whose list the page is of"),
+        field("parent_id", Utf8, true, "Id of the object whose list the page is of; null if the account has the list"),
         field(
             "whole_at",
             timestamp(),
@@ -95,11 +95,18 @@ pub fn schema() -> Schema {
             "The newest answer of the runs before; of a page or a run's end, of that run, too, UTC",
         ),
         field("events_since", timestamp(), true, "Of events: all that were created since then have landed, UTC"),
+        field(
+            "cut_version",
+            Int64,
+            true,
+            "_commit_version of the newest commit that may have an object which shows only the beginning of a list; 0 if \
+             there is none",
+        ),
     ])
 }
 
 /// The columns that layout 2 has added.
-pub const ADDED: [&str; 13] = [
+pub const ADDED: [&str; 14] = [
     "unchanged_count",
     "landed_run_id",
     "landed_version",
@@ -113,6 +120,7 @@ pub const ADDED: [&str; 13] = [
     "relands",
     "answered_at",
     "events_since",
+    "cut_version",
 ];
 
 /// Events as one batch of [`schema`].
@@ -179,13 +187,14 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         long(&|event| event.carried.as_ref().and_then(|carried| carried.first_start)),
         long(&|event| event.source.from.map(|from| from.epoch)),
         long(&|event| event.source.to.map(|to| to.epoch)),
-        text(&|_| None),
+        text(&|event| event.kind.page()?.facts.parent.as_deref().map(str::to_owned)),
         micros(&|event| event.carried.as_ref().and_then(|carried| carried.whole_at_micros)),
         micros(&|event| event.source.from.map(|from| from.at_micros)),
         micros(&|event| event.source.to.map(|to| to.at_micros)),
         relands(events),
         micros(&|event| event.carried.as_ref().and_then(|carried| carried.answered_at_micros)),
         micros(&|event| event.carried.as_ref().and_then(|carried| carried.events_since_micros)),
+        long(&|event| event.carried.as_ref().and_then(|carried| carried.cut_version)),
     ];
     RecordBatch::try_new(Arc::new(without_comments(&schema())), columns)
         .map_err(|error| Error::new(Class::Table, error.to_string()))
@@ -259,6 +268,7 @@ fn event_at(columns: Columns<'_>, row: usize) -> Result<Event> {
                 0
             },
             facts: PageFacts {
+                parent: if columns.has("parent_id") { columns.text("parent_id", row)?.map(Arc::from) } else { None },
                 range: Range { gte: columns.long("range_gte", row)?, lt: columns.long("range_lt", row)? },
                 starting_after: owned("starting_after")?,
                 next_cursor: owned("next_cursor")?,
@@ -319,6 +329,7 @@ fn carried(columns: Columns<'_>, row: usize) -> Result<Option<Carried>> {
         whole_at_micros: micros("whole_at")?,
         answered_at_micros: micros("answered_at")?,
         events_since_micros: micros("events_since")?,
+        cut_version: if columns.has("cut_version") { columns.long("cut_version", row)? } else { None },
     }))
 }
 
@@ -366,6 +377,7 @@ mod tests {
             row_count: 2,
             unchanged_count: 4,
             facts: PageFacts {
+                parent: Some("in_1".into()),
                 range: Range { gte: Some(1), lt: None },
                 starting_after: Some("ch_1".to_owned()),
                 next_cursor: None,
@@ -392,6 +404,7 @@ mod tests {
                     whole_at_micros: Some(7),
                     answered_at_micros: Some(8),
                     events_since_micros: Some(9),
+                    cut_version: Some(10),
                 }),
                 source: Source {
                     from: Some(Position { epoch: 3, at_micros: 4 }),

@@ -54,6 +54,11 @@ impl History {
         self.events.extend(events);
     }
 
+    /// The events, in any order.
+    pub(super) fn events(&self) -> &[Event] {
+        &self.events
+    }
+
     /// The newest attempt's number; 0 before the first.
     #[must_use]
     pub fn epoch(&self) -> i64 {

@@ -1,9 +1,10 @@
 //! Plans the next attempt, from the history alone: a new window, the unfinished run, or the end of that run by giving
 //! it up.
 
+use super::parents::{child_source, is_idle};
 use super::source::{MONTHS_SECONDS, due_span, has_news, new_source};
 use super::window::{moment, window};
-use super::{Extent, History, LandedCommit, Reported, Source, State, filters};
+use super::{Extent, History, LandedCommit, ParentRows, Reported, Source, State, filters};
 use crate::error::{Class, Error, Remedy, Result, counted, foreign};
 use crate::options::{Changes, Options};
 use crate::stripe::entities::Entity;
@@ -86,6 +87,8 @@ pub struct Attempt {
     pub follows: bool,
     /// What the runs of `events` have landed; `None` if none is complete.
     pub reported: Option<Reported>,
+    /// What has landed of the parents, for a list that is not the account's own; `None` if none of their runs is complete.
+    pub parents: Option<ParentRows>,
 }
 
 /// The next attempt.
@@ -123,6 +126,10 @@ pub struct Plan {
     pub source: Source,
     /// Whether no event has landed after those that were followed before.
     pub has_no_news: bool,
+    /// Whether the lists of parents are read, and none of them has to be asked: then nothing need be done.
+    pub is_idle: bool,
+    /// Version of the newest commit before this attempt that may have an object which shows only the beginning of a list.
+    pub cut_before: i64,
     /// When it was planned first, in microseconds since 1970.
     pub planned_at_micros: i64,
     /// Objects that announce a change of their own from the first to the second of these moments are read again; `None`
@@ -153,20 +160,23 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let mut notices = Vec::new();
     let mut today = window(entity, history, options, attempt.start, attempt.now, &mut warnings);
     let purpose = purpose(history, attempt, &mut warnings);
-    let source = match purpose {
-        Purpose::New => {
+    let source = match (purpose, &entity.parent) {
+        (Purpose::New, Some(parent)) => child_source(parent, history, options, attempt.parents.as_ref(), attempt.now),
+        (Purpose::New, None) => {
             let (reported, began_at) = (attempt.reported.as_ref(), attempt.now.wall_micros);
             new_source(entity, history, options, attempt.follows, reported, began_at, &mut warnings)
         }
-        Purpose::Resume | Purpose::GiveUp(_) => history.source(),
+        (Purpose::Resume | Purpose::GiveUp(_), _) => history.source(),
     };
-    if source.relands && history.completed().is_some() {
+    if source.relands && entity.parent.is_none() && history.completed().is_some() {
         today = history.first_start();
     }
     if matches!(purpose, Purpose::GiveUp(_)) {
         // It opens no window: warnings about a window are for the next attempt.
         warnings.clear();
     }
+    let is_idle = purpose == Purpose::New
+        && entity.parent.as_ref().is_some_and(|parent| is_idle(parent, &source, attempt.parents.as_ref()));
     let unfinished = history.is_open().then(|| history.run_id()).flatten();
     let number = unfinished.map_or(0, |_| history.attempts()) + 1;
     let filters = filters(history.latest()).filter(|_| unfinished.is_some());
@@ -219,6 +229,8 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         stripe_version,
         expand,
         source,
+        is_idle,
+        cut_before: history.cut_version().or_else(|| Some(history.landed(Extent::Rows)?.version)).unwrap_or_default(),
         planned_at_micros,
         due,
         has_no_news: purpose == Purpose::New && !has_news(&source, attempt.reported.as_ref()),
@@ -307,6 +319,7 @@ mod tests {
             new_run_id: "NEW".to_owned(),
             follows: false,
             reported: None,
+            parents: None,
         }
     }
 

@@ -21,6 +21,10 @@ pub(super) fn window(
     now: Now,
     warnings: &mut Vec<String>,
 ) -> Option<i64> {
+    if entity.parent.is_some() {
+        // The window of the parents counts.
+        return None;
+    }
     if !entity.window.has_start() {
         if asked.is_some() {
             warnings.push("it cannot be read from a time on, so it is read whole: start changes nothing".to_owned());
@@ -94,6 +98,9 @@ impl History {
     #[must_use]
     pub fn next_run(&self, entity: &Entity, options: &Options, now: Now) -> String {
         let run_id = self.run_id().unwrap_or_default();
+        if entity.parent.is_some() && !self.is_open() {
+            return "asks for the lists of objects that land until then and do not show the whole".to_owned();
+        }
         match self.state() {
             State::NeverRan => "reads the whole list, newest first".to_owned(),
             State::Unfinished | State::Failed => format!("goes on with run {run_id}"),
@@ -141,6 +148,12 @@ mod tests {
             ("charges", given_up, "reads the whole list, newest first"),
             ("accounts", complete(Some(86_400)), "reads the whole list again"),
             ("quotes", complete(Some(86_400)), "reads the whole list again"),
+            (
+                "invoices_lines",
+                complete(None),
+                "asks for the lists of objects that land until then and do not show the whole",
+            ),
+            ("invoices_lines", vec![begun()], "goes on with run A"),
         ] {
             let mut history = History::default();
             history.extend(events);

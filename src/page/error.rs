@@ -57,6 +57,8 @@ pub enum Fault {
     TooMany(usize),
     /// It is above the objects before it, in a part of the list that has been read already.
     OutOfOrder,
+    /// Stripe does not answer with the list of this object, for the reason in this line.
+    ListRefused(String),
 }
 
 /// The thing that JSON's grammar needs at a place.
@@ -158,6 +160,7 @@ impl fmt::Display for Fault {
             Self::OutOfOrder => {
                 formatter.write_str("it is newer than the objects before it, so it may have been read before")
             }
+            Self::ListRefused(line) => formatter.write_str(line),
         }
     }
 }

@@ -83,6 +83,10 @@ impl Audit {
         self.add(py, rows, audit::Audit::add_rows)
     }
 
+    fn add_parents(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        self.add(py, rows, audit::Audit::add_parents)
+    }
+
     fn follow(&mut self, events: &AuditedEvents) {
         self.0.follow(Arc::clone(&events.0));
     }

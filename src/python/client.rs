@@ -12,6 +12,7 @@ use super::batches;
 use super::changes::Reported;
 use super::history::History;
 use super::key::Given;
+use super::parents::ParentRows;
 use super::probe::Probe;
 use super::process::RUNTIME;
 use super::run::Run;
@@ -150,8 +151,13 @@ impl Client {
     }
 
     #[pyo3(signature = (entity, history, *, store_id, owner, account = None, holder_is_dead = false, take_over = false,
-                        give_up = None, start = None, settings = None, follows = false, reported = None))]
-    #[expect(clippy::too_many_arguments, reason = "in Python, each argument is given by its name")]
+                        give_up = None, start = None, settings = None, follows = false, reported = None, parents = None,
+                        has_asked_lists = false))]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "in Python, each argument is given by its name"
+    )]
     fn run(
         &self,
         entity: &str,
@@ -166,6 +172,8 @@ impl Client {
         settings: Option<BTreeMap<String, String>>,
         follows: bool,
         reported: Option<&Reported>,
+        parents: Option<&ParentRows>,
+        has_asked_lists: bool,
     ) -> PyResult<Run> {
         if entity != history.entity.name {
             return Err(Error::usage(format!("the history belongs to {}", history.entity.name)).into());
@@ -193,6 +201,7 @@ impl Client {
             new_run_id,
             follows,
             reported,
+            parents: parents.map(|parents| parents.0),
         };
         let plan = checkpoint::plan(history.entity, &history.folded, &self.options, &attempt)?;
         let expanded = expand::choice(history.entity, &plan.expand);
@@ -212,6 +221,7 @@ impl Client {
             owner,
             nonce: new_ulid(),
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
+            has_asked_lists,
         };
         let driver = Driver::new(crate::run::Run::new(plan, context));
         Ok(Run::new(driver, self.resources.clone(), Arc::clone(&self.interrupted)))

@@ -13,7 +13,7 @@ use pyo3_arrow::ffi::to_schema_pycapsule;
 use crate::ask::witness::is_witness;
 use crate::error::foreign;
 use crate::options::{Kind, OPTIONS, refuse_secret};
-use crate::stripe::entities::{by_name, is_named};
+use crate::stripe::entities::{all, by_name, is_named, select, to_land};
 use crate::stripe::events;
 use crate::{checkpoint, columns, raw, secrets};
 
@@ -39,6 +39,10 @@ pub struct Entity {
     deleted_event_type: Option<&'static str>,
     permission: &'static str,
     note: &'static str,
+    parent: Option<&'static str>,
+    member: &'static str,
+    is_shown: bool,
+    is_reported: bool,
 }
 
 #[pymethods]
@@ -53,14 +57,10 @@ impl Entity {
     }
 }
 
-/// The entities that a selection names: `all`, a comma list of entities and groups, or "" for the default five.
-#[pyfunction]
-#[pyo3(signature = (selection = "all"))]
-pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
-    let selected = crate::stripe::entities::select(selection)?;
-    Ok(selected
-        .into_iter()
-        .map(|entity| Entity {
+impl Entity {
+    fn of(entity: &'static crate::stripe::entities::Entity, is_named: bool) -> Self {
+        let parent = entity.parent.as_ref();
+        Self {
             name: entity.name,
             path: entity.path,
             object: entity.object,
@@ -73,14 +73,39 @@ pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
             fixed_query: entity.fixed_query.iter().copied().collect(),
             can_vanish: entity.can_vanish,
             default: entity.default,
-            is_named: is_named(selection, entity),
+            is_named,
             event_coverage: events::of(entity).coverage.name(),
             event_types: events::of(entity).types.to_vec(),
             deleted_event_type: events::of(entity).deleted,
             permission: entity.permission,
             note: entity.note,
-        })
-        .collect())
+            parent: parent.map(|parent| parent.entity),
+            member: parent.map_or("", |parent| parent.member),
+            is_shown: parent.is_some_and(|parent| parent.is_shown),
+            is_reported: parent.is_some_and(|parent| parent.is_reported),
+        }
+    }
+}
+
+/// The entities that a selection names: `all`, or a comma list of entities and groups; "" for the default five.
+#[pyfunction]
+#[pyo3(signature = (selection = "all"))]
+pub(super) fn entities(selection: &str) -> PyResult<Vec<Entity>> {
+    let selected = select(selection)?;
+    Ok(selected.into_iter().map(|entity| Entity::of(entity, is_named(selection, entity))).collect())
+}
+
+/// The entities that a selection lands: those that it names, and the lists that their objects show the beginning of.
+#[pyfunction]
+pub(super) fn entities_to_land(selection: &str) -> PyResult<Vec<Entity>> {
+    let selected = to_land(selection)?;
+    Ok(selected.into_iter().map(|entity| Entity::of(entity, is_named(selection, entity))).collect())
+}
+
+/// All entities that can be landed: the lists of the account, then those of single objects.
+#[pyfunction]
+pub(super) fn all_entities() -> Vec<Entity> {
+    all().map(|entity| Entity::of(entity, false)).collect()
 }
 
 /// Text from outside on one plain line: control characters escaped, long text cut, keys masked.

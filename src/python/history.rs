@@ -7,6 +7,7 @@ use pyo3_arrow::PyRecordBatchReader;
 
 use super::changes::Reported;
 use super::each_batch;
+use super::parents::ParentRows;
 use super::run::{PyCondition, condition};
 use super::written::written_value;
 use crate::checkpoint::{self, Extent, State, events_of};
@@ -175,6 +176,11 @@ impl History {
     #[getter]
     fn reported(&self) -> Option<Reported> {
         self.folded.reported().map(Reported)
+    }
+
+    #[getter]
+    fn parent_rows(&self) -> Option<ParentRows> {
+        self.folded.parent_rows().map(ParentRows)
     }
 
     #[getter]

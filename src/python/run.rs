@@ -10,6 +10,7 @@ use pyo3_arrow::PyRecordBatchReader;
 
 use super::changes::EventIndex;
 use super::commit::{Checkpoint, Rows, checkpoint, rows};
+use super::parents::ParentRows;
 use super::process::RUNTIME;
 use super::runtime::runtime;
 use super::{batches, each_batch};
@@ -199,6 +200,44 @@ impl Run {
     fn add_due(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         RUNTIME.check()?;
         each_batch(py, rows, |batch| self.driver.with(|run| run.add_due(batch)))
+    }
+
+    #[getter]
+    fn is_idle(&self) -> PyResult<bool> {
+        self.with(|run| run.plan().is_idle)
+    }
+
+    #[getter]
+    fn asks_parents(&self) -> PyResult<bool> {
+        self.with(|run| run.parent().is_some())
+    }
+
+    fn shown_rows(&self) -> PyResult<Option<Vec<PyCondition>>> {
+        Ok(self.with(|run| run.shown_rows())?.map(|rows| rows.into_iter().map(condition).collect()))
+    }
+
+    fn rows_of_parents(&self) -> PyResult<Option<Vec<PyCondition>>> {
+        Ok(self.with(|run| run.rows_of_parents())?.map(|rows| rows.into_iter().map(condition).collect()))
+    }
+
+    fn add_shown(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        RUNTIME.check()?;
+        each_batch(py, rows, |batch| self.driver.with(|run| run.add_shown(batch)))
+    }
+
+    fn add_parents(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        RUNTIME.check()?;
+        each_batch(py, rows, |batch| self.driver.with(|run| run.add_parents(batch)))
+    }
+
+    #[getter]
+    fn parents_to_ask(&self) -> PyResult<usize> {
+        self.with(|run| run.parents_to_ask())
+    }
+
+    #[getter]
+    fn landed_parents(&self) -> PyResult<Option<ParentRows>> {
+        Ok(self.with(|run| run.landed_parents(now()))?.map(ParentRows))
     }
 
     fn overlap(&self) -> PyResult<Vec<Vec<PyCondition>>> {

@@ -218,6 +218,18 @@ impl Simulator {
         py.detach(|| inner.change(entity, &ids, event_type)).map_err(value_error)
     }
 
+    /// Changes the lists that an object has and returns the ids of the events that tell of it.
+    #[pyo3(signature = (entity, id, added=1, removed=0))]
+    fn change_items(&self, entity: &str, id: &str, added: i64, removed: i64) -> PyResult<Vec<String>> {
+        let (added, removed) = (narrow("added", added)?, narrow("removed", removed)?);
+        self.inner()?.change_items(entity, id, added, removed).map_err(value_error)
+    }
+
+    /// The items of the list that an object has, as JSON.
+    fn items(&self, child: &str, parent: &str) -> PyResult<Vec<String>> {
+        self.inner()?.items(child, parent).map_err(value_error)
+    }
+
     /// Moves the simulator's clock forward.
     fn advance(&self, seconds: i64) -> PyResult<()> {
         self.inner()?.advance(seconds).map_err(value_error)

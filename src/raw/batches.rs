@@ -146,7 +146,10 @@ impl Batches {
             },
             self.of_origins(&facts.origins, rows, |it| &it.event_id)?,
             self.of_origins(&facts.origins, rows, |it| it.event_type)?,
-            self.nothing.column((), rows, |()| repeated(None, rows))?,
+            match facts.page.parent.as_deref() {
+                None => self.nothing.column((), rows, |()| repeated(None, rows))?,
+                parent => repeated(parent, rows)?,
+            },
             match facts.scope.entity.due {
                 None => self.never.column((), rows, |()| Ok(moments(repeat_n(None, rows))))?,
                 Some(due) => moments(page.json.iter().map(|json| due_at(json?, due))),

@@ -1,5 +1,7 @@
 //! Rows of a raw table, read again.
 
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 
 use crate::columns::Columns;
@@ -8,7 +10,7 @@ use crate::stripe::facts::PageFacts;
 use crate::stripe::window::Range;
 
 /// The columns that [`rows`] reads: all except the payload and the columns that a run knows itself.
-pub const RECOVERY_COLUMNS: [&str; 16] = [
+pub const RECOVERY_COLUMNS: [&str; 17] = [
     "_stripe_id",
     "_stripe_created_at",
     "_ingested_at",
@@ -25,6 +27,7 @@ pub const RECOVERY_COLUMNS: [&str; 16] = [
     "_payload_sha256",
     "_commit_version",
     "_ingest_run_id",
+    "_parent_id",
 ];
 
 /// One row, without its payload.
@@ -88,6 +91,15 @@ impl<'batch> Row<'batch> {
         if self.columns.has("_event_id") { self.columns.text("_event_id", self.at) } else { Ok(None) }
     }
 
+    /// The object whose list it is in.
+    ///
+    /// # Errors
+    /// A column that this project does not write.
+    pub fn parent(&self) -> Result<Option<&'batch str>> {
+        // A table of layout 1 has no such column.
+        if self.columns.has("_parent_id") { self.columns.text("_parent_id", self.at) } else { Ok(None) }
+    }
+
     /// The payload, if it was read.
     ///
     /// # Errors
@@ -112,6 +124,7 @@ impl<'batch> Row<'batch> {
         let Self { columns, at: row, .. } = *self;
         let owned = |name: &str| columns.text(name, row).map(|text| text.map(str::to_owned));
         Ok(PageFacts {
+            parent: self.parent()?.map(Arc::from),
             range: Range { gte: columns.long("_range_gte", row)?, lt: columns.long("_range_lt", row)? },
             starting_after: owned("_request_cursor")?,
             next_cursor: owned("_next_cursor")?,

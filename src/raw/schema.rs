@@ -42,7 +42,12 @@ pub fn schema() -> Schema {
         ),
         field("_event_id", Utf8, true, "Id of the event that the payload was in; null if it was in a list"),
         field("_event_type", Utf8, true, "Type of the event that the payload was in; null if it was in a list"),
-        field("_parent_id", Utf8, true, "Reserved: id of the object whose list the object is in"),
+        field(
+            "_parent_id",
+            Utf8,
+            true,
+            "Id of the object whose list the object is in; null if the account has the list",
+        ),
         field("_due_at", timestamp(), true, "When the object will change without an event, as it says itself, UTC"),
         field("_raw_json", Utf8, false, "The object as Stripe sent it, without the whitespace between its tokens"),
     ])

@@ -3,6 +3,7 @@
 
 mod changes;
 mod checks;
+mod lists;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::changes::EventIndex;
 use crate::checkpoint::{Event, Kind, events_of};
 use crate::digest::Hex;
 use crate::error::{Class, Result, counted, foreign};
+use crate::parents::ParentRow;
 use crate::raw::{self, Row};
 
 /// One thing that is wrong.
@@ -39,12 +41,14 @@ struct PageRows {
     request_id: Option<String>,
     next_cursor: Option<String>,
     starting_after: Option<String>,
+    parent: Option<String>,
 }
 
 /// A run according to its rows.
 #[derive(Debug, Default)]
 struct RunRows {
     pages: BTreeMap<i64, PageRows>,
+    /// Of the list of an object with that object's id before it.
     ids: HashSet<String>,
 }
 
@@ -60,6 +64,8 @@ pub struct Audit {
     page_count: u64,
     /// The events of Stripe's that runs have followed, by account; `None` if they are not at hand.
     reports: Option<Arc<Reports>>,
+    /// The rows of the parents, for a list that is not the account's own; `None` if they are not at hand.
+    parents: Option<Vec<ParentRow>>,
     findings: Vec<Finding>,
     notes: Vec<String>,
 }
@@ -79,6 +85,7 @@ impl Audit {
             row_count: 0,
             page_count: 0,
             reports: None,
+            parents: None,
             findings: Vec::new(),
             notes: Vec::new(),
         }
@@ -88,6 +95,18 @@ impl Audit {
     /// an event must be what that event has. To be called before rows are added.
     pub fn follow(&mut self, reports: Arc<Reports>) {
         self.reports = Some(reports);
+    }
+
+    /// Takes in rows of the parents, with [`AUDITED_COLUMNS`](crate::parents::AUDITED_COLUMNS): each that does not show its
+    /// whole list must have been asked for it.
+    ///
+    /// # Errors
+    /// Columns that this project does not write.
+    pub fn add_parents(&mut self, batch: &RecordBatch) -> Result<()> {
+        if let Some(parent) = self.parent() {
+            self.parents.get_or_insert_default().extend(ParentRow::all(batch, parent)?);
+        }
+        Ok(())
     }
 
     /// Runs, pages and rows seen.
@@ -141,7 +160,9 @@ impl Audit {
                 self.findings.push(at.finding("altered", &what));
             }
             let run = self.rows.entry(run_id.to_owned()).or_default();
-            if !run.ids.insert(id.to_owned()) {
+            let parent = row.parent()?;
+            let key = parent.map_or_else(|| id.to_owned(), |parent| format!("{parent} {id}"));
+            if !run.ids.insert(key) {
                 self.findings.push(at.finding("twice", &format!("object {} is there twice in the run", foreign(id))));
             }
             let page = run.pages.entry(page_number).or_insert_with(|| PageRows {
@@ -149,6 +170,7 @@ impl Audit {
                 request_id: request_id.map(str::to_owned),
                 next_cursor: None,
                 starting_after: None,
+                parent: parent.map(str::to_owned),
             });
             let (starting_after, next_cursor) = row.cursors()?;
             page.next_cursor = next_cursor.map(str::to_owned);

@@ -180,10 +180,14 @@ impl Run {
 
 impl Run {
     /// The facts that an event carries on.
-    fn carried(&self, kind: &Kind, now: Now) -> Carried {
+    pub(super) fn carried(&self, kind: &Kind, now: Now) -> Carried {
         let plan = &self.plan;
         let first_start = plan.first_start.unwrap_or(plan.start_created_gte);
-        let is_whole = *kind == Kind::Completed && plan.start_created_gte == first_start;
+        let has_all = match plan.source.parents() {
+            Some(_) if self.entity().parent.is_some() => plan.source.is_of_all_parents(),
+            _ => plan.start_created_gte == first_start,
+        };
+        let is_whole = *kind == Kind::Completed && has_all;
         Carried {
             // Events follow their rows.
             landed: self.landing.as_ref().or(self.landed.as_ref()).cloned(),
@@ -191,6 +195,7 @@ impl Run {
             whole_at_micros: if is_whole { Some(plan.began_at_micros) } else { plan.whole_before_micros },
             answered_at_micros: self.answered_micros(kind, now).max(plan.answered_before_micros),
             events_since_micros: self.events_since(*kind == Kind::Completed),
+            cut_version: self.cut_version(),
         }
     }
 }

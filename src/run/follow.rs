@@ -21,18 +21,23 @@ impl Run {
     /// Whether it needs the rows of events: [`Run::follow`].
     #[must_use]
     pub fn follows(&self) -> bool {
-        !self.gives_up() && !self.plan.has_no_news && self.plan.source.span().is_some()
+        !self.gives_up() && !self.plan.has_no_news && self.span().is_some()
+    }
+
+    /// The rows of `events` that its plan names. A list of parents follows their rows.
+    fn span(&self) -> Option<Span> {
+        self.plan.source.span().filter(|_| self.entity().parent.is_none())
     }
 
     /// The rows of `events` that it follows.
     #[must_use]
     pub fn follows_from(&self) -> Option<Span> {
-        self.plan.source.span().filter(|_| self.follows())
+        self.span().filter(|_| self.follows())
     }
 
     /// Takes over the objects that have changed. The rows of `events` that its plan names must be among those of the index.
     pub fn follow(&mut self, events: &EventIndex) {
-        let Some(span) = self.plan.source.span().filter(|_| !self.gives_up()) else { return };
+        let Some(span) = self.span().filter(|_| !self.gives_up()) else { return };
         // Nothing that is older than the first run's start is ever landed.
         let first_start = self.plan.first_start.flatten();
         let mut changes = events.changes(self.entity(), span.from, span.to, span.since);
@@ -160,7 +165,7 @@ impl Run {
     pub(super) fn correct_clock(&mut self) {
         let answered = self.walk.pages().iter().find_map(|fetched| fetched.answered);
         let is_first = self.plan.source.from.is_none() && self.plan.landed_before.is_none();
-        let is_own = self.entity().has_events() || is_first;
+        let is_own = self.entity().parent.is_none() && (self.entity().has_events() || is_first);
         if let Some((answered, to)) = answered.zip(self.plan.source.to.as_mut()).filter(|_| is_own) {
             to.at_micros = answered.saturating_sub(self.context.options.lookback_seconds).saturating_mul(1_000_000);
         }

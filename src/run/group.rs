@@ -10,7 +10,7 @@ use super::{Run, Stage, page_bytes};
 use crate::checkpoint::{Kind, LandedCommit, PageEvent, commit_version};
 use crate::digest::rows_digest;
 use crate::error::{Result, foreign};
-use crate::page::Refused;
+use crate::page::{Fault, Refused};
 use crate::raw::{Batches, RowFacts};
 use crate::stripe::exchange::Now;
 use crate::walk::Fetched;
@@ -150,6 +150,7 @@ impl Run {
         let mut batches = Vec::with_capacity(count);
         let mut kinds = Vec::with_capacity(count + 1);
         for fetched in group {
+            self.note_cut(version, fetched.page.json.iter().flatten());
             let page_number = self.take_in(&fetched, &mut kinds);
             if !fetched.page.is_empty() {
                 batches.push(self.batch(fetched, page_number, version)?);
@@ -275,6 +276,11 @@ impl Run {
 }
 
 fn refused_line(entity: &str, page_number: i64, refused: &Refused, request_id: Option<&str>) -> String {
+    if let Fault::ListRefused(line) = &refused.fault {
+        let parent = refused.id.as_deref().map(foreign).unwrap_or_default();
+        let why = line.strip_prefix(entity).and_then(|line| line.strip_prefix(": ")).unwrap_or(line);
+        return format!("{entity}: the list of {parent} did not land: {why}");
+    }
     let id = refused.id.as_deref().map(|id| format!(" ({})", foreign(id))).unwrap_or_default();
     format!(
         "{entity}: object {}{id} of page {page_number} cannot be a row and did not land: {} [request {}]; \

@@ -34,7 +34,8 @@ impl Run {
     #[must_use]
     pub fn overlap(&mut self) -> Vec<Vec<Condition>> {
         let is_reading = !self.gives_up() && !self.recovery.is_complete && self.stage < Stage::Reading;
-        if !is_reading || self.plan.landed_before.is_none() {
+        // Of the lists of parents each run has all: readers take the newest.
+        if !is_reading || self.plan.landed_before.is_none() || self.entity().parent.is_some() {
             return vec![];
         }
         self.adopt_filters_of_rows();

@@ -4,6 +4,7 @@
 //! never fetched again: their events are made from the rows and marked `recovered`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
@@ -15,8 +16,8 @@ use crate::error::{Class, Error, Remedy, Result};
 use crate::raw;
 use crate::stripe::exchange::Now;
 use crate::stripe::window::Range;
-use crate::walk::Remaining;
-use crate::walk::coverage::{self, Chain, Link};
+use crate::walk::coverage::{self, BrokenChain, Chain, Link};
+use crate::walk::{Place, Remaining};
 
 /// The value that a condition compares with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +41,10 @@ pub(super) struct Recovery {
     newest_version: Option<i64>,
     /// Rows without an event, by page, then position.
     orphans: BTreeMap<i64, BTreeMap<i64, Orphan>>,
-    /// Ids of the rows read that a page may show again, by second; all under `None` if the list has no window.
-    ids: HashMap<Option<i64>, HashSet<String>>,
+    /// Ids of the rows read that a page may show again, by their place.
+    ids: HashMap<Place, HashSet<String>>,
+    /// The parents whose lists are begun and not read to the end, as far as the events show.
+    open_lists: HashSet<Arc<str>>,
     /// The seconds in which pages may show rows again.
     edges: HashSet<i64>,
     /// The changed objects that have their row in the run.
@@ -106,10 +109,17 @@ impl Run {
             self.adopt(filters);
         }
         let run = ("_ingest_run_id", "=", Value::Text(Some(self.plan.run_id.clone())));
+        let without_event = vec![run.clone(), ("_commit_version", ">", Value::Long(newest.unwrap_or(-1)))];
+        if self.context.scope.entity.parent.is_some() {
+            let open = if self.gives_up() { HashSet::new() } else { self.open_lists(&self.recovery.events)? };
+            let reads = self.rows_of_lists(&open);
+            self.recovery.open_lists = open;
+            return Ok([vec![without_event], reads].concat());
+        }
         if !self.context.scope.entity.window.is_filtered() {
             return Ok(vec![vec![run]]);
         }
-        let mut reads = vec![vec![run.clone(), ("_commit_version", ">", Value::Long(newest.unwrap_or(-1)))]];
+        let mut reads = vec![without_event];
         if self.gives_up() {
             return Ok(reads);
         }
@@ -151,8 +161,14 @@ impl Run {
         let created = row.created()?;
         let second = if self.context.scope.entity.window.is_filtered() { created } else { None };
         let is_orphan = Some(row.commit_version) > self.recovery.newest_version;
-        if is_orphan || second.is_none_or(|second| self.recovery.edges.contains(&second)) {
-            self.recovery.ids.entry(second).or_default().insert(row.id.to_owned());
+        let parent = row.parent()?.filter(|_| self.context.scope.entity.parent.is_some());
+        let may_come_again = match parent {
+            Some(parent) => self.recovery.open_lists.contains(parent),
+            None => second.is_none_or(|second| self.recovery.edges.contains(&second)),
+        };
+        if is_orphan || may_come_again {
+            let place = Place { parent: parent.map(Arc::from), second };
+            self.recovery.ids.entry(place).or_default().insert(row.id.to_owned());
         }
         if self.changed_ids.contains(row.id) {
             self.recovery.changed.insert(row.id.to_owned());
@@ -204,6 +220,10 @@ impl Run {
             seen_in_orphans.filter_map(|row| Some(row.created?.min(row.ingested_at / 1_000_000))).max();
         self.seen = self.seen.max(seen_in_orphans);
         self.note_landed(&recovery);
+        let cut = recovery.events.iter().filter_map(|event| event.carried.as_ref()?.cut_version);
+        let orphaned = recovery.orphans.values().flat_map(BTreeMap::values).map(|row| row.commit_version);
+        // What a row without an event shows is not read here.
+        self.cut_version = cut.chain(orphaned).max().max(Some(self.cut_version)).unwrap_or_default();
         let pages = recovery.events.iter().filter(|event| event.kind.page().is_some());
         let made = pages.filter_map(|event| event.carried.as_ref()?.answered_at_micros);
         // Of a page without an event only our own clock is known.
@@ -213,11 +233,22 @@ impl Run {
         // Nothing was seen later than all clocks; but an object may give a later time.
         let newest = tops.filter_map(|page| page.max_created).max().min(self.seen);
         let work = self.work(&recovery.changed);
-        let chains = if self.gives_up() { vec![] } else { self.remaining(&recovery.events, &orphans)? };
+        let (parents, chains) = if self.gives_up() {
+            (vec![], vec![])
+        } else if self.context.scope.entity.parent.is_some() {
+            self.remaining_lists(&recovery.events, &orphans)?
+        } else {
+            (vec![], self.remaining(&recovery.events, &orphans)?)
+        };
+        let is_answered = recovery.events.iter().any(|event| event.kind.page().is_some());
         let mut landed = std::mem::take(&mut self.overlap);
         landed.lands_all = self.lands_all();
         let (api_version, expand) = (self.plan.stripe_version.clone(), self.plan.expand.clone());
-        self.walk.open(Remaining { chains, held: recovery.ids, landed, work, newest, api_version, expand }, now);
+        let (held, lands_reported) = (recovery.ids, self.context.has_asked_lists);
+        self.walk.open(
+            Remaining { chains, parents, is_answered, held, landed, work, lands_reported, newest, api_version, expand },
+            now,
+        );
         self.recovery.pages = (!orphans.is_empty()).then_some(orphans);
         Ok(())
     }
@@ -295,13 +326,15 @@ impl Run {
         }
         let remaining = parts.into_iter().map(|(part, links)| coverage::remaining(part, links));
         let remaining: std::result::Result<Vec<Vec<Chain>>, _> = remaining.collect();
-        remaining.map(|parts| parts.concat()).map_err(|broken| {
-            let message = format!(
-                "{}: page {} of run {} {}: events were changed by other hands",
-                self.context.scope.entity.name, broken.page_number, self.plan.run_id, broken.reason
-            );
-            Error::new(Class::Table, message).with(Remedy::Restart)
-        })
+        remaining.map(|parts| parts.concat()).map_err(|broken| self.broken(&broken))
+    }
+
+    pub(super) fn broken(&self, broken: &BrokenChain) -> Error {
+        let message = format!(
+            "{}: page {} of run {} {}: events were changed by other hands",
+            self.context.scope.entity.name, broken.page_number, self.plan.run_id, broken.reason
+        );
+        Error::new(Class::Table, message).with(Remedy::Restart)
     }
 }
 

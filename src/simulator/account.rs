@@ -16,8 +16,8 @@ use super::refusal::Refusal;
 use super::row::Row;
 use super::state::State;
 use crate::error::Result;
+use crate::stripe::children;
 use crate::stripe::entities::{ENTITIES, Entity};
-use crate::stripe::sublists;
 
 /// New objects that arrive while a run reads pages.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +55,9 @@ impl Account {
     ) -> Self {
         let row = |entity: &'static Entity| {
             let made_up = if entity.name == EVENTS && manner.of_new_objects { 0 } else { count(entity) };
-            let of = sublists::of(entity).filter(|_| sublist_items > 0);
-            let items = of.map(|of| Items { of, most: sublist_items });
+            let of = children::of(entity).filter(|_| sublist_items > 0);
+            let items = of.filter_map(|of| Some(Items { of, parent: of.parent.as_ref()?, most: sublist_items }));
+            let items = items.collect();
             Row::new(seed, entity, items, |key| history(key, made_up, end, days))
         };
         let account = Self {
@@ -90,7 +91,7 @@ impl Account {
 
     /// Whether sub-lists have pages of their own.
     pub(super) fn has_items(&self) -> bool {
-        self.rows.iter().any(|row| row.items.is_some())
+        self.rows.iter().any(|row| !row.items.is_empty())
     }
 
     pub(super) fn events_row(&self) -> &Row {
@@ -111,6 +112,13 @@ impl Account {
         let row = self.row(entity);
         let listed = |placed: &Placed| !self.is_events(row) || self.events.is_visible(*placed, now);
         row.list().newest_first().filter(listed).map(|placed| row.identifiers.id(placed.serial)).collect()
+    }
+
+    /// The items of the list of that kind that an object has, as JSON; `None` if there is no such object or list.
+    pub(super) fn items(&self, child: &Entity, parent: &str) -> Option<Vec<String>> {
+        let row = self.row(child.parent.as_ref()?.list());
+        let (items, placed) = (row.items_of(child)?, row.find(parent)?);
+        Some(items.all(row, placed, &row.state(placed)))
     }
 
     /// The object's bytes as they are in `data`, without the indent of the first line.

@@ -40,14 +40,15 @@ impl Account {
         out.extend_from_slice(end.as_bytes());
     }
 
-    /// Appends the answer to a request for the sub-list of one object.
-    pub(super) fn sublist(&self, entity: &Entity, asked: &AskedItems, out: &mut Vec<u8>) -> Result<(), Refusal> {
-        let row = self.row(entity);
-        let parent = row.find(&asked.parent).ok_or_else(|| match asked.parameter {
-            "" => Refusal::missing(entity.object, &asked.parent),
-            parameter => Refusal::no_such_object(entity.object, &asked.parent, parameter),
+    /// Appends the answer to a request for the list of one object.
+    pub(super) fn child_list(&self, child: &Entity, asked: &AskedItems, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        let Some(parent) = &child.parent else { return Ok(()) };
+        let row = self.row(parent.list());
+        let object = row.find(&asked.parent).ok_or_else(|| match parent.parameter {
+            "" => Refusal::missing(row.entity.object, &asked.parent),
+            parameter => Refusal::no_such_object(row.entity.object, &asked.parent, parameter),
         })?;
-        row.items.map_or(Ok(()), |items| items.page(row, parent, &asked.query, out))
+        row.items_of(child).map_or(Ok(()), |items| items.page(row, object, &row.state(object), &asked.query, out))
     }
 
     /// Appends the answer to a request for one object.

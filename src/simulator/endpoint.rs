@@ -11,6 +11,7 @@ use super::query::{AskedItems, Query, only_expand};
 use super::refusal::Refusal;
 use super::request::{Endpoint, Request, is_account, is_version, user_of};
 use super::traffic::Traffic;
+use crate::stripe::entities::Parent;
 
 /// `Stripe-Version` of answers to requests that name none: the account's default.
 pub(super) const DEFAULT_VERSION: &str = "2026-11-18.endive";
@@ -66,7 +67,7 @@ impl Endpoints {
         let number = self.traffic.next(endpoint);
         // A rule for an entity looks at the requests for its list.
         let list = match endpoint {
-            Some(Endpoint::List(entity)) => Some(index_of(entity)),
+            Some(Endpoint::List(entity) | Endpoint::ChildList(entity)) => Some(index_of(entity)),
             _ => None,
         };
         let faults = Arc::clone(&self.faults.read().unwrap_or_else(PoisonError::into_inner));
@@ -149,9 +150,11 @@ impl Endpoints {
                 only_expand(request.query())?;
                 self.account.retrieve(entity, &request.id(entity)?, self.clock.now(), out)
             }
-            ("GET", _, Some(Endpoint::SubList(entity, of))) if self.account.has_items() => {
-                let parent = of.parameter.is_empty().then(|| request.id(entity)).transpose()?;
-                self.account.sublist(entity, &AskedItems::read(of, parent, request.query())?, out)
+            ("GET", _, Some(Endpoint::ChildList(child))) if self.account.has_items() => {
+                let is_in_path = child.path.contains("{id}");
+                let of = child.parent.as_ref().filter(|_| is_in_path).map(Parent::list);
+                let parent = of.map(|of| request.id(of)).transpose()?;
+                self.account.child_list(child, &AskedItems::read(child, parent, request.query())?, out)
             }
             (method, path, _) => Err(Refusal::unknown_url(method, path)),
         }

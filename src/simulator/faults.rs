@@ -34,7 +34,7 @@ use super::chance::{join, unit};
 use super::identifier::index_of;
 use super::refusal::Refusal;
 use crate::error::{Error, Result, foreign};
-use crate::stripe::entities::{ENTITIES, by_name};
+use crate::stripe::entities::{all, by_name};
 
 /// The way in which a request goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Faults {
         let rules = rules
             .map(|rule| read_rule(rule).map_err(|error| Error::usage(format!("fault '{}': {error}", foreign(rule)))))
             .collect::<Result<_>>()?;
-        let entity_requests = ENTITIES.iter().map(|_| AtomicU64::new(0)).collect();
+        let entity_requests = all().map(|_| AtomicU64::new(0)).collect();
         Ok(Self { rules, seed, requests: AtomicU64::new(0), entity_requests })
     }
 

@@ -1,7 +1,7 @@
 //! Ids of the objects: they look like Stripe's, and hold the serial number, so that no map from id to object is needed.
 
 use super::chance::{join, mix, of_name, unmix};
-use crate::stripe::entities::{ENTITIES, Entity};
+use crate::stripe::entities::{Entity, all};
 
 /// Length of the part after the prefix, as in `ch_3MmlLrLkdIwHu7ix0uPVpEm2`.
 const TAIL: usize = 24;
@@ -95,9 +95,9 @@ static PREFIXES: [(&str, &str); 79] = [
     ("webhook_endpoints", "we_"),
 ];
 
-/// Place of the entity in the registry.
+/// Place of the entity in the registry: those of the account first.
 pub(super) fn index_of(entity: &Entity) -> usize {
-    ENTITIES.iter().position(|other| other.name == entity.name).unwrap_or_default()
+    all().position(|other| other.name == entity.name).unwrap_or_default()
 }
 
 /// Makes the ids of one list.
@@ -195,6 +195,7 @@ fn base62<const N: usize>(mut number: u64) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stripe::entities::ENTITIES;
 
     #[test]
     fn every_entity_has_its_own_prefix() {

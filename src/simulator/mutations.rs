@@ -67,6 +67,26 @@ impl Account {
         Ok(reported)
     }
 
+    /// Changes the lists that an object has, and returns the ids of the events that report it.
+    pub(super) fn change_items(
+        &self,
+        entity: &Entity,
+        id: &str,
+        added: u32,
+        removed: u32,
+        now: i64,
+    ) -> Result<Vec<String>> {
+        let row = self.row(entity);
+        let mut states = row.states_mut();
+        let object = row.find(id).ok_or_else(|| no_object(entity, id))?;
+        let state = states.entry(object.serial).or_default();
+        state.items_added += added;
+        state.items_removed += removed;
+        let Some(kind) = row.event_facts.updated else { return Ok(Vec::new()) };
+        let event = event_of(index_of(entity), object, state.clone(), kind);
+        Ok(vec![self.events.add(self.events_row(), event, now)?])
+    }
+
     /// Adds objects and returns their ids, newest first.
     pub(super) fn add(&self, entity: &Entity, count: u32, created: i64) -> Result<Vec<String>> {
         let row = self.row(entity);

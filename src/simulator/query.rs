@@ -3,7 +3,6 @@
 use super::list::Window;
 use super::refusal::Refusal;
 use crate::stripe::entities::Entity;
-use crate::stripe::sublists::SubList;
 use crate::stripe::window;
 
 /// Objects of a page if no limit is sent.
@@ -91,35 +90,35 @@ impl Query {
     }
 }
 
-/// A query for items of the sub-list of one object.
+/// A query for items of the list of one object.
 #[derive(Debug)]
 pub(super) struct AskedItems {
     /// Id of the object.
     pub(super) parent: String,
-    /// The query parameter that named it; empty if the path did.
-    pub(super) parameter: &'static str,
     pub(super) query: Query,
 }
 
 impl AskedItems {
-    /// Reads the query of a request for a sub-list. `parent` is the id that the path has.
-    pub(super) fn read(of: &'static SubList, parent: Option<String>, text: &str) -> Result<Self, Refusal> {
+    /// Reads the query of a request for the list of one object. `parent` is the id that the path has.
+    pub(super) fn read(child: &'static Entity, parent: Option<String>, text: &str) -> Result<Self, Refusal> {
+        let parameter = child.parent.as_ref().map_or("", |parent| parent.parameter);
         let (mut named, mut rest) = (parent, Vec::new());
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair_of(pair)?;
-            if !of.parameter.is_empty() && name == of.parameter {
+            if !parameter.is_empty() && name == parameter {
                 named = Some(value);
             } else {
                 rest.push(pair);
             }
         }
         let missing = || {
-            let message = format!("Missing required param: {}.", of.parameter);
-            Refusal::parameter("parameter_missing", of.parameter, message)
+            let message = format!("Missing required param: {parameter}.");
+            Refusal::parameter("parameter_missing", parameter, message)
         };
-        // Sub-lists have pages, but no other filter: a list that has just that stands for them.
-        let query = Query::read(&rest.join("&"), &PLAIN)?;
-        Ok(Self { parent: named.ok_or_else(missing)?, parameter: of.parameter, query })
+        // Such lists have pages, but no other filter: a list that has just that stands for them.
+        let of = if child.has_pages { &PLAIN } else { child };
+        let query = Query::read(&rest.join("&"), of)?;
+        Ok(Self { parent: named.ok_or_else(missing)?, query })
     }
 }
 

@@ -3,8 +3,8 @@
 use super::identifier::index_of;
 use super::query::decoded;
 use super::refusal::Refusal;
-use crate::stripe::entities::{ENTITIES, Entity, by_name};
-use crate::stripe::sublists::{SUBLISTS, SubList};
+use crate::stripe::children::CHILDREN;
+use crate::stripe::entities::{ENTITIES, Entity};
 
 /// The parts of a request that the simulator reads.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,16 +32,15 @@ impl<'a> Request<'a> {
         if let Some(entity) = ENTITIES.iter().find(|entity| entity.path == path) {
             return Some(Endpoint::List(entity));
         }
-        let sublist = |row: &&SubList| match row.path.split_once("{id}") {
+        let is_asked = |child: &&Entity| match child.path.split_once("{id}") {
             Some((before, after)) => {
                 let id = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
                 id.is_some_and(|id| !id.is_empty() && !id.contains('/'))
             }
-            None => row.path == path,
+            None => child.path == path,
         };
-        if let Some(row) = SUBLISTS.iter().find(sublist) {
-            let entity = by_name(row.entity)?;
-            return Some(Endpoint::SubList(entity, row));
+        if let Some(child) = CHILDREN.iter().find(is_asked) {
+            return Some(Endpoint::ChildList(child));
         }
         let (list, id) = path.rsplit_once('/')?;
         let entity = ENTITIES.iter().find(|entity| entity.path == list).filter(|_| !id.is_empty())?;
@@ -63,28 +62,28 @@ pub(super) enum Endpoint {
     List(&'static Entity),
     /// One object, by its id.
     Retrieve(&'static Entity),
-    /// A page of the sub-list of one object.
-    SubList(&'static Entity, &'static SubList),
+    /// A page of the list of one object.
+    ChildList(&'static Entity),
 }
 
 impl Endpoint {
     /// Number of buckets that the limits need.
-    pub(super) const BUCKETS: usize = 3 * ENTITIES.len() + 1;
+    pub(super) const BUCKETS: usize = 2 * ENTITIES.len() + CHILDREN.len() + 1;
 
     /// Place of its bucket among those of the limits. All other paths share the last one.
     pub(super) fn bucket(endpoint: Option<Self>) -> usize {
         match endpoint {
             Some(Self::List(entity)) => index_of(entity),
-            Some(Self::Retrieve(entity)) => ENTITIES.len() + index_of(entity),
-            Some(Self::SubList(entity, _)) => 2 * ENTITIES.len() + index_of(entity),
-            None => 3 * ENTITIES.len(),
+            Some(Self::Retrieve(entity)) => ENTITIES.len() + CHILDREN.len() + index_of(entity),
+            Some(Self::ChildList(child)) => index_of(child),
+            None => Self::BUCKETS - 1,
         }
     }
 
-    /// The entity whose objects are asked for.
+    /// The entity that is asked for.
     pub(super) const fn entity(self) -> &'static Entity {
         match self {
-            Self::List(entity) | Self::Retrieve(entity) | Self::SubList(entity, _) => entity,
+            Self::List(entity) | Self::Retrieve(entity) | Self::ChildList(entity) => entity,
         }
     }
 }
@@ -129,6 +128,7 @@ pub(super) fn user_of(base64: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stripe::entities::by_name;
 
     #[test]
     fn basic_credentials_hold_the_key_as_user() {
@@ -149,7 +149,7 @@ mod tests {
         let charges = ENTITIES.iter().find(|entity| entity.name == "charges").unwrap();
         assert_eq!(asked("/v1/charges?limit=1"), Some(Endpoint::List(charges)));
         assert_eq!(asked("/v1/charges/ch_1?expand[]=refunds"), Some(Endpoint::Retrieve(charges)));
-        for target in ["/v1/charges/", "/v1/charges/ch_1/refunds", "/v1/account", "/v1", ""] {
+        for target in ["/v1/charges/", "/v1/charges/ch_1/refund", "/v1/account", "/v1", ""] {
             assert_eq!(asked(target), None, "{target}");
         }
         let coupon = Request { target: "/v1/coupons/25%25+off%2F?x=1", ..Request::default() };

@@ -28,8 +28,8 @@ pub(super) struct Row {
     /// Objects that are not as they were made, by serial number. Whoever changes the list because of an object's state
     /// takes this lock first, and the list's after it.
     states: RwLock<HashMap<u32, State>>,
-    /// The sub-lists of its objects, if they are not to be as the templates have them.
-    pub(super) items: Option<Items>,
+    /// The lists that its objects have, if they are not to be as the templates have them.
+    pub(super) items: Vec<Items>,
     /// List pages served.
     pub(super) pages: AtomicU64,
 }
@@ -39,7 +39,7 @@ impl Row {
     pub(super) fn new(
         seed: u64,
         entity: &'static Entity,
-        items: Option<Items>,
+        items: Vec<Items>,
         created: impl FnOnce(u64) -> Vec<i64>,
     ) -> Self {
         let key = join(seed, of_name(entity.name));
@@ -93,7 +93,7 @@ impl Row {
         if let Some(state) = self.states().get(&placed.serial) {
             return self.render_as(seed, placed, state, out);
         }
-        self.make(seed, placed, out);
+        self.make(seed, placed, &State::default(), out);
     }
 
     /// Appends the object as it is, or was, in that state.
@@ -103,18 +103,28 @@ impl Row {
             return;
         }
         let start = out.len();
-        self.make(seed, placed, out);
+        self.make(seed, placed, state, out);
         if state.changes > 0 {
             change(out, start, state.changes);
         }
     }
 
-    /// Appends the object as it was made.
-    fn make(&self, seed: u64, placed: Placed, out: &mut Vec<u8>) {
+    /// Appends the object as it was made, with the items that it shows in that state.
+    fn make(&self, seed: u64, placed: Placed, state: &State, out: &mut Vec<u8>) {
         let start = out.len();
         self.shape(seed, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
-        if let Some(items) = self.items {
-            items.show(self, placed, out, start);
+        for items in self.items.iter().filter(|items| items.parent.is_shown) {
+            items.show(self, placed, state, out, start);
         }
+    }
+
+    /// The lists of that kind, if its objects have them.
+    pub(super) fn items_of(&self, child: &Entity) -> Option<Items> {
+        self.items.iter().find(|items| items.of == child).copied()
+    }
+
+    /// The state of an object.
+    pub(super) fn state(&self, placed: Placed) -> State {
+        self.states().get(&placed.serial).cloned().unwrap_or_default()
     }
 }

@@ -156,7 +156,17 @@ const LARGEST_LIST: u64 = 100_000_000;
 const LARGEST_SUBLIST: u32 = 100_000;
 
 /// The entity of that name.
+/// A list of the account.
 pub(super) fn entity(name: &str) -> Result<&'static Entity> {
+    let entity = any_entity(name)?;
+    if entity.parent.is_some() {
+        return Err(Error::usage(format!("{name} is a list of single objects, and not of the account")));
+    }
+    Ok(entity)
+}
+
+/// A list of the account, or of single objects.
+pub(super) fn any_entity(name: &str) -> Result<&'static Entity> {
     by_name(name).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(name))))
 }
 

@@ -13,6 +13,10 @@ use super::shape::ELEMENT_INDENT;
 pub(super) struct State {
     /// How often it was changed.
     pub(super) changes: u32,
+    /// How many items each of its own lists has got.
+    pub(super) items_added: u32,
+    /// How many of the first items each of these lists has lost.
+    pub(super) items_removed: u32,
     /// Its bytes, if a test gave it others; they have all changes in them.
     pub(super) given: Option<Arc<[u8]>>,
 }

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::client::{get, object, settings, start, walk, without_events};
 use super::*;
+use crate::stripe::children::CHILDREN;
+use crate::stripe::entities::Parent;
 use crate::stripe::entities::by_name;
-use crate::stripe::sublists::SUBLISTS;
 
 fn with_items() -> Settings {
     Settings { sublist_items: 250, ..without_events() }
@@ -16,25 +17,60 @@ fn with_items() -> Settings {
 #[test]
 fn an_object_shows_ten_items_and_its_sub_lists_address_serves_all() {
     let simulator = start(with_items());
-    for row in &SUBLISTS {
+    for child in CHILDREN.iter().filter(|child| child.parent.as_ref().is_some_and(|parent| parent.is_shown)) {
+        let (parent, list) = (child.parent.as_ref().unwrap(), child.parent.as_ref().map(Parent::list).unwrap());
         let (mut cut, mut longest) = (0, 0);
-        for id in simulator.ids(row.entity).unwrap() {
-            let parent: Value = serde_json::from_str(&object(&simulator, row.entity, &id)).unwrap();
-            let list = &parent[row.member];
+        for id in simulator.ids(list.name).unwrap() {
+            let object: Value = serde_json::from_str(&object(&simulator, list.name, &id)).unwrap();
+            let list = &object[parent.member];
             let shown = list["data"].as_array().unwrap();
             let url = list["url"].as_str().unwrap();
-            assert_eq!((url, list["object"].as_str()), (row.url(&id).as_str(), Some("list")));
+            let (path, named) = child.address(&id);
+            let address = named.map_or(path.clone(), |(parameter, id)| format!("{path}?{parameter}={id}"));
+            assert_eq!((url, list["object"].as_str()), (address.as_str(), Some("list")));
             let separator = if url.contains('?') { '&' } else { '?' };
             let all = get(&simulator, &format!("{url}{separator}limit=100")).json();
             assert_eq!((&all["data"].as_array().unwrap()[..shown.len()], all["url"].as_str()), (&shown[..], Some(url)));
             let ids = walk(&simulator, &format!("{url}{separator}"), 100);
             assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
             assert_eq!((ids.len().min(10), ids.len() > 10), (shown.len(), list["has_more"].as_bool().unwrap()));
-            assert!(shown.iter().all(|item| item["object"] == row.object));
+            assert!(shown.iter().all(|item| item["object"] == child.object));
             (cut, longest) = (cut + usize::from(ids.len() > 10), ids.len().max(longest));
         }
-        assert!(cut > 5 && (100..=250).contains(&longest), "{}: {cut} cut, longest {longest}", row.entity);
+        assert!(cut > 5 && (100..=250).contains(&longest), "{}: {cut} cut, longest {longest}", child.name);
     }
+}
+
+#[test]
+fn lists_that_no_object_shows_have_pages_too() {
+    let simulator = start(with_items());
+    for child in CHILDREN.iter().filter(|child| child.parent.as_ref().is_some_and(|parent| !parent.is_shown)) {
+        let id = &simulator.ids(child.parent.as_ref().unwrap().entity).unwrap()[0];
+        let (path, named) = child.address(id);
+        let url = named.map_or(format!("{path}?"), |(parameter, id)| format!("{path}?{parameter}={id}&"));
+        let all = if child.has_pages { walk(&simulator, &url, 100) } else { get(&simulator, &path).ids() };
+        let items = simulator.items(child.name, id).unwrap();
+        let items: Vec<Value> = items.iter().map(|item| serde_json::from_str(item).unwrap()).collect();
+        assert_eq!(all, items.iter().map(|item| item["id"].as_str().unwrap()).collect::<Vec<_>>(), "{}", child.name);
+        assert!(items.iter().all(|item| child.has_object(item["object"].as_str().unwrap())));
+    }
+}
+
+#[test]
+fn items_come_and_go_and_events_tell_of_it() {
+    let simulator = start(with_items());
+    let ids = simulator.ids("invoices").unwrap();
+    let id = ids.iter().find(|id| simulator.items("invoices_lines", id).unwrap().len() > 12).unwrap();
+    let before = simulator.items("invoices_lines", id).unwrap();
+    let shown = object(&simulator, "invoices", id);
+    assert_eq!(simulator.change_items("invoices", id, 2, 0).unwrap().len(), 1);
+    let after = simulator.items("invoices_lines", id).unwrap();
+    assert_eq!((&after[..before.len()], after.len()), (&before[..], before.len() + 2));
+    let lines = |text: &str| serde_json::from_str::<Value>(text).unwrap()["lines"]["data"].clone();
+    assert_eq!(lines(&object(&simulator, "invoices", id)), lines(&shown), "the change is behind what it shows");
+    simulator.change_items("invoices", id, 0, 3).unwrap();
+    assert_eq!(simulator.items("invoices_lines", id).unwrap(), after[3..]);
+    assert!(simulator.change_items("invoices", "in_x", 1, 0).is_err() && simulator.ids("invoices_lines").is_err());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::identifier::index_of;
 use super::request::Endpoint;
-use crate::stripe::entities::{ENTITIES, Entity};
+use crate::stripe::entities::{Entity, all};
 
 /// Number of requests that the log keeps.
 const LOG_LENGTH: usize = 10_000;
@@ -33,16 +33,16 @@ pub(super) struct Traffic {
 
 impl Traffic {
     pub(super) fn new() -> Self {
-        let none = || ENTITIES.iter().map(|_| AtomicU64::new(0)).collect();
+        let none = || all().map(|_| AtomicU64::new(0)).collect();
         Self { total: AtomicU64::new(0), by_entity: none(), retrieves: none(), log: Mutex::default() }
     }
 
     /// Counts a request to that endpoint, and returns its number.
     pub(super) fn next(&self, endpoint: Option<Endpoint>) -> u64 {
         let counter = match endpoint {
-            Some(Endpoint::List(entity)) => Some(&self.by_entity[index_of(entity)]),
+            Some(Endpoint::List(entity) | Endpoint::ChildList(entity)) => Some(&self.by_entity[index_of(entity)]),
             Some(Endpoint::Retrieve(entity)) => Some(&self.retrieves[index_of(entity)]),
-            Some(Endpoint::SubList(..)) | None => None,
+            None => None,
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,7 @@
 //! Stripe's lists, and how a selection names them.
 
+pub use super::children::Parent;
+use super::children::{CHILDREN, shown_by};
 pub use super::registry::ENTITIES;
 use super::window::Window;
 use crate::error::{Error, Result, foreign};
@@ -9,9 +11,9 @@ use crate::error::{Error, Result, foreign};
 pub struct Entity {
     /// Name in options, tables and events, e.g. `charges`.
     pub name: &'static str,
-    /// Path of the list, e.g. `/v1/charges`.
+    /// Path of the list, e.g. `/v1/charges`; with `{id}` where that of a parent belongs.
     pub path: &'static str,
-    /// Value of `object` in each element, e.g. `charge`.
+    /// Value of `object` in each element, e.g. `charge`; several values have a bar between them.
     pub object: &'static str,
     /// Name of the raw table, e.g. `stripe_charges_raw`.
     pub table: &'static str,
@@ -32,6 +34,8 @@ pub struct Entity {
     pub can_vanish: bool,
     /// The change that its objects announce themselves; `None` if events report all that can be known.
     pub due: Option<Due>,
+    /// The objects that have the list; `None` if the account has it.
+    pub parent: Option<Parent>,
     /// Whether a run lands it if no entities are named.
     pub default: bool,
     /// The group that a selection may name instead: the section of Stripe's reference that describes the list.
@@ -69,6 +73,20 @@ impl Entity {
         self.object == "event"
     }
 
+    /// Whether an element with that value of `object` is one of the list.
+    #[must_use]
+    pub fn has_object(&self, object: &str) -> bool {
+        self.object == object || self.object.split('|').any(|one| one == object)
+    }
+
+    /// The path of the list of one parent, and the query parameter that names the parent, if the path does not.
+    #[must_use]
+    pub fn address(&self, parent: &str) -> (String, Option<(&'static str, String)>) {
+        let parameter = self.parent.as_ref().map_or("", |parent| parent.parameter);
+        let path = self.path.replace("{id}", &path_segment(parent));
+        (path, (!parameter.is_empty()).then(|| (parameter, parent.to_owned())))
+    }
+
     /// The query parameters that every request carries.
     pub fn fixed(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.fixed_query.iter().map(|(name, value)| (*name, (*value).to_owned()))
@@ -91,10 +109,30 @@ impl Entity {
     }
 }
 
+/// All lists that can be landed: those of the account, then those of single objects.
+pub fn all() -> impl Iterator<Item = &'static Entity> {
+    ENTITIES.iter().chain(&CHILDREN)
+}
+
 /// The entity of that name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Entity> {
-    ENTITIES.iter().find(|entity| entity.name == name)
+    all().find(|entity| entity.name == name)
+}
+
+/// The lists that a selection lands: those that it names, and the lists that their objects show the beginning of. Of
+/// these nothing is asked unless an object shows less than the whole.
+///
+/// # Errors
+/// As [`select`].
+pub fn to_land(selection: &str) -> Result<Vec<&'static Entity>> {
+    let mut selected = select(selection)?;
+    for child in selected.clone().into_iter().flat_map(shown_by) {
+        if !selected.contains(&child) {
+            selected.push(child);
+        }
+    }
+    Ok(selected)
 }
 
 /// The entities that a selection names: `all`, or names of entities and groups separated by commas; empty means the
@@ -112,8 +150,8 @@ pub fn select(selection: &str) -> Result<Vec<&'static Entity>> {
     }
     let mut selected: Vec<&'static Entity> = Vec::new();
     for name in words {
-        let named: Vec<&'static Entity> =
-            ENTITIES.iter().filter(|entity| entity.name == name || entity.group == name).collect();
+        let is_meant = |entity: &&Entity| entity.name == name || (entity.group == name && entity.parent.is_none());
+        let named: Vec<&'static Entity> = all().filter(is_meant).collect();
         if named.is_empty() {
             return Err(Error::usage(format!(
                 "unknown entity '{}': did you mean '{}'? `stripe-raw entities` lists them all",
@@ -138,11 +176,26 @@ pub fn is_named(selection: &str, entity: &Entity) -> bool {
 }
 
 fn names(selection: &str) -> impl Iterator<Item = String> {
-    selection.split(',').map(|name| name.trim().replace('-', "_")).filter(|name| !name.is_empty())
+    selection.split(',').map(|name| name.trim().replace(['-', '/'], "_")).filter(|name| !name.is_empty())
+}
+
+/// An id as a segment of a path. Most ids need no escape; but the owner of a product may choose any. (One of dots alone
+/// cannot be written: Stripe then answers that there is no such object.)
+fn path_segment(id: &str) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default().to_ascii_uppercase();
+    let mut escaped = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    escaped
 }
 
 fn nearest(name: &str) -> &'static str {
-    let names = ENTITIES.iter().flat_map(|entity| [entity.name, entity.group]);
+    let names = all().flat_map(|entity| [entity.name, entity.group]);
     names.min_by_key(|candidate| distance(name, candidate)).unwrap_or("charges")
 }
 
@@ -174,8 +227,8 @@ mod tests {
 
     #[test]
     fn names_and_tables_follow_from_the_path() {
-        for entity in &ENTITIES {
-            let name = entity.path.strip_prefix("/v1/").unwrap().replace('/', "_");
+        for entity in all() {
+            let name = entity.path.strip_prefix("/v1/").unwrap().replace("/{id}", "").replace('/', "_");
             assert_eq!((entity.name, entity.table), (name.as_str(), format!("stripe_{name}_raw").as_str()));
         }
     }
@@ -198,6 +251,32 @@ mod tests {
         for entity in &ENTITIES {
             assert_eq!(by_name(entity.group), None);
         }
+    }
+
+    #[test]
+    fn the_list_of_an_object_is_named_by_its_path_and_comes_with_its_parents_if_they_show_it() {
+        let names = |selected: Result<Vec<&'static Entity>>| -> Vec<&str> {
+            selected.unwrap().into_iter().map(|entity| entity.name).collect()
+        };
+        assert_eq!(names(select("customers/balance-transactions")), ["customers_balance_transactions"]);
+        assert_eq!(names(select("customers")), ["customers"]);
+        assert_eq!(names(to_land("invoices,customers")), ["invoices", "customers", "invoices_lines"]);
+        assert_eq!(names(to_land("invoices_lines,invoices")), ["invoices_lines", "invoices"]);
+        assert_eq!((to_land("").unwrap().len(), to_land("all").unwrap().len()), (6, ENTITIES.len() + 6));
+    }
+
+    #[test]
+    fn the_address_of_a_list_names_one_parent_and_nothing_else() {
+        let of = |name: &str, id: &str| by_name(name).unwrap().address(id);
+        assert_eq!(of("invoices_lines", "in_1"), ("/v1/invoices/in_1/lines".to_owned(), None));
+        assert_eq!(of("products_features", "../a b?"), ("/v1/products/..%2Fa%20b%3F/features".to_owned(), None));
+        let named = Some(("customer", "cus_1".to_owned()));
+        assert_eq!(
+            of("entitlements_active_entitlements", "cus_1"),
+            ("/v1/entitlements/active_entitlements".to_owned(), named)
+        );
+        assert!(by_name("customers_sources").unwrap().has_object("card"));
+        assert!(!by_name("charges").unwrap().has_object("card"));
     }
 
     #[test]

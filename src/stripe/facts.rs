@@ -1,10 +1,14 @@
 //! Facts about a page, beside its objects.
 
+use std::sync::Arc;
+
 use super::window::Range;
 
 /// A page's place in its list, and how Stripe answered the request. Its rows, its event and the coverage agree on this.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageFacts {
+    /// Id of the object whose list it is of; `None` if the account has the list.
+    pub parent: Option<Arc<str>>,
     /// The range it was read for.
     pub range: Range,
     /// The cursor that the request was sent with; `None` at the top of a range.

@@ -1,4 +1,4 @@
-//! The registry of Stripe lists that can be landed, one row each.
+//! The registry of Stripe's top-level lists, one row each. (`children` has those of single objects.)
 //!
 //! Facts from Stripe's OpenAPI description of API version 2026-08-26.dahlia, and for the four lists that are newer from
 //! the types of Stripe's own clients (2026-10-28.endive): every top-level v1 list that needs no parameter of a parent. To
@@ -35,6 +35,7 @@ pub(crate) const MOST: Entity = Entity {
     expandable: &[],
     can_vanish: false,
     due: None,
+    parent: None,
     default: false,
     group: "core",
     product: "",

@@ -112,6 +112,13 @@ pub fn is_vanished_cursor(response: &Response) -> bool {
     })
 }
 
+/// Whether Stripe says that the object whose list was asked for is not there.
+#[must_use]
+pub fn is_missing(response: &Response) -> bool {
+    matches!(response.status, 400 | 404)
+        && body_of(response).is_some_and(|body| body.code.as_deref() == Some("resource_missing"))
+}
+
 /// The account that Stripe's refusal of a restricted key names: "... for this endpoint on account 'acct_1'".
 #[must_use]
 pub fn refused_account(response: &Response) -> Option<String> {

@@ -1,11 +1,13 @@
 //! Gives a page its place, at the end of the chain that asked for it, and checks it against the order of the list.
 
+use std::sync::Arc;
+
 use super::answer::{Asked, Effect};
 use super::chain::ActiveChain;
 use super::follow::Next;
 use super::{Fetched, Walk, order};
 use crate::error::{Error, foreign};
-use crate::page::{Fault, Page, Refused, livemode};
+use crate::page::{Fault, Page, Refused, Row, livemode};
 use crate::stripe::entities::Entity;
 use crate::stripe::exchange::{Now, Response};
 use crate::stripe::facts::PageFacts;
@@ -112,7 +114,7 @@ impl Walk {
         let Placed { before, closes, answered_last, latest } = placed;
         let active = &mut self.chains[at];
         let is_at_border = active.chain.cursor.is_none() || (closes && active.chain.range.gte.is_some());
-        let request_cursor = active.chain.cursor.take();
+        let (parent, request_cursor) = (active.chain.parent.clone(), active.chain.cursor.take());
         active.chain.cursor.clone_from(&answered_last);
         let oldest = page.created.iter().flatten().copied().min();
         active.chain.last_created = oldest.or(active.chain.last_created);
@@ -121,6 +123,7 @@ impl Walk {
         let is_old = self.work.is_old(range);
         let oldest = if is_old { active.edge } else { oldest };
         let max_created = page.created.iter().flatten().copied().max();
+        self.note_answer();
         let next = self.next(at, closes);
         let read_out = self.read_out(at, before.filter(|_| request_cursor.is_some()), next);
         self.go_on(at, next);
@@ -128,15 +131,17 @@ impl Walk {
             range.gte = Some(edge.saturating_add(1));
         }
         if is_at_border {
-            self.forget_known_refusals(&mut page);
+            self.forget_known_refusals(parent.as_ref(), &mut page);
         }
         self.note_odd(&page);
         self.work.take_in(&mut page, is_old);
-        let mut unchanged = self.landed.leave_out(&mut page);
+        let lands_again = |row: Row<'_>| self.work.has(row.id) && self.may_have_changed_unseen(row.json);
+        let mut unchanged = self.landed.leave_out(&mut page, lands_again);
         let (origins, unchanged_gone) = self.add_the_gone(read_out, &mut page);
         unchanged += unchanged_gone;
         self.count(&page, unchanged, oldest);
         let facts = PageFacts {
+            parent,
             range,
             starting_after: request_cursor,
             next_cursor: answered_last.filter(|_| next == Next::Cursor),
@@ -177,9 +182,10 @@ impl Walk {
     }
 
     /// Drops the refused objects that the part beyond a border has named already.
-    fn forget_known_refusals(&mut self, page: &mut Page) {
-        page.refused.retain(|refused| !self.refused.contains(&refused.sha256));
-        self.refused.extend(page.refused.iter().map(|refused| refused.sha256));
+    fn forget_known_refusals(&mut self, parent: Option<&Arc<str>>, page: &mut Page) {
+        let key = |refused: &Refused| (parent.cloned(), refused.sha256);
+        page.refused.retain(|refused| !self.refused.contains(&key(refused)));
+        self.refused.extend(page.refused.iter().map(key));
     }
 
     fn count(&mut self, page: &Page, unchanged: usize, oldest: Option<i64>) {

@@ -105,6 +105,8 @@ impl Walk {
             self.reopen(at, response.request_id.as_deref(), "the object to start after vanished twice")
         } else if retry::is_worth_retrying(response) {
             self.retry(at, error, Some(response), now, jitter)
+        } else if let Some(parent) = self.chains[at].chain.parent.clone() {
+            self.leave_parent(at, parent, response, error, now)
         } else {
             Err(error)
         }
@@ -148,7 +150,7 @@ impl Walk {
             gte: active.chain.range.gte,
             lt: edge.map(|edge| edge.saturating_add(1)).or(active.chain.range.lt),
         };
-        active.chain = Chain { range, cursor: None, last_created: None };
+        active.chain = Chain { parent: active.chain.parent.take(), range, cursor: None, last_created: None };
         active.answered.clear();
         active.stalled = true;
         Ok(Effect::Nothing)

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::coverage::Chain;
@@ -13,6 +14,15 @@ use crate::stripe::window::Range;
 /// Names a request in flight by the chain that asks: a chain never has more than one request at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Ticket(pub(super) u64);
+
+/// Where rows are that a page may show again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The object whose list they are in; `None` if the account has the list.
+    pub parent: Option<Arc<str>>,
+    /// Their second; `None` for rows without a time, and for all rows of a list that Stripe does not filter.
+    pub second: Option<i64>,
+}
 
 /// A request that will be sent again.
 #[derive(Debug, Clone, Copy)]
@@ -82,12 +92,18 @@ struct Density {
 }
 
 impl ActiveChain {
-    /// A chain to continue. In a list without window a cursor has no second: all its ids are kept under `None`.
-    pub(super) fn of(chain: Chain, windowed: bool, ids: &HashMap<Option<i64>, HashSet<String>>) -> Self {
+    /// A chain of which nothing was read.
+    pub(super) fn new(chain: Chain) -> Self {
+        Self { chain, ..Self::default() }
+    }
+
+    /// A chain to continue. In a list without window a cursor has no second.
+    pub(super) fn of(chain: Chain, windowed: bool, ids: &HashMap<Place, HashSet<String>>) -> Self {
         let edge = chain.edge().filter(|_| windowed);
         let keys = Keys::default();
-        let held = ids.get(&edge).into_iter().flatten().map(|id| keys.of(id)).collect();
-        Self { chain, edge, keys, held, ..Self::default() }
+        let place = Place { parent: chain.parent.clone(), second: edge };
+        let held = ids.get(&place).into_iter().flatten().map(|id| keys.of(id)).collect();
+        Self { edge, keys, held, ..Self::new(chain) }
     }
 
     /// Splits off the older part of this chain, below a second that becomes this chain's new bound.
@@ -95,7 +111,7 @@ impl ActiveChain {
         let mut older = self.chain.range;
         older.lt = Some(second);
         self.chain.range.gte = Some(second);
-        Self { ticket, chain: Chain { range: older, ..Chain::default() }, ..Self::default() }
+        Self { ticket, ..Self::new(Chain { range: older, ..Chain::default() }) }
     }
 
     /// Goes on at the top of that second, below the one that it has come to.

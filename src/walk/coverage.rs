@@ -4,7 +4,9 @@
 //! cursor, and a lower bound that only rises. The remaining part is never stored: it is the gaps in the part that the
 //! pages cover.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::foreign;
 use crate::stripe::facts::PageFacts;
@@ -24,6 +26,8 @@ pub struct Link<'page> {
 /// A part of the list that is still to be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain {
+    /// The object whose list it is of; `None` if the account has the list.
+    pub parent: Option<Arc<str>>,
     /// The range that it has to cover.
     pub range: Range,
     /// Id of the last object read; `None` starts at the top.
@@ -115,6 +119,27 @@ pub fn remaining(window: Range, mut links: Vec<Link<'_>>) -> Result<Vec<Chain>, 
     Ok(gaps(window, chains))
 }
 
+/// The lists of parents that `links` have begun, by parent: each with the part that they leave unread, if there is one.
+///
+/// # Errors
+/// As [`remaining`].
+pub fn begun<'page>(
+    links: impl IntoIterator<Item = Link<'page>>,
+) -> Result<BTreeMap<Arc<str>, Option<Chain>>, BrokenChain> {
+    let mut of_parents: BTreeMap<Arc<str>, Vec<Link<'page>>> = BTreeMap::new();
+    for link in links {
+        if let Some(parent) = &link.facts.parent {
+            of_parents.entry(Arc::clone(parent)).or_default().push(link);
+        }
+    }
+    let left = |(parent, links): (Arc<str>, Vec<Link<'page>>)| {
+        let chain = remaining(Range::default(), links)?.pop();
+        let chain = chain.map(|chain| Chain { parent: Some(Arc::clone(&parent)), ..chain });
+        Ok((parent, chain))
+    };
+    of_parents.into_iter().map(left).collect()
+}
+
 /// Adds one page to the chain it belongs to.
 fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), BrokenChain> {
     let PageFacts { range, starting_after, next_cursor, .. } = link.facts;
@@ -135,7 +160,12 @@ fn follow(chains: &mut Vec<Read>, link: &Link<'_>) -> Result<(), BrokenChain> {
         // A chain begun again at the same top (its cursor vanished) reads everything below that top again.
         (known, None) => {
             let read = Read {
-                chain: Chain { range: *range, cursor: next_cursor.clone(), last_created: link.min_created },
+                chain: Chain {
+                    parent: None,
+                    range: *range,
+                    cursor: next_cursor.clone(),
+                    last_created: link.min_created,
+                },
                 closed,
                 page_number: link.page_number,
             };
@@ -189,7 +219,7 @@ fn push_gap(open: &mut Vec<Chain>, covered: Covered, top: Option<i64>) {
 }
 
 const fn unread(gte: Option<i64>, lt: Option<i64>) -> Chain {
-    Chain { range: Range { gte, lt }, cursor: None, last_created: None }
+    Chain { parent: None, range: Range { gte, lt }, cursor: None, last_created: None }
 }
 
 #[cfg(test)]
@@ -218,7 +248,7 @@ mod tests {
 
     fn open(range: (Option<i64>, Option<i64>), cursor: Option<&str>, last: Option<i64>) -> Chain {
         let range = Range { gte: range.0, lt: range.1 };
-        Chain { range, cursor: cursor.map(str::to_owned), last_created: last }
+        Chain { parent: None, range, cursor: cursor.map(str::to_owned), last_created: last }
     }
 
     #[test]

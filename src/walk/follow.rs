@@ -9,6 +9,7 @@ use super::{Fetched, Walk};
 use crate::changes::Report;
 use crate::error::foreign;
 use crate::page::{Decoder, Page};
+use crate::parents::CUT;
 use crate::stripe::facts::PageFacts;
 
 /// Most rows of a page for which no request was made.
@@ -108,6 +109,11 @@ impl Walk {
         }
     }
 
+    /// Whether an object may have changed, according to events, in a list that it has and does not show to the end.
+    pub(super) fn may_have_changed_unseen(&self, json: &str) -> bool {
+        self.lands_reported || json.contains(CUT)
+    }
+
     fn add_bodies(&mut self, items: Vec<Item>, page: &mut Page) -> (Vec<Arc<Report>>, usize) {
         let entity = self.scope.entity;
         let (mut decoder, mut pages, mut origins, mut unchanged) = (Decoder::default(), Vec::new(), Vec::new(), 0);
@@ -125,7 +131,8 @@ impl Walk {
                 ));
                 continue;
             };
-            if body.rows().next().is_some_and(|row| self.landed.has(row, report.is_deletion)) {
+            let lands_again = !report.is_deletion && self.may_have_changed_unseen(&report.body);
+            if !lands_again && body.rows().next().is_some_and(|row| self.landed.has(row, report.is_deletion)) {
                 unchanged += 1;
                 continue;
             }

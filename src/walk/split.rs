@@ -74,16 +74,21 @@ impl Walk {
             let seconds = active.read_to()?.saturating_sub(bottom).max(0) as f64;
             Some(self.at_most(active, active.expected_in(seconds)? / f64::from(self.options.page_size)))
         };
-        self.chains.iter().map(|active| remaining(active).unwrap_or_default().max(1.0)).sum()
+        let begun: f64 = self.chains.iter().map(|active| remaining(active).unwrap_or_default().max(1.0)).sum();
+        begun + self.parents.len() as f64
     }
 
     /// Requests that remain as far as the pages show; 0 while the end of the list is unknown.
     pub(super) fn requests_in_sight(&self) -> f64 {
-        let is_open = |active: &ActiveChain| active.chain.range.gte.is_none() && !active.is_at_the_end();
+        // The list of one object is short.
+        let is_open = |active: &ActiveChain| {
+            active.chain.parent.is_none() && active.chain.range.gte.is_none() && !active.is_at_the_end()
+        };
         if !self.is_open || self.error.is_some() || self.chains.iter().any(is_open) {
             return 0.0;
         }
-        self.chains.iter().map(|active| self.requests_for(active).unwrap_or_default().max(1.0)).sum()
+        let begun: f64 = self.chains.iter().map(|active| self.requests_for(active).unwrap_or_default().max(1.0)).sum();
+        begun + self.parents.len() as f64
     }
 
     /// Requests that a chain's tail is worth, if its objects are as dense as those read.

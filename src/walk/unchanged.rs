@@ -80,11 +80,13 @@ impl Newest {
         !self.lands_all && self.get(row.id).is_some_and(is_same)
     }
 
-    /// Leaves out the listed objects of a page whose newest rows have the same state. Returns how many.
-    pub(super) fn leave_out(&self, page: &mut Page) -> usize {
+    /// Leaves out the listed objects of a page whose newest rows have the same state, unless they land again anyway.
+    /// Returns how many.
+    pub(super) fn leave_out(&self, page: &mut Page, lands_again: impl Fn(Row<'_>) -> bool) -> usize {
         let before = page.len();
-        if !self.rows.is_empty() && page.rows().any(|row| self.has(row, false)) {
-            page.retain(|row| !self.has(row, false));
+        let is_left_out = |row: Row<'_>| self.has(row, false) && !lands_again(row);
+        if !self.rows.is_empty() && page.rows().any(is_left_out) {
+            page.retain(|row| !is_left_out(row));
         }
         before - page.len()
     }
@@ -115,7 +117,7 @@ mod tests {
         let (before, mut now) = (page("https://a/1"), page("https://a/2"));
         let of = |page: &Page, row: usize| page.rows().nth(row).unwrap().content_sha256.unwrap().to_owned();
         let mut newest = Newest::default();
-        assert_eq!(newest.leave_out(&mut now), 0);
+        assert_eq!(newest.leave_out(&mut now, |_| false), 0);
         let mut add = |id: &str, commit_version: i64, sha256: &str| {
             newest.add(State {
                 id,
@@ -133,7 +135,7 @@ mod tests {
         add("ch_2", 4, "00");
         add("ch_3", 6, "00");
         add("ch_3", 4, &of(&before, 2));
-        assert_eq!(newest.leave_out(&mut now), 2);
+        assert_eq!(newest.leave_out(&mut now, |_| false), 2);
         assert_eq!(now.ids.iter().flatten().collect::<Vec<_>>(), ["ch_3"]);
         assert_ne!(now.sha256.value(0), before.sha256.value(2), "the links differ");
     }

@@ -144,7 +144,8 @@ impl Work {
         }
         // Its edge stays if it begins again there: the run may hold rows of that second.
         let last_created = chain.last_created.filter(|edge| *edge == next);
-        Some(Chain { range: Range { lt: Some(next.saturating_add(1)), ..chain.range }, cursor: None, last_created })
+        let range = Range { lt: Some(next.saturating_add(1)), ..chain.range };
+        Some(Chain { range, cursor: None, last_created, ..chain })
     }
 
     /// A part of the list that an earlier attempt has begun, as this one goes on with it.
@@ -167,7 +168,7 @@ impl Work {
             return chain;
         }
         let range = Range { lt: Some(edge.saturating_add(1)), ..chain.range };
-        Chain { range, cursor: None, last_created: Some(edge) }
+        Chain { range, cursor: None, last_created: Some(edge), ..chain }
     }
 
     /// Takes from a page the objects that it need not give: those that have their row in the run, and in an old part all
@@ -185,6 +186,11 @@ impl Work {
             let mut keep = keep.into_iter();
             page.retain(|_| keep.next() == Some(true));
         }
+    }
+
+    /// Whether that object is on the list.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.ids.contains_key(id)
     }
 
     /// Takes an object off those that wait. Whether it did wait; `None` if it is not on the list.

@@ -53,6 +53,7 @@ impl Reader {
             new_run_id: "run".to_owned(),
             follows: false,
             reported: None,
+            parents: None,
         };
         let plan = plan(list.entity, &history, &options, &attempt).unwrap();
         let setting = RunContext {
@@ -64,6 +65,7 @@ impl Reader {
             nonce: "nonce".to_owned(),
             settings: "{}".to_owned(),
             library_version: "test".to_owned(),
+            has_asked_lists: false,
         };
         let mut reader = Self { list, run: Run::new(plan, setting), place: None, events, rows, ranges: HashSet::new() };
         if !reader.run.is_new() {

@@ -189,6 +189,7 @@ fn ours(bench: &Bench) -> Result<()> {
         new_run_id: "run".to_owned(),
         follows: false,
         reported: None,
+        parents: None,
     };
     let plan = plan(bench.entity, &History::default(), &bench.options, &attempt)?;
     let run = Run::new(
@@ -202,6 +203,7 @@ fn ours(bench: &Bench) -> Result<()> {
             nonce: "nonce".to_owned(),
             settings: "{}".to_owned(),
             library_version: "bench".to_owned(),
+            has_asked_lists: false,
         },
     );
     let driver = Driver::new(run);

@@ -116,6 +116,7 @@ impl Input<'_> {
             whole_at_micros: Some(event.at_micros),
             answered_at_micros: event.max_created_seen,
             events_since_micros: event.start_created_gte,
+            cut_version: event.max_created_seen,
         });
         let position = |epoch: i64| Position { epoch, at_micros: event.at_micros };
         event.source = Source {
@@ -213,6 +214,7 @@ pub(crate) fn checkpoint(data: &[u8]) {
         new_run_id: "run-new".to_owned(),
         follows: true,
         reported: None,
+        parents: None,
     };
     let entity = by_name(input.choice(&["charges", "charges", "accounts"])).expect("a list of Stripe's");
     let rows = input.rows();
@@ -256,6 +258,7 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
         nonce: "nonce".to_owned(),
         settings: "{}".to_owned(),
         library_version: "1".to_owned(),
+        has_asked_lists: false,
     };
     let mut run = Run::new(plan.clone(), setting);
     if !run.is_new() {

@@ -3,6 +3,7 @@
 //! newest state, and a deleted object is marked.
 
 mod any;
+mod lists;
 mod stories;
 
 use std::collections::HashMap;

@@ -45,6 +45,7 @@ pub(crate) fn setting(entity: &str) -> RunContext {
         nonce: "nonce".to_owned(),
         settings: "{}".to_owned(),
         library_version: "test".to_owned(),
+        has_asked_lists: false,
     }
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn attempt() -> Attempt {
         new_run_id: "run".to_owned(),
         follows: false,
         reported: None,
+        parents: None,
     }
 }
 

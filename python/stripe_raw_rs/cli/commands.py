@@ -75,14 +75,16 @@ def _check(config: Config) -> None:
 def _entities(config: Config) -> None:
     if _is_json(config):
         about = ("name", "path", "object", "table", "group", "product", "permission", "note")
-        names = (*about, "time_field", "window", "can_vanish", "default")
-        _print(json.dumps([{name: getattr(entity, name) for name in names} for entity in _core.entities("all")]))
+        names = (*about, "time_field", "window", "can_vanish", "default", "parent", "is_shown")
+        _print(json.dumps([{name: getattr(entity, name) for name in names} for entity in _core.all_entities()]))
         return
-    for entity in _core.entities("all"):
+    for entity in _core.all_entities():
         default = "default" if entity.default else ""
         needs = f"needs {entity.product}" if entity.product else ""
-        note = "; ".join(filter(None, (needs, entity.note)))
-        _print(f"{entity.name:<36} {entity.group:<22} {entity.window:<7} {default:<8} {note}".rstrip())
+        of = f"of each object of {entity.parent}" if entity.parent else ""
+        with_parents = "comes with them where they are cut off" if entity.is_shown else ""
+        note = "; ".join(filter(None, (of, with_parents, needs, entity.note)))
+        _print(f"{entity.name:<41} {entity.group:<22} {entity.window:<7} {default:<8} {note}".rstrip())
 
 
 def _demo(config: Config) -> None:

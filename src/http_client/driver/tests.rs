@@ -24,6 +24,7 @@ fn new_run() -> Run {
         new_run_id: "run".to_owned(),
         follows: false,
         reported: None,
+        parents: None,
     };
     let entity = by_name("charges").unwrap();
     let context = RunContext {
@@ -35,6 +36,7 @@ fn new_run() -> Run {
         nonce: "nonce".to_owned(),
         settings: "{}".to_owned(),
         library_version: "0".to_owned(),
+        has_asked_lists: false,
     };
     Run::new(plan(entity, &History::default(), &options, &attempt).unwrap(), context)
 }

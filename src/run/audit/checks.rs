@@ -32,7 +32,11 @@ impl Audit {
             }
         }
         self.check_orphans(run_id, events, &rows);
-        self.check_coverage(run_id, events, completed > 0);
+        if self.parent().is_some() {
+            self.check_lists(run_id, events);
+        } else {
+            self.check_coverage(run_id, events, completed > 0);
+        }
     }
 
     fn check_page(&mut self, run_id: &str, page: &PageEvent, found: &PageRows) {
@@ -53,6 +57,8 @@ impl Audit {
             && (&found.next_cursor, &found.starting_after) != (&page.facts.next_cursor, &page.facts.starting_after)
         {
             self.findings.push(at.finding("altered", "its rows and its event name different cursors"));
+        } else if rows > 0 && found.parent.as_deref() != page.facts.parent.as_deref() {
+            self.findings.push(at.finding("altered", "its rows and its event name different parents"));
         }
     }
 
@@ -160,6 +166,6 @@ fn seconds(event: &Event) -> i64 {
 }
 
 /// Whether the run is finally over: no later attempt continues it.
-fn ends(kind: &Kind) -> bool {
+pub(super) fn ends(kind: &Kind) -> bool {
     *kind == Kind::Completed || kind.gives_up()
 }

@@ -3,6 +3,7 @@
 
 #[path = "../../chance/mod.rs"]
 mod chance;
+mod lists;
 mod process;
 
 use std::collections::HashMap;
@@ -16,7 +17,8 @@ use stripe_raw_rs::stripe::entities::{Entity, by_name};
 use stripe_raw_rs::stripe::exchange::{Failure, Now, Outcome, Request, Response};
 
 pub(crate) use chance::Chance;
-pub(crate) use process::{Events, Process};
+pub(crate) use lists::Item;
+pub(crate) use process::{Events, Landed, Process};
 
 /// The reaction of a table to a commit whose version is not newer than the one that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +103,10 @@ pub(crate) struct World {
     pub(crate) texts: HashMap<String, String>,
     /// Number, from 1, of the object that does not belong into the list; 0 for none.
     pub(crate) stray: usize,
+    /// The lists of single objects, by object.
+    pub(crate) lists: HashMap<String, Vec<Item>>,
+    /// The object whose list is refused.
+    pub(crate) refused: Option<String>,
     born: usize,
 }
 
@@ -124,6 +130,8 @@ impl World {
             undated: 0,
             texts: HashMap::new(),
             stray: 0,
+            lists: HashMap::new(),
+            refused: None,
             born: 0,
         }
     }
@@ -184,12 +192,13 @@ impl World {
         let query: HashMap<&str, &str> = request.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let number = |name: &str| query.get(name).map(|text| text.parse::<i64>().unwrap());
         let limit = usize::try_from(number("limit").unwrap()).unwrap();
+        if self.entity.parent.is_some() {
+            return self.serve_list(request, &query, limit);
+        }
         let mut from = 0;
         if let Some(cursor) = query.get("starting_after") {
             let Some(at) = self.list.iter().position(|object| object.id == *cursor) else {
-                let gone =
-                    r#"{"error":{"type":"invalid_request_error","code":"resource_missing","param":"starting_after"}}"#;
-                return self.answer(400, gone);
+                return self.gone();
             };
             from = at + 1;
         }
@@ -288,6 +297,9 @@ fn select(batches: &[RecordBatch], conditions: &[Condition]) -> Vec<RecordBatch>
                 let column = batch.column_by_name(column).unwrap();
                 match value {
                     Value::Text(None) => column.is_null(row),
+                    Value::Text(Some(text)) if *operator == "contains" => {
+                        column.as_string::<i32>().value(row).contains(text.as_str())
+                    }
                     Value::Text(text) => {
                         (Some(column.as_string::<i32>().value(row)) == text.as_deref()) == (*operator == "=")
                     }
@@ -302,7 +314,12 @@ fn select(batches: &[RecordBatch], conditions: &[Condition]) -> Vec<RecordBatch>
                     }
                     Value::Long(number) => {
                         let found = column.as_primitive::<Int64Type>().value(row);
-                        if *operator == ">" { found > *number } else { found == *number }
+                        match *operator {
+                            ">" => found > *number,
+                            ">=" => found >= *number,
+                            "<" => found < *number,
+                            _ => found == *number,
+                        }
                     }
                 }
             });

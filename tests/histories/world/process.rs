@@ -2,7 +2,9 @@
 
 use arrow_array::RecordBatch;
 use stripe_raw_rs::changes::EventIndex;
-use stripe_raw_rs::checkpoint::{Attempt, Event, Extent, GiveUp, History, Kind, Purpose, Reported, events_of, plan};
+use stripe_raw_rs::checkpoint::{
+    Attempt, Event, Extent, GiveUp, History, Kind, ParentRows, Purpose, Reported, events_of, plan,
+};
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::page::Decoder;
@@ -22,6 +24,13 @@ fn lands(table: &mut Table, engine: Engine, commit: &Commit) -> bool {
 #[derive(Clone, Default)]
 pub(crate) struct Events {
     pub(crate) reported: Option<Reported>,
+    pub(crate) rows: Vec<RecordBatch>,
+}
+
+/// What the runs of the parents have landed.
+#[derive(Clone, Default)]
+pub(crate) struct Landed {
+    pub(crate) parents: Option<ParentRows>,
     pub(crate) rows: Vec<RecordBatch>,
 }
 
@@ -48,6 +57,9 @@ pub(crate) struct Process {
     take_over: bool,
     /// The events that it follows.
     events: Option<Events>,
+    /// The parents whose lists it asks for.
+    landed: Landed,
+    has_asked_lists: bool,
     run: Option<Run>,
     next: Next,
     /// How many requests it has in flight at most, and the ones that it has now.
@@ -64,6 +76,8 @@ impl Process {
             give_up: None,
             take_over: true,
             events: None,
+            landed: Landed::default(),
+            has_asked_lists: false,
             run: None,
             next: Next::Plan,
             width: 1,
@@ -75,6 +89,18 @@ impl Process {
     /// Follows the changes that events report.
     pub(crate) fn following(mut self, events: Events) -> Self {
         self.events = Some(events);
+        self
+    }
+
+    /// Lists are asked for that its objects have and do not show.
+    pub(crate) fn with_asked_lists(mut self) -> Self {
+        self.has_asked_lists = true;
+        self
+    }
+
+    /// Asks for the lists of these parents.
+    pub(crate) fn of_parents(mut self, landed: Landed) -> Self {
+        self.landed = landed;
         self
     }
 
@@ -229,6 +255,7 @@ impl Process {
             new_run_id: format!("run-{}", world.chance.below(1 << 32)),
             follows: self.events.is_some(),
             reported: self.events.as_ref().and_then(|events| events.reported),
+            parents: self.landed.parents,
         };
         let plan = plan(world.entity, &history, &self.options, &attempt)?;
         assert_eq!(Ok(&plan), self::plan(world.entity, &whole, &self.options, &attempt).as_ref());
@@ -241,8 +268,25 @@ impl Process {
             nonce: format!("{}-{}", self.name, world.chance.below(1 << 32)),
             settings: "{}".to_owned(),
             library_version: "test".to_owned(),
+            has_asked_lists: self.has_asked_lists,
         };
+        let is_idle = plan.is_idle;
         self.run = Some(Run::new(plan, setting));
+        if is_idle {
+            return Ok(Next::Over(Ok(())));
+        }
+        let rows = std::mem::take(&mut self.landed.rows);
+        if let Some(shown) = self.run().shown_rows() {
+            for batch in select(&rows, &shown) {
+                self.run().add_shown(&batch).unwrap();
+            }
+        }
+        if let Some(all) = self.run().rows_of_parents() {
+            for batch in select(&rows, &all) {
+                self.run().add_parents(&batch).unwrap();
+            }
+        }
+        self.landed.rows = rows;
         if self.run().follows() {
             let mut index = EventIndex::default();
             let events = self.events.as_ref().expect("a run that follows events has them");

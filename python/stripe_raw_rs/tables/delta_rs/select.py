@@ -74,4 +74,6 @@ def _predicate(column: str, operator: str, value: str | int | None, kind: str) -
         literal = f"to_timestamp_micros({int(value)})"
     else:
         literal = str(int(value))
+    if operator == "contains":
+        return f"contains({_identifier(column)}, {literal})"
     return f"{_identifier(column)} {operator} {literal}"

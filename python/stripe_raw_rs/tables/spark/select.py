@@ -70,5 +70,6 @@ def _predicate(column: str, operator: str, value: str | int | None, kind: str) -
         "<": left < right,
         ">": left > right,
         ">=": left >= right,
+        "contains": left.contains(right),
     }
     return compared[operator]

@@ -1,0 +1,72 @@
+"""The objects whose lists a run asks for, as they have landed: the runs of their own list come first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs import _core
+from stripe_raw_rs.exceptions import TableError
+from stripe_raw_rs.raw_writer import RawWriter
+from stripe_raw_rs.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stripe_raw_rs._core import Entity, History, ParentRows, Run
+    from stripe_raw_rs.state_store import StateStore
+    from stripe_raw_rs.tables import Tables
+
+logger = logging.getLogger("stripe_raw_rs")
+
+
+class FollowedParents:
+    """What has landed of the objects whose lists this call asks for."""
+
+    def __init__(
+        self, tables: Tables, state: StateStore, lists: Sequence[Entity], histories: Mapping[str, History]
+    ) -> None:
+        """Name the lists of the call, and give the histories that they, and the lists of their parents, had before."""
+        self._tables = tables
+        self._state = state
+        self._asked = {entity.parent for entity in lists if not entity.is_shown}
+        self._ended = {entity.name: threading.Event() for entity in lists}
+        self._entities = {entity.name: entity for entity in _core.all_entities()}
+        self._rows = {name: history.parent_rows for name, history in histories.items()}
+
+    def are_asked(self, entity: Entity) -> bool:
+        """Say whether this call asks for lists that the objects of that list have and do not show."""
+        return entity.name in self._asked
+
+    def landed(self, name: str, run: Run) -> None:
+        """Take over what a run of that list has landed; it is complete."""
+        self._rows[name] = run.landed_parents or self._rows.get(name)
+
+    def has_ended(self, name: str) -> None:
+        """Let the lists go on that wait for that list. Its run may have failed: then they follow what is there."""
+        self._ended[name].set()
+
+    def rows(self, entity: Entity) -> ParentRows | None:
+        """Say what has landed of a list's parents, after their run in this call; None for no complete run."""
+        if entity.parent is None:
+            return None
+        if entity.parent in self._ended:
+            self._ended[entity.parent].wait()
+        return self._rows.get(entity.parent)
+
+    def give(self, run: Run, entity: Entity) -> None:
+        """Give a run the rows of the parents that it asks for their lists, if it asks any."""
+        if not run.asks_parents or entity.parent is None:
+            return
+        raw = RawWriter(self._tables, self._entities[entity.parent], self._state.store_id)
+        if not raw.check():
+            message = f"table '{raw.location}' is not there, and the run asks for lists of its objects: restore it"
+            raise TableError(message)
+        shown, rows = run.shown_rows(), run.rows_of_parents()
+        if shown is not None:
+            raw.read(run.add_shown, _core.SHOWN_COLUMNS, shown)
+        if rows is not None:
+            raw.read(run.add_parents, _core.PARENT_COLUMNS, rows)
+        asked = counted(run.parents_to_ask, "object")
+        logger.info("%s: asks for the lists of %s of %s, one request each at least", entity.name, asked, entity.parent)

@@ -1,0 +1,351 @@
+//! The lists that single objects have: objects show three items at most, items come, change and go, and processes are
+//! killed anywhere. When the world stands still, each list is whole: in its object, or in the rows of a run.
+
+use std::collections::HashSet;
+
+use arrow_array::cast::AsArray;
+use stripe_raw_rs::checkpoint::History;
+use stripe_raw_rs::options::Changes;
+use stripe_raw_rs::run::audit::Audit;
+
+use super::{DAY, Job, LOOKBACK, VERSION};
+use stripe_raw_rs::stripe::children::Parent;
+use stripe_raw_rs::stripe::facts::PageFacts;
+
+use crate::world::{Engine, Item, Landed, Object, Process, World};
+
+/// Most items that an object shows.
+const SHOWN: usize = 3;
+
+/// What a job does, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Events,
+    Parents,
+    Lists,
+}
+
+const PARTS: [Part; 3] = [Part::Events, Part::Parents, Part::Lists];
+
+/// An account whose objects have lists, and a lake.
+struct Lists {
+    job: Job,
+    children: World,
+    born: usize,
+}
+
+impl Lists {
+    fn new(parents: &str, children: &str, seed: u64, changes: Changes) -> Self {
+        let engine = if seed.is_multiple_of(2) { Engine::Refuses } else { Engine::Skips };
+        let mut job = Job::of(parents, seed, changes, VERSION);
+        job.is_late = seed.is_multiple_of(3);
+        // Two pages are a list.
+        job.options.page_size = 4;
+        Self { job, children: World::new(children, seed, engine), born: 0 }
+    }
+
+    fn parent(&self) -> &'static Parent {
+        self.children.entity.parent.as_ref().unwrap()
+    }
+
+    /// The object shows its list as it is now, if it shows any.
+    fn show(&mut self, object: &Object) {
+        let items = &self.children.lists[&object.id];
+        let shown: Vec<String> = items.iter().take(SHOWN).map(|item| self.children.item(item)).collect();
+        let (kind, Object { id, created, state, .. }) = (self.job.objects.entity.object, object);
+        let list = if self.parent().is_shown {
+            let has_more = items.len() > SHOWN;
+            format!(r#""{}":{{"data":[{}],"has_more":{has_more}}},"#, self.parent().member, shown.join(","))
+        } else {
+            String::new()
+        };
+        let text = format!(r#"{{"id":"{id}","object":"{kind}",{list}"created":{created},"state":{state}}}"#);
+        self.job.objects.texts.insert(id.clone(), text);
+    }
+
+    fn item(&mut self) -> Item {
+        self.born += 1;
+        Item { id: format!("il_{}", self.born % 12), state: 0 }
+    }
+
+    fn create(&mut self) {
+        let count = self.job.objects.chance.below(7);
+        self.create_with(count);
+    }
+
+    fn create_with(&mut self, count: u64) {
+        let id = self.job.objects.create(0);
+        let items: Vec<Item> = (0..count).map(|_| self.item()).collect();
+        self.children.lists.insert(id.clone(), items);
+        let object = self.job.objects.list.iter().find(|object| object.id == id).unwrap().clone();
+        self.show(&object);
+        self.job.tell(self.job.types().created, &object);
+    }
+
+    /// Something happens, or only time passes.
+    fn stir(&mut self) {
+        let count = self.job.objects.list.len() as u64;
+        let (what, at) = (self.job.objects.chance.below(9), self.job.objects.chance.below(count.max(1)));
+        if count == 0 || what == 0 {
+            self.create();
+        } else if what < 7 {
+            let at = usize::try_from(at).unwrap();
+            // Some objects do not show their list, and change with it.
+            if what == 1 || (self.parent().is_reported && !self.parent().is_shown) {
+                self.job.objects.change(at);
+            }
+            let object = self.job.objects.list[at].clone();
+            let mut items = std::mem::take(self.children.lists.get_mut(&object.id).unwrap());
+            let place = usize::try_from(self.children.chance.below(items.len() as u64 + 1)).unwrap();
+            let is_change = items.get(place).is_some_and(|_| what == 4);
+            match what {
+                2 | 3 if items.len() < 11 => {
+                    let item = self.item();
+                    if items.iter().all(|other| other.id != item.id) {
+                        items.insert(place, item);
+                    }
+                }
+                4 if is_change => items[place].state += 1,
+                5 if place < items.len() => drop(items.remove(place)),
+                _ => {}
+            }
+            self.children.lists.insert(object.id.clone(), items);
+            self.show(&object);
+            self.job.tell(self.job.types().updated, &object);
+        } else if what == 7 && self.job.objects.chance.one_in(3) && self.job.types().deleted.is_some() {
+            let id = self.job.objects.list[usize::try_from(at).unwrap()].id.clone();
+            self.job.delete(usize::try_from(at).unwrap());
+            self.children.lists.remove(&id);
+        }
+        let seconds = i64::try_from(self.job.objects.chance.below(3) * self.job.objects.chance.below(40)).unwrap();
+        self.pass(seconds);
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.job.events.clock = self.job.events.clock.max(self.children.clock);
+        self.job.pass(seconds);
+        self.children.clock = self.job.objects.clock;
+    }
+
+    fn landed(&self) -> Landed {
+        let mut history = History::default();
+        history.extend(Job::checkpoints(&self.job.objects));
+        Landed { parents: history.parent_rows(), rows: self.job.objects.raw.batches.clone() }
+    }
+
+    fn process(&self, part: Part) -> Process {
+        match part {
+            Part::Events => self.job.process(true),
+            Part::Parents if self.parent().is_shown => self.job.process(false),
+            Part::Parents => self.job.process(false).with_asked_lists(),
+            Part::Lists => Process::new("job", &self.job.options).asking(self.job.width).of_parents(self.landed()),
+        }
+    }
+
+    /// Does a part of the job once, for so many steps at most. Returns whether it came to its end.
+    fn run(&mut self, part: Part, steps: usize, stirs: bool) -> bool {
+        let (mut process, mut rival) = (self.process(part), None);
+        for _ in 0..steps {
+            process.step(match part {
+                Part::Events => &mut self.job.events,
+                Part::Parents => &mut self.job.objects,
+                Part::Lists => &mut self.children,
+            });
+            self.pass(0);
+            if let Some(outcome) = process.outcome() {
+                assert!(stirs || *outcome == Ok(()), "{outcome:?}");
+                return true;
+            }
+            if stirs && self.children.chance.one_in(4) {
+                self.stir();
+            }
+            if stirs && self.job.has_rivals && self.children.chance.one_in(8) {
+                // Another process takes over, and this one goes on without knowing it.
+                let other = rival.take().unwrap_or_else(|| self.process(part));
+                rival = Some(std::mem::replace(&mut process, other));
+            }
+        }
+        false
+    }
+
+    fn go(&mut self) {
+        for part in PARTS {
+            assert!(self.run(part, 100_000, false));
+        }
+    }
+
+    /// The rows of a list in the newest run that has read it to its end.
+    fn rows_of(&self, parent: &str) -> Option<Vec<String>> {
+        let pages = Job::checkpoints(&self.children);
+        let of_parent = pages.iter().filter(|event| {
+            let is_end = |facts: &PageFacts| facts.parent.as_deref() == Some(parent) && facts.closes();
+            event.kind.page().is_some_and(|page| is_end(&page.facts))
+        });
+        let run = of_parent.max_by_key(|event| event.commit_version())?.run_id.clone();
+        let mut rows = Vec::new();
+        for batch in &self.children.raw.batches {
+            let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>();
+            let is_ours = |at: &usize| {
+                (text("_ingest_run_id").value(*at), text("_parent_id").value(*at)) == (run.as_str(), parent)
+            };
+            rows.extend((0..batch.num_rows()).filter(is_ours).map(|at| text("_raw_json").value(at).to_owned()));
+        }
+        rows.sort();
+        Some(rows)
+    }
+
+    /// Checks the promises when the world stands still.
+    fn check(&self) {
+        let newest = self.job.newest();
+        for object in &self.job.objects.list {
+            let row = newest.get(&object.id).unwrap_or_else(|| panic!("{object:?} has not landed"));
+            let items = &self.children.lists[&object.id];
+            let mut whole: Vec<String> = items.iter().map(|item| self.children.item(item)).collect();
+            let is_inline = self.parent().is_shown && !row.json.contains(r#""has_more":true"#);
+            if is_inline {
+                let inline = format!(r#""data":[{}],"#, whole.join(","));
+                assert!(row.json.contains(&inline), "{object:?} shows {}, and has {whole:?}", row.json);
+                continue;
+            }
+            whole.sort();
+            let found = self.rows_of(&object.id);
+            assert_eq!(found.as_ref(), Some(&whole), "the list of {object:?}, whose newest row is {row:?}");
+        }
+        self.check_once();
+        self.check_planned();
+        let mut audit = Audit::new(self.children.entity.name);
+        self.job.objects.raw.batches.iter().for_each(|batch| audit.add_parents(batch).unwrap());
+        self.children.checkpoints.batches.iter().for_each(|batch| audit.add_events(batch).unwrap());
+        self.children.raw.batches.iter().for_each(|batch| audit.add_rows(batch).unwrap());
+        assert_eq!(audit.finish(), []);
+    }
+
+    /// No run asks an object that showed its whole list when the run began, or was deleted.
+    fn check_planned(&self) {
+        let rows = self.job.rows();
+        for event in Job::checkpoints(&self.children) {
+            let Some(parent) = event.kind.page().and_then(|page| page.facts.parent.clone()) else { continue };
+            let span = event.source.parents().unwrap();
+            let is_source = |row: &&super::Row| span.from < row.version >> 32 && row.version >> 32 <= span.to;
+            let newest = rows[&*parent].iter().rfind(is_source).unwrap();
+            assert!(!newest.is_deletion, "{parent} was asked, and is {newest:?}");
+            let is_cut = newest.json.contains(r#""has_more":true"#);
+            assert!(is_cut || !self.parent().is_shown, "{parent} was asked, and is {newest:?}");
+        }
+    }
+
+    /// No item has two rows in the list of an object in one run.
+    fn check_once(&self) {
+        let mut seen = HashSet::new();
+        for batch in &self.children.raw.batches {
+            let text =
+                |name: &str, at: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(at).to_owned();
+            for at in 0..batch.num_rows() {
+                let key = (text("_ingest_run_id", at), text("_parent_id", at), text("_stripe_id", at));
+                assert!(seen.insert(key.clone()), "{key:?} is there twice");
+            }
+        }
+    }
+}
+
+/// The lists of parents, and whether these show them.
+const KINDS: [(&str, &str); 4] = [
+    ("invoices", "invoices_lines"),
+    ("subscriptions", "subscription_items"),
+    ("customers", "customers_balance_transactions"),
+    ("products", "products_features"),
+];
+
+#[test]
+fn each_list_is_whole_whatever_happens_and_whoever_is_killed() {
+    for seed in 0..600_u64 {
+        let (parents, children) = KINDS[usize::try_from(seed).unwrap() % KINDS.len()];
+        let changes = if seed.is_multiple_of(5) { Changes::Events } else { Changes::Read };
+        let mut lists = Lists::new(parents, children, seed, changes);
+        lists.job.width = 1 + usize::try_from(seed % 3).unwrap();
+        lists.job.has_rivals = seed.is_multiple_of(7);
+        for _ in 0..4 {
+            lists.stir();
+        }
+        for _ in 0..6 {
+            for part in PARTS {
+                let is_killed = lists.children.chance.one_in(3);
+                let steps = usize::try_from(lists.children.chance.below(40)).unwrap();
+                lists.run(part, if is_killed { steps } else { 100_000 }, true);
+                lists.stir();
+            }
+        }
+        lists.pass(2 * LOOKBACK);
+        lists.go();
+        // What no row shows is asked again each week.
+        lists.pass(8 * DAY);
+        lists.go();
+        lists.check();
+    }
+}
+
+#[test]
+fn a_kill_at_any_step_leaves_each_list_whole() {
+    for (parents, children) in KINDS {
+        for (part, engine) in [(Part::Parents, 0), (Part::Lists, 0), (Part::Parents, 1), (Part::Lists, 1)] {
+            for steps in 1..40 {
+                let mut lists = Lists::new(parents, children, engine, Changes::Read);
+                [9, 2, 5].into_iter().for_each(|count| lists.create_with(count));
+                for before in PARTS.into_iter().take_while(|before| *before != part) {
+                    lists.run(before, 100_000, false);
+                }
+                lists.run(part, steps, false);
+                lists.go();
+                lists.check();
+            }
+        }
+    }
+}
+
+#[test]
+fn an_object_whose_list_is_refused_does_not_stop_the_others() {
+    for width in [1, 2] {
+        let mut lists = Lists::new("customers", "customers_tax_ids", 1, Changes::Read);
+        lists.job.width = width;
+        [3, 2, 5].into_iter().for_each(|count| lists.create_with(count));
+        // The one that is asked first.
+        let odd = lists.job.objects.list.last().unwrap().id.clone();
+        lists.children.refused = Some(odd.clone());
+        lists.go();
+        let events = Job::checkpoints(&lists.children);
+        let refused: Vec<&str> = events.iter().filter_map(|event| event.kind.refused()).collect();
+        assert!(refused.len() == 1 && refused[0].contains(&format!("the list of {odd} did not land")), "{refused:?}");
+        assert_eq!(lists.rows_of(&odd), Some(vec![]));
+        let others = lists.job.objects.list.iter().filter(|object| object.id != odd);
+        assert!(others.map(|object| lists.rows_of(&object.id).unwrap().len()).eq([5, 2]));
+        // If none is answered, the list itself is refused, and the next run asks again.
+        let mut alone = Lists::new("customers", "customers_tax_ids", 1, Changes::Read);
+        alone.create_with(2);
+        alone.children.refused = Some(alone.job.objects.list[0].id.clone());
+        assert!(alone.run(Part::Events, 100, false) && alone.run(Part::Parents, 100, false));
+        let mut process = alone.process(Part::Lists);
+        assert!(process.finish(&mut alone.children).0.unwrap_err().message.contains("No."));
+        alone.children.refused = None;
+        alone.go();
+        alone.check();
+    }
+}
+
+#[test]
+fn what_no_row_tells_is_asked_again_each_week() {
+    for (parents, children) in [("customers", "customers_tax_ids"), ("radar_value_lists", "radar_value_list_items")] {
+        let mut lists = Lists::new(parents, children, 1, Changes::Read);
+        [9, 2, 5].into_iter().for_each(|count| lists.create_with(count));
+        lists.go();
+        let id = lists.job.objects.list.last().unwrap().id.clone();
+        lists.children.lists.get_mut(&id).unwrap()[7].state = 5;
+        let is_fresh = |lists: &Lists| lists.rows_of(&id).unwrap().iter().any(|json| json.ends_with(r#""state":5}"#));
+        for (days, expected) in [(0, false), (6, false), (1, true)] {
+            lists.pass(days * DAY);
+            let before = lists.children.requests;
+            lists.go();
+            assert_eq!((is_fresh(&lists), lists.children.requests > before), (expected, expected), "{days} more days");
+        }
+        lists.check();
+    }
+}
