@@ -2,7 +2,7 @@
 
 mod arrow;
 mod history;
-mod parents;
+mod parent_rows;
 mod plan;
 #[cfg(test)]
 mod samples;
@@ -11,7 +11,7 @@ mod window;
 
 pub use arrow::{ADDED, events_of, schema, to_batch};
 pub use history::{Extent, History, Landed, State};
-pub use parents::ParentRows;
+pub use parent_rows::ParentRows;
 pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
 pub use source::{LISTED_MICROS, Position, Reported, Source, Span};
 

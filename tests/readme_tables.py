@@ -42,17 +42,40 @@ def _permissions() -> str:
 
 
 def _lists() -> str:
-    rows = [
-        (f"`{entity.name}`", entity.group, entity.window, entity.event_coverage, entity.product, entity.note)
-        for entity in _core.entities("all")
-    ]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(["| list | group | window | events | needs | |", "|---|---|---|---|---|---|", *lines])
+    children: dict[str, list[str]] = {}
+    for child in _core.all_entities():
+        if child.parent is not None:
+            children.setdefault(child.parent, []).append(child.name if child.is_shown else f"({child.name})")
+    head = ["| list | group | window | events | its objects' lists | needs | |", "|---|---|---|---|---|---|---|"]
+    for entity in _core.entities("all"):
+        lists = " ".join(sorted(children.get(entity.name, []), key=lambda name: name.startswith("(")))
+        facts = (f"`{entity.name}`", entity.group, entity.window, entity.event_coverage, lists, entity.product)
+        head.append(f"| {' | '.join((*facts, entity.note))} |")
+    return "\n".join(head)
+
+
+def _children() -> str:
+    rows = ["| list | of each object of | shown | all asked again | needs | |", "|---|---|---|---|---|---|"]
+    for entity in _core.all_entities():
+        if entity.parent is None:
+            continue
+        asked = f"with `--expand` ({entity.member})" if entity.member else ""
+        shown = f"ten ({entity.member})" if entity.is_shown else asked
+        again = "" if entity.is_reported else "yes"
+        facts = (f"`{entity.name}`", f"`{entity.parent}`", shown, again, entity.product, entity.note)
+        rows.append(f"| {' | '.join(facts)} |")
+    return "\n".join(rows)
 
 
 def with_tables(text: str) -> str:
     """Put the tables between their marks."""
-    tables = {"options": _options(), "lists": _lists(), "columns": _columns(), "permissions": _permissions()}
+    tables = {
+        "options": _options(),
+        "lists": _lists(),
+        "children": _children(),
+        "columns": _columns(),
+        "permissions": _permissions(),
+    }
     for name, table in tables.items():
         text = re.sub(
             rf"(<!-- {name}: begin[^\n]*\n).*?(<!-- {name}: end -->)",

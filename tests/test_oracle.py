@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stripe_raw_rs import entities, ingest
+from stripe_raw_rs._core import all_entities
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child, steps_of
 from tests.conftest import KEY
-from tests.oracle import assert_latest_is_the_account, assert_states_are_the_accounts
+from tests.oracle import assert_latest_is_the_account, assert_lists_are_the_accounts, assert_states_are_the_accounts
 from tests.places import place_of
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def test_after_each_of_twenty_random_days_with_kills_the_latest_states_are_the_a
     followed = [entity for entity in everything if entity.event_coverage == "full"]
     counts = {entity.name: 12 for entity in entities("all")}
     settings: dict[str, Any] = {"object_events": True, "event_delay": 15, "frozen_clock": True, "history_days": 60}
+    shown = {child.name: child.parent for child in all_entities() if child.is_shown}
 
     def live(stripe: StripeSimulator) -> list[str]:
         """Some objects change, with events or without, some go, and some are new; answer in which lists."""
@@ -85,11 +87,13 @@ def test_after_each_of_twenty_random_days_with_kills_the_latest_states_are_the_a
                 gone[entity.name].add(id_ := chance.choice(ids))
                 stripe.delete(entity.name, id_)
             stripe.add(entity.name, chance.randrange(3))
+            for id_ in chance.sample(stripe.ids(entity.name), 2) if entity.name in shown.values() else ():
+                stripe.change_items(entity.name, id_, added=chance.randrange(4), removed=chance.randrange(2))
         # The events of the last seconds of a day are not visible at its end.
         stripe.advance(chance.choice([HOUR // 2, DAY]) + 15)
         return [entity.name for entity in touched if entity in followed]
 
-    with StripeSimulator(seed=20, counts=counts, **settings) as stripe:
+    with StripeSimulator(seed=20, counts=counts, sublist_items=120, **settings) as stripe:
         touched = [entity.name for entity in followed]
         for day in range(20):
             options: dict[str, Any] = {"entities": "all", "changes": ("read", "events")[day % 2]}
@@ -99,7 +103,9 @@ def test_after_each_of_twenty_random_days_with_kills_the_latest_states_are_the_a
                     child.ended()
             land(lake, stripe, **options)
             assert_states_are_the_accounts(lake, stripe, touched, gone)
+            assert_lists_are_the_accounts(lake, stripe, [name for name, parent in shown.items() if parent in touched])
             touched = live(stripe)
         # What has no event is found by listing everything again.
         land(lake, stripe, entities="all", relist_days=365, whole_every_days=0)
         assert_latest_is_the_account(lake, stripe, [entity.name for entity in everything], gone)
+        assert_lists_are_the_accounts(lake, stripe, shown)

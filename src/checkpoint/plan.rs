@@ -1,7 +1,7 @@
 //! Plans the next attempt, from the history alone: a new window, the unfinished run, or the end of that run by giving
 //! it up.
 
-use super::parents::{child_source, is_idle};
+use super::parent_rows::{child_source, is_idle};
 use super::source::{MONTHS_SECONDS, due_span, has_news, new_source};
 use super::window::{moment, window};
 use super::{Extent, History, LandedCommit, ParentRows, Reported, Source, State, filters};

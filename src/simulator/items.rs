@@ -56,8 +56,13 @@ impl Items {
         whole.numbers.clone().map(|number| whole.item(number)).collect()
     }
 
-    /// Gives the object that begins at `start` its sub-list, in place of the one that its template has.
+    /// Gives the object that begins at `start` its list, in place of the one that its template has. Lists that an object
+    /// shows only if it is asked to are not added.
     pub(super) fn show(self, row: &Row, object: Placed, state: &State, out: &mut Vec<u8>, start: usize) {
+        let place = value_of(&out[start..], self.parent.member).filter(|_| !self.parent.member.is_empty());
+        if place.is_none() && !self.parent.is_shown {
+            return;
+        }
         let whole = self.whole(row, object, state);
         let (member, count) = (ELEMENT_INDENT + 2, whole.numbers.len());
         let items: Vec<String> = whole.numbers.clone().take(MOST_SHOWN).map(|number| whole.item(number)).collect();
@@ -69,7 +74,7 @@ impl Items {
             whole.url()
         );
         let list = pretty(&list, member).into_bytes();
-        if let Some(place) = value_of(&out[start..], self.parent.member) {
+        if let Some(place) = place {
             out.splice(start + place.start..start + place.end, list);
             return;
         }

@@ -113,7 +113,7 @@ impl Row {
     fn make(&self, seed: u64, placed: Placed, state: &State, out: &mut Vec<u8>) {
         let start = out.len();
         self.shape(seed, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
-        for items in self.items.iter().filter(|items| items.parent.is_shown) {
+        for items in &self.items {
             items.show(self, placed, state, out, start);
         }
     }

@@ -111,7 +111,7 @@ impl Settings {
             entity(name)?;
         }
         for name in self.denied.iter().filter(|name| name.as_str() != ACCOUNT) {
-            entity(name)?;
+            any_entity(name)?;
         }
         for product in &self.products_off {
             if product.is_empty() || !ENTITIES.iter().any(|entity| entity.product == product) {

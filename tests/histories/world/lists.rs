@@ -22,7 +22,7 @@ impl World {
         let Some(items) = parent.as_ref().and_then(|parent| self.lists.get(parent)) else {
             return self.answer(404, r#"{"error":{"type":"invalid_request_error","code":"resource_missing"}}"#);
         };
-        if self.refused.as_ref() == parent.as_ref() {
+        if self.refuses_all || self.refused.as_ref() == parent.as_ref() {
             return self.answer(400, r#"{"error":{"type":"invalid_request_error","message":"No."}}"#);
         }
         let from = match query.get("starting_after") {

@@ -107,6 +107,8 @@ pub(crate) struct World {
     pub(crate) lists: HashMap<String, Vec<Item>>,
     /// The object whose list is refused.
     pub(crate) refused: Option<String>,
+    /// Whether that of each object is.
+    pub(crate) refuses_all: bool,
     born: usize,
 }
 
@@ -132,6 +134,7 @@ impl World {
             stray: 0,
             lists: HashMap::new(),
             refused: None,
+            refuses_all: false,
             born: 0,
         }
     }

@@ -1,0 +1,246 @@
+"""The lists that single objects have land whole: what the objects show, and what has to be asked of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+import pytest
+
+from stripe_raw_rs import ingest
+from stripe_raw_rs._core import all_entities
+from stripe_raw_rs.exceptions import PermissionMissingError, TableError
+from stripe_raw_rs.simulator import StripeSimulator
+from stripe_raw_rs.verify import verify
+from tests.children import Child, steps_of
+from tests.conftest import KEY, events, landed, tamper
+from tests.oracle import assert_lists_are_the_accounts
+from tests.places import place_of, tables_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stripe_raw_rs import Report
+
+contract = pytest.mark.contract
+
+HOUR, DAY = 3_600, 86_400
+CHILDREN = [entity for entity in all_entities() if entity.parent is not None]
+SHOWN = [entity.name for entity in CHILDREN if entity.is_shown]
+PARENTS = sorted({entity.parent for entity in CHILDREN if entity.parent is not None})
+
+
+def account(count: int = 12, **settings: Any) -> StripeSimulator:
+    counts = {**dict.fromkeys(PARENTS, count), "events": 0}
+    return StripeSimulator(seed=5, counts=counts, frozen_clock=True, history_days=50, sublist_items=130, **settings)
+
+
+def land(lake: Path, stripe: StripeSimulator, entities: str, **options: Any) -> Report:
+    report = ingest(**place_of(lake), api_key=KEY, api_base_url=stripe.url, entities=entities, **options)
+    report.raise_for_status()
+    return report
+
+
+def result(report: Report, name: str) -> Any:
+    return next((each for each in report.entities if each.entity == name), None)
+
+
+def cut(stripe: StripeSimulator, child: str) -> list[str]:
+    """The objects that do not show the whole of their lists."""
+    (parent,) = (entity.parent for entity in CHILDREN if entity.name == child)
+    return [id_ for id_ in stripe.ids(parent or "") if len(stripe.items(child, id_)) > 10]
+
+
+@contract
+def test_each_list_that_an_object_shows_the_beginning_of_lands_whole_and_follows_changes(lake: Path) -> None:
+    entities = "events,invoices,subscriptions,radar_value_lists"
+    children = ["invoices_lines", "subscription_items", "radar_value_list_items"]
+    with account() as stripe:
+        report = land(lake, stripe, entities)
+        assert_lists_are_the_accounts(lake, stripe, children)
+        for child in children:
+            assert result(report, child).requests >= len(cut(stripe, child)) > 0
+        assert [each.entity for each in land(lake, stripe, entities).entities] == entities.split(",")
+        stripe.advance(DAY)
+        one, other, *_ = cut(stripe, "invoices_lines")
+        # What they show stays the same, and an event tells of them.
+        stripe.change_items("invoices", one, added=3)
+        stripe.change_items("subscriptions", cut(stripe, "subscription_items")[0], added=1, removed=2)
+        stripe.change("invoices", other)
+        whole = next(id_ for id_ in stripe.ids("invoices") if len(stripe.items("invoices_lines", id_)) < 9)
+        stripe.change_items("invoices", whole, added=1)
+        stripe.advance(HOUR)
+        report = land(lake, stripe, entities)
+        assert_lists_are_the_accounts(lake, stripe, children)
+        assert result(report, "invoices").rows == 3
+        pages = sum(len(stripe.items("invoices_lines", id_)) // 100 + 1 for id_ in (one, other))
+        assert result(report, "invoices_lines").requests == pages
+        assert result(report, "radar_value_list_items") is None
+    # delta-rs reads the tables, whichever engine wrote them.
+    verify(tables_of(lake), say=lambda _line: None)
+
+
+def test_every_list_of_single_objects_lands(lake: Path) -> None:
+    everything = ",".join([*PARENTS, *(entity.name for entity in CHILDREN)])
+    with account(6) as stripe:
+        report = land(lake, stripe, everything)
+        assert_lists_are_the_accounts(lake, stripe, [entity.name for entity in CHILDREN])
+        asked = {entity.name for entity in CHILDREN if not entity.is_shown}
+        assert all(result(report, entity.name).requests >= 6 for entity in CHILDREN if not entity.member)
+        # Without news they are not asked again; after a week those are whose changes no row shows.
+        report = land(lake, stripe, everything)
+        assert {name for name in asked if result(report, name).requests > 0} == set()
+        stripe.advance(HOUR)
+        report = land(lake, stripe, everything, whole_every_days=0)
+        again = {entity.name for entity in CHILDREN if not entity.is_reported}
+        assert {entity.name for entity in CHILDREN if result(report, entity.name).requests > 0} == again
+    verify(tables_of(lake), say=lambda _line: None)
+
+
+def test_nothing_is_asked_written_or_said_unless_a_list_is_cut_off(lake: Path) -> None:
+    with StripeSimulator(seed=5, counts={"invoices": 30}) as stripe:
+        report = land(lake, stripe, "invoices")
+        assert [each.entity for each in report.entities] == ["invoices"]
+        assert not (lake / "stripe_invoices_lines_raw").exists()
+        assert {event["entity"] for event in events(lake, "true")} == {"invoices"}
+        # Named, it has a line of its own.
+        report = land(lake, stripe, "invoices,invoices/lines")
+        assert [(each.entity, each.state, each.requests) for each in report.entities][1] == (
+            "invoices_lines",
+            "complete",
+            0,
+        )
+
+
+def test_a_list_without_its_parents_in_the_call_follows_what_has_landed_of_them(lake: Path) -> None:
+    with account() as stripe:
+        assert result(land(lake, stripe, "customers_tax_ids"), "customers_tax_ids").requests == 0
+        land(lake, stripe, "customers")
+        assert result(land(lake, stripe, "customers_tax_ids"), "customers_tax_ids").requests >= 12
+        assert_lists_are_the_accounts(lake, stripe, ["customers_tax_ids"])
+
+
+def test_a_permission_that_is_missing_for_a_list_fails_it_by_name_and_its_parents_land(lake: Path) -> None:
+    with account(denied=["invoices_lines"]) as stripe:
+        report = ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="invoices")
+        assert [(each.entity, each.state) for each in report.entities] == [
+            ("invoices", "complete"),
+            ("invoices_lines", "failed"),
+        ]
+        assert report.exit_code == 1
+        with pytest.raises(PermissionMissingError, match=r"^invoices_lines: Stripe answered 403: "):
+            report.raise_for_status()
+
+
+def test_a_list_whose_product_is_off_is_skipped_with_its_parents(lake: Path) -> None:
+    with account(products_off=["Treasury"]) as stripe:
+        options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url}
+        report = ingest(lake=lake, entities="treasury", **options)
+        assert (report.exit_code, report.skipped) == (0, ("treasury_financial_accounts",))
+        report = ingest(lake=lake, entities="treasury,treasury_transactions", **options)
+        assert [each.state for each in report.entities] == ["skipped", "complete"]
+
+
+@contract
+def test_an_object_that_was_deleted_meanwhile_has_no_list_and_stops_nobody(lake: Path) -> None:
+    with account() as stripe:
+        land(lake, stripe, "customers")
+        gone = stripe.ids("customers")[3]
+        stripe.delete("customers", gone)
+        land(lake, stripe, "customers_tax_ids")
+        assert_lists_are_the_accounts(lake, stripe, ["customers_tax_ids"])
+        rows = landed(lake, "customers_tax_ids", "_parent_id").to_pylist()
+        assert gone not in {row["_parent_id"] for row in rows}
+        of_gone = events(lake, f"parent_id = '{gone}'")
+        assert [(event["http_status"], event["row_count"], event["range_closed"]) for event in of_gone] == [
+            (404, 0, True)
+        ]
+        # When its deletion has landed, nobody asks for it.
+        stripe.advance(HOUR)
+        land(lake, stripe, "events,customers,customers_tax_ids", whole_every_days=0)
+        assert len(events(lake, f"parent_id = '{gone}'")) == 1
+    verify(tables_of(lake), say=lambda _line: None)
+
+
+def test_a_rows_parent_is_named_and_ids_are_unique_in_one_list_only(lake: Path) -> None:
+    with account() as stripe:
+        land(lake, stripe, "transfers")
+        rows = landed(lake, "transfers_reversals", "_parent_id, _stripe_id, _entity, _raw_json").to_pylist()
+        assert {row["_entity"] for row in rows} == {"transfers_reversals"}
+        assert {row["_parent_id"] for row in rows} == set(cut(stripe, "transfers_reversals"))
+        assert len({row["_stripe_id"] for row in rows}) < len(rows)
+        assert len({(row["_parent_id"], row["_stripe_id"]) for row in rows}) == len(rows)
+        for row in rows:
+            assert json.loads(row["_raw_json"])["id"] == row["_stripe_id"]
+
+
+def test_verify_finds_an_object_whose_list_was_not_asked_for(lake: Path) -> None:
+    with account() as stripe:
+        land(lake, stripe, "invoices", commit_interval_seconds=0)
+        lost = cut(stripe, "invoices_lines")[1]
+
+    def forget(rows: Any, column: str) -> Any:
+        return rows.filter(pc.fill_null(pc.not_equal(rows[column], lost), True))  # noqa: FBT003
+
+    tamper(lake, "stripe_invoices_lines_raw", lambda rows: forget(rows, "_parent_id"))
+    tamper(lake, "stripe_ingestion_checkpoints", lambda rows: forget(rows, "parent_id"))
+    said: list[str] = []
+    with pytest.raises(TableError):
+        verify(tables_of(lake), say=said.append)
+    assert f"is called complete, but the lists of 1 object are not covered, that of {lost} first" in "\n".join(said)
+
+
+def test_a_lake_from_before_asks_once_for_the_lists_that_its_objects_do_not_show(lake: Path) -> None:
+    def forget(rows: Any) -> Any:
+        return rows.set_column(rows.schema.get_field_index("cut_version"), "cut_version", [[None] * len(rows)])
+
+    with account() as stripe:
+        land(lake, stripe, "invoices")
+        for table in ("stripe_invoices_lines_raw",):
+            shutil.rmtree(lake / table)
+        tamper(
+            lake, "stripe_ingestion_checkpoints", lambda rows: forget(rows.filter(pc.equal(rows["entity"], "invoices")))
+        )
+        land(lake, stripe, "invoices")
+        assert_lists_are_the_accounts(lake, stripe, ["invoices_lines"])
+        assert result(land(lake, stripe, "invoices"), "invoices_lines") is None
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("is_first", [True, False], ids=["first run, in groups", "later run, each page by itself"])
+def test_a_kill_at_any_step_leaves_each_list_whole(tmp_path: Path, is_first: bool) -> None:  # noqa: FBT001
+    options: dict[str, Any] = {
+        "entities": "events,invoices",
+        "page_size": 100 if is_first else 30,
+        "max_concurrent_requests": 1,
+        "commit_interval_seconds": 3_600 if is_first else 0,
+    }
+    counts = {"invoices": 8, "events": 0}
+    with StripeSimulator(seed=5, counts=counts, frozen_clock=True, history_days=50, sublist_items=80) as stripe:
+        whole = tmp_path / "lake"
+        if not is_first:
+            land(whole, stripe, **options)
+            stripe.advance(DAY)
+            for id_ in cut(stripe, "invoices_lines"):
+                stripe.change_items("invoices", id_, added=2, removed=1)
+            stripe.change("invoices", stripe.ids("invoices")[0])
+            stripe.advance(HOUR)
+
+        def begun(name: str) -> Path:
+            if not is_first:
+                shutil.copytree(whole, tmp_path / name)
+            return tmp_path / name
+
+        assert len(cut(stripe, "invoices_lines")) > 1
+        steps = steps_of(begun("counted"), stripe, **options)
+        assert_lists_are_the_accounts(tmp_path / "counted", stripe, ["invoices_lines"])
+        for step in range(1, len(steps) + 1):
+            lake = begun(f"lake{step}")
+            with Child(lake, stripe, step, "SIGKILL", **options) as child:
+                assert child.ended() == -signal.SIGKILL
+            land(lake, stripe, **options)
+            assert_lists_are_the_accounts(lake, stripe, ["invoices_lines"])
+            verify(tables_of(lake), say=lambda _line: None)
