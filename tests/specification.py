@@ -2,19 +2,21 @@
 
     uv run python tests/specification.py GO_MODULE
 
-`just specification` names the module: stripe-mock has the description in it. Lists with a required parameter belong to
-a parent; searches are not lists; neither is in the registry.
+`just specification` names the module: stripe-mock has the description in it. Searches are not lists, and not in the
+registry.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import entities
+from stripe_raw_rs._core import all_entities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,19 @@ if TYPE_CHECKING:
 
 # Other addresses of lists that the registry has.
 ALIASES = {"/v1/balance/history": "balance_transactions", "/v1/linked_accounts": "financial_connections_accounts"}
+
+# Lists of single objects that are left out: no list has their objects, or all that they must be asked with.
+LEFT_OUT = (
+    "/v1/apps/secrets",
+    "/v1/billing/meters/{id}/event_summaries",
+    "/v1/credit_notes/preview/lines",
+    "/v1/financial_connections/accounts/{id}/owners",
+    "/v1/sources/{id}/source_transactions",
+    "/v1/tax/calculations/{id}/line_items",
+    "/v1/tax/transactions/{id}/line_items",
+)
+# Other addresses of such lists.
+CHILD_ALIASES = ("/v1/accounts/{id}/people", "/v1/linked_accounts/{id}/owners")
 
 # Stripe's clients have these, and the description is older.
 NEWER = (
@@ -74,7 +89,7 @@ def differences(specification: dict[str, Any]) -> list[str]:
     found += [f"{path} is not in the description" for path in ours if path not in described]
     both = [(entity, described[path]) for path, entity in ours.items() if path in described]
     found += [line for entity, described in both for line in _of_list(entity, described)]
-    return sorted(found + _of_events(_event_types(specification)))
+    return sorted([*found, *_of_children(specification), *_of_events(_event_types(specification))])
 
 
 def _event_types(specification: dict[str, Any]) -> set[str]:
@@ -109,6 +124,69 @@ def lists(specification: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
                 "is_dated": bool(times) and times[0] in element.get("required", []),
             },
         )
+
+
+def _of_children(specification: dict[str, Any]) -> Iterator[str]:
+    described = dict(child_lists(specification))
+    ours = {entity.path: entity for entity in all_entities() if entity.parent is not None}
+    known = {*ours, *LEFT_OUT, *CHILD_ALIASES}
+    yield from (f"{path} is not in the registry" for path in described if path not in known)
+    yield from (f"{path} is not in the description" for path in known if path not in described)
+    tops = {entity.name: entity for entity in all_entities()}
+    for path, entity in ours.items():
+        if path not in described or entity.parent is None:
+            continue
+        facts = described[path]
+        shown = _shown(specification, tops[entity.parent], entity.member)
+        for name, ours_is, theirs_is in (
+            ("objects", [*entity.object.split("|")], facts["objects"]),
+            ("parameter", entity.parameter, facts["parameter"]),
+            ("has_pages", entity.has_pages, facts["has_pages"]),
+            ("is_shown", entity.is_shown, shown == "always"),
+            ("time_field", entity.time_field in facts["times"], bool(facts["times"])),
+        ):
+            if ours_is != theirs_is:
+                yield f"{path}: {name} is {ours_is!r}, and described as {theirs_is!r}"
+        if entity.member and shown is None:
+            yield f"{path}: its objects have no list '{entity.member}'"
+
+
+def child_lists(specification: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give the lists that need an id in the path, or parameters: their paths, and what is described of each."""
+    for path, operations in specification["paths"].items():
+        answer = _resolved(specification, _json(operations.get("get", {}).get("responses", {}).get("200", {})))
+        members = answer.get("properties", {})
+        parameters = operations.get("get", {}).get("parameters", [])
+        needed = [each["name"] for each in parameters if each.get("required") and each["in"] == "query"]
+        ids = re.findall(r"\{\w+\}", path)
+        if members.get("object", {}).get("enum") != ["list"] or "has_more" not in members or len(ids + needed) == 0:
+            continue
+        items = members["data"]["items"]
+        elements = [_resolved(specification, each) for each in items.get("anyOf", [items])]
+        # An object of a list that has no pages may have no time that dates it.
+        times = {name for name in ("created", "transacted_at") if all(name in each["required"] for each in elements)}
+        yield (
+            re.sub(r"\{\w+\}", "{id}", path),
+            {
+                "objects": sorted(each["properties"]["object"]["enum"][0] for each in elements),
+                "parameter": needed[0] if needed else "",
+                "has_pages": any(each["name"] == "limit" for each in parameters),
+                "times": times,
+            },
+        )
+
+
+def _shown(specification: dict[str, Any], parent: Entity, member: str) -> str | None:
+    """Say whether objects of a list always have a list of their own, or "sometimes"; None if never."""
+    schema = specification["components"]["schemas"][parent.object]
+    always = bool(member)
+    for name in filter(None, member.split("/")):
+        found = schema.get("properties", {}).get(name)
+        if found is None:
+            return None
+        always = always and name in schema.get("required", []) and not found.get("nullable")
+        schema = _resolved(specification, found.get("anyOf", [found])[0])
+    return "always" if always else "sometimes"
 
 
 def _of_list(entity: Entity, described: dict[str, Any]) -> Iterator[str]:

@@ -162,6 +162,10 @@ class Entity:
         """Name of the list whose objects have the list; None if the account has it."""
 
     @property
+    def parameter(self) -> str:
+        """The query parameter that names such an object; empty if the path has its id."""
+
+    @property
     def member(self) -> str:
         """Where such an object shows the first items, with slashes between the names; empty if it shows none."""
 

@@ -19,6 +19,7 @@ from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child, steps_of, wait_for
 from tests.conftest import KEY, events
+from tests.oracle import assert_lists_are_the_accounts
 from tests.places import place_of, schema_folder
 from tests.spark.schemas import adopt
 from tests.truth import assert_true
@@ -107,6 +108,24 @@ def test_a_kill_at_any_step_neither_loses_nor_doubles_an_object(spark: SparkSess
             with Child(lake, stripe, step, "SIGKILL", **OPTIONS) as child:
                 assert child.ended() == -signal.SIGKILL
             heal(lake, stripe)
+
+        list(two.map(kill, range(1, len(steps) + 1)))
+
+
+@pytest.mark.connect40
+def test_a_kill_at_any_step_leaves_the_lists_of_single_objects_whole(spark: SparkSession, warehouse: Path) -> None:
+    assert spark
+    options = {**OPTIONS, "entities": "invoices", "page_size": 100, "commit_interval_seconds": 3_600}
+    with StripeSimulator(seed=5, counts={"invoices": 8}, sublist_items=80) as stripe, ThreadPoolExecutor(2) as two:
+        steps = steps_of(schema_folder(warehouse, "counted"), stripe, **options)
+        print(f"{len(steps)} steps: {steps}")  # noqa: T201 - how many were tried
+
+        def kill(step: int) -> None:
+            lake = schema_folder(warehouse, f"killed_{step}")
+            with Child(lake, stripe, step, "SIGKILL", **options) as child:
+                assert child.ended() == -signal.SIGKILL
+            land(lake, stripe, **options).raise_for_status()
+            assert_lists_are_the_accounts(lake, stripe, ["invoices_lines"])
 
         list(two.map(kill, range(1, len(steps) + 1)))
 
