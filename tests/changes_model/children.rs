@@ -32,6 +32,8 @@ pub(crate) enum Variant {
     CutParentsDoNotLandAgain,
     /// A child that an earlier run has landed does not land again.
     ChildrenLandOnce,
+    /// No run begins unless the newest run of the parents has landed one that is cut off.
+    IdleByTheNewestParents,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +106,15 @@ impl Lake {
             }
         }
         plan
+    }
+
+    /// Whether a new run would find no parent to read: then it is not even begun, and leaves nothing.
+    fn is_idle(&self, started: &Started, variant: Variant) -> bool {
+        let is_new = |epoch: u32| match variant {
+            Variant::IdleByTheNewestParents => epoch == self.parents_epoch,
+            _ => started.source_from < epoch,
+        };
+        !self.parents.iter().any(|row| row.has_more && is_new(row.epoch))
     }
 
     fn parent(&self, id: ParentId) -> Option<&ParentRow> {

@@ -193,6 +193,11 @@ fn a_parent_that_is_cut_off_and_does_not_land_again_hides_a_change_of_its_childr
 }
 
 #[test]
+fn a_run_that_looks_at_the_newest_parents_alone_misses_those_that_a_killed_run_has_landed() {
+    assert_children_break(children::Variant::IdleByTheNewestParents, children::Fault::Wrong);
+}
+
+#[test]
 fn children_that_land_once_are_missing_in_the_newest_run() {
     assert_children_break(children::Variant::ChildrenLandOnce, children::Fault::Wrong);
 }

@@ -25,6 +25,9 @@ impl Job {
         let source_from = lake.completed.values().max().copied().unwrap_or(0);
         let new = Started { run: epoch, source_from, source_to: lake.parents_epoch };
         let started = unfinished.unwrap_or(new);
+        if unfinished.is_none() && lake.is_idle(&new, self.variant) {
+            return Ok(false);
+        }
         self.step()?;
         self.lake.epoch = epoch;
         if unfinished.is_none() {
