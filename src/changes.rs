@@ -38,8 +38,10 @@ pub struct Change {
     pub id: String,
     /// When the object was created, in seconds since 1970; `None` if it does not say.
     pub created: Option<i64>,
-    /// The newest event; `None` if the object announced the change itself.
+    /// The newest event; `None` if the object announced the change itself, or if it is in one of its lists.
     pub report: Option<Arc<Report>>,
+    /// Whether an event reports a change in one of the lists that the object has, and none a change of the object itself.
+    pub is_in_list: bool,
     /// Whether another event of that second shows another state: then nobody knows which of them is newer.
     pub is_tie: bool,
 }

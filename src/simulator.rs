@@ -189,13 +189,21 @@ impl StripeSimulator {
     }
 
     /// Changes the lists that an object has: adds items at their ends, and removes the first ones. An event tells of it, as
-    /// of a change of the object, if Stripe has a type for that. Returns the ids of the events.
+    /// of a change of the object, if Stripe has a type for that; or one of `event_type`, which is about the newest item.
+    /// Returns the ids of the events.
     ///
     /// # Errors
-    /// There is no such object.
-    pub fn change_items(&self, entity_name: &str, id: &str, added: u32, removed: u32) -> Result<Vec<String>> {
+    /// There is no such object, or no such type.
+    pub fn change_items(
+        &self,
+        entity_name: &str,
+        id: &str,
+        added: u32,
+        removed: u32,
+        event_type: Option<&str>,
+    ) -> Result<Vec<String>> {
         let now = self.endpoints.clock.now();
-        self.endpoints.account.change_items(entity(entity_name)?, id, added, removed, now)
+        self.endpoints.account.change_items(entity(entity_name)?, id, (added, removed), event_type, now)
     }
 
     /// The items of the list that an object has, as JSON, in the order of the list.

@@ -100,6 +100,26 @@ def test_every_list_of_single_objects_lands(lake: Path) -> None:
     verify(tables_of(lake), say=lambda _line: None)
 
 
+@pytest.mark.parametrize("changes", ["read", "events"])
+def test_an_event_of_an_item_alone_makes_its_list_whole_again(lake: Path, changes: str) -> None:
+    entities = "events,customers,customers_tax_ids,customers_sources"
+    with account() as stripe:
+        land(lake, stripe, entities, changes=changes)
+        stripe.advance(DAY)
+        one, other, *_ = stripe.ids("customers")
+        stripe.change_items("customers", one, added=2, event_type="customer.tax_id.created")
+        stripe.change_items("customers", other, removed=1, added=0, event_type="customer.source.deleted")
+        stripe.advance(HOUR)
+        report = land(lake, stripe, entities, changes=changes)
+        assert result(report, "customers").rows == 2
+        assert_lists_are_the_accounts(lake, stripe, ["customers_tax_ids", "customers_sources"])
+        # Without the lists, such events are nobody's business.
+        stripe.change_items("customers", one, added=1, event_type="customer.tax_id.created")
+        stripe.advance(HOUR)
+        assert result(land(lake, stripe, "events,customers", changes=changes), "customers").rows == 0
+    verify(tables_of(lake), say=lambda _line: None)
+
+
 def test_nothing_is_asked_written_or_said_unless_a_list_is_cut_off(lake: Path) -> None:
     with StripeSimulator(seed=5, counts={"invoices": 30}) as stripe:
         report = land(lake, stripe, "invoices")

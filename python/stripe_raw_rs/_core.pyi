@@ -951,11 +951,14 @@ class StripeSimulator:
         404, or, for customers and for configurations, locations and readers of terminals, that it was deleted.
         """
 
-    def change_items(self, entity: str, id: str, added: int = 1, removed: int = 0) -> list[str]:
+    def change_items(
+        self, entity: str, id: str, added: int = 1, removed: int = 0, event_type: str | None = None
+    ) -> list[str]:
         """Add items at the ends of the lists that an object has, remove the first ones, and return the events' ids.
 
-        The object itself does not change, but for what it shows of these lists. It needs `sublist_items`. Raises
-        ValueError if there is no such object.
+        The object itself does not change, but for what it shows of these lists. The event is one of a change of the
+        object, or of `event_type`, e.g. `customer.tax_id.created`, which is about the newest item. It needs
+        `sublist_items`. Raises ValueError if there is no such object, or no such type.
         """
 
     def items(self, child: str, parent: str) -> list[str]:

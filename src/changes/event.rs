@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::Report;
+use crate::stripe::children::of_event;
 use crate::stripe::entities::Entity;
 use crate::stripe::events::{Coverage, list_of, of};
 use crate::stripe::window::TIMES;
@@ -120,6 +121,29 @@ pub(super) fn read(json: &str) -> Option<Told> {
     Some(Told { entity, id, created, report })
 }
 
+/// What an event says about a list that an object has: one of its items came, changed or went.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ToldOfItem {
+    /// Name of the list of the objects that have such lists.
+    pub(super) of: &'static str,
+    /// Whether each of them shows the beginning of it.
+    pub(super) is_shown: bool,
+    pub(super) parent_id: String,
+    pub(super) event_id: String,
+    pub(super) at: i64,
+}
+
+/// Reads an event of an item; `None` if its object is none, or if it does not name the object whose list it is in.
+pub(super) fn read_item(json: &str) -> Option<ToldOfItem> {
+    let Payload { id: event_id, kind, created: at, data, .. } = serde_json::from_str(json).ok()?;
+    let mut parents = of_event(&kind).peekable();
+    let named_by = parents.peek()?.named_by;
+    let item: serde_json::Map<String, Value> = serde_json::from_str(data.object.get()).ok()?;
+    let parent_id = item.get(named_by)?.as_str()?.to_owned();
+    let (of, is_shown) = parents.fold(("", false), |found, parent| (parent.entity, found.1 || parent.is_shown));
+    Some(ToldOfItem { of, is_shown, parent_id, event_id, at })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +190,24 @@ mod tests {
             r#"{"id":"evt_1","type":7,"created":5,"data":{"object":{"id":"ch_1"}}}"#.to_owned(),
         ] {
             assert_eq!(read(&json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_event_of_an_item_names_the_object_that_has_the_list() {
+        let of = |json: &str| read_item(json).map(|told| (told.of, told.is_shown, told.parent_id));
+        let source = event("customer.source.updated", r#"{"id":"card_1","object":"card","customer":"cus_1"}"#);
+        assert_eq!(of(&source), Some(("customers", false, "cus_1".to_owned())));
+        let refund = event("application_fee.refund.updated", r#"{"id":"fr_1","object":"fee_refund","fee":"fee_1"}"#);
+        assert_eq!(of(&refund), Some(("application_fees", true, "fee_1".to_owned())));
+        let tax_id = event("customer.tax_id.deleted", r#"{"id":"txi_1","object":"tax_id","customer":"cus_1"}"#);
+        assert_eq!((read(&tax_id), of(&tax_id).is_some()), (None, true));
+        for json in [
+            event("charge.updated", r#"{"id":"ch_1","customer":"cus_1"}"#),
+            event("customer.source.updated", r#"{"id":"card_1","object":"card","customer":null}"#),
+            event("customer.source.updated", "[]"),
+        ] {
+            assert_eq!(of(&json), None, "{json}");
         }
     }
 

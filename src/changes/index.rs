@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use super::event::{Told, read};
+use super::event::{Told, ToldOfItem, read, read_item};
 use super::{Change, Report};
 use crate::columns::Columns;
 use crate::error::Result;
@@ -23,10 +23,24 @@ struct Known {
     created: Option<i64>,
 }
 
+/// An event of an item in a list that an object has.
+#[derive(Debug)]
+struct InList {
+    event_id: String,
+    /// When it happened, in seconds since 1970.
+    at: i64,
+    /// The attempt that first landed it.
+    epoch: i64,
+    /// Whether each object shows the beginning of such a list.
+    is_shown: bool,
+}
+
 /// Events of one account, from the rows of their table, in any order.
 #[derive(Debug, Default)]
 pub struct EventIndex {
     lists: HashMap<&'static str, HashMap<String, Vec<Known>>>,
+    /// The events of items of single objects' lists, by the list and the id of these objects.
+    in_lists: HashMap<&'static str, HashMap<String, Vec<InList>>>,
     /// Whether it keeps hashes in place of bodies.
     has_no_bodies: bool,
     /// The lists whose events it keeps; none for those of all.
@@ -65,10 +79,40 @@ impl EventIndex {
     /// Columns that this project does not write.
     pub fn add_row(&mut self, columns: Columns<'_>, row: usize) -> Result<()> {
         let epoch = columns.required_long("_commit_version", row)? >> 32;
-        if let Some(told) = read(columns.required_text("_raw_json", row)?) {
+        let json = columns.required_text("_raw_json", row)?;
+        if let Some(told) = read(json) {
             self.insert(told, epoch);
+        } else if let Some(told) = read_item(json) {
+            self.insert_item(told, epoch);
         }
         Ok(())
+    }
+
+    fn insert_item(&mut self, told: ToldOfItem, epoch: i64) {
+        let ToldOfItem { of, is_shown, parent_id, event_id, at } = told;
+        if !self.only.is_empty() && !self.only.contains(of) {
+            return;
+        }
+        let known = self.in_lists.entry(of).or_default().entry(parent_id).or_default();
+        match known.iter_mut().find(|other| other.event_id == event_id) {
+            Some(other) => other.epoch = other.epoch.min(epoch),
+            None => known.push(InList { event_id, at, epoch, is_shown }),
+        }
+    }
+
+    /// The objects of a list in one of whose own lists something has changed, according to events as those of
+    /// [`EventIndex::changes`]: in any list, or else in those that each object shows the beginning of.
+    #[must_use]
+    pub fn changes_in_lists(&self, entity: &Entity, from: i64, to: i64, since: i64, in_any: bool) -> Vec<Change> {
+        let is_fresh =
+            |known: &InList| known.epoch > from && known.epoch <= to && known.at >= since && (in_any || known.is_shown);
+        let objects = self.in_lists.get(entity.name).into_iter().flatten();
+        let fresh = objects.filter(|(_, known)| known.iter().any(is_fresh));
+        let change =
+            |id: &String| Change { id: id.clone(), created: None, report: None, is_in_list: true, is_tie: false };
+        let mut changes: Vec<Change> = fresh.map(|(id, _)| change(id)).collect();
+        changes.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        changes
     }
 
     fn insert(&mut self, told: Told, epoch: i64) {
@@ -139,7 +183,8 @@ fn change(id: &str, known: &[Known], to: i64) -> Option<Change> {
     let report = &newest.report;
     let is_rival = |other: &Known| other.report.at == report.at && other.report.sha256 != report.sha256;
     let is_tie = !report.is_deletion && known().any(is_rival);
-    Some(Change { id: id.to_owned(), created: newest.created, report: Some(Arc::clone(report)), is_tie })
+    let report = Some(Arc::clone(report));
+    Some(Change { id: id.to_owned(), created: newest.created, report, is_in_list: false, is_tie })
 }
 
 /// Nothing comes after a deletion, except another object of that id: an account chooses the ids of its coupons. Within a

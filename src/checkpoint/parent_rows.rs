@@ -154,7 +154,7 @@ mod tests {
             (Some((5, 6)), Some(rows(6, 6, 0)), Some((5, 6))),
             (Some((5, 7)), Some(rows(6, 5, 0)), Some((0, 6))),
         ] {
-            assert_eq!(planned("customers_tax_ids", before, rows), expected, "{before:?} {rows:?}");
+            assert_eq!(planned("customers_payment_methods", before, rows), expected, "{before:?} {rows:?}");
         }
         assert_eq!(planned("radar_value_list_items", Some((5, 8)), Some(rows(6, 6, 2))), Some((0, 6)));
         assert_eq!(planned("radar_value_list_items", Some((5, 8)), Some(rows(6, 6, 0))), None, "none is cut off");

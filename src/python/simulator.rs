@@ -219,10 +219,17 @@ impl Simulator {
     }
 
     /// Changes the lists that an object has and returns the ids of the events that tell of it.
-    #[pyo3(signature = (entity, id, added=1, removed=0))]
-    fn change_items(&self, entity: &str, id: &str, added: i64, removed: i64) -> PyResult<Vec<String>> {
+    #[pyo3(signature = (entity, id, added=1, removed=0, event_type=None))]
+    fn change_items(
+        &self,
+        entity: &str,
+        id: &str,
+        added: i64,
+        removed: i64,
+        event_type: Option<&str>,
+    ) -> PyResult<Vec<String>> {
         let (added, removed) = (narrow("added", added)?, narrow("removed", removed)?);
-        self.inner()?.change_items(entity, id, added, removed).map_err(value_error)
+        self.inner()?.change_items(entity, id, added, removed, event_type).map_err(value_error)
     }
 
     /// The items of the list that an object has, as JSON.

@@ -42,6 +42,10 @@ impl Run {
         let first_start = self.plan.first_start.flatten();
         let mut changes = events.changes(self.entity(), span.from, span.to, span.since);
         changes.retain(|change| change.created.is_none() || change.created >= first_start);
+        let asks_all = self.context.has_asked_lists;
+        let in_lists = events.changes_in_lists(self.entity(), span.from, span.to, span.since, asks_all);
+        let reported: HashSet<String> = changes.iter().map(|change| change.id.clone()).collect();
+        changes.extend(in_lists.into_iter().filter(|change| !reported.contains(&change.id)));
         self.changed_ids = changes.iter().map(|change| change.id.clone()).collect();
         self.changes = Some(changes);
         self.reach_changes();
@@ -69,7 +73,7 @@ impl Run {
             let id = columns.required_text("_stripe_id", row)?;
             let created = columns.seconds("_stripe_created_at", row)?;
             if created.is_some() && self.changed_ids.insert(id.to_owned()) {
-                let change = Change { id: id.to_owned(), created, report: None, is_tie: false };
+                let change = Change { id: id.to_owned(), created, report: None, is_in_list: false, is_tie: false };
                 self.changes.get_or_insert_default().push(change);
             }
         }
@@ -143,9 +147,11 @@ impl Run {
         Work::new(changes, &self.overlap, &terms, |id| held.contains(id))
     }
 
-    /// The part of the list below the list window in which the run may have pages.
+    /// The part of the list below the list window in which the run may have pages. When an object was created, its rows may
+    /// know better than events.
     pub(super) fn old_part(&self) -> Range {
-        let oldest = self.changes().iter().filter_map(|change| change.created).min();
+        let first_start = self.plan.first_start.flatten();
+        let oldest = self.changes().iter().map(|change| change.created.or(first_start)).min().flatten();
         Range { gte: oldest.min(self.plan.start_created_gte), lt: self.plan.start_created_gte }
     }
 }

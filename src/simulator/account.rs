@@ -14,7 +14,9 @@ use super::mutations::{event_of, no_object};
 use super::query::{Cursor, Query};
 use super::refusal::Refusal;
 use super::row::Row;
+use super::shape::ELEMENT_INDENT;
 use super::state::State;
+use super::template::pretty;
 use crate::error::Result;
 use crate::stripe::children;
 use crate::stripe::entities::{ENTITIES, Entity};
@@ -180,7 +182,10 @@ impl Account {
             && !row.states().contains_key(&placed.serial)
         {
             let mut object = Vec::new();
-            self.rows[event.list].render_as(self.seed, event.object, &event.state, &mut object);
+            match &event.item {
+                Some(item) => object.extend_from_slice(pretty(item, ELEMENT_INDENT).as_bytes()),
+                None => self.rows[event.list].render_as(self.seed, event.object, &event.state, &mut object),
+            }
             return self.events.write(row, placed, &event, &object, out);
         }
         row.render(self.seed, placed, out);

@@ -40,6 +40,8 @@ pub(super) struct Event {
     pub(super) kind: &'static str,
     /// `previous_attributes`, if the object changed.
     pub(super) previous: Option<Box<str>>,
+    /// The item of a list of that object that the event is about, as JSON; `None` if it is about the object.
+    pub(super) item: Option<Box<str>>,
 }
 
 /// The events that report on objects, beside the list that has their order. An event of that list that is not among them

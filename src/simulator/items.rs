@@ -56,6 +56,12 @@ impl Items {
         whole.numbers.clone().map(|number| whole.item(number)).collect()
     }
 
+    /// The newest item of one object, as an event has it: with the object's id. `None` if there is none.
+    pub(super) fn told(self, row: &Row, object: Placed, state: &State, id: &str) -> Option<String> {
+        let item = self.all(row, object, state).pop()?;
+        Some(item.replacen('{', &format!("{{\"{}\": \"{id}\", ", self.parent.named_by), 1))
+    }
+
     /// Gives the object that begins at `start` its list, in place of the one that its template has. Lists that an object
     /// shows only if it is asked to are not added.
     pub(super) fn show(self, row: &Row, object: Placed, state: &State, out: &mut Vec<u8>, start: usize) {

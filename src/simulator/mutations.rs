@@ -67,23 +67,31 @@ impl Account {
         Ok(reported)
     }
 
-    /// Changes the lists that an object has, and returns the ids of the events that report it.
+    /// Changes the lists that an object has, and returns the ids of the events that report it: of the type for changes of
+    /// the object, or of one for items of its lists, which is about the newest item.
     pub(super) fn change_items(
         &self,
         entity: &Entity,
         id: &str,
-        added: u32,
-        removed: u32,
+        (added, removed): (u32, u32),
+        kind: Option<&str>,
         now: i64,
     ) -> Result<Vec<String>> {
         let row = self.row(entity);
+        let of_item = match kind {
+            Some(kind) => Some(row.kind_of_item(kind).ok_or_else(|| {
+                Error::usage(format!("'{}' is not a type of an event in a list of {}", foreign(kind), entity.name))
+            })?),
+            None => None,
+        };
         let mut states = row.states_mut();
         let object = row.find(id).ok_or_else(|| no_object(entity, id))?;
         let state = states.entry(object.serial).or_default();
         state.items_added += added;
         state.items_removed += removed;
-        let Some(kind) = row.event_facts.updated else { return Ok(Vec::new()) };
-        let event = event_of(index_of(entity), object, state.clone(), kind);
+        let Some(kind) = of_item.map(|(_, kind)| kind).or(row.event_facts.updated) else { return Ok(Vec::new()) };
+        let item = of_item.and_then(|(items, _)| items.told(row, object, state, id));
+        let event = Event { item: item.map(Into::into), ..event_of(index_of(entity), object, state.clone(), kind) };
         Ok(vec![self.events.add(self.events_row(), event, now)?])
     }
 
@@ -137,7 +145,7 @@ impl Account {
 
 /// An event that reports no change.
 pub(super) fn event_of(list: usize, object: Placed, state: State, kind: &'static str) -> Event {
-    Event { list, object, state, kind, previous: None }
+    Event { list, object, state, kind, previous: None, item: None }
 }
 
 pub(super) fn no_object(entity: &Entity, id: &str) -> Error {

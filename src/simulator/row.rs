@@ -123,6 +123,14 @@ impl Row {
         self.items.iter().find(|items| items.of == child).copied()
     }
 
+    /// The lists that events of that type are about the items of, and the type.
+    pub(super) fn kind_of_item(&self, kind: &str) -> Option<(Items, &'static str)> {
+        self.items.iter().find_map(|items| {
+            let known = items.parent.events.iter().copied().find(|known| *known == kind)?;
+            Some((*items, known))
+        })
+    }
+
     /// The state of an object.
     pub(super) fn state(&self, placed: Placed) -> State {
         self.states().get(&placed.serial).cloned().unwrap_or_default()

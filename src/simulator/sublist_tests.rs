@@ -63,14 +63,25 @@ fn items_come_and_go_and_events_tell_of_it() {
     let id = ids.iter().find(|id| simulator.items("invoices_lines", id).unwrap().len() > 12).unwrap();
     let before = simulator.items("invoices_lines", id).unwrap();
     let shown = object(&simulator, "invoices", id);
-    assert_eq!(simulator.change_items("invoices", id, 2, 0).unwrap().len(), 1);
+    assert_eq!(simulator.change_items("invoices", id, 2, 0, None).unwrap().len(), 1);
     let after = simulator.items("invoices_lines", id).unwrap();
     assert_eq!((&after[..before.len()], after.len()), (&before[..], before.len() + 2));
     let lines = |text: &str| serde_json::from_str::<Value>(text).unwrap()["lines"]["data"].clone();
     assert_eq!(lines(&object(&simulator, "invoices", id)), lines(&shown), "the change is behind what it shows");
-    simulator.change_items("invoices", id, 0, 3).unwrap();
+    simulator.change_items("invoices", id, 0, 3, None).unwrap();
     assert_eq!(simulator.items("invoices_lines", id).unwrap(), after[3..]);
-    assert!(simulator.change_items("invoices", "in_x", 1, 0).is_err() && simulator.ids("invoices_lines").is_err());
+    let customer = &simulator.ids("customers").unwrap()[0];
+    let told = simulator.change_items("customers", customer, 1, 0, Some("customer.tax_id.created")).unwrap();
+    let event = object(&simulator, "events", &told[0]);
+    let event: Value = serde_json::from_str(&event).unwrap();
+    assert_eq!(
+        (&event["data"]["object"]["customer"], &event["data"]["object"]["object"]),
+        (&customer.as_str().into(), &"tax_id".into())
+    );
+    assert!(simulator.change_items("customers", customer, 1, 0, Some("charge.updated")).is_err());
+    assert!(
+        simulator.change_items("invoices", "in_x", 1, 0, None).is_err() && simulator.ids("invoices_lines").is_err()
+    );
 }
 
 #[test]

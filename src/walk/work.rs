@@ -71,11 +71,13 @@ impl Work {
     #[must_use]
     pub fn new(changes: Vec<Change>, newest: &Newest, terms: &Terms<'_>, has_row: impl Fn(&str) -> bool) -> Self {
         let mut work = Self { floor: terms.floor, ..Self::default() };
-        for Change { id, created, report, is_tie } in changes {
+        for Change { id, created, report, is_in_list, is_tie } in changes {
             let is_done = has_row(&id);
             let second = created.or_else(|| newest.get(&id)?.created).unwrap_or(UNDATED);
             let item = report.map(|report| Item::new(&id, second, report, is_tie, newest, terms));
-            let is_read = item.as_ref().map_or_else(|| newest.get(&id).is_some_and(|row| row.is_due), |it| it.is_read);
+            // Without an event of its own, an object that has not landed is nobody's business.
+            let is_wanted = || newest.get(&id).is_some_and(|row| row.is_due || is_in_list);
+            let is_read = item.as_ref().map_or_else(is_wanted, |it| it.is_read);
             let is_old = is_below(second, terms.floor);
             if is_read && terms.is_filtered && is_old {
                 work.planned.push(second);
@@ -138,13 +140,14 @@ impl Work {
         }
         let newest =
             chain.edge().filter(|_| chain.cursor.is_some()).or(chain.range.lt.map(|lt| lt.saturating_sub(1)))?;
-        let next = self.next_second(chain.range.gte, newest)?;
+        let planned = self.planned_in(chain.range.gte, newest);
+        let (first, next) = (*planned.first()?, *planned.last()?);
         if chain.cursor.is_some() && next == newest {
             return Some(chain);
         }
         // Its edge stays if it begins again there: the run may hold rows of that second.
         let last_created = chain.last_created.filter(|edge| *edge == next);
-        let range = Range { lt: Some(next.saturating_add(1)), ..chain.range };
+        let range = Range { gte: Some(first), lt: Some(next.saturating_add(1)) };
         Some(Chain { range, cursor: None, last_created, ..chain })
     }
 

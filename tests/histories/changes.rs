@@ -96,8 +96,15 @@ impl Job {
 
     /// An event about an object becomes visible, now or later, if its list has such events.
     fn tell(&mut self, kind: Option<&str>, object: &Object) {
-        let Some(kind) = kind else { return };
-        let (created, body) = (self.objects.time(), self.objects.text(object));
+        if let Some(kind) = kind {
+            let body = self.objects.text(object);
+            self.tell_of(kind, &body);
+        }
+    }
+
+    /// An event with that object becomes visible, now or later.
+    fn tell_of(&mut self, kind: &str, body: &str) {
+        let created = self.objects.time();
         let text = format!(
             r#"{{"id":"EVENT","object":"event","api_version":"{}","created":{created},"type":"{kind}","data":{{"object":{body}}}}}"#,
             self.api_version

@@ -67,7 +67,13 @@ fn change(at: usize, created: i64) -> Change {
         is_deletion: false,
         is_sound: true,
     };
-    Change { id: format!("cus_{at}"), created: Some(created), report: Some(Arc::new(report)), is_tie: false }
+    Change {
+        id: format!("cus_{at}"),
+        created: Some(created),
+        report: Some(Arc::new(report)),
+        is_in_list: false,
+        is_tie: false,
+    }
 }
 
 /// Reads the changed objects with so many requests at once. Returns the number of requests.
