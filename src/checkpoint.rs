@@ -45,6 +45,8 @@ pub enum Kind {
         page_number: i64,
         /// `Request-Id` of the page.
         request_id: Option<String>,
+        /// The object whose whole list was refused; `None` for one element of a page.
+        parent_id: Option<String>,
         /// One line: which object, why, and what to do.
         message: String,
     },
@@ -86,6 +88,15 @@ impl Kind {
     pub fn refused(&self) -> Option<&str> {
         match self {
             Self::Refused { message, .. } => Some(message),
+            _ => None,
+        }
+    }
+
+    /// The object whose whole list was refused, if it is an OBJECT_REFUSED of that kind.
+    #[must_use]
+    pub fn refused_list(&self) -> Option<&str> {
+        match self {
+            Self::Refused { parent_id, .. } => parent_id.as_deref(),
             _ => None,
         }
     }
@@ -172,6 +183,11 @@ pub struct Carried {
     /// Of a list whose objects show lists of their own: version of the newest commit that may have an object which shows
     /// only the beginning of one; 0 if there is none. `None` if nobody knows: an earlier version has landed rows.
     pub cut_version: Option<i64>,
+    /// The newest attempt whose run left out objects that events report and that have not changed: lists that they have
+    /// and do not show may have. 0 for none.
+    pub left_out_epoch: i64,
+    /// The objects whose lists were refused, in the run or, until it ends, in the run before: they are asked again.
+    pub refused_parents: Vec<String>,
 }
 
 impl Event {

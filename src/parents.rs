@@ -15,7 +15,8 @@ use serde_json::value::RawValue;
 
 use crate::columns::Columns;
 use crate::error::Result;
-use crate::stripe::children::Parent;
+use crate::stripe::children::{Parent, shown_by};
+use crate::stripe::entities::Entity;
 use crate::stripe::events;
 
 /// The columns that [`Parents::add_shown`] reads.
@@ -45,6 +46,8 @@ struct Newest {
 #[derive(Debug)]
 pub struct Parents {
     of: &'static Parent,
+    /// Whether all of them are asked, whatever they show.
+    asks_all: bool,
     deletion: Option<&'static str>,
     shown: HashMap<Arc<str>, Shown>,
     newest: HashMap<Arc<str>, Newest>,
@@ -53,9 +56,9 @@ pub struct Parents {
 impl Parents {
     /// No rows yet.
     #[must_use]
-    pub fn of(parent: &'static Parent) -> Self {
+    pub fn of(parent: &'static Parent, asks_all: bool) -> Self {
         let deletion = events::of(parent.list()).deleted;
-        Self { of: parent, deletion, shown: HashMap::new(), newest: HashMap::new() }
+        Self { of: parent, asks_all, deletion, shown: HashMap::new(), newest: HashMap::new() }
     }
 
     /// Takes in rows with [`SHOWN_COLUMNS`]: at least all that may show something of the list.
@@ -92,7 +95,7 @@ impl Parents {
         for row in 0..batch.num_rows() {
             let id = columns.required_text("_stripe_id", row)?;
             let known = self.shown.get_key_value(id).map(|(id, _)| Arc::clone(id));
-            if self.of.is_shown && known.is_none() {
+            if self.of.is_shown && known.is_none() && !self.asks_all {
                 // Each of its rows shows the whole list.
                 continue;
             }
@@ -128,7 +131,7 @@ impl Parents {
     pub fn to_ask(&self) -> Vec<Arc<str>> {
         let is_asked = |id: &Arc<str>, newest: &Newest| {
             let shown = self.shown.get(id).filter(|shown| shown.version == newest.version);
-            !newest.is_deleted && shown.map_or(!self.of.is_shown, |shown| shown.is_cut)
+            !newest.is_deleted && (self.asks_all || shown.map_or(!self.of.is_shown, |shown| shown.is_cut))
         };
         let asked = self.newest.iter().filter(|(id, newest)| is_asked(id, newest));
         let mut ids: Vec<Arc<str>> = asked.map(|(id, _)| Arc::clone(id)).collect();
@@ -171,6 +174,16 @@ impl ParentRow {
     }
 }
 
+/// Whether an object shows only the beginning of a list that all objects of its list show.
+#[must_use]
+pub fn is_cut_off(json: &str, entity: &Entity) -> bool {
+    // Most objects show all: only the others are parsed.
+    memchr::memmem::find(json.as_bytes(), CUT.as_bytes()).is_some()
+        && shown_by(entity)
+            .filter_map(|child| child.parent.as_ref())
+            .any(|parent| is_cut(json, parent.member) == Some(true))
+}
+
 /// Whether an object shows only the beginning of one of its lists; `None` if it does not show the list.
 fn is_cut(json: &str, member: &str) -> Option<bool> {
     #[derive(Deserialize)]
@@ -211,7 +224,7 @@ mod tests {
             ("_raw_json", text(rows.iter().map(|row| Some(json(row.2))).collect())),
         ])
         .unwrap();
-        let mut parents = Parents::of(parent);
+        let mut parents = Parents::of(parent, false);
         parents.add_shown(&batch).unwrap();
         parents.add(&batch).unwrap();
         parents.to_ask().iter().map(ToString::to_string).collect()
@@ -239,6 +252,20 @@ mod tests {
         assert_eq!(asked("customers_tax_ids", &rows), ["cus_1", "cus_3"]);
         let rows = [("cus_1", 1, "nothing"), ("cus_4", 1, "nothing"), ("cus_4", 2, "gone")];
         assert_eq!(asked("customers_balance_transactions", &rows), ["cus_1"]);
+    }
+
+    #[test]
+    fn an_object_is_cut_off_if_a_list_that_all_show_is() {
+        let invoices = by_name("invoices").unwrap();
+        for (json, expected) in [
+            (r#"{"lines":{"has_more":true}}"#, true),
+            (r#"{"lines":{"has_more":false},"payments":{"has_more":true}}"#, false),
+            (r#"{"lines":{"has_more":false,"data":[{"taxes":{"has_more":true}}]}}"#, false),
+            (r#"{"metadata":{"a":"\"has_more\":true"}}"#, false),
+        ] {
+            assert_eq!(is_cut_off(json, invoices), expected, "{json}");
+        }
+        assert!(!is_cut_off(r#"{"lines":{"has_more":true}}"#, by_name("charges").unwrap()));
     }
 
     #[test]

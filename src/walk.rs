@@ -29,6 +29,7 @@ pub use work::{Terms, Work};
 
 use chain::ActiveChain;
 use coverage::Chain;
+use parents::ParentLists;
 use work::Item;
 
 use crate::error::Error;
@@ -46,8 +47,8 @@ pub struct Remaining {
     pub chains: Vec<Chain>,
     /// The objects whose lists were not begun, for a list that is not the account's own.
     pub parents: Vec<Arc<str>>,
-    /// Whether the list was answered before.
-    pub is_answered: bool,
+    /// Whether the list was ever answered before.
+    pub was_answered: bool,
     /// Ids of rows that were read already, by their place.
     pub held: HashMap<Place, HashSet<String>>,
     /// The content of objects that earlier runs have landed: an object with the same content is not landed again.
@@ -77,12 +78,7 @@ pub struct Walk {
     is_open: bool,
     /// The remaining parts, each by itself.
     chains: Vec<ActiveChain>,
-    /// The objects whose lists are not begun, the first ones last.
-    parents: Vec<Arc<str>>,
-    /// Whether the list was answered, or that of any parent.
-    is_answered: bool,
-    /// Parents that were refused before the first answer.
-    doubtful: Vec<Fetched>,
+    parents: ParentLists,
     tickets: u64,
     /// Pages that nobody has taken yet.
     pages: VecDeque<Fetched>,
@@ -121,9 +117,7 @@ impl Walk {
             expand: Vec::new(),
             is_open: false,
             chains: Vec::new(),
-            parents: Vec::new(),
-            is_answered: false,
-            doubtful: Vec::new(),
+            parents: ParentLists::default(),
             tickets: 0,
             pages: VecDeque::new(),
             newest: None,
@@ -172,9 +166,9 @@ impl Walk {
             self.given.extend(self.work.missing());
             self.give();
         }
-        self.parents = remaining.parents;
-        self.parents.reverse();
-        self.is_answered = remaining.is_answered;
+        self.parents.waiting = remaining.parents;
+        self.parents.waiting.reverse();
+        self.parents.was_answered = remaining.was_answered;
         self.newest = remaining.newest;
         self.api_version = remaining.api_version;
         self.expand = remaining.expand;
@@ -286,7 +280,7 @@ impl Walk {
     #[must_use]
     pub const fn has_read_all(&self) -> bool {
         self.error.is_some()
-            || (self.is_open && self.chains.is_empty() && self.parents.is_empty() && self.given.is_empty())
+            || (self.is_open && self.chains.is_empty() && self.parents.waiting.is_empty() && self.given.is_empty())
     }
 
     /// The error that ended the reading early.
@@ -305,7 +299,7 @@ impl Walk {
     }
 
     fn settle(&mut self) {
-        let has_more = !self.chains.is_empty() || !self.parents.is_empty();
+        let has_more = !self.chains.is_empty() || !self.parents.waiting.is_empty();
         if self.stopping.is_some() && has_more && self.chains.iter().all(|active| !active.in_flight) {
             self.error = self.error.take().or_else(|| self.stopping.take());
         }
@@ -326,7 +320,7 @@ impl Walk {
     /// Asks for nothing more, and drops the pages that wait.
     pub fn discard(&mut self) {
         self.chains.clear();
-        self.parents.clear();
+        self.parents.waiting.clear();
         self.given.clear();
         self.pages.clear();
     }

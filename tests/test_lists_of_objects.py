@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 import pytest
+from deltalake import DeltaTable
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs._core import all_entities
@@ -17,7 +18,7 @@ from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.verify import verify
 from tests.children import Child, steps_of
 from tests.conftest import KEY, events, landed, tamper
-from tests.oracle import assert_lists_are_the_accounts
+from tests.oracle import assert_lists_are_the_accounts, lists
 from tests.places import place_of, tables_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_each_list_that_an_object_shows_the_beginning_of_lands_whole_and_follows
 
 
 def test_every_list_of_single_objects_lands(lake: Path) -> None:
-    everything = ",".join([*PARENTS, *(entity.name for entity in CHILDREN)])
+    everything = ",".join(["events", *PARENTS, *(entity.name for entity in CHILDREN)])
     with account(6) as stripe:
         report = land(lake, stripe, everything)
         assert_lists_are_the_accounts(lake, stripe, [entity.name for entity in CHILDREN])
@@ -98,6 +99,16 @@ def test_every_list_of_single_objects_lands(lake: Path) -> None:
         again = {entity.name for entity in CHILDREN if not entity.is_reported}
         assert {entity.name for entity in CHILDREN if result(report, entity.name).requests > 0} == again
     verify(tables_of(lake), say=lambda _line: None)
+
+
+def test_an_object_that_shows_its_whole_list_because_it_is_expanded_is_not_asked(lake: Path) -> None:
+    with account() as stripe:
+        report = land(lake, stripe, "customers,customers_tax_ids", expand="customers.tax_ids")
+        asked = cut(stripe, "customers_tax_ids")
+        parents = {row["_parent_id"] for row in landed(lake, "customers_tax_ids", "_parent_id").to_pylist()}
+        assert parents == {*asked} < {*stripe.ids("customers")}
+        assert result(report, "customers_tax_ids").requests < 12
+        assert_lists_are_the_accounts(lake, stripe, ["customers_tax_ids"])
 
 
 @pytest.mark.parametrize("changes", ["read", "events"])
@@ -195,6 +206,114 @@ def test_a_rows_parent_is_named_and_ids_are_unique_in_one_list_only(lake: Path) 
         assert len({(row["_parent_id"], row["_stripe_id"]) for row in rows}) == len(rows)
         for row in rows:
             assert json.loads(row["_raw_json"])["id"] == row["_stripe_id"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_a_refusal_that_is_not_about_one_object_leaves_the_run_open(lake: Path, status: int) -> None:
+    with account() as stripe:
+        land(lake, stripe, "customers")
+        stripe.set_faults(f"status={status}@customers_tax_ids:n3+")
+        options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "max_retries": 0}
+        report = ingest(lake=lake, entities="customers_tax_ids", **options)
+        assert (report.exit_code, result(report, "customers_tax_ids").state) == (1, "failed")
+        assert not events(lake, "entity = 'customers_tax_ids' and event_type = 'RUN_COMPLETED'")
+        stripe.reset_faults()
+        # The rest of that run, and nothing after it: the report has what was done.
+        report = land(lake, stripe, "customers,customers_tax_ids")
+        assert result(report, "customers_tax_ids").rows > 0
+        assert result(report, "customers_tax_ids").run_id is not None
+        assert_lists_are_the_accounts(lake, stripe, ["customers_tax_ids"])
+
+
+def test_a_list_that_is_refused_is_asked_again_by_each_run_until_it_is_answered(lake: Path) -> None:
+    with account() as stripe:
+        options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "max_concurrent_requests": 1}
+        for _ in range(2):
+            stripe.set_faults("status=400@invoices_lines:n1")
+            report = ingest(lake=lake, entities="invoices", **options)
+            assert report.exit_code == 1
+            assert "invoices_lines: the list of in_" in str(result(report, "invoices_lines").message)
+            verify(tables_of(lake), say=lambda _line: None)
+        stripe.reset_faults()
+        assert result(land(lake, stripe, "invoices"), "invoices_lines").requests > 0
+        assert_lists_are_the_accounts(lake, stripe, ["invoices_lines"])
+        assert result(land(lake, stripe, "invoices"), "invoices_lines") is None
+
+
+def test_a_value_list_that_showed_all_of_its_items_is_asked_when_its_week_is_over(lake: Path) -> None:
+    lists = "events,radar_value_lists"
+    with account() as stripe:
+        short = [id_ for id_ in stripe.ids("radar_value_lists") if len(stripe.items("radar_value_list_items", id_)) < 9]
+        land(lake, stripe, lists)
+        stripe.change_items("radar_value_lists", short[-1], added=120)
+        stripe.advance(HOUR)
+        assert result(land(lake, stripe, lists), "radar_value_list_items") is None
+        land(lake, stripe, lists, whole_every_days=0)
+        assert_lists_are_the_accounts(lake, stripe, ["radar_value_list_items"])
+
+
+def test_objects_whose_rows_were_erased_are_not_asked_and_stop_nobody(lake: Path) -> None:
+    with account() as stripe:
+        land(lake, stripe, "customers,customers_tax_ids")
+        stripe.advance(HOUR)
+        (new,) = stripe.add("customers", 1)
+        land(lake, stripe, "customers")
+        # As README says, by somebody who may.
+        table = DeltaTable(lake / "stripe_customers_raw")
+        table.alter.set_table_properties({"delta.appendOnly": "false"})
+        table.delete(f"_stripe_id = '{new}'")
+        table.alter.set_table_properties({"delta.appendOnly": "true"})
+        assert result(land(lake, stripe, "customers_tax_ids"), "customers_tax_ids").state == "complete"
+        stripe.add("customers", 1)
+        assert result(land(lake, stripe, "customers,customers_tax_ids"), "customers_tax_ids").requests > 0
+
+
+def test_what_events_reported_to_calls_without_the_list_is_asked_by_the_next_one_with_it(lake: Path) -> None:
+    with account() as stripe:
+        land(lake, stripe, "events,customers,customers_tax_ids")
+        stripe.advance(DAY)
+        stripe.change_items("customers", stripe.ids("customers")[3], event_type="customer.tax_id.created")
+        stripe.advance(HOUR)
+        land(lake, stripe, "events,customers")
+        stripe.advance(HOUR)
+        land(lake, stripe, "events,customers,customers_tax_ids")
+        assert_lists_are_the_accounts(lake, stripe, ["customers_tax_ids"])
+        report = land(lake, stripe, "events,customers,customers_tax_ids")
+        assert result(report, "customers_tax_ids").requests == 0
+
+
+def test_odd_payloads_are_no_trouble_for_the_view_of_all_others(lake: Path) -> None:
+    with account() as stripe:
+        one, two, three, *_ = (id_ for id_ in stripe.ids("invoices") if len(stripe.items("invoices_lines", id_)) < 10)
+        for id_, lines in (
+            (one, b'{"object": "list", "data": {"a": 1}, "has_more": false}'),
+            (two, b'{"object": "list", "data": [], "has_more": false}, "description": "\\ud800"'),
+            (three, b"null"),
+        ):
+            head = f'{{"id": "{id_}", "object": "invoice", "created": {stripe.created("invoices", id_)}, "lines": '
+            stripe.replace("invoices", id_, head.encode() + lines + b"}")
+        land(lake, stripe, "invoices")
+        shown = lists(lake, "invoices_lines")
+        expected = {id_ for id_ in stripe.ids("invoices") if id_ not in (one, two, three)}
+        assert {id_: len(items) for id_, items in shown.items()} == {
+            id_: len(stripe.items("invoices_lines", id_)) for id_ in expected
+        }
+
+
+def test_verify_finds_a_row_that_names_another_parent(lake: Path) -> None:
+    with account() as stripe:
+        land(lake, stripe, "transfers")
+
+    def move(rows: Any) -> Any:
+        parents = rows["_parent_id"].to_pylist()
+        parents[5] = "tr_other"
+        return rows.set_column(rows.schema.get_field_index("_parent_id"), "_parent_id", [parents])
+
+    tamper(lake, "stripe_transfers_reversals_raw", move)
+    said: list[str] = []
+    with pytest.raises(TableError):
+        verify(tables_of(lake), say=said.append)
+    assert "names another parent than its page" in "\n".join(said)
 
 
 def test_verify_finds_an_object_whose_list_was_not_asked_for(lake: Path) -> None:

@@ -87,7 +87,8 @@ def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
         raw.create()
     runs.append(run)
     job.display.began(run)
-    for warning in run.warnings:
+    # Nobody has asked anything of a list that comes with its parents'.
+    for warning in run.warnings if entity.parent is None or entity.is_named else ():
         logger.warning("%s: %s", entity.name, warning)
     for notice in run.notices:
         logger.info("%s: %s", entity.name, notice)

@@ -34,7 +34,10 @@ class Dialect:
 
 
 class DuckDb(Dialect):
-    """The SQL of DuckDB, which reads the tables of a lake by its extension `delta`."""
+    """The SQL of DuckDB, which reads the tables of a lake by its extension `delta`.
+
+    It takes some texts for no JSON that Stripe may send, such as half of a surrogate pair: these have no members here.
+    """
 
     text = "VARCHAR"
 
@@ -57,11 +60,11 @@ class DuckDb(Dialect):
 
     def json(self, path: str, of: str = "_raw_json") -> str:
         """Take a member out of JSON, as text; names have dots between them."""
-        return f"({of} ->> '$.{path}')"
+        return f"(CASE WHEN json_valid({of}) THEN {of} ->> '$.{path}' END)"
 
     def elements(self, path: str) -> str:
         """Take the elements out of an array of a payload, as texts, one row each."""
-        return f"CAST(unnest(CAST(_raw_json -> '$.{path}' AS JSON[])) AS VARCHAR)"
+        return f"CAST(unnest(CASE WHEN json_valid(_raw_json) THEN _raw_json -> '$.{path}[*]' END) AS VARCHAR)"
 
 
 def _quoted(name: str, quote: str) -> str:

@@ -43,7 +43,7 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     done = [run.progress() for run in runs]
     result = EntityResult(
         entity=entity.name,
-        run_id=runs[-1].run_id if runs and not runs[-1].is_idle else None,
+        run_id=next((run.run_id for run in reversed(runs) if not run.is_idle), None),
         pages=sum(progress.pages for progress in done),
         rows=sum(progress.landed for progress in done),
         unchanged=sum(progress.unchanged for progress in done),

@@ -53,6 +53,9 @@ class FollowedParents:
             return None
         if entity.parent in self._ended:
             self._ended[entity.parent].wait()
+        elif entity.parent not in self._rows or self._rows[entity.parent] is None:
+            message = "%s: no run of %s is complete, so nothing is asked: land %s, too"
+            logger.warning(message, entity.name, entity.parent, entity.parent)
         return self._rows.get(entity.parent)
 
     def give(self, run: Run, entity: Entity) -> None:
@@ -68,5 +71,6 @@ class FollowedParents:
             raw.read(run.add_shown, _core.SHOWN_COLUMNS, shown)
         if rows is not None:
             raw.read(run.add_parents, _core.PARENT_COLUMNS, rows)
-        asked = counted(run.parents_to_ask, "object")
-        logger.info("%s: asks for the lists of %s of %s, one request each at least", entity.name, asked, entity.parent)
+        if run.parents_to_ask:
+            what = f"{counted(run.parents_to_ask, 'object')} of {entity.parent}"
+            logger.info("%s: asks for the lists of %s, one request each at least", entity.name, what)

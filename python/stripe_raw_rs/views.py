@@ -51,31 +51,32 @@ _OF_EVENTS = """
 UNION ALL
 SELECT DISTINCT _stripe_account, {id}, _stripe_created_at, 'event', _stripe_id, {type}, {version}, {object}
 FROM {events} WHERE {type} IN ({types}) AND {id} IS NOT NULL"""
-# The list of an object: what its newest row shows, if that is the whole; else the rows of the newest run that has read
-# the list to its end.
+# The list of an object: what its newest row shows, if that is the whole and no run has asked for the list since; else
+# the rows of the newest run that has read the list to its end.
 _LISTS = """\
 WITH parent AS (
-  SELECT _stripe_account, _stripe_id, _raw_json FROM (
+  SELECT _stripe_account, _stripe_id, _raw_json, read_out.run_id AS _run_id,
+    {is_shown} AND coalesce(read_out.source_to * 4294967296 + 4294967295 < _commit_version, true) AS _is_inline
+  FROM (
 {latest}
-  ) AS of_parents WHERE NOT _deleted
-),
-read_out AS (
-  SELECT stripe_account, parent_id, run_id,
-    row_number() OVER (PARTITION BY stripe_account, parent_id ORDER BY epoch DESC, sequence DESC) AS _age
-  FROM {checkpoints}
-  WHERE entity = '{entity}' AND event_type = 'PAGE_COMMITTED' AND range_closed AND http_status = 200
+  ) AS of_parents
+  LEFT JOIN (
+    SELECT stripe_account, parent_id, run_id, source_to,
+      row_number() OVER (PARTITION BY stripe_account, parent_id ORDER BY epoch DESC, sequence DESC) AS _age
+    FROM {checkpoints}
+    WHERE entity = '{entity}' AND event_type = 'PAGE_COMMITTED' AND range_closed AND http_status = 200
+  ) AS read_out ON read_out._age = 1 AND read_out.parent_id = of_parents._stripe_id
+    AND read_out.stripe_account IS NOT DISTINCT FROM of_parents._stripe_account
+  WHERE NOT _deleted
 )
 SELECT child._stripe_account, child._parent_id, child._stripe_id, false AS _is_inline, child._raw_json
 FROM {raw} AS child
-JOIN read_out ON read_out._age = 1 AND child._ingest_run_id = read_out.run_id
-  AND child._parent_id = read_out.parent_id AND child._stripe_account IS NOT DISTINCT FROM read_out.stripe_account
-JOIN parent ON parent._stripe_id = child._parent_id
-  AND parent._stripe_account IS NOT DISTINCT FROM child._stripe_account"""
+JOIN parent ON NOT parent._is_inline AND child._ingest_run_id = parent._run_id
+  AND child._parent_id = parent._stripe_id AND child._stripe_account IS NOT DISTINCT FROM parent._stripe_account"""
 _SHOWN = """
-WHERE coalesce({has_more}, 'true') <> 'false'
 UNION ALL
 SELECT _stripe_account, _parent_id, {id}, true, _item FROM (
-  SELECT _stripe_account, _stripe_id AS _parent_id, {items} AS _item FROM parent WHERE {is_whole}
+  SELECT _stripe_account, _stripe_id AS _parent_id, {items} AS _item FROM parent WHERE _is_inline
 ) AS shown"""
 _ALL_LISTS = """\
 SELECT _stripe_account, _parent_id, _stripe_id, _ingested_at AS _seen_at, _api_version, _raw_json FROM {raw}"""
@@ -149,21 +150,17 @@ def _history(dialect: Dialect, entity: Entity, events_table: str | None) -> str:
 
 def _lists(dialect: Dialect, entity: Entity, parent: Entity, checkpoint_table: str) -> str:
     """Join the lists that objects show to the end, and those that runs have asked for."""
+    member = entity.member.replace("/", ".")
     asked = _LISTS.format(
+        is_shown=f"coalesce({dialect.json(f'{member}.has_more')} = 'false', false)" if member else "false",
         latest=_latest(dialect, parent, checkpoint_table),
         checkpoints=dialect.table(checkpoint_table),
         entity=entity.name,
         raw=dialect.table(entity.table),
     )
-    if not entity.member:
+    if not member:
         return asked
-    member = entity.member.replace("/", ".")
-    return asked + _SHOWN.format(
-        has_more=dialect.json(f"{member}.has_more", "parent._raw_json"),
-        is_whole=f"{dialect.json(f'{member}.has_more')} = 'false'",
-        items=dialect.elements(f"{member}.data"),
-        id=dialect.json("id", "_item"),
-    )
+    return asked + _SHOWN.format(items=dialect.elements(f"{member}.data"), id=dialect.json("id", "_item"))
 
 
 def _require_current(tables: Tables, name: str, ours: Schema) -> None:

@@ -102,11 +102,23 @@ pub fn schema() -> Schema {
             "_commit_version of the newest commit that may have an object which shows only the beginning of a list; 0 if \
              there is none",
         ),
+        field(
+            "left_out_epoch",
+            Int64,
+            true,
+            "Newest epoch whose run left out objects that events report and that have not changed; 0 if there is none",
+        ),
+        field(
+            "refused_parents",
+            Utf8,
+            true,
+            "Ids of the objects whose lists were refused and are asked again, as JSON; until its end those of the run before",
+        ),
     ])
 }
 
 /// The columns that layout 2 has added.
-pub const ADDED: [&str; 14] = [
+pub const ADDED: [&str; 16] = [
     "unchanged_count",
     "landed_run_id",
     "landed_version",
@@ -121,6 +133,8 @@ pub const ADDED: [&str; 14] = [
     "answered_at",
     "events_since",
     "cut_version",
+    "left_out_epoch",
+    "refused_parents",
 ];
 
 /// Events as one batch of [`schema`].
@@ -187,7 +201,7 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         long(&|event| event.carried.as_ref().and_then(|carried| carried.first_start)),
         long(&|event| event.source.from.map(|from| from.epoch)),
         long(&|event| event.source.to.map(|to| to.epoch)),
-        text(&|event| event.kind.page()?.facts.parent.as_deref().map(str::to_owned)),
+        text(&parent_id),
         micros(&|event| event.carried.as_ref().and_then(|carried| carried.whole_at_micros)),
         micros(&|event| event.source.from.map(|from| from.at_micros)),
         micros(&|event| event.source.to.map(|to| to.at_micros)),
@@ -195,6 +209,8 @@ pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
         micros(&|event| event.carried.as_ref().and_then(|carried| carried.answered_at_micros)),
         micros(&|event| event.carried.as_ref().and_then(|carried| carried.events_since_micros)),
         long(&|event| event.carried.as_ref().and_then(|carried| carried.cut_version)),
+        long(&|event| event.carried.as_ref().map(|carried| carried.left_out_epoch)),
+        text(&refused_parents),
     ];
     RecordBatch::try_new(Arc::new(without_comments(&schema())), columns)
         .map_err(|error| Error::new(Class::Table, error.to_string()))
@@ -225,6 +241,19 @@ fn request_id(event: &Event) -> Option<String> {
         Kind::Refused { request_id, .. } => request_id.clone(),
         _ => None,
     }
+}
+
+fn parent_id(event: &Event) -> Option<String> {
+    match &event.kind {
+        Kind::Page(page) => page.facts.parent.as_deref().map(str::to_owned),
+        Kind::Refused { parent_id, .. } => parent_id.clone(),
+        _ => None,
+    }
+}
+
+fn refused_parents(event: &Event) -> Option<String> {
+    let refused = &event.carried.as_ref()?.refused_parents;
+    (!refused.is_empty()).then(|| serde_json::to_string(refused).ok()).flatten()
 }
 
 fn failure(event: &Event) -> Option<(&str, &str)> {
@@ -285,6 +314,7 @@ fn event_at(columns: Columns<'_>, row: usize) -> Result<Event> {
         "OBJECT_REFUSED" => Kind::Refused {
             page_number: columns.count("page_number", row)?,
             request_id: owned("request_id")?,
+            parent_id: if columns.has("parent_id") { owned("parent_id")? } else { None },
             message: owned("error_message")?.unwrap_or_default(),
         },
         "RUN_COMPLETED" => Kind::Completed,
@@ -330,6 +360,17 @@ fn carried(columns: Columns<'_>, row: usize) -> Result<Option<Carried>> {
         answered_at_micros: micros("answered_at")?,
         events_since_micros: micros("events_since")?,
         cut_version: if columns.has("cut_version") { columns.long("cut_version", row)? } else { None },
+        left_out_epoch: if columns.has("left_out_epoch") {
+            columns.long("left_out_epoch", row)?.unwrap_or_default()
+        } else {
+            0
+        },
+        refused_parents: if columns.has("refused_parents") {
+            let refused = columns.text("refused_parents", row)?;
+            refused.and_then(|ids| serde_json::from_str(ids).ok()).unwrap_or_default()
+        } else {
+            Vec::new()
+        },
     }))
 }
 
@@ -394,7 +435,12 @@ mod tests {
         let events = vec![
             event(Kind::Started { settings: "{}".to_owned(), library_version: "1".to_owned() }),
             event(Kind::Page(page)),
-            event(Kind::Refused { page_number: 4, request_id: Some("req_2".to_owned()), message: "odd".to_owned() }),
+            event(Kind::Refused {
+                page_number: 4,
+                request_id: Some("req_2".to_owned()),
+                parent_id: Some("in_2".to_owned()),
+                message: "odd".to_owned(),
+            }),
             event(Kind::Completed),
             Event { carried: Some(Carried::default()), ..event(Kind::Completed) },
             Event {
@@ -405,6 +451,8 @@ mod tests {
                     answered_at_micros: Some(8),
                     events_since_micros: Some(9),
                     cut_version: Some(10),
+                    left_out_epoch: 11,
+                    refused_parents: vec!["in_3".to_owned()],
                 }),
                 source: Source {
                     from: Some(Position { epoch: 3, at_micros: 4 }),

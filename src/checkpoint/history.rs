@@ -388,7 +388,12 @@ mod tests {
 
     #[test]
     fn refused_objects_are_listed_until_the_list_is_begun_from_scratch() {
-        let refused = |message: &str| Kind::Refused { page_number: 1, request_id: None, message: message.to_owned() };
+        let refused = |message: &str| Kind::Refused {
+            page_number: 1,
+            request_id: None,
+            parent_id: None,
+            message: message.to_owned(),
+        };
         let mut events = vec![
             event("A", 1, refused("one"), None, None),
             event("A", 1, Kind::Completed, None, None),

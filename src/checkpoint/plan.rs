@@ -130,6 +130,10 @@ pub struct Plan {
     pub is_idle: bool,
     /// Version of the newest commit before this attempt that may have an object which shows only the beginning of a list.
     pub cut_before: i64,
+    /// The newest attempt before this one whose run left out objects that events report and that have not changed.
+    pub left_out_before: i64,
+    /// The objects whose lists were refused in the run before.
+    pub refused_before: Vec<String>,
     /// When it was planned first, in microseconds since 1970.
     pub planned_at_micros: i64,
     /// Objects that announce a change of their own from the first to the second of these moments are read again; `None`
@@ -161,7 +165,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     let mut today = window(entity, history, options, attempt.start, attempt.now, &mut warnings);
     let purpose = purpose(history, attempt, &mut warnings);
     let source = match (purpose, &entity.parent) {
-        (Purpose::New, Some(parent)) => child_source(parent, history, options, attempt.parents.as_ref(), attempt.now),
+        (Purpose::New, Some(parent)) => child_source(parent, history, options, attempt),
         (Purpose::New, None) => {
             let (reported, began_at) = (attempt.reported.as_ref(), attempt.now.wall_micros);
             new_source(entity, history, options, attempt.follows, reported, began_at, &mut warnings)
@@ -175,7 +179,9 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         // It opens no window: warnings about a window are for the next attempt.
         warnings.clear();
     }
+    let refused_before = history.refused_parents();
     let is_idle = purpose == Purpose::New
+        && refused_before.is_empty()
         && entity.parent.as_ref().is_some_and(|parent| is_idle(parent, &source, attempt.parents.as_ref()));
     let unfinished = history.is_open().then(|| history.run_id()).flatten();
     let number = unfinished.map_or(0, |_| history.attempts()) + 1;
@@ -231,6 +237,8 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         source,
         is_idle,
         cut_before: history.cut_version().or_else(|| Some(history.landed(Extent::Rows)?.version)).unwrap_or_default(),
+        left_out_before: history.left_out_epoch(),
+        refused_before,
         planned_at_micros,
         due,
         has_no_news: purpose == Purpose::New && !has_news(&source, attempt.reported.as_ref()),

@@ -76,7 +76,7 @@ impl Entity {
             default: entity.default,
             is_named,
             event_coverage: events::of(entity).coverage.name(),
-            event_types: events::of(entity).types.to_vec(),
+            event_types: parent.map_or(events::of(entity).types, |parent| parent.events).to_vec(),
             deleted_event_type: events::of(entity).deleted,
             permission: entity.permission,
             note: entity.note,

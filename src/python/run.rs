@@ -217,7 +217,7 @@ impl Run {
     }
 
     fn rows_of_parents(&self) -> PyResult<Option<Vec<PyCondition>>> {
-        Ok(self.with(|run| run.rows_of_parents())?.map(|rows| rows.into_iter().map(condition).collect()))
+        Ok(self.with(crate::run::Run::rows_of_parents)?.map(|rows| rows.into_iter().map(condition).collect()))
     }
 
     fn add_shown(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {

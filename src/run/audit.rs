@@ -175,6 +175,10 @@ impl Audit {
             let (starting_after, next_cursor) = row.cursors()?;
             page.next_cursor = next_cursor.map(str::to_owned);
             page.starting_after = starting_after.map(str::to_owned);
+            if page.parent.as_deref() != parent {
+                self.findings
+                    .push(at.finding("altered", &format!("{} names another parent than its page", foreign(id))));
+            }
             if page.hashes.insert(position, found).is_some() {
                 self.findings.push(at.finding("twice", &format!("position {position} of the page is there twice")));
             }
@@ -192,6 +196,9 @@ impl Audit {
         let events = std::mem::take(&mut self.events);
         let resets = resets(&events);
         let mut rows = std::mem::take(&mut self.rows);
+        if let Some(parents) = &mut self.parents {
+            parents.sort_unstable_by_key(|row| row.version);
+        }
         self.check_epochs(&events);
         self.check_changes(&events, &rows);
         let mut gone: Vec<i64> = Vec::new();

@@ -196,6 +196,8 @@ impl Run {
             answered_at_micros: self.answered_micros(kind, now).max(plan.answered_before_micros),
             events_since_micros: self.events_since(*kind == Kind::Completed),
             cut_version: self.cut_version(),
+            left_out_epoch: self.left_out_epoch(*kind == Kind::Completed),
+            refused_parents: self.refused_parents(*kind == Kind::Completed),
         }
     }
 }

@@ -193,7 +193,9 @@ impl Run {
         self.answered = self.answered.max(fetched.answered);
         let page_number = self.groups.next_page_number;
         self.groups.next_page_number += 1;
-        kinds.push(Kind::Page(page_event(fetched, page_number)));
+        if !fetched.is_refusal {
+            kinds.push(Kind::Page(page_event(fetched, page_number)));
+        }
         page_number
     }
 
@@ -213,7 +215,9 @@ impl Run {
             for refused in std::mem::take(&mut fetched.page.refused) {
                 let message = refused_line(entity, page_number, &refused, request_id);
                 self.groups.first_refused.get_or_insert_with(|| message.clone());
-                kinds.push(Kind::Refused { page_number, request_id: request_id.map(str::to_owned), message });
+                let parent_id = refused.id.filter(|_| matches!(refused.fault, Fault::ListRefused(_)));
+                let request_id = request_id.map(str::to_owned);
+                kinds.push(Kind::Refused { page_number, request_id, parent_id, message });
             }
         }
         if kinds.is_empty() {

@@ -1,14 +1,15 @@
 //! The parents that a run of their lists asks for, and what it has read of these lists.
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
 use super::{Condition, Run, Value};
-use crate::checkpoint::{Event, Kind, PageEvent, ParentRows, commit_version};
+use crate::checkpoint::{Event, Kind, PageEvent, ParentRows, Span, commit_version};
 use crate::error::{Error, Result};
-use crate::parents::{CUT, Parents};
+use crate::parents::{CUT, Parents, is_cut_off};
 use crate::stripe::children::{Parent, shown_by};
 use crate::stripe::exchange::Now;
 use crate::walk::coverage::{self, BrokenChain, Chain, Link};
@@ -30,18 +31,27 @@ impl Run {
         let parent = self.parent().filter(|parent| !parent.member.is_empty())?;
         let name = parent.member.rsplit('/').next().unwrap_or_default();
         let text = if parent.is_shown { CUT.to_owned() } else { format!(r#""{name}":{{"#) };
-        Some([self.rows_of_parents()?, vec![("_raw_json", "contains", Value::Text(Some(text)))]].concat())
+        Some(
+            [self.rows_in(self.plan.source.parents()?), vec![("_raw_json", "contains", Value::Text(Some(text)))]]
+                .concat(),
+        )
     }
 
     /// The read of the parents' raw table that shows their newest rows, for [`Run::add_parents`], behind the other read.
     #[must_use]
-    pub fn rows_of_parents(&self) -> Option<Vec<Condition>> {
-        let span = self.plan.source.parents().filter(|_| self.parent().is_some())?;
-        Some(vec![
+    pub fn rows_of_parents(&mut self) -> Option<Vec<Condition>> {
+        let (parent, span) = self.parent().zip(self.plan.source.parents())?;
+        // There may be no such row any more.
+        self.parents.get_or_insert_with(|| Parents::of(parent, self.plan.source.relands));
+        Some(self.rows_in(span))
+    }
+
+    fn rows_in(&self, span: Span) -> Vec<Condition> {
+        vec![
             ("_stripe_account", "=", Value::Text(self.context.scope.account.clone())),
             ("_commit_version", ">=", Value::Long(commit_version(span.from.saturating_add(1), 0))),
             ("_commit_version", "<", Value::Long(commit_version(span.to.saturating_add(1), 0))),
-        ])
+        ]
     }
 
     /// Takes in rows of the first read, with [`SHOWN_COLUMNS`](crate::parents::SHOWN_COLUMNS).
@@ -62,13 +72,29 @@ impl Run {
 
     fn parents(&mut self) -> Option<&mut Parents> {
         let parent = self.parent()?;
-        Some(self.parents.get_or_insert_with(|| Parents::of(parent)))
+        Some(self.parents.get_or_insert_with(|| Parents::of(parent, self.plan.source.relands)))
     }
 
     /// Number of parents that it asks, with those that it has asked before; 0 until it was given their rows.
     #[must_use]
     pub fn parents_to_ask(&self) -> usize {
-        self.parents.as_ref().map_or(0, |parents| parents.to_ask().len())
+        self.to_ask().len()
+    }
+
+    /// The parents to ask: those whose rows say so, and those that were refused before. No run begins with the same ones,
+    /// so that none waits behind many that are refused.
+    fn to_ask(&self) -> Vec<Arc<str>> {
+        let by_rows = self.parents.as_ref().map(Parents::to_ask).unwrap_or_default();
+        let refused = self.plan.refused_before.iter().map(|id| Arc::from(id.as_str()));
+        let mut ids: Vec<Arc<str>> = by_rows.into_iter().chain(refused).collect();
+        let place = |id: &Arc<str>| {
+            let mut hasher = DefaultHasher::new();
+            (self.plan.epoch, id).hash(&mut hasher);
+            (hasher.finish(), Arc::clone(id))
+        };
+        ids.sort_by_cached_key(place);
+        ids.dedup();
+        ids
     }
 
     /// What a complete run has landed, for the runs of its objects' own lists.
@@ -94,8 +120,7 @@ impl Run {
         orphans: &[PageEvent],
     ) -> Result<(Vec<Arc<str>>, Vec<Chain>)> {
         let begun = begun(events, orphans).map_err(|broken| self.broken(&broken))?;
-        let to_ask = self.parents.as_ref().map(Parents::to_ask).unwrap_or_default();
-        let parents = to_ask.into_iter().filter(|parent| !begun.contains_key(parent)).collect();
+        let parents = self.to_ask().into_iter().filter(|parent| !begun.contains_key(parent)).collect();
         Ok((parents, begun.into_values().flatten().collect()))
     }
 
@@ -116,10 +141,24 @@ impl Run {
     pub(super) fn note_cut<'json>(&mut self, version: i64, mut rows: impl Iterator<Item = &'json str>) {
         if self.cut_version < version
             && shown_by(self.entity()).next().is_some()
-            && rows.any(|json| memchr::memmem::find(json.as_bytes(), CUT.as_bytes()).is_some())
+            && rows.any(|json| is_cut_off(json, self.entity()))
         {
             self.cut_version = version;
         }
+    }
+
+    /// The newest attempt whose run left out objects that events report and that have not changed.
+    pub(super) fn left_out_epoch(&self, is_at_end: bool) -> i64 {
+        let leaves_out = is_at_end && self.follows() && !self.context.has_asked_lists;
+        if leaves_out { self.plan.epoch } else { self.plan.left_out_before }
+    }
+
+    /// The parents whose lists the next run asks for again.
+    pub(super) fn refused_parents(&self, is_at_end: bool) -> Vec<String> {
+        if is_at_end {
+            return self.walk.refused_parents().iter().map(ToString::to_string).collect();
+        }
+        self.plan.refused_before.clone()
     }
 
     /// The newest commit that may have such rows; `None` if the objects of its list never do.

@@ -240,13 +240,26 @@ impl Run {
         } else {
             (vec![], self.remaining(&recovery.events, &orphans)?)
         };
-        let is_answered = recovery.events.iter().any(|event| event.kind.page().is_some());
+        let was_answered = self.plan.was_ever_read
+            || !orphans.is_empty()
+            || recovery.events.iter().any(|event| event.kind.page().is_some());
         let mut landed = std::mem::take(&mut self.overlap);
         landed.lands_all = self.lands_all();
         let (api_version, expand) = (self.plan.stripe_version.clone(), self.plan.expand.clone());
         let (held, lands_reported) = (recovery.ids, self.context.has_asked_lists);
         self.walk.open(
-            Remaining { chains, parents, is_answered, held, landed, work, lands_reported, newest, api_version, expand },
+            Remaining {
+                chains,
+                parents,
+                was_answered,
+                held,
+                landed,
+                work,
+                lands_reported,
+                newest,
+                api_version,
+                expand,
+            },
             now,
         );
         self.recovery.pages = (!orphans.is_empty()).then_some(orphans);

@@ -170,7 +170,7 @@ impl Account {
         let page = row.list().page(asked, visible);
         let mut page = page.ok_or_else(|| self.no_cursor(row, &query.cursor))?;
         distort(&mut page, fault);
-        self.write_page(row, &page, fault, out);
+        self.write_page(row, &page, &query.expand, fault, out);
         self.arrive(row, now);
         Ok(())
     }

@@ -13,7 +13,14 @@ use crate::stripe::entities::Entity;
 
 impl Account {
     /// Appends a page.
-    pub(super) fn write_page(&self, row: &Row, page: &Page, fault: Option<&Fault>, out: &mut Vec<u8>) {
+    pub(super) fn write_page(
+        &self,
+        row: &Row,
+        page: &Page,
+        expand: &[String],
+        fault: Option<&Fault>,
+        out: &mut Vec<u8>,
+    ) {
         let wrong = |member| matches!(fault, Some(Fault::WrongType(wrong)) if *wrong == member);
         let (objects, brackets) =
             if wrong(Member::Data) { (&[][..], ['{', '}']) } else { (page.objects.as_slice(), ['[', ']']) };
@@ -28,6 +35,7 @@ impl Account {
             let row = if stray { &self.rows[(index_of(row.entity) + 1) % self.rows.len()] } else { row };
             let start = out.len();
             self.render(row, *placed, out);
+            row.expand(*placed, expand, out, start);
             if chosen && wrong(Member::Created) {
                 quote_number(out, start, row.entity.dated_by());
             }

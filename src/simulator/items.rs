@@ -62,11 +62,19 @@ impl Items {
         Some(item.replacen('{', &format!("{{\"{}\": \"{id}\", ", self.parent.named_by), 1))
     }
 
-    /// Gives the object that begins at `start` its list, in place of the one that its template has. Lists that an object
-    /// shows only if it is asked to are not added.
-    pub(super) fn show(self, row: &Row, object: Placed, state: &State, out: &mut Vec<u8>, start: usize) {
+    /// Gives the object that begins at `start` its list, in place of the one that its template has. A list that an object
+    /// shows only if it is asked to is added if it `is_asked`.
+    pub(super) fn show(
+        self,
+        row: &Row,
+        object: Placed,
+        state: &State,
+        is_asked: bool,
+        out: &mut Vec<u8>,
+        start: usize,
+    ) {
         let place = value_of(&out[start..], self.parent.member).filter(|_| !self.parent.member.is_empty());
-        if place.is_none() && !self.parent.is_shown {
+        if place.is_none() && !self.parent.is_shown && !is_asked {
             return;
         }
         let whole = self.whole(row, object, state);

@@ -29,19 +29,22 @@ pub(super) struct Query {
     pub(super) window: Window,
     /// Whether the entity's fixed query was sent, so that nothing is left out.
     pub(super) complete: bool,
+    /// The members of the objects that are to be expanded.
+    pub(super) expand: Vec<String>,
 }
 
 impl Query {
     /// Reads the part of a URL after its question mark.
     ///
     /// A parameter that Stripe knows but the simulator cannot filter by (`customer`, say) is refused too: a filter
-    /// without effect would be worse than none. `expand[]` is accepted; nothing is expanded.
+    /// without effect would be worse than none. `expand[]` is accepted; only lists of items are expanded.
     pub(super) fn read(text: &str, entity: &Entity) -> Result<Self, Refusal> {
         let mut query = Self {
             limit: if entity.has_pages { DEFAULT_LIMIT } else { usize::MAX - 1 },
             cursor: Cursor::None,
             window: Window::ALL,
             complete: entity.fixed_query.is_empty(),
+            expand: Vec::new(),
         };
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair_of(pair)?;
@@ -69,7 +72,7 @@ impl Query {
                 let after = name == "starting_after";
                 self.cursor = if after { Cursor::StartingAfter(value) } else { Cursor::EndingBefore(value) };
             }
-            _ if is_expand(name) => {}
+            _ if is_expand(name) => self.expand.extend(value.strip_prefix("data.").map(str::to_owned)),
             _ if filters(entity, name) => {
                 let window = window(name, &value).ok_or_else(|| unknown(name))??;
                 self.window = self.window.and(window);

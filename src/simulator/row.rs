@@ -114,7 +114,15 @@ impl Row {
         let start = out.len();
         self.shape(seed, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
         for items in &self.items {
-            items.show(self, placed, state, out, start);
+            items.show(self, placed, state, false, out, start);
+        }
+    }
+
+    /// Adds the lists that a request asks for to the object that begins at `start`: the names of members.
+    pub(super) fn expand(&self, placed: Placed, members: &[String], out: &mut Vec<u8>, start: usize) {
+        let is_asked = |items: &&Items| members.iter().any(|member| member == items.parent.member);
+        for items in self.items.iter().filter(is_asked) {
+            items.show(self, placed, &self.state(placed), true, out, start);
         }
     }
 

@@ -57,6 +57,18 @@ fn lists_that_no_object_shows_have_pages_too() {
 }
 
 #[test]
+fn a_list_that_no_object_shows_unasked_is_shown_if_a_request_expands_it() {
+    let simulator = start(with_items());
+    let shown = |query: &str| get(&simulator, &format!("/v1/customers?limit=100{query}")).json()["data"].clone();
+    assert!(shown("").as_array().unwrap().iter().all(|customer| customer.get("tax_ids").is_none()));
+    for customer in shown("&expand[]=data.tax_ids").as_array().unwrap() {
+        let (list, id) = (&customer["tax_ids"], customer["id"].as_str().unwrap());
+        let count = simulator.items("customers_tax_ids", id).unwrap().len();
+        assert_eq!((list["data"].as_array().unwrap().len(), &list["has_more"]), (count.min(10), &(count > 10).into()));
+    }
+}
+
+#[test]
 fn items_come_and_go_and_events_tell_of_it() {
     let simulator = start(with_items());
     let ids = simulator.ids("invoices").unwrap();

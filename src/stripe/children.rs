@@ -27,10 +27,10 @@ pub struct Parent {
     /// Whether a parent's row shows when its list has changed, as far as is known: events of the parent report it, and the
     /// parent shows its list, or changes with it. If not, all parents are asked again from time to time.
     pub is_reported: bool,
-    /// Types of the events whose `data.object` is an item of the list, sorted. They report a change of the list, and the
-    /// parent has no event then.
+    /// Types of the events whose `data.object` is an item of the list, or a summary of it, sorted. They report a change of
+    /// the list, and the parent has no event then.
     pub events: &'static [&'static str],
-    /// The member of such an item that has the parent's id.
+    /// The member of that object that has the parent's id.
     pub named_by: &'static str,
 }
 
@@ -92,7 +92,7 @@ pub static CHILDREN: [Entity; 38] = [
     child!("customers_sources", "/v1/customers/{id}/sources", "bank_account|card|source", of: "customers", member: "sources", is_reported: true, events: OF_SOURCES, named_by: "customer"; time_field: None; can_vanish: true),
     child!("customers_subscriptions", "/v1/customers/{id}/subscriptions", "subscription", of: "customers", member: "subscriptions"; can_vanish: true; note: "the list subscriptions has the same objects, and the canceled ones"),
     child!("customers_tax_ids", "/v1/customers/{id}/tax_ids", "tax_id", of: "customers", member: "tax_ids", is_reported: true, events: &["customer.tax_id.created", "customer.tax_id.deleted", "customer.tax_id.updated"], named_by: "customer"; can_vanish: true),
-    child!("entitlements_active_entitlements", "/v1/entitlements/active_entitlements", "entitlements.active_entitlement", of: "customers", parameter: "customer"; time_field: None; group: "catalog"; can_vanish: true),
+    child!("entitlements_active_entitlements", "/v1/entitlements/active_entitlements", "entitlements.active_entitlement", of: "customers", parameter: "customer", is_reported: true, events: &["entitlements.active_entitlement_summary.updated"], named_by: "customer"; time_field: None; group: "catalog"; can_vanish: true),
     child!("financial_connections_transactions", "/v1/financial_connections/transactions", "financial_connections.transaction", of: "financial_connections_accounts", parameter: "account"; time_field: Some("transacted_at"); group: "financial_connections"; product: "Financial Connections"),
     child!("invoices_lines", "/v1/invoices/{id}/lines", "line_item", of: "invoices", member: "lines", is_shown: true, is_reported: true; time_field: None; group: "billing"; can_vanish: true),
     child!("issuing_tokens", "/v1/issuing/tokens", "issuing.token", of: "issuing_cards", parameter: "card", is_reported: true, events: &["issuing_token.created", "issuing_token.updated"], named_by: "card"; group: "issuing"; product: "Issuing"),

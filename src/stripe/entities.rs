@@ -145,12 +145,11 @@ pub fn select(selection: &str) -> Result<Vec<&'static Entity>> {
     if words.is_empty() {
         return Ok(ENTITIES.iter().filter(|entity| entity.default).collect());
     }
-    if words.iter().any(|word| word == "all") {
-        return Ok(ENTITIES.iter().collect());
-    }
     let mut selected: Vec<&'static Entity> = Vec::new();
     for name in words {
-        let is_meant = |entity: &&Entity| entity.name == name || (entity.group == name && entity.parent.is_none());
+        let is_meant = |entity: &&Entity| {
+            entity.name == name || (entity.parent.is_none() && (entity.group == name || name == "all"))
+        };
         let named: Vec<&'static Entity> = all().filter(is_meant).collect();
         if named.is_empty() {
             return Err(Error::usage(format!(
@@ -180,7 +179,7 @@ fn names(selection: &str) -> impl Iterator<Item = String> {
 }
 
 /// An id as a segment of a path. Most ids need no escape; but the owner of a product may choose any. (One of dots alone
-/// cannot be written: Stripe then answers that there is no such object.)
+/// cannot be written in an address: Stripe refuses that list.)
 fn path_segment(id: &str) -> String {
     let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default().to_ascii_uppercase();
     let mut escaped = String::with_capacity(id.len());
@@ -244,6 +243,8 @@ mod tests {
         assert_eq!(select("payment-intents,charges,charges").unwrap().len(), 2);
         assert_eq!(select("issuing,issuing_cards,charges").unwrap().len(), 8);
         assert_eq!(select("all").unwrap().len(), ENTITIES.len());
+        assert_eq!(select("all,customers/tax_ids,charges").unwrap().len(), ENTITIES.len() + 1);
+        assert!(select("all,nonsense").is_err());
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Walk {
             let again = "Stripe answered twice with a page without objects that says there is more";
             return self.reopen(at, response.request_id.as_deref(), again);
         }
-        if self.progress.rows == 0 && active.chain.cursor.is_none() {
+        if self.progress.rows == 0 && active.chain.cursor.is_none() && active.chain.parent.is_none() {
             check_list(&page, &asked)?;
         }
         let floor = active.chain.range.gte;
@@ -160,6 +160,7 @@ impl Walk {
             seen: max_created.map(|newest| newest.min(latest)),
             answered: Some(response.date.unwrap_or(now.wall_micros.div_euclid(1_000_000))),
             origins,
+            is_refusal: false,
         };
         self.pages.push_back(fetched);
     }

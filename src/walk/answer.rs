@@ -6,7 +6,7 @@ use super::Walk;
 use super::chain::{Retry, Ticket};
 use super::coverage::Chain;
 use super::received::{Received, Unreadable};
-use crate::error::Error;
+use crate::error::{Class, Error};
 use crate::stripe::exchange::{Failure, Now, Response};
 use crate::stripe::retry;
 use crate::stripe::window::Range;
@@ -41,14 +41,18 @@ impl Walk {
         let Some(at) = asked else { return Effect::Nothing };
         self.chains[at].in_flight = false;
         let taken = match received {
-            Received::Page(response, bytes, page) => match *page {
-                Ok(page) => {
-                    self.chains[at].retries = 0;
-                    self.progress.bytes += bytes as u64;
-                    self.accept_page(at, page, &response, now)
-                }
-                Err(unreadable) => self.take_unreadable(at, &unreadable, &response, now, jitter),
-            },
+            Received::Page(response, bytes, page) => {
+                let taken = match *page {
+                    Ok(page) => {
+                        self.chains[at].retries = 0;
+                        self.progress.bytes += bytes as u64;
+                        self.accept_page(at, page, &response, now)
+                    }
+                    Err(unreadable) => self.take_unreadable(at, &unreadable, &response, now, jitter),
+                };
+                // An answer from which no page can be made.
+                taken.or_else(|error| self.leave_parent(at, &response, error, now))
+            }
             Received::Refused(response) => self.take_refusal(at, &response, now, jitter),
             Received::Failed(failure, cause) => self.take_silence(at, failure, &cause, now, jitter),
         };
@@ -96,6 +100,7 @@ impl Walk {
 
     fn take_refusal(&mut self, at: usize, response: &Response, now: Now, jitter: f64) -> Result<Effect, Error> {
         if self.progress.pages == 0
+            && self.chains[at].chain.parent.is_none()
             && let Some(error) = retry::product_off(self.scope.entity, response)
         {
             return Err(error);
@@ -105,8 +110,8 @@ impl Walk {
             self.reopen(at, response.request_id.as_deref(), "the object to start after vanished twice")
         } else if retry::is_worth_retrying(response) {
             self.retry(at, error, Some(response), now, jitter)
-        } else if let Some(parent) = self.chains[at].chain.parent.clone() {
-            self.leave_parent(at, parent, response, error, now)
+        } else if error.class == Class::Request {
+            self.leave_parent(at, response, error, now)
         } else {
             Err(error)
         }

@@ -62,6 +62,8 @@ pub struct Fetched {
     pub answered: Option<i64>,
     /// The events that the payloads of its last rows were in.
     pub origins: Vec<Arc<Report>>,
+    /// Whether it is the refusal of the list of one object: then it is no page, and a later run asks again.
+    pub is_refusal: bool,
 }
 
 impl Fetched {

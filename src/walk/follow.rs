@@ -9,7 +9,7 @@ use super::{Fetched, Walk};
 use crate::changes::Report;
 use crate::error::foreign;
 use crate::page::{Decoder, Page};
-use crate::parents::CUT;
+use crate::parents::is_cut_off;
 use crate::stripe::facts::PageFacts;
 
 /// Most rows of a page for which no request was made.
@@ -104,6 +104,7 @@ impl Walk {
                 seen: None,
                 answered: None,
                 origins,
+                is_refusal: false,
                 page,
             });
         }
@@ -111,7 +112,7 @@ impl Walk {
 
     /// Whether an object may have changed, according to events, in a list that it has and does not show to the end.
     pub(super) fn may_have_changed_unseen(&self, json: &str) -> bool {
-        self.lands_reported || json.contains(CUT)
+        self.lands_reported || is_cut_off(json, self.scope.entity)
     }
 
     fn add_bodies(&mut self, items: Vec<Item>, page: &mut Page) -> (Vec<Arc<Report>>, usize) {

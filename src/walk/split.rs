@@ -75,7 +75,7 @@ impl Walk {
             Some(self.at_most(active, active.expected_in(seconds)? / f64::from(self.options.page_size)))
         };
         let begun: f64 = self.chains.iter().map(|active| remaining(active).unwrap_or_default().max(1.0)).sum();
-        begun + self.parents.len() as f64
+        begun + self.parents.waiting.len() as f64
     }
 
     /// Requests that remain as far as the pages show; 0 while the end of the list is unknown.
@@ -88,7 +88,7 @@ impl Walk {
             return 0.0;
         }
         let begun: f64 = self.chains.iter().map(|active| self.requests_for(active).unwrap_or_default().max(1.0)).sum();
-        begun + self.parents.len() as f64
+        begun + self.parents.waiting.len() as f64
     }
 
     /// Requests that a chain's tail is worth, if its objects are as dense as those read.

@@ -117,6 +117,8 @@ impl Input<'_> {
             answered_at_micros: event.max_created_seen,
             events_since_micros: event.start_created_gte,
             cut_version: event.max_created_seen,
+            left_out_epoch: 0,
+            refused_parents: Vec::new(),
         });
         let position = |epoch: i64| Position { epoch, at_micros: event.at_micros };
         event.source = Source {

@@ -255,8 +255,12 @@ fn a_watermark_never_goes_back_except_at_a_reset() {
 #[test]
 fn an_object_that_was_refused_is_a_note() {
     let mut tables = whole();
-    let kind =
-        Kind::Refused { page_number: 1, request_id: None, message: "charges: object 3 cannot be a row".to_owned() };
+    let kind = Kind::Refused {
+        page_number: 1,
+        request_id: None,
+        parent_id: None,
+        message: "charges: object 3 cannot be a row".to_owned(),
+    };
     tables.events.insert(1, Event { kind, ..tables.events[1].clone() });
     assert_eq!(tables.found(), (vec![], vec!["run run: object 3 cannot be a row".to_owned()]));
 }

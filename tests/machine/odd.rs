@@ -138,7 +138,7 @@ fn an_object_that_cannot_be_a_row_is_named_before_its_page_and_the_list_goes_on(
     let refusals: Vec<_> = events(&named)
         .into_iter()
         .map(|event| match event.kind {
-            Kind::Refused { page_number, request_id, message } => (page_number, request_id.unwrap(), message),
+            Kind::Refused { page_number, request_id, message, .. } => (page_number, request_id.unwrap(), message),
             other => panic!("{other:?}"),
         })
         .collect();

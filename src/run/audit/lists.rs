@@ -1,5 +1,6 @@
 //! Checks the lists of single objects: each that a run begins is read to its end, and each that it owes is begun.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::checks::ends;
@@ -32,9 +33,12 @@ impl Audit {
             }
             return;
         };
+        // Their refusal is on record, and the next run asks them again.
+        let refused: HashSet<&str> = events.iter().filter_map(|event| event.kind.refused_list()).collect();
         let open = begun.iter().filter(|(_, chain)| chain.is_some()).map(|(parent, _)| Arc::clone(parent));
         let missing: Vec<Arc<str>> =
             open.chain(self.owed(end).into_iter().filter(|parent| !begun.contains_key(parent))).collect();
+        let missing: Vec<Arc<str>> = missing.into_iter().filter(|parent| !refused.contains(&**parent)).collect();
         if let Some(first) = missing.first() {
             let what = format!(
                 "is called complete, but the lists of {} not covered, that of {} first",
@@ -50,7 +54,7 @@ impl Audit {
         let (Some(parent), Some(rows), Some(span)) = (self.parent(), &self.parents, end.source.parents()) else {
             return Vec::new();
         };
-        let mut parents = Parents::of(parent);
+        let mut parents = Parents::of(parent, end.source.relands);
         let is_among = |version: i64| span.from < version >> 32 && version >> 32 <= span.to;
         rows.iter()
             .filter(|row| row.account == end.account && is_among(row.version))

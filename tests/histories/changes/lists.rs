@@ -196,14 +196,20 @@ impl Lists {
         }
     }
 
-    /// The rows of a list in the newest run that has read it to its end.
-    fn rows_of(&self, parent: &str) -> Option<Vec<String>> {
+    /// The newest run that has read a list to its end, and the attempt at the parents up to whose rows it went.
+    fn read_out(&self, parent: &str) -> Option<(String, i64)> {
         let pages = Job::checkpoints(&self.children);
         let of_parent = pages.iter().filter(|event| {
             let is_end = |facts: &PageFacts| facts.parent.as_deref() == Some(parent) && facts.closes();
             event.kind.page().is_some_and(|page| is_end(&page.facts))
         });
-        let run = of_parent.max_by_key(|event| event.commit_version())?.run_id.clone();
+        let newest = of_parent.max_by_key(|event| event.commit_version())?;
+        Some((newest.run_id.clone(), newest.source.to.unwrap().epoch))
+    }
+
+    /// The rows of a list in that run.
+    fn rows_of(&self, parent: &str) -> Option<Vec<String>> {
+        let (run, _) = self.read_out(parent)?;
         let mut rows = Vec::new();
         for batch in &self.children.raw.batches {
             let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>();
@@ -223,8 +229,8 @@ impl Lists {
             let row = newest.get(&object.id).unwrap_or_else(|| panic!("{object:?} has not landed"));
             let items = &self.children.lists[&object.id];
             let mut whole: Vec<String> = items.iter().map(|item| self.children.item(item)).collect();
-            let is_inline = self.parent().is_shown && !row.json.contains(r#""has_more":true"#);
-            if is_inline {
+            let shows_all = self.parent().is_shown && !row.json.contains(r#""has_more":true"#);
+            if shows_all && self.read_out(&object.id).is_none_or(|(_, epoch)| epoch < row.version >> 32) {
                 let inline = format!(r#""data":[{}],"#, whole.join(","));
                 assert!(row.json.contains(&inline), "{object:?} shows {}, and has {whole:?}", row.json);
                 continue;
@@ -247,12 +253,17 @@ impl Lists {
         let rows = self.job.rows();
         for event in Job::checkpoints(&self.children) {
             let Some(parent) = event.kind.page().and_then(|page| page.facts.parent.clone()) else { continue };
+            if event.carried.as_ref().unwrap().refused_parents.contains(&parent.to_string()) {
+                // It was refused before.
+                continue;
+            }
             let span = event.source.parents().unwrap();
             let is_source = |row: &&super::Row| span.from < row.version >> 32 && row.version >> 32 <= span.to;
             let newest = rows[&*parent].iter().rfind(is_source).unwrap();
             assert!(!newest.is_deletion, "{parent} was asked, and is {newest:?}");
             let is_cut = newest.json.contains(r#""has_more":true"#);
-            assert!(is_cut || !self.parent().is_shown, "{parent} was asked, and is {newest:?}");
+            let is_wanted = is_cut || !self.parent().is_shown || event.source.relands;
+            assert!(is_wanted, "{parent} was asked, and is {newest:?}");
         }
     }
 
@@ -342,9 +353,17 @@ fn an_object_whose_list_is_refused_does_not_stop_the_others() {
         let events = Job::checkpoints(&lists.children);
         let refused: Vec<&str> = events.iter().filter_map(|event| event.kind.refused()).collect();
         assert!(refused.len() == 1 && refused[0].contains(&format!("the list of {odd} did not land")), "{refused:?}");
-        assert_eq!(lists.rows_of(&odd), Some(vec![]));
+        assert_eq!(lists.rows_of(&odd), None);
         let others = lists.job.objects.list.iter().filter(|object| object.id != odd);
         assert!(others.map(|object| lists.rows_of(&object.id).unwrap().len()).eq([5, 2]));
+        // It is asked again each time, until it is answered.
+        for (is_refused, requests) in [(true, 1), (false, 1), (false, 0)] {
+            lists.children.refused = lists.children.refused.take().filter(|_| is_refused);
+            let before = lists.children.requests;
+            lists.go();
+            assert_eq!(lists.children.requests - before, requests, "{is_refused}");
+        }
+        lists.check();
     }
 }
 
