@@ -6,13 +6,15 @@ mod parent_rows;
 mod plan;
 #[cfg(test)]
 mod samples;
+mod schema;
 mod source;
 mod window;
 
-pub use arrow::{ADDED, events_of, schema, to_batch};
+pub use arrow::{events_of, to_batch};
 pub use history::{Extent, History, Landed, State};
-pub use parent_rows::ParentRows;
+pub use parent_rows::{ASKS_LISTS, ParentRows};
 pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
+pub use schema::{ADDED, schema};
 pub use source::{LISTED_MICROS, Position, Reported, Source, Span};
 
 use crate::error::Class;

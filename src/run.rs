@@ -10,8 +10,10 @@
 pub mod audit;
 mod claim;
 mod commit;
+mod condition;
 mod follow;
 mod group;
+mod orphans;
 mod overlap;
 mod parents;
 mod promise;
@@ -21,11 +23,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub use commit::Commit;
+pub use condition::{Condition, Value};
 pub use follow::{events_since, fresh_events, oldest_event};
 pub use group::Group;
 pub use overlap::{DUE_COLUMNS, OVERLAP_COLUMNS};
 pub use promise::{Promise, rows_of_second};
-pub use recover::{Condition, Value};
 
 use claim::Claim;
 use group::Groups;

@@ -12,11 +12,12 @@ mod follow;
 mod order;
 mod parents;
 mod received;
+mod remaining;
 mod split;
 mod unchanged;
 mod work;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub use answer::Effect;
 pub use chain::{Place, Ticket};
 pub use fetched::{Fetched, Progress};
 pub use received::{Reader, Received, Unreadable};
+pub use remaining::Remaining;
 pub use unchanged::{Newest, State};
 pub use work::{Terms, Work};
 
@@ -39,31 +41,6 @@ use crate::stripe::scope::Scope;
 
 /// The weight of the remaining requests if a list must be split to send one. Each split costs about half a page.
 const SPLIT_DISCOUNT: f64 = 0.8;
-
-/// The remaining parts of a window, and what is known of the part that was read.
-#[derive(Debug, Default)]
-pub struct Remaining {
-    /// The parts to read.
-    pub chains: Vec<Chain>,
-    /// The objects whose lists were not begun, for a list that is not the account's own.
-    pub parents: Vec<Arc<str>>,
-    /// Whether the list was ever answered before.
-    pub was_answered: bool,
-    /// Ids of rows that were read already, by their place.
-    pub held: HashMap<Place, HashSet<String>>,
-    /// The content of objects that earlier runs have landed: an object with the same content is not landed again.
-    pub landed: Newest,
-    /// The objects that have changed.
-    pub work: Work,
-    /// Whether objects that have changed according to events land again even if nothing of them has.
-    pub lands_reported: bool,
-    /// The newest second that was read.
-    pub newest: Option<i64>,
-    /// `Stripe-Version` that every request asks for.
-    pub api_version: String,
-    /// Members of the objects that every request asks for.
-    pub expand: Vec<&'static str>,
-}
 
 /// One list of one account, being read.
 #[derive(Debug)]

@@ -124,7 +124,7 @@ def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
                 display.committed(run, checkpoint)
             # Else the pages would stay in memory for as long as the next ones take, where no budget counts them.
             del rows, checkpoint
-        raw.create()
+        _create(raw, run)
         state.append(run.ended())
     except FencedError:
         raise
@@ -132,6 +132,12 @@ def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
         if not run.is_new or skipped(raw.entity, run, error) is None:
             _append_failed(run, state, error)
         raise
+
+
+def _create(raw: RawWriter, run: Run) -> None:
+    """Create the table of a list that has answered. One of single objects may have had none to ask."""
+    if raw.entity.parent is None or run.progress().pages:
+        raw.create()
 
 
 def skipped(entity: Entity, run: Run, error: BaseException) -> str | None:

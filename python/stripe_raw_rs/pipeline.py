@@ -175,7 +175,7 @@ def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], boo
             job.parents.has_ended(entity.name)
             if entity.name == EVENTS:
                 job.events.have_landed()
-        if not result.is_idle:
+        if result.run_id is not None or not result.is_idle:
             job.display.finished(result)
 
     def tick() -> None:

@@ -73,7 +73,7 @@ class EntityResult:
     @property
     def is_idle(self) -> bool:
         """Whether nothing had to be asked: no object shows less than the whole of its list."""
-        return self.run_id is None and self.error is None and self.skipped is None
+        return self.requests == 0 and self.error is None and self.skipped is None
 
     @property
     def error_class(self) -> str | None:

@@ -5,9 +5,12 @@
 
 use super::source::{Position, Source, Span};
 use super::window::DAY;
-use super::{Attempt, Carried, History, Kind};
+use super::{Attempt, Carried, Event, History, Kind};
 use crate::options::Options;
 use crate::stripe::children::Parent;
+
+/// The setting of an attempt whose call asks for lists that its objects have and do not show.
+pub const ASKS_LISTS: &str = "asks_lists";
 
 /// What the complete runs of a list have landed, for the runs of its objects' own lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,15 @@ impl History {
     /// The newest attempt whose run left out objects that events report and that have not changed; 0 for none.
     pub(super) fn left_out_epoch(&self) -> i64 {
         self.newest_carried().map_or(0, |carried| carried.left_out_epoch)
+    }
+
+    /// Whether an earlier attempt at the latest run left such objects out: its call did not ask for their lists.
+    pub(super) fn has_left_out(&self) -> bool {
+        let settings = |event: &Event| match &event.kind {
+            Kind::Started { settings, .. } => serde_json::from_str::<serde_json::Value>(settings).ok(),
+            _ => None,
+        };
+        self.latest().filter_map(settings).any(|settings| settings.get(ASKS_LISTS).is_none())
     }
 
     fn newest_carried(&self) -> Option<&Carried> {
@@ -114,7 +126,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::samples::{NOW, event, started};
-    use super::super::{Event, LandedCommit, commit_version};
+    use super::super::{LandedCommit, commit_version};
     use super::*;
     use crate::stripe::entities::by_name;
     use crate::stripe::exchange::Now;

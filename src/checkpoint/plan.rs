@@ -93,6 +93,7 @@ pub struct Attempt {
 
 /// The next attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 pub struct Plan {
     /// Its purpose.
     pub purpose: Purpose,
@@ -132,6 +133,8 @@ pub struct Plan {
     pub cut_before: i64,
     /// The newest attempt before this one whose run left out objects that events report and that have not changed.
     pub left_out_before: i64,
+    /// Whether an earlier attempt at this run has left such objects out.
+    pub has_left_out: bool,
     /// The objects whose lists were refused in the run before.
     pub refused_before: Vec<String>,
     /// When it was planned first, in microseconds since 1970.
@@ -238,6 +241,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         is_idle,
         cut_before: history.cut_version().or_else(|| Some(history.landed(Extent::Rows)?.version)).unwrap_or_default(),
         left_out_before: history.left_out_epoch(),
+        has_left_out: unfinished.is_some() && history.has_left_out(),
         refused_before,
         planned_at_micros,
         due,

@@ -19,7 +19,7 @@ use super::run::Run;
 use super::runtime::{runtime, wait};
 use super::written::written;
 use crate::ask::{probe, witness};
-use crate::checkpoint::{self, Attempt, GiveUp};
+use crate::checkpoint::{self, ASKS_LISTS, Attempt, GiveUp};
 use crate::columns::text_column;
 use crate::error::{Error, foreign};
 use crate::http_client::{ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, new_ulid, now};
@@ -182,11 +182,14 @@ impl Client {
             return Err(Error::usage("the history belongs to another account: give History the same account").into());
         }
         account.as_deref().map_or(Ok(()), store::check_account)?;
-        let settings = settings.unwrap_or_default();
+        let mut settings = settings.unwrap_or_default();
         let texts = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in texts.chain([("owner", owner.as_str()), ("store_id", store_id.as_str())]) {
             refuse_secret("the name of a setting", name)?;
             refuse_secret(name, value)?;
+        }
+        if has_asked_lists {
+            settings.insert(ASKS_LISTS.to_owned(), "yes".to_owned());
         }
         let give_up = give_up.map(GiveUp::by_name).transpose()?;
         let (now, new_run_id) = (now(), new_ulid());

@@ -149,7 +149,8 @@ impl Run {
 
     /// The newest attempt whose run left out objects that events report and that have not changed.
     pub(super) fn left_out_epoch(&self, is_at_end: bool) -> i64 {
-        let leaves_out = is_at_end && self.follows() && !self.context.has_asked_lists;
+        let has_left_out = !self.context.has_asked_lists || self.plan.has_left_out;
+        let leaves_out = is_at_end && self.follows() && has_left_out;
         if leaves_out { self.plan.epoch } else { self.plan.left_out_before }
     }
 

@@ -8,47 +8,31 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use super::{Run, Stage};
+use super::orphans::Orphan;
+use super::{Condition, Run, Stage, Value};
 use crate::checkpoint::{Event, Filters, Kind, LandedCommit, PageEvent, events_of, filters};
-use crate::columns::counted;
-use crate::digest::rows_digest;
 use crate::error::{Class, Error, Remedy, Result};
-use crate::raw;
 use crate::stripe::exchange::Now;
 use crate::stripe::window::Range;
 use crate::walk::coverage::{self, BrokenChain, Chain, Link};
 use crate::walk::{Place, Remaining};
-
-/// The value that a condition compares with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// Text; `None` stands for null.
-    Text(Option<String>),
-    /// A whole number.
-    Long(i64),
-    /// Microseconds since 1970.
-    Timestamp(i64),
-}
-
-/// One condition of a read: column, operator, value.
-pub type Condition = (&'static str, &'static str, Value);
 
 /// The findings from the tables, until reading begins.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
     events: Vec<Event>,
     /// Version of the newest PAGE_COMMITTED's commit: only rows above it can be without an event.
-    newest_version: Option<i64>,
+    pub(super) newest_version: Option<i64>,
     /// Rows without an event, by page, then position.
-    orphans: BTreeMap<i64, BTreeMap<i64, Orphan>>,
+    pub(super) orphans: BTreeMap<i64, BTreeMap<i64, Orphan>>,
     /// Ids of the rows read that a page may show again, by their place.
-    ids: HashMap<Place, HashSet<String>>,
+    pub(super) ids: HashMap<Place, HashSet<String>>,
     /// The parents whose lists are begun and not read to the end, as far as the events show.
-    open_lists: HashSet<Arc<str>>,
+    pub(super) open_lists: HashSet<Arc<str>>,
     /// The seconds in which pages may show rows again.
-    edges: HashSet<i64>,
+    pub(super) edges: HashSet<i64>,
     /// The changed objects that have their row in the run.
-    changed: HashSet<String>,
+    pub(super) changed: HashSet<String>,
     /// Whether the run turned out to be complete.
     pub(super) is_complete: bool,
     /// The pages made from rows whose events are not handed over yet.
@@ -63,16 +47,6 @@ impl Recovery {
     pub(super) const fn take_pages(&mut self) -> Option<Vec<PageEvent>> {
         self.pages.take()
     }
-}
-
-/// A row that no event describes.
-#[derive(Debug)]
-struct Orphan {
-    created: Option<i64>,
-    sha256: String,
-    page: PageEvent,
-    commit_version: i64,
-    ingested_at: i64,
 }
 
 impl Run {
@@ -138,64 +112,6 @@ impl Run {
             reads.push(vec![run.clone(), ("_stripe_created_at", "=", second)]);
         }
         Ok(reads)
-    }
-
-    /// Takes in the rows of one of those reads, with the columns [`raw::RECOVERY_COLUMNS`]; reads may overlap.
-    ///
-    /// # Errors
-    /// Rows that this protocol does not write.
-    pub fn recover_rows(&mut self, batches: &[RecordBatch]) -> Result<()> {
-        if self.stage != Stage::EventsRead {
-            return self.step(Stage::EventsRead, Stage::EventsRead);
-        }
-        for row in batches.iter().flat_map(raw::rows) {
-            let row = row?;
-            if row.run_id == self.plan.run_id {
-                self.recover_row(&row)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn recover_row(&mut self, row: &raw::Row<'_>) -> Result<()> {
-        let created = row.created()?;
-        let second = if self.context.scope.entity.window.is_filtered() { created } else { None };
-        let is_orphan = Some(row.commit_version) > self.recovery.newest_version;
-        let parent = row.parent()?.filter(|_| self.context.scope.entity.parent.is_some());
-        let may_come_again = match parent {
-            Some(parent) => self.recovery.open_lists.contains(parent),
-            None => second.is_none_or(|second| self.recovery.edges.contains(&second)),
-        };
-        if is_orphan || may_come_again {
-            let place = Place { parent: parent.map(Arc::from), second };
-            self.recovery.ids.entry(place).or_default().insert(row.id.to_owned());
-        }
-        if self.changed_ids.contains(row.id) {
-            self.recovery.changed.insert(row.id.to_owned());
-        }
-        if !is_orphan {
-            return Ok(());
-        }
-        let page_number = counted("_page_number", row.page_number)?;
-        let orphan = Orphan {
-            created,
-            sha256: row.sha256.to_owned(),
-            commit_version: row.commit_version,
-            ingested_at: row.ingested_at_micros()?,
-            page: PageEvent {
-                page_number,
-                row_count: 0,
-                unchanged_count: 0,
-                facts: row.facts()?,
-                min_created: None,
-                max_created: None,
-                rows_digest: String::new(),
-                recovered: true,
-            },
-        };
-        let position = counted("_page_row", row.position)?;
-        self.recovery.orphans.entry(page_number).or_default().insert(position, orphan);
-        Ok(())
     }
 
     /// Turns the recovered state into the remaining work.
@@ -301,27 +217,6 @@ impl Run {
         let started = events.iter().find(|event| event.epoch == epoch)?;
         let api_version = first.page.facts.api_version.clone();
         Some(Filters { start_created_gte: started.start_created_gte, api_version })
-    }
-
-    fn orphan_pages(&self, recovery: &Recovery) -> Result<Vec<PageEvent>> {
-        let page = |(number, rows): (&i64, &BTreeMap<i64, Orphan>)| -> Result<PageEvent> {
-            let whole = rows.keys().copied().eq(0..i64::try_from(rows.len()).unwrap_or(i64::MAX));
-            let Some(first) = rows.values().next().filter(|_| whole) else {
-                let message = format!(
-                    "{}: page {number} of run {} has holes in the raw table: rows were removed by other hands; run verify",
-                    self.context.scope.entity.name, self.plan.run_id
-                );
-                return Err(Error::new(Class::Table, message));
-            };
-            Ok(PageEvent {
-                row_count: i64::try_from(rows.len()).unwrap_or(i64::MAX),
-                min_created: rows.values().filter_map(|row| row.created).min(),
-                max_created: rows.values().filter_map(|row| row.created).max(),
-                rows_digest: rows_digest(rows.values().map(|row| &row.sha256)),
-                ..first.page.clone()
-            })
-        };
-        recovery.orphans.iter().map(page).collect()
     }
 
     /// The parts that the run's pages leave to read.

@@ -91,11 +91,6 @@ impl Account {
         &self.rows[index_of(entity)]
     }
 
-    /// Whether sub-lists have pages of their own.
-    pub(super) fn has_items(&self) -> bool {
-        self.rows.iter().any(|row| !row.items.is_empty())
-    }
-
     pub(super) fn events_row(&self) -> &Row {
         &self.rows[self.events_at]
     }

@@ -8,7 +8,7 @@ use super::query::AskedItems;
 use super::refusal::Refusal;
 use super::row::Row;
 use super::shape::ELEMENT_INDENT;
-use super::state::at_depth;
+use super::state::{at_depth, value_of};
 use crate::stripe::entities::Entity;
 
 impl Account {
@@ -49,14 +49,30 @@ impl Account {
     }
 
     /// Appends the answer to a request for the list of one object.
-    pub(super) fn child_list(&self, child: &Entity, asked: &AskedItems, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    pub(super) fn child_list(
+        &self,
+        child: &Entity,
+        asked: &AskedItems,
+        path: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refusal> {
         let Some(parent) = &child.parent else { return Ok(()) };
         let row = self.row(parent.list());
         let object = row.find(&asked.parent).ok_or_else(|| match parent.parameter {
             "" => Refusal::missing(row.entity.object, &asked.parent),
             parameter => Refusal::no_such_object(row.entity.object, &asked.parent, parameter),
         })?;
-        row.items_of(child).map_or(Ok(()), |items| items.page(row, object, &row.state(object), &asked.query, out))
+        if let Some(items) = row.items_of(child) {
+            return items.page(row, object, &row.state(object), &asked.query, out);
+        }
+        let mut bytes = Vec::new();
+        self.render(row, object, &mut bytes);
+        if value_of(&bytes, parent.member).is_some() {
+            // The object shows a list of its template, which is all that there is of it.
+            return Err(Refusal::unknown_url("GET", path));
+        }
+        out.extend_from_slice(b"{\n  \"object\": \"list\",\n  \"data\": [],\n  \"has_more\": false\n}\n");
+        Ok(())
     }
 
     /// Appends the answer to a request for one object.

@@ -150,11 +150,11 @@ impl Endpoints {
                 only_expand(request.query())?;
                 self.account.retrieve(entity, &request.id(entity)?, self.clock.now(), out)
             }
-            ("GET", _, Some(Endpoint::ChildList(child))) if self.account.has_items() => {
+            ("GET", path, Some(Endpoint::ChildList(child))) => {
                 let is_in_path = child.path.contains("{id}");
                 let of = child.parent.as_ref().filter(|_| is_in_path).map(Parent::list);
                 let parent = of.map(|of| request.id(of)).transpose()?;
-                self.account.child_list(child, &AskedItems::read(child, parent, request.query())?, out)
+                self.account.child_list(child, &AskedItems::read(child, parent, request.query())?, path, out)
             }
             (method, path, _) => Err(Refusal::unknown_url(method, path)),
         }

@@ -138,11 +138,14 @@ fn an_objects_changes_and_events_have_its_cut_sub_list() {
 }
 
 #[test]
-fn without_the_setting_sub_lists_have_no_pages() {
+fn without_the_setting_objects_show_all_or_have_empty_lists() {
     let simulator = start(settings());
     let id = &simulator.ids("invoices").unwrap()[0];
     let lines = get(&simulator, &format!("/v1/invoices/{id}/lines"));
     assert!(lines.status == 404 && lines.error("message").starts_with("Unrecognized request URL"));
+    let customer = &simulator.ids("customers").unwrap()[0];
+    let tax_ids = get(&simulator, &format!("/v1/customers/{customer}/tax_ids?limit=100"));
+    assert_eq!((tax_ids.ids().len(), tax_ids.has_more()), (0, false));
     assert!(by_name("credit_notes").is_some_and(|entity| {
         !object(&simulator, entity.name, &simulator.ids(entity.name).unwrap()[0]).contains("\"lines\"")
     }));
