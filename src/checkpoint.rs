@@ -188,7 +188,8 @@ pub struct Carried {
     /// The newest attempt whose run left out objects that events report and that have not changed: lists that they have
     /// and do not show may have. 0 for none.
     pub left_out_epoch: i64,
-    /// The objects whose lists were refused, in the run or, until it ends, in the run before: they are asked again.
+    /// Of a run's end, the objects whose lists were refused in it; of its beginning, those of the run before: they are
+    /// asked again.
     pub refused_parents: Vec<String>,
 }
 

@@ -112,6 +112,8 @@ pub struct Run {
     /// The objects that have changed; `None` until the run was given the events that it follows.
     changes: Option<Vec<Change>>,
     changed_ids: HashSet<String>,
+    /// Whether events report a change of any object, or in any list that one has.
+    reports_more: bool,
     /// The rows of the parents whose lists it asks for; `None` until it was given them.
     parents: Option<Parents>,
     /// The newest commit that may have an object which shows only the beginning of a list.
@@ -140,6 +142,7 @@ impl Run {
             overlap: Newest::default(),
             changes: None,
             changed_ids: HashSet::new(),
+            reports_more: false,
             answered: None,
         }
     }

@@ -145,7 +145,7 @@ impl Walk {
         }
         self.parents.waiting = remaining.parents;
         self.parents.waiting.reverse();
-        self.parents.was_answered = remaining.was_answered;
+        self.parents.known = remaining.refused_before;
         self.newest = remaining.newest;
         self.api_version = remaining.api_version;
         self.expand = remaining.expand;

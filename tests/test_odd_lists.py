@@ -65,7 +65,7 @@ def test_an_object_that_was_deleted_meanwhile_has_no_list_and_stops_nobody(lake:
     verify(tables_of(lake), say=lambda _line: None)
 
 
-@pytest.mark.parametrize("status", [401, 403, 503])
+@pytest.mark.parametrize("status", [401, 403])
 def test_a_refusal_that_is_not_about_one_object_leaves_the_run_open(lake: Path, status: int) -> None:
     with account() as stripe:
         land(lake, stripe, "customers")
@@ -95,6 +95,19 @@ def test_a_list_that_is_refused_is_asked_again_by_each_run_until_it_is_answered(
         assert result(land(lake, stripe, "invoices"), "invoices_lines").requests > 0
         assert_lists_are_the_accounts(lake, stripe, ["invoices_lines"])
         assert result(land(lake, stripe, "invoices"), "invoices_lines") is None
+
+
+def test_a_refused_list_waits_while_no_run_of_its_objects_is_complete(lake: Path) -> None:
+    with account() as stripe:
+        options: dict[str, Any] = {"api_key": KEY, "api_base_url": stripe.url, "page_size": 5}
+        stripe.set_faults("status=400@customers_tax_ids:n2")
+        assert ingest(lake=lake, entities="customers,customers_tax_ids", **options).exit_code == 1
+        stripe.reset_faults()
+        assert ingest(lake=lake, entities="customers", give_up="scratch", max_requests=1, **options).exit_code == 1
+        report = ingest(lake=lake, entities="customers_tax_ids", **options)
+        assert (report.exit_code, result(report, "customers_tax_ids").requests) == (0, 0)
+        land(lake, stripe, "customers,customers_tax_ids")
+        assert_lists_are_the_accounts(lake, stripe, ["customers_tax_ids"])
 
 
 def test_a_value_list_that_showed_all_of_its_items_is_asked_when_its_week_is_over(lake: Path) -> None:

@@ -184,8 +184,10 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
     }
     let refused_before = history.refused_parents();
     let is_idle = purpose == Purpose::New
-        && refused_before.is_empty()
-        && entity.parent.as_ref().is_some_and(|parent| is_idle(parent, &source, attempt.parents.as_ref()));
+        && entity.parent.as_ref().is_some_and(|parent| {
+            let asks_again = source.to.is_some() && !refused_before.is_empty();
+            !asks_again && is_idle(parent, &source, attempt.parents.as_ref())
+        });
     let unfinished = history.is_open().then(|| history.run_id()).flatten();
     let number = unfinished.map_or(0, |_| history.attempts()) + 1;
     let filters = filters(history.latest()).filter(|_| unfinished.is_some());

@@ -104,7 +104,7 @@ pub fn schema() -> Schema {
             "refused_parents",
             Utf8,
             true,
-            "Ids of the objects whose lists were refused and are asked again, as JSON; until its end those of the run before",
+            "Ids of the objects whose lists were refused and are asked again, as JSON; of RUN_STARTED those of the run before",
         ),
     ])
 }

@@ -197,7 +197,7 @@ impl Run {
             events_since_micros: self.events_since(*kind == Kind::Completed),
             cut_version: self.cut_version(),
             left_out_epoch: self.left_out_epoch(*kind == Kind::Completed),
-            refused_parents: self.refused_parents(*kind == Kind::Completed),
+            refused_parents: self.refused_parents(kind),
         }
     }
 }

@@ -44,6 +44,8 @@ impl Run {
         changes.retain(|change| change.created.is_none() || change.created >= first_start);
         let asks_all = self.context.has_asked_lists;
         let in_lists = events.changes_in_lists(self.entity(), span.from, span.to, span.since, asks_all);
+        let of_any_list = events.changes_in_lists(self.entity(), span.from, span.to, span.since, true);
+        self.reports_more = !changes.is_empty() || !of_any_list.is_empty();
         let reported: HashSet<String> = changes.iter().map(|change| change.id.clone()).collect();
         changes.extend(in_lists.into_iter().filter(|change| !reported.contains(&change.id)));
         self.changed_ids = changes.iter().map(|change| change.id.clone()).collect();

@@ -150,16 +150,17 @@ impl Run {
     /// The newest attempt whose run left out objects that events report and that have not changed.
     pub(super) fn left_out_epoch(&self, is_at_end: bool) -> i64 {
         let has_left_out = !self.context.has_asked_lists || self.plan.has_left_out;
-        let leaves_out = is_at_end && self.follows() && has_left_out;
+        let leaves_out = is_at_end && self.reports_more && has_left_out;
         if leaves_out { self.plan.epoch } else { self.plan.left_out_before }
     }
 
-    /// The parents whose lists the next run asks for again.
-    pub(super) fn refused_parents(&self, is_at_end: bool) -> Vec<String> {
-        if is_at_end {
-            return self.walk.refused_parents().iter().map(ToString::to_string).collect();
+    /// The parents whose lists are asked for again: by the next run, or as the run before has said, by this one.
+    pub(super) fn refused_parents(&self, kind: &Kind) -> Vec<String> {
+        match kind {
+            Kind::Completed => self.walk.refused_parents().iter().map(ToString::to_string).collect(),
+            Kind::Started { .. } => self.plan.refused_before.clone(),
+            _ => Vec::new(),
         }
-        self.plan.refused_before.clone()
     }
 
     /// The newest commit that may have such rows; `None` if the objects of its list never do.

@@ -156,9 +156,7 @@ impl Run {
         } else {
             (vec![], self.remaining(&recovery.events, &orphans)?)
         };
-        let was_answered = self.plan.was_ever_read
-            || !orphans.is_empty()
-            || recovery.events.iter().any(|event| event.kind.page().is_some());
+        let refused_before = self.plan.refused_before.iter().map(|id| Arc::from(id.as_str())).collect();
         let mut landed = std::mem::take(&mut self.overlap);
         landed.lands_all = self.lands_all();
         let (api_version, expand) = (self.plan.stripe_version.clone(), self.plan.expand.clone());
@@ -167,7 +165,7 @@ impl Run {
             Remaining {
                 chains,
                 parents,
-                was_answered,
+                refused_before,
                 held,
                 landed,
                 work,

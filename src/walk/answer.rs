@@ -51,7 +51,7 @@ impl Walk {
                     Err(unreadable) => self.take_unreadable(at, &unreadable, &response, now, jitter),
                 };
                 // An answer from which no page can be made.
-                taken.or_else(|error| self.leave_parent(at, &response, error, now))
+                taken.or_else(|error| self.leave_parent(at, Some(&response), error, now))
             }
             Received::Refused(response) => self.take_refusal(at, &response, now, jitter),
             Received::Failed(failure, cause) => self.take_silence(at, failure, &cause, now, jitter),
@@ -86,9 +86,13 @@ impl Walk {
         now: Now,
         jitter: f64,
     ) -> Result<Effect, Error> {
+        if self.chains[at].retries >= self.options.max_retries {
+            return if self.fails_alone(at, &error) { self.leave_parent(at, response, error, now) } else { Err(error) };
+        }
+        let answers = self.answers();
         let active = &mut self.chains[at];
-        if active.retries >= self.options.max_retries {
-            return Err(error);
+        if active.retries == 0 {
+            active.answers_before = answers;
         }
         let retry_after = response.and_then(|response| response.retry_after);
         let wait = retry::wait(&self.options, active.retries, retry_after, jitter);
@@ -111,7 +115,7 @@ impl Walk {
         } else if retry::is_worth_retrying(response) {
             self.retry(at, error, Some(response), now, jitter)
         } else if error.class == Class::Request {
-            self.leave_parent(at, response, error, now)
+            self.leave_parent(at, Some(response), error, now)
         } else {
             Err(error)
         }

@@ -55,6 +55,8 @@ pub(super) struct ActiveChain {
     pub(super) in_flight: bool,
     /// How often the request was sent again.
     pub(super) retries: u32,
+    /// Number of answers of the walk when the request was sent for the first time.
+    pub(super) answers_before: u64,
     /// Whether and when the request is sent again.
     pub(super) retry: Option<Retry>,
     density: Density,

@@ -1,5 +1,6 @@
 //! The lists of single objects: one chain for each parent, and a parent that Stripe refuses does not stop the others.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -8,33 +9,37 @@ use super::answer::Effect;
 use super::chain::ActiveChain;
 use super::coverage::Chain;
 use super::{Fetched, Walk};
-use crate::error::Error;
+use crate::error::{Class, Error};
 use crate::page::{Fault, Page, Refused};
 use crate::stripe::exchange::{Now, Response};
 use crate::stripe::facts::PageFacts;
 use crate::stripe::retry;
 
-/// So many parents may be refused before the first answer. One more, and the list itself is refused.
+/// So many parents may be refused one after the other. If one more is, the list itself is refused, or the server is down.
 const MOST_REFUSED: usize = 100;
+/// So many requests may wait to be sent again while lists of other parents begin: more of them are no one parent's fault.
+const MOST_WAITING: usize = 1;
 
 /// The parents whose lists a walk reads.
 #[derive(Debug, Default)]
 pub(super) struct ParentLists {
     /// Those whose lists are not begun, the first ones last.
     pub(super) waiting: Vec<Arc<str>>,
-    /// Whether the list of any parent was ever answered before.
-    pub(super) was_answered: bool,
-    is_answered: bool,
-    /// Those that were refused before the first answer.
-    doubtful: Vec<Fetched>,
+    /// Those that were refused in the run before: that they are refused again is no news.
+    pub(super) known: HashSet<Arc<str>>,
+    /// Number of answers with a page of a list.
+    answers: u64,
+    /// Number of refusals since the last answer.
+    refused_in_a_row: usize,
     refused: Vec<Arc<str>>,
 }
 
 impl Walk {
-    /// Whether the list of another parent may begin: not while a request waits to be sent again, since the same would go
-    /// wrong for each.
+    /// Whether the list of another parent may begin: not while several requests wait to be sent again, since the same would
+    /// go wrong for each.
     pub(super) fn may_open_parent(&self) -> bool {
-        !self.parents.waiting.is_empty() && self.chains.iter().all(|active| active.retry.is_none())
+        let retries = self.chains.iter().filter(|active| active.retry.is_some()).count();
+        !self.parents.waiting.is_empty() && retries <= MOST_WAITING
     }
 
     /// Begins the list of the next parent. Returns its chain.
@@ -47,22 +52,25 @@ impl Walk {
         Some(self.chains.len() - 1)
     }
 
-    /// Ends the list of a parent whose answer is no list: Stripe refuses it, or it is odd. A parent that is gone has no list
-    /// any more. Another refusal is about this parent alone if the lists of others are answered, or were in earlier runs and
-    /// few are refused; else it is an error of all lists.
+    /// Ends the list of a parent that is not answered with a list: Stripe refuses it, or the answer is odd, or none comes.
+    /// A parent that is gone has no list any more. Any other is asked again by the next run. Many of them, one after the
+    /// other, are an error of all lists.
     pub(super) fn leave_parent(
         &mut self,
         at: usize,
-        response: &Response,
+        response: Option<&Response>,
         error: Error,
         now: Now,
     ) -> Result<Effect, Error> {
         let Some(parent) = self.chains[at].chain.parent.clone() else { return Err(error) };
-        let is_gone = retry::is_missing(response);
-        let was_last = self.chains.len() == 1 && self.parents.waiting.is_empty();
-        let is_of_all = self.parents.doubtful.len() >= MOST_REFUSED || (was_last && !self.parents.was_answered);
-        if !is_gone && !self.parents.is_answered && is_of_all {
-            return Err(error);
+        let is_gone = response.is_some_and(retry::is_missing);
+        if is_gone {
+            self.parents.refused_in_a_row = 0;
+        } else if !self.parents.known.contains(&parent) {
+            self.parents.refused_in_a_row += 1;
+            if self.parents.refused_in_a_row > MOST_REFUSED {
+                return Err(error);
+            }
         }
         let mut page = Page::default();
         if !is_gone {
@@ -75,9 +83,9 @@ impl Walk {
         let facts = PageFacts {
             parent: Some(parent),
             starting_after: request_cursor,
-            http_status: i64::from(response.status),
-            request_id: response.request_id.clone(),
-            api_version: response.api_version.clone(),
+            http_status: response.map_or(0, |response| i64::from(response.status)),
+            request_id: response.and_then(|response| response.request_id.clone()),
+            api_version: response.and_then(|response| response.api_version.clone()),
             ..PageFacts::default()
         };
         let fetched = Fetched {
@@ -88,19 +96,28 @@ impl Walk {
             min_created: None,
             max_created: None,
             seen: None,
-            answered: response.date,
+            answered: response.and_then(|response| response.date),
             origins: Vec::new(),
             is_refusal: !is_gone,
         };
-        if is_gone || was_last {
-            self.note_answer();
-        }
-        if self.parents.is_answered {
-            self.hand_over(fetched);
-            return Ok(Effect::Page);
-        }
-        self.parents.doubtful.push(fetched);
-        Ok(Effect::Nothing)
+        self.progress.pages += u64::from(is_gone);
+        self.progress.refused += fetched.page.refused.len() as u64;
+        self.parents.refused.extend(fetched.facts.parent.clone().filter(|_| fetched.is_refusal));
+        self.pages.push_back(fetched);
+        Ok(Effect::Page)
+    }
+
+    /// Whether a failure that lasts is about this parent alone: others were answered meanwhile, or it is the last one.
+    pub(super) fn fails_alone(&self, at: usize, error: &Error) -> bool {
+        let is_passing = matches!(error.class, Class::Server | Class::Connection | Class::Answer);
+        let was_last = self.chains.len() == 1 && self.parents.waiting.is_empty();
+        let active = &self.chains[at];
+        active.chain.parent.is_some() && is_passing && (was_last || self.parents.answers > active.answers_before)
+    }
+
+    /// Number of answers so far with a page of a list.
+    pub(super) const fn answers(&self) -> u64 {
+        self.parents.answers
     }
 
     /// The parents whose lists were refused.
@@ -109,18 +126,9 @@ impl Walk {
         &self.parents.refused
     }
 
-    /// A list was answered: then the refusals before it were about single parents.
-    pub(super) fn note_answer(&mut self) {
-        self.parents.is_answered = true;
-        for fetched in std::mem::take(&mut self.parents.doubtful) {
-            self.hand_over(fetched);
-        }
-    }
-
-    fn hand_over(&mut self, fetched: Fetched) {
-        self.progress.pages += 1;
-        self.progress.refused += fetched.page.refused.len() as u64;
-        self.parents.refused.extend(fetched.facts.parent.clone().filter(|_| fetched.is_refusal));
-        self.pages.push_back(fetched);
+    /// A list was answered.
+    pub(super) const fn note_answer(&mut self) {
+        self.parents.answers += 1;
+        self.parents.refused_in_a_row = 0;
     }
 }

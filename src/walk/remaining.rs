@@ -13,8 +13,8 @@ pub struct Remaining {
     pub chains: Vec<Chain>,
     /// The objects whose lists were not begun, for a list that is not the account's own.
     pub parents: Vec<Arc<str>>,
-    /// Whether the list was ever answered before.
-    pub was_answered: bool,
+    /// Those that were refused in the run before.
+    pub refused_before: HashSet<Arc<str>>,
     /// Ids of rows that were read already, by their place.
     pub held: HashMap<Place, HashSet<String>>,
     /// The content of objects that earlier runs have landed: an object with the same content is not landed again.

@@ -6,7 +6,7 @@ mod stories;
 use std::collections::HashSet;
 
 use arrow_array::cast::AsArray;
-use stripe_raw_rs::checkpoint::History;
+use stripe_raw_rs::checkpoint::{Event, History, Kind};
 use stripe_raw_rs::options::Changes;
 use stripe_raw_rs::run::audit::Audit;
 
@@ -253,9 +253,12 @@ impl Lists {
     /// No run asks an object that showed its whole list when the run began, or was deleted.
     fn check_planned(&self) {
         let rows = self.job.rows();
-        for event in Job::checkpoints(&self.children) {
+        let events = Job::checkpoints(&self.children);
+        for event in &events {
             let Some(parent) = event.kind.page().and_then(|page| page.facts.parent.clone()) else { continue };
-            if event.carried.as_ref().unwrap().refused_parents.contains(&parent.to_string()) {
+            let started = |other: &&Event| other.run_id == event.run_id && matches!(other.kind, Kind::Started { .. });
+            let mut refused = events.iter().filter(started).filter_map(|other| other.carried.as_ref());
+            if refused.any(|carried| carried.refused_parents.contains(&parent.to_string())) {
                 // It was refused before.
                 continue;
             }

@@ -23,7 +23,7 @@ impl World {
             return self.answer(404, r#"{"error":{"type":"invalid_request_error","code":"resource_missing"}}"#);
         };
         if self.refuses_all || self.refused.as_ref() == parent.as_ref() {
-            return self.answer(400, r#"{"error":{"type":"invalid_request_error","message":"No."}}"#);
+            return self.answer(self.refused_with, r#"{"error":{"type":"invalid_request_error","message":"No."}}"#);
         }
         let from = match query.get("starting_after") {
             Some(cursor) => match items.iter().position(|item| item.id == *cursor) {

@@ -109,6 +109,8 @@ pub(crate) struct World {
     pub(crate) refused: Option<String>,
     /// Whether that of each object is.
     pub(crate) refuses_all: bool,
+    /// The status of that refusal.
+    pub(crate) refused_with: u16,
     born: usize,
 }
 
@@ -135,6 +137,7 @@ impl World {
             lists: HashMap::new(),
             refused: None,
             refuses_all: false,
+            refused_with: 400,
             born: 0,
         }
     }

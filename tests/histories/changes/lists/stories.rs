@@ -51,15 +51,55 @@ fn an_object_whose_list_is_refused_does_not_stop_the_others() {
 }
 
 #[test]
-fn if_no_object_is_answered_the_list_itself_is_refused_and_the_next_run_asks_all_again() {
-    for count in [1, 2, 3] {
+fn objects_that_are_refused_do_not_keep_later_ones_waiting() {
+    for (count, status) in [(1, 400), (3, 400), (100, 400), (1, 500), (3, 500)] {
         let mut lists = Lists::new("customers", "customers_tax_ids", 1, Changes::Read);
+        lists.job.options.max_retries = 2;
         lists.create_each(&vec![2; count]);
-        lists.children.refuses_all = true;
-        assert!(lists.run(Part::Events, 100, false) && lists.run(Part::Parents, 100, false));
-        let mut process = lists.process(Part::Lists);
-        assert!(process.finish(&mut lists.children).0.unwrap_err().message.contains("No."));
+        (lists.children.refuses_all, lists.children.refused_with) = (true, status);
+        assert!(lists.run(Part::Events, 10_000, false) && lists.run(Part::Parents, 10_000, false));
+        let outcome = lists.process(Part::Lists).finish(&mut lists.children).0;
+        // A server that answers nobody is down.
+        assert_eq!(outcome.is_ok(), status == 400 || count == 1, "{count} {status} {outcome:?}");
         lists.children.refuses_all = false;
+        lists.pass(8 * DAY);
+        lists.create_with(3);
+        lists.go();
+        lists.go();
+        lists.check();
+    }
+}
+
+#[test]
+fn more_than_a_hundred_refusals_in_a_row_are_one_of_the_list() {
+    let mut lists = Lists::new("customers", "customers_tax_ids", 1, Changes::Read);
+    lists.create_each(&[1; 101]);
+    lists.children.refuses_all = true;
+    assert!(lists.run(Part::Events, 10_000, false) && lists.run(Part::Parents, 10_000, false));
+    let error = lists.process(Part::Lists).finish(&mut lists.children).0.unwrap_err();
+    assert!(error.message.contains("No."), "{error}");
+    lists.children.refuses_all = false;
+    lists.go();
+    lists.check();
+}
+
+#[test]
+fn a_failure_of_one_object_that_lasts_does_not_stop_the_others() {
+    for width in [1, 2, 3] {
+        let mut lists = Lists::new("customers", "customers_tax_ids", 1, Changes::Read);
+        (lists.job.width, lists.job.options.max_retries) = (width, 3);
+        lists.create_each(&[3, 2, 5, 1]);
+        lists.children.refused = Some(lists.job.objects.list[1].id.clone());
+        lists.children.refused_with = 500;
+        for _ in 0..2 {
+            lists.go();
+            lists.create_with(2);
+            lists.pass(100);
+        }
+        lists.go();
+        let odd = lists.children.refused.take().unwrap();
+        let others = lists.job.objects.list.iter().filter(|object| object.id != odd);
+        assert!(others.clone().count() == 5 && others.clone().all(|object| lists.rows_of(&object.id).is_some()));
         lists.go();
         lists.check();
     }
