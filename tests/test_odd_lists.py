@@ -20,8 +20,6 @@ from tests.places import tables_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-contract = pytest.mark.contract
-
 
 def test_a_permission_that_is_missing_for_a_list_fails_it_by_name_and_its_parents_land(lake: Path) -> None:
     with account(denied=["invoices_lines"]) as stripe:
@@ -44,7 +42,6 @@ def test_a_list_whose_product_is_off_is_skipped_with_its_parents(lake: Path) -> 
         assert [each.state for each in report.entities] == ["skipped", "complete"]
 
 
-@contract
 def test_an_object_that_was_deleted_meanwhile_has_no_list_and_stops_nobody(lake: Path) -> None:
     with account() as stripe:
         land(lake, stripe, "customers")

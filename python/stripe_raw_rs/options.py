@@ -83,7 +83,12 @@ _ROWS = (
     _text("bundle_target", "NAME", "", "target of the bundle that runs this; recorded in the events' settings"),
     _text("stripe_secret_scope", "SCOPE", "", "Databricks secret scope that has the key"),
     _text("stripe_secret_key", "NAME", "", "name of the secret in that scope"),
-    _text("entities", "NAMES", "", "comma list of entities and groups, or all; without it the five default ones"),
+    _text(
+        "entities",
+        "NAMES",
+        "",
+        "comma list of entities and groups, or all, and lists of single objects; without it the five default ones",
+    ),
     _flag("take_over", "take an unfinished run over although its process may still be alive"),
     _flag("restart_run", "give an unfinished run up and begin again where the last complete one left off"),
     _flag("from_scratch", "begin again at the beginning of the account; rows that are there stay"),

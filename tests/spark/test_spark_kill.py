@@ -113,12 +113,14 @@ def test_a_kill_at_any_step_neither_loses_nor_doubles_an_object(spark: SparkSess
 
 
 @pytest.mark.connect40
-def test_a_kill_at_any_step_leaves_the_lists_of_single_objects_whole(spark: SparkSession, warehouse: Path) -> None:
+def test_a_kill_at_any_step_of_lists_of_single_objects_leaves_each_whole(spark: SparkSession, warehouse: Path) -> None:
     assert spark
     options = {**OPTIONS, "entities": "invoices", "page_size": 100, "commit_interval_seconds": 3_600}
     with StripeSimulator(seed=5, counts={"invoices": 8}, sublist_items=80) as stripe, ThreadPoolExecutor(2) as two:
         steps = steps_of(schema_folder(warehouse, "counted"), stripe, **options)
-        print(f"{len(steps)} steps: {steps}")  # noqa: T201 - how many were tried
+        # Those before it are tried elsewhere.
+        first = 1 + steps.index("before create stripe_invoices_lines_raw")
+        print(f"steps {first} to {len(steps)}: {steps}")  # noqa: T201 - how many were tried
 
         def kill(step: int) -> None:
             lake = schema_folder(warehouse, f"killed_{step}")
@@ -127,7 +129,7 @@ def test_a_kill_at_any_step_leaves_the_lists_of_single_objects_whole(spark: Spar
             land(lake, stripe, **options).raise_for_status()
             assert_lists_are_the_accounts(lake, stripe, ["invoices_lines"])
 
-        list(two.map(kill, range(1, len(steps) + 1)))
+        list(two.map(kill, range(first, len(steps) + 1)))
 
 
 @pytest.mark.connect40
