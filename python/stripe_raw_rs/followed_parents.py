@@ -71,6 +71,6 @@ class FollowedParents:
             raw.read(run.add_shown, _core.SHOWN_COLUMNS, shown)
         if rows is not None:
             raw.read(run.add_parents, _core.PARENT_COLUMNS, rows)
-        if run.parents_to_ask:
-            what = f"{counted(run.parents_to_ask, 'object')} of {entity.parent}"
+        if asked := run.parents_to_ask:
+            what = f"{counted(asked, 'object')} of {entity.parent}"
             logger.info("%s: asks for the lists of %s, one request each at least", entity.name, what)

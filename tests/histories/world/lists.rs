@@ -22,7 +22,8 @@ impl World {
         let Some(items) = parent.as_ref().and_then(|parent| self.lists.get(parent)) else {
             return self.answer(404, r#"{"error":{"type":"invalid_request_error","code":"resource_missing"}}"#);
         };
-        if self.refuses_all || self.refused.as_ref() == parent.as_ref() {
+        let is_refused = |id: &String| self.refused.as_ref() == Some(id) || (self.refuses)(id);
+        if parent.as_ref().is_some_and(is_refused) {
             return self.answer(self.refused_with, r#"{"error":{"type":"invalid_request_error","message":"No."}}"#);
         }
         let from = match query.get("starting_after") {

@@ -107,8 +107,8 @@ pub(crate) struct World {
     pub(crate) lists: HashMap<String, Vec<Item>>,
     /// The object whose list is refused.
     pub(crate) refused: Option<String>,
-    /// Whether that of each object is.
-    pub(crate) refuses_all: bool,
+    /// Whether that of another object is.
+    pub(crate) refuses: fn(&str) -> bool,
     /// The status of that refusal.
     pub(crate) refused_with: u16,
     born: usize,
@@ -136,7 +136,7 @@ impl World {
             stray: 0,
             lists: HashMap::new(),
             refused: None,
-            refuses_all: false,
+            refuses: |_| false,
             refused_with: 400,
             born: 0,
         }
