@@ -139,7 +139,7 @@ def test_a_rows_parent_is_named_and_ids_are_unique_in_one_list_only(lake: Path) 
 def test_a_kill_at_any_step_leaves_each_list_whole(tmp_path: Path, is_first: bool) -> None:  # noqa: FBT001
     options: dict[str, Any] = {
         "entities": "events,invoices",
-        "page_size": 100 if is_first else 30,
+        "page_size": 100 if is_first else 50,
         "max_concurrent_requests": 1,
         "commit_interval_seconds": 3_600 if is_first else 0,
     }
