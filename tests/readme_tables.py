@@ -49,7 +49,8 @@ def _lists() -> str:
     head = ["| list | group | window | events | its objects' lists | needs | |", "|---|---|---|---|---|---|---|"]
     for entity in _core.entities("all"):
         lists = " ".join(sorted(children.get(entity.name, []), key=lambda name: name.startswith("(")))
-        facts = (f"`{entity.name}`", entity.group, entity.window, entity.event_coverage, lists, entity.product)
+        needs = ", ".join(filter(None, (entity.product, entity.permission and f"`{entity.permission}`")))
+        facts = (f"`{entity.name}`", entity.group, entity.window, entity.event_coverage, lists, needs)
         head.append(f"| {' | '.join((*facts, entity.note))} |")
     return "\n".join(head)
 

@@ -149,7 +149,7 @@ def test_a_kill_at_any_step_leaves_each_list_whole(tmp_path: Path, is_first: boo
         if not is_first:
             land(whole, stripe, **options)
             stripe.advance(DAY)
-            for id_ in cut(stripe, "invoices_lines"):
+            for id_ in cut(stripe, "invoices_lines")[:2]:
                 stripe.change_items("invoices", id_, added=2, removed=1)
             stripe.change("invoices", stripe.ids("invoices")[0])
             stripe.advance(HOUR)
