@@ -117,13 +117,13 @@ def test_a_kill_at_any_step_of_lists_of_single_objects_leaves_each_whole(spark: 
     assert spark
     options = {**OPTIONS, "entities": "invoices", "page_size": 100, "commit_interval_seconds": 3_600}
     with StripeSimulator(seed=5, counts={"invoices": 8}, sublist_items=80) as stripe, ThreadPoolExecutor(2) as two:
-        steps = steps_of(schema_folder(warehouse, "counted"), stripe, **options)
+        steps = steps_of(schema_folder(warehouse, "lists_counted"), stripe, **options)
         # Those before it are tried elsewhere.
         first = 1 + steps.index("before create stripe_invoices_lines_raw")
         print(f"steps {first} to {len(steps)}: {steps}")  # noqa: T201 - how many were tried
 
         def kill(step: int) -> None:
-            lake = schema_folder(warehouse, f"killed_{step}")
+            lake = schema_folder(warehouse, f"lists_killed_{step}")
             with Child(lake, stripe, step, "SIGKILL", **options) as child:
                 assert child.ended() == -signal.SIGKILL
             land(lake, stripe, **options).raise_for_status()
