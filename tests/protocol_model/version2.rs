@@ -1,8 +1,12 @@
-//! Version 2 of the protocol as a state machine: one entity with two accounts, whose attempts share a fence.
+//! Version 2 of the protocol as a state machine: one entity with three accounts, whose attempts share a fence.
 //!
-//! Account 0 has three objects, account 1 has one; a page holds one object. A lake may have rows from an earlier run.
+//! Account 0 has up to three objects, accounts 1 and 2 have one; a page holds one object. A lake may have rows from an
+//! earlier run.
 
 mod attempt;
+mod group;
+mod lake;
+mod plan;
 mod process;
 mod tables;
 mod world;
@@ -36,6 +40,26 @@ pub(crate) enum Variant {
     EventsBeforeRows,
     /// An account that has an unfinished run gets a new one.
     ForgetsTheOtherAccount,
+    /// An attempt may end all its runs while accounts are still to join.
+    NoAnchor,
+    /// A failed run counts as one that goes on, while accounts are still to join.
+    FailedIsAnchor,
+    /// Only the runs of its own accounts are looked at in the plan.
+    IgnoresOtherAccounts,
+    /// Nobody looks whether the RUN_STARTED of an account that joins is in the table.
+    JoinNotSeen,
+    /// The first rows of an account that joins are appended before its RUN_STARTED.
+    RowsBeforeJoin,
+    /// New runs are planned before the claim of an adopted run, and not again.
+    PlansBeforeAdoption,
+    /// An adopted run is claimed, but the raw table is not fenced.
+    NoRawFenceOnAdoption,
+    /// Accounts join although each claimed run was over before the claim.
+    JoinsWithoutClaimedRun,
+    /// A new run begins where the last one has failed.
+    FailedIsOver,
+    /// The run of an account that fails is completed.
+    CompletesFailed,
 }
 
 /// What a table does with an append whose version is not above the stored one.
@@ -70,12 +94,16 @@ pub(crate) enum Violation {
     Audit,
     /// A resumed run whose pages have a hole.
     Hole,
+    /// A row or an event of a run that its attempt has not started, or that has had its end.
+    Unclaimed,
+    /// A process that can do nothing more, and is not gone.
+    Stuck,
 }
 
-pub(crate) const ACCOUNTS: usize = 2;
-const OBJECTS: usize = 4;
+pub(crate) const ACCOUNTS: usize = 3;
+const OBJECTS: usize = 5;
 /// The account of each object; the first object of an account is its newest.
-const ACCOUNT: [usize; OBJECTS] = [0, 0, 0, 1];
+const ACCOUNT: [usize; OBJECTS] = [0, 0, 0, 1, 2];
 /// A page that lists no object.
 const NOTHING: u8 = 9;
 
@@ -111,6 +139,8 @@ enum Kind {
     Committed,
     Completed,
     GivenUp,
+    /// The attempt at the run has ended, and the run has not.
+    Failed,
 }
 
 /// A row of the checkpoint table. A page that is not a PAGE_COMMITTED names only account and run.
@@ -129,8 +159,8 @@ struct Row {
     page: Page,
 }
 
-const EVENTS: usize = 40;
-const ROWS: usize = 14;
+const EVENTS: usize = 34;
+const ROWS: usize = 12;
 const GROUP: usize = 2;
 
 /// The next action of a process.
@@ -160,6 +190,9 @@ enum Phase {
     Reads,
     /// Its list has been read to its end, and the end is not committed yet.
     Read,
+    /// The attempt ends without the run, and RUN_FAILED is not committed yet.
+    Fails,
+    Failed,
     Done,
 }
 
@@ -171,6 +204,8 @@ struct Walk {
     /// One past the last object that was listed; 0 at the top.
     cursor: u8,
     number: u8,
+    /// Whether the attempt has written RUN_STARTED of it, or does so with its claim.
+    is_started: bool,
 }
 
 /// A process, with everything that it remembers.
@@ -180,7 +215,7 @@ struct Process {
     epoch: u8,
     sequence: u8,
     is_claimed: bool,
-    /// Whether it goes on with a run, or gives one up.
+    /// Whether it claims runs that are there: it goes on with them, gives them up or adopts them.
     resumes: bool,
     gives_up: bool,
     walks: [Walk; ACCOUNTS],
@@ -204,6 +239,7 @@ pub(crate) struct State {
     processes: [Process; PROCESSES],
     deletions: u8,
     changes: u8,
+    failures: u8,
 }
 
 /// The plan of a process: the accounts that it reads, a bit each, and whether it gives unfinished runs up.
@@ -213,10 +249,12 @@ pub(crate) struct Job {
     pub(crate) gives_up: bool,
 }
 
-pub(crate) const BOTH: Job = Job { accounts: 3, gives_up: false };
-pub(crate) const FIRST: Job = Job { accounts: 1, gives_up: false };
-pub(crate) const SECOND: Job = Job { accounts: 2, gives_up: false };
-pub(crate) const GIVES_UP: Job = Job { accounts: 1, gives_up: true };
+pub(crate) const BOTH: Job = Job { accounts: 0b011, gives_up: false };
+pub(crate) const FIRST: Job = Job { accounts: 0b001, gives_up: false };
+pub(crate) const SECOND: Job = Job { accounts: 0b010, gives_up: false };
+pub(crate) const THIRD: Job = Job { accounts: 0b100, gives_up: false };
+pub(crate) const ALL: Job = Job { accounts: 0b111, gives_up: false };
+pub(crate) const GIVES_UP: Job = Job { accounts: 0b001, gives_up: true };
 
 /// The rules of the processes, and how many of everything there are.
 #[derive(Debug, Clone, Copy)]
@@ -226,56 +264,6 @@ pub(crate) struct Rules {
     pub(crate) jobs: &'static [Job],
     pub(crate) deletions: u8,
     pub(crate) changes: u8,
-}
-
-impl State {
-    /// A lake without rows.
-    pub(crate) fn fresh() -> Self {
-        Self {
-            alive: (1 << OBJECTS) - 1,
-            contents: [0; OBJECTS],
-            rows: [Row::default(); ROWS],
-            rows_version: 0,
-            events: [Event::default(); EVENTS],
-            events_version: 0,
-            processes: [Process::default(); PROCESSES],
-            deletions: 0,
-            changes: 0,
-        }
-    }
-
-    /// A lake in which an earlier run of each account has landed all objects but the newest of account 0. Since then the
-    /// oldest object of account 0 has changed, and the one in the middle has not.
-    pub(crate) fn aged() -> Self {
-        let mut state = Self::fresh();
-        let (mut rows, mut events) = (0, 0);
-        for account in 0..ACCOUNTS {
-            let of = |object: u8, number: u8| Page {
-                account: u8::try_from(account).expect("few"),
-                run: 1,
-                number,
-                object,
-                content: 0,
-                has_row: true,
-                closes: true,
-            };
-            let objects: &[u8] = if account == 0 { &[1, 2] } else { &[3] };
-            state.events[events] =
-                Event { kind: Kind::Started, version: version(1, 0), owner: 9, page: of(0, 0).of_run() };
-            events += 1;
-            for (number, object) in (1..).zip(objects) {
-                state.rows[rows] = Row { version: version(1, 1), page: of(*object, number) };
-                rows += 1;
-                state.events[events] =
-                    Event { kind: Kind::Committed, version: version(1, 1), owner: 9, page: of(*object, number) };
-                events += 1;
-            }
-            state.events[events] =
-                Event { kind: Kind::Completed, version: version(1, 1), owner: 9, page: of(0, 0).of_run() };
-            events += 1;
-        }
-        state.contents[2] = 1;
-        (state.rows_version, state.events_version) = (version(1, 1), version(1, 1));
-        state
-    }
+    /// How often reading an account fails for good.
+    pub(crate) failures: u8,
 }

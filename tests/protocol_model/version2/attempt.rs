@@ -6,6 +6,14 @@ use super::{
     version,
 };
 
+/// What a process does where it may fetch or commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    Fetches(usize),
+    Fails(usize),
+    Commits,
+}
+
 impl State {
     /// The next page of an account.
     pub(super) fn list(&self, account: usize, me: &Process) -> Page {
@@ -26,8 +34,22 @@ impl State {
         }
     }
 
-    /// The state after one process has taken its step; `commits` where it may fetch or commit what it has.
-    pub(super) fn step(mut self, rules: &Rules, id: usize, commits: bool) -> Result<Self, Violation> {
+    /// The state after one process has chosen.
+    pub(super) fn choose(mut self, id: usize, choice: Choice) -> Self {
+        let me = self.processes[id];
+        self.processes[id] = match choice {
+            Choice::Fetches(account) => self.fetch(me, account),
+            Choice::Fails(account) => {
+                self.failures += 1;
+                me.fails(account)
+            }
+            Choice::Commits => me.commits(),
+        };
+        self
+    }
+
+    /// The state after one process has taken its step.
+    pub(super) fn step(mut self, rules: &Rules, id: usize) -> Result<Self, Violation> {
         let Rules { variant, engine, jobs, .. } = *rules;
         let me = self.processes[id];
         let owner = u8::try_from(id).expect("few processes");
@@ -35,99 +57,83 @@ impl State {
         let event = |kind, page| Event { kind, version: own, owner, page };
         // A table that refuses tells the process; one that skips does not.
         let after = |taken: bool, next: Process| if taken || engine == Engine::Skips { next } else { GONE };
-        let pending = &me.pending[..usize::from(me.fetched)];
         self.processes[id] = match me.step {
             Step::NotStarted => {
-                let job = jobs[id];
-                let mut next = Process { step: Step::ReadEvents, gives_up: job.gives_up, ..me };
-                for (account, walk) in next.walks.iter_mut().enumerate() {
-                    walk.phase = if job.accounts & (1 << account) == 0 { Phase::Off } else { Phase::Reads };
-                }
-                if variant == Variant::ComparesBeforeEvents {
-                    next.known = self.known();
-                }
-                next
+                let next = Process::at(jobs[id]);
+                if variant == Variant::ComparesBeforeEvents { Process { known: self.known(), ..next } } else { next }
             }
-            Step::ReadEvents => self.plan(variant, me),
+            Step::ReadEvents => self.plan(rules, me)?,
             Step::ReadRows => {
                 let known = if variant == Variant::ComparesBeforeEvents { me.known } else { self.known() };
                 Process { step: Step::Fetch, known, ..me }
             }
-            Step::Fetch if commits => me.commits(),
-            Step::Fetch => self.fetch(me),
+            Step::Claim if me.resumes => {
+                let claimed = (0..).zip(&me.walks).filter(|(_, walk)| walk.is_started && walk.is_under_way());
+                let events: Vec<Event> =
+                    claimed.map(|(account, walk)| event(Kind::Started, walk.of_run(account))).collect();
+                let taken = self.append_events(&events, own, variant, false)?;
+                after(taken, Process { step: Step::ReadBack, sequence: 1, is_claimed: true, ..me })
+            }
             Step::Claim => {
-                // A run that lands no row is one commit.
-                let is_whole = !me.resumes && me.lands_nothing();
-                let taken = self.append_events(&me.claim(variant, is_whole, &event), own, variant, false)?;
-                let step = if is_whole { Step::Gone } else { Step::ReadBack };
-                after(taken, Process { step, is_claimed: true, ..me }).tidied()
+                let mut group = me.group(variant);
+                if variant == Variant::EndRidesWithClaim {
+                    group.ends = group.joins;
+                }
+                let taken = self.append_events(&me.events(variant, group, &event), own, variant, false)?;
+                let next = me.committed(group);
+                let step = if next.step == Step::Gone { Step::Gone } else { Step::ReadBack };
+                after(taken, Process { step, ..next }).tidied()
             }
             Step::ReadBack => {
-                let is_mine =
-                    |event: &Event| event.kind == Kind::Started && event.version == own && event.owner == owner;
-                let needs_fence = if me.gives_up {
-                    variant != Variant::NoRawFenceOnGiveUp
-                } else {
-                    variant != Variant::NoRawFenceOnResume
+                let is_mine = |event: &Event| {
+                    event.kind == Kind::Started && event.version == version(me.epoch, 0) && event.owner == owner
                 };
-                let step = match variant {
-                    _ if !me.resumes => Step::AppendRows,
-                    Variant::RawFenceFirst => Step::ReadState,
-                    _ if needs_fence => Step::FenceRaw,
-                    _ => Step::ReadState,
-                };
-                if self.events().any(is_mine) { Process { step, sequence: u8::from(!me.resumes), ..me } } else { GONE }
+                if self.events().any(is_mine) { Process { step: me.after_claim(variant), ..me } } else { GONE }
             }
             Step::FenceRaw => {
-                let taken = self.append_rows(&[], own, variant)?;
+                let taken = self.append_rows(&[], version(me.epoch, 0), variant)?;
                 let step = if variant == Variant::RawFenceFirst { Step::Claim } else { Step::ReadState };
                 after(taken, Process { step, ..me })
             }
-            Step::ReadState => self.resume(variant, me)?,
-            Step::Reconcile => {
-                let orphans = self.orphans(&me);
-                let events: Vec<Event> = orphans.iter().map(|page| event(Kind::Committed, *page)).collect();
-                let taken = self.append_events(&events, own, variant, true)?;
-                after(taken, Process { step: me.goes_on(), sequence: me.sequence + 1, ..me })
+            Step::ReadState if variant == Variant::ReadsBeforeClaimOnResume => {
+                Process { step: self.recovers(variant, &me), ..me }.tidied()
             }
-            Step::AppendRows if variant == Variant::EventsBeforeRows && commits => me,
+            Step::ReadState => self.resume(rules, me)?,
+            Step::Reconcile => self.reconcile(rules, me, &event)?,
             Step::AppendRows => {
+                let group = me.group(variant);
                 if variant == Variant::EventsBeforeRows {
-                    let events = me.events(&event);
-                    self.append_events(&events, own, variant, false)?;
+                    self.append_events(&me.events(variant, group, &event), own, variant, false)?;
                 }
-                let taken = !pending.iter().any(|page| page.has_row) || self.append_rows(pending, own, variant)?;
+                let pages = me.pages_of(group);
+                let taken = !pages.iter().any(|page| page.has_row) || self.append_rows(&pages, own, variant)?;
                 after(taken, Process { step: Step::AppendEvents, ..me })
             }
             Step::AppendEvents => {
-                let events = me.events(&event);
+                let group = me.group(variant);
+                let events = me.events(variant, group, &event);
                 let taken = variant == Variant::EventsBeforeRows || self.append_events(&events, own, variant, false)?;
-                // Nothing in the raw table shows such a page: were its event dropped, the next page would follow nothing.
-                let must_be_seen = pending.iter().any(|page| !page.has_row && !page.closes);
-                if !taken && must_be_seen && variant != Variant::EmptyPageNotSeen {
-                    GONE
-                } else {
-                    after(taken, me.committed()).tidied()
-                }
+                // Nothing in the raw table shows such a page: if its event is dropped, the next page follows nothing.
+                let has_empty_page = me.pages_of(group).iter().any(|page| !page.has_row && !page.closes);
+                let has_join = group.joins.contains(&true);
+                let must_be_seen = (has_empty_page && variant != Variant::EmptyPageNotSeen)
+                    || (has_join && variant != Variant::JoinNotSeen);
+                if !taken && must_be_seen { GONE } else { after(taken, me.committed(group)).tidied() }
             }
             Step::GiveUp => {
-                let given_up = |(account, walk): (u8, &Walk)| {
-                    event(Kind::GivenUp, Page { account, run: walk.run, ..Page::default() })
-                };
+                let given_up = (0..).zip(&me.walks).filter(|(_, walk)| walk.is_under_way());
                 let events: Vec<Event> =
-                    (0..).zip(&me.walks).filter(|(_, walk)| walk.phase == Phase::Reads).map(given_up).collect();
+                    given_up.map(|(account, walk)| event(Kind::GivenUp, walk.of_run(account))).collect();
                 self.append_events(&events, own, variant, false)?;
                 GONE
             }
-            Step::Gone => me,
+            Step::Fetch | Step::Gone => me,
         };
         Ok(self)
     }
 
     /// The process with one page more.
-    fn fetch(&self, me: Process) -> Process {
-        let reads = |walk: &Walk| walk.phase == Phase::Reads;
-        let account = me.walks.iter().position(reads).expect("it reads one");
+    fn fetch(&self, me: Process, account: usize) -> Process {
         let page = self.list(account, &me);
         let mut next = me;
         next.pending[usize::from(me.fetched)] = page;
@@ -139,85 +145,44 @@ impl State {
         next
     }
 
-    /// The plan of an attempt, from the events.
-    pub(super) fn plan(&self, variant: Variant, me: Process) -> Process {
-        let epoch = self.events().map(|event| event.version >> 4).max().unwrap_or(0) + 1;
-        let mut next = Process { epoch, ..me };
-        for (account, walk) in (0..).zip(&mut next.walks).filter(|(_, walk)| walk.phase == Phase::Reads) {
-            let open = self.open_run(account).filter(|_| variant != Variant::ForgetsTheOtherAccount || account == 0);
-            walk.run = open.unwrap_or(epoch);
-            next.resumes |= open.is_some();
-        }
-        if next.gives_up {
-            // Only what is unfinished can be given up.
-            if !next.resumes {
-                return GONE;
-            }
-            for (account, walk) in (0..).zip(&mut next.walks) {
-                walk.phase = if self.open_run(account).is_none() { Phase::Off } else { walk.phase };
-            }
-        }
-        let step = match variant {
-            _ if !next.resumes => Step::ReadRows,
-            Variant::ReadsBeforeClaimOnResume => {
-                let mut read = self.resume(variant, next).unwrap_or(next);
-                read.step = Step::Claim;
-                return read;
-            }
-            Variant::RawFenceFirst => Step::FenceRaw,
-            _ => Step::Claim,
-        };
-        Process { step, ..next }
-    }
-
-    /// The pages of a process's runs that have a row and no event.
-    pub(super) fn orphans(&self, me: &Process) -> Vec<Page> {
-        let is_mine = |page: &Page| {
-            let walk = me.walks[usize::from(page.account)];
-            walk.phase != Phase::Off && walk.run == page.run
-        };
-        let has_event = |page: &Page| self.pages(page.account, page.run).any(|other| other.number == page.number);
-        self.rows().map(|row| row.page).filter(|page| is_mine(page) && !has_event(page)).collect()
-    }
-
-    /// The process at the place where it goes on, which follows from the tables.
-    pub(super) fn resume(&self, variant: Variant, me: Process) -> Result<Process, Violation> {
-        let mut next = Process { known: self.known(), sequence: 1, ..me };
-        for (account, walk) in (0..).zip(&mut next.walks).filter(|(_, walk)| walk.phase == Phase::Reads) {
-            let run = walk.run;
-            let ends = [Kind::Completed, Kind::GivenUp];
-            // Another attempt may have ended it since the plan.
-            if self
-                .events()
-                .any(|event| ends.contains(&event.kind) && (event.page.account, event.page.run) == (account, run))
-            {
-                walk.phase = Phase::Done;
-                continue;
-            }
-            let rows = self.rows().map(|row| &row.page).filter(|page| (page.account, page.run) == (account, run));
-            let mut pages: Vec<Page> = self.pages(account, run).copied().collect();
-            if variant != Variant::CheckpointOnly {
-                pages.extend(rows);
-            }
-            pages.sort_by_key(|page| page.number);
-            pages.dedup_by_key(|page| page.number);
-            if (1..).zip(&pages).any(|(number, page)| page.number != number) {
-                return Err(Violation::Hole);
-            }
-            let Some(last) = pages.last() else { continue };
-            walk.number = last.number;
-            walk.cursor =
-                pages.iter().filter(|page| page.object != NOTHING).map(|page| page.object + 1).max().unwrap_or(0);
-            walk.phase = if last.closes { Phase::Read } else { Phase::Reads };
-        }
-        if next.walks.iter().all(|walk| matches!(walk.phase, Phase::Off | Phase::Done)) {
+    /// The process after it has written the events of rows that have none. Runs that were not in its claim are started.
+    fn reconcile(
+        &mut self,
+        rules: &Rules,
+        me: Process,
+        event: &impl Fn(Kind, Page) -> Event,
+    ) -> Result<Process, Violation> {
+        let late = (0..).zip(&me.walks).filter(|(_, walk)| me.is_late(**walk));
+        let mut events: Vec<Event> = late.map(|(account, walk)| event(Kind::Started, walk.of_run(account))).collect();
+        let must_be_seen = !events.is_empty() && rules.variant != Variant::JoinNotSeen;
+        events.extend(self.orphans(&me).into_iter().map(|page| event(Kind::Committed, page)));
+        let taken = self.append_events(&events, version(me.epoch, me.sequence), rules.variant, true)?;
+        if !taken && (must_be_seen || rules.engine == Engine::Refuses) {
             return Ok(GONE);
         }
-        if variant == Variant::CheckpointOnly || self.orphans(&next).is_empty() {
-            next.step = next.goes_on();
-        } else {
-            next.step = Step::Reconcile;
+        let mut next = Process { sequence: me.sequence + 1, ..me };
+        for walk in next.walks.iter_mut().filter(|walk| me.is_late(**walk)) {
+            walk.is_started = true;
         }
-        Ok(next)
+        next.step = next.goes_on();
+        Ok(next.tidied())
+    }
+}
+
+impl Process {
+    fn after_claim(&self, variant: Variant) -> Step {
+        let adopts = self.walks.iter().any(|walk| walk.phase == Phase::Fails);
+        let is_unfenced = match variant {
+            Variant::RawFenceFirst => true,
+            Variant::NoRawFenceOnGiveUp => self.gives_up,
+            Variant::NoRawFenceOnAdoption => adopts,
+            Variant::NoRawFenceOnResume => !self.gives_up && !adopts,
+            _ => false,
+        };
+        match () {
+            () if !self.resumes => self.goes_on(),
+            () if is_unfenced => Step::ReadState,
+            () => Step::FenceRaw,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The two tables: what they hold, what they take, and the faults that they may not have.
 
-use super::{ACCOUNT, Event, Kind, NOTHING, OBJECTS, Page, Row, State, Step, Variant, Version, Violation};
+use super::{ACCOUNT, ACCOUNTS, Event, Kind, NOTHING, OBJECTS, Page, Row, State, Step, Variant, Version, Violation};
 
 impl State {
     pub(super) fn events(&self) -> impl Iterator<Item = &Event> {
@@ -22,8 +22,26 @@ impl State {
     pub(super) fn open_run(&self, account: u8) -> Option<u8> {
         let of = |kind: Kind| self.events().filter(move |event| event.kind == kind && event.page.account == account);
         let run = of(Kind::Started).map(|event| event.page.run).max()?;
-        let is_over = of(Kind::Completed).chain(of(Kind::GivenUp)).any(|event| event.page.run == run);
-        (!is_over).then_some(run)
+        (!self.is_over(account, run)).then_some(run)
+    }
+
+    pub(super) fn is_over(&self, account: u8, run: u8) -> bool {
+        self.events().any(|event| {
+            matches!(event.kind, Kind::Completed | Kind::GivenUp)
+                && (event.page.account, event.page.run) == (account, run)
+        })
+    }
+
+    /// Whether the attempt of that version has started the run, and the run has not had its end since.
+    fn is_claimed(&self, version: Version, page: Page) -> bool {
+        let has = |kind: Kind| {
+            self.events().any(|event| {
+                event.kind == kind
+                    && (event.page.account, event.page.run) == (page.account, page.run)
+                    && event.version >> 4 == version >> 4
+            })
+        };
+        has(Kind::Started) && !has(Kind::Failed) && !self.is_over(page.account, page.run)
     }
 
     /// One past the content of each object's newest row.
@@ -63,6 +81,9 @@ impl State {
             if self.known()[usize::from(page.object)] == page.content + 1 {
                 return Err(Violation::Repeat);
             }
+            if !self.is_claimed(version, *page) {
+                return Err(Violation::Unclaimed);
+            }
             let free = self.rows.iter().position(|row| row.version == 0).expect("a free place for the row");
             self.rows[free] = Row { version, page: *page };
         }
@@ -86,13 +107,12 @@ impl State {
             if is_listed && !is_recovered && self.known()[usize::from(object)] != content + 1 {
                 return Err(if event.page.has_row { Violation::Lie } else { Violation::Stale });
             }
-            let ends = [Kind::Completed, Kind::GivenUp];
-            if ends.contains(&event.kind)
-                && self
-                    .events()
-                    .any(|other| ends.contains(&other.kind) && (other.page.account, other.page.run) == (account, run))
-            {
+            let is_end = matches!(event.kind, Kind::Completed | Kind::GivenUp | Kind::Failed);
+            if is_end && self.is_over(account, run) {
                 return Err(Violation::TwoEnds);
+            }
+            if event.kind != Kind::Started && !self.is_claimed(version, event.page) {
+                return Err(Violation::Unclaimed);
             }
             if event.kind == Kind::Started && self.open_run(account).is_some_and(|open| open != run) {
                 return Err(Violation::TwoRuns);
@@ -129,7 +149,7 @@ impl State {
             }
         }
         let is_open = |account: u8| self.open_run(account).is_some();
-        if !self.at_rest() || (0..2).any(is_open) {
+        if !self.at_rest() || (0..ACCOUNTS).any(|account| is_open(u8::try_from(account).expect("few"))) {
             return None;
         }
         for (at, event) in self.events().enumerate().filter(|(_, event)| event.kind == Kind::Committed) {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::attempt::Choice;
 use super::process::GONE;
-use super::{OBJECTS, Page, Rules, State, Step, Violation};
+use super::{ACCOUNTS, OBJECTS, Page, Phase, Process, Rules, State, Step, Violation};
 use crate::checker::World;
 use crate::version1::mix;
 
@@ -15,7 +16,8 @@ pub(crate) enum Move {
     Starts(usize),
     Killed(usize, Step),
     Does(usize, Step),
-    Commits(usize),
+    Chooses(usize, Choice),
+    IsStuck(usize),
 }
 
 impl fmt::Display for Move {
@@ -26,7 +28,14 @@ impl fmt::Display for Move {
             Self::Starts(process) => write!(formatter, "process {process} starts"),
             Self::Killed(process, step) => write!(formatter, "process {process} is killed before {step:?}"),
             Self::Does(process, step) => write!(formatter, "process {process} does {step:?}"),
-            Self::Commits(process) => write!(formatter, "process {process} commits what it has"),
+            Self::Chooses(process, Choice::Fetches(account)) => {
+                write!(formatter, "process {process} fetches a page of account {account}")
+            }
+            Self::Chooses(process, Choice::Fails(account)) => {
+                write!(formatter, "process {process} fails to read account {account}")
+            }
+            Self::Chooses(process, Choice::Commits) => write!(formatter, "process {process} commits what it has"),
+            Self::IsStuck(process) => write!(formatter, "process {process} can do nothing more"),
         }
     }
 }
@@ -37,11 +46,9 @@ impl World for State {
     type Rules = Rules;
 
     fn hash(&self) -> u64 {
-        let [a, b, c, d] = self.contents;
-        let mut hash = mix(
-            0,
-            [self.alive, a, b, c, d, self.rows_version, self.events_version, self.deletions << 4 | self.changes],
-        );
+        let happened = self.deletions << 4 | self.changes << 2 | self.failures;
+        let mut hash =
+            mix(0, [self.alive, bits(self.contents), self.rows_version, self.events_version, happened, 0, 0, 0]);
         let page = |hash: u64, first: u8, page: &Page| {
             let flags = u8::from(page.has_row) << 1 | u8::from(page.closes);
             mix(hash, [first, page.account, page.run, page.number, page.object, page.content, flags, 0])
@@ -54,7 +61,6 @@ impl World for State {
         }
         for process in &self.processes {
             let flags = u8::from(process.is_claimed) << 2 | u8::from(process.resumes) << 1 | u8::from(process.gives_up);
-            let [a, b, c, d] = process.known;
             hash = mix(
                 hash,
                 [
@@ -62,14 +68,17 @@ impl World for State {
                     process.epoch,
                     process.sequence,
                     flags,
-                    a << 4 | b,
-                    c << 4 | d,
+                    bits(process.known.map(|known| known & 1)),
+                    bits(process.known.map(|known| known >> 1)),
                     process.fetched,
                     0,
                 ],
             );
             for walk in &process.walks {
-                hash = mix(hash, [walk.phase as u8, walk.run, walk.cursor, walk.number, 0, 0, 0, 0]);
+                hash = mix(
+                    hash,
+                    [walk.phase as u8, walk.run, walk.cursor, walk.number, u8::from(walk.is_started), 0, 0, 0],
+                );
             }
             for pending in &process.pending[..usize::from(process.fetched)] {
                 hash = page(hash, 1, pending);
@@ -92,7 +101,7 @@ impl World for State {
         }
         let started = self.processes.iter().take_while(|process| process.step != Step::NotStarted).count();
         if started < rules.jobs.len() {
-            tell(Move::Starts(started), self.step(rules, started, false));
+            tell(Move::Starts(started), self.step(rules, started));
         }
         for id in 0..started {
             let process = self.processes[id];
@@ -102,12 +111,16 @@ impl World for State {
             let mut killed = *self;
             killed.processes[id] = GONE;
             tell(Move::Killed(id, process.step), Ok(killed));
-            let is_fetch = process.step == Step::Fetch;
-            if !is_fetch || process.may_fetch(rules.variant) {
-                tell(Move::Does(id, process.step), self.step(rules, id, false));
+            if process.step != Step::Fetch {
+                tell(Move::Does(id, process.step), self.step(rules, id));
+                continue;
             }
-            if is_fetch && process.may_commit() {
-                tell(Move::Commits(id), self.step(rules, id, true));
+            let choices = self.choices(rules, &process);
+            if choices.is_empty() {
+                tell(Move::IsStuck(id), Err(Violation::Stuck));
+            }
+            for choice in choices {
+                tell(Move::Chooses(id, choice), Ok(self.choose(id, choice)));
             }
         }
     }
@@ -117,6 +130,22 @@ impl World for State {
     }
 
     fn is_terminal(&self) -> bool {
-        self.at_rest() && (0..2).all(|account| self.open_run(account).is_none())
+        self.at_rest() && (0..ACCOUNTS).all(|account| self.open_run(u8::try_from(account).expect("few")).is_none())
     }
+}
+
+impl State {
+    fn choices(&self, rules: &Rules, process: &Process) -> Vec<Choice> {
+        let may_fail =
+            |account: &usize| self.failures < rules.failures && process.walks[*account].phase == Phase::Reads;
+        let fetches = (0..ACCOUNTS).filter(|account| process.may_fetch(rules.variant, *account)).map(Choice::Fetches);
+        let fails = (0..ACCOUNTS).filter(may_fail).map(Choice::Fails);
+        let commits = process.may_commit(rules.variant).then_some(Choice::Commits);
+        fetches.chain(fails).chain(commits).collect()
+    }
+}
+
+/// A bit each.
+fn bits(values: [u8; OBJECTS]) -> u8 {
+    values.iter().fold(0, |bits, value| bits << 1 | value)
 }
