@@ -1,5 +1,5 @@
 //! A fake Stripe, good enough to test a pipeline with: lists, paging, errors, limits and faults as Stripe has them,
-//! with objects that follow from a seed. It listens on 127.0.0.1 only and knows only its own account, keys and network.
+//! with objects that follow from a seed. It listens on 127.0.0.1 only and knows only its own accounts, keys and network.
 //!
 //! ```
 //! use stripe_raw_rs::simulator::{Settings, StripeSimulator};
@@ -11,10 +11,11 @@
 //! # Ok::<(), stripe_raw_rs::error::Error>(())
 //! ```
 //!
-//! Rooms: `server` (sockets) → `endpoint` (a `request` and its answer), `traffic` → `account` (the lists), `answer`
-//! (pages and objects), `changes` (what happens to objects) → `row` (one list), `event`, `items` (sub-lists) → `list`
-//! (order), `state` (what became of an object), `shape` (bytes, from a `template`), `query`, `refusal`, `faults`,
-//! `limits` → `identifier`, `chance`, `clock`. `settings` has the settings.
+//! Rooms: `data` (what a test sees and changes), `server` (sockets) → `endpoint` (a `request` and its answer),
+//! `traffic` → `connected` (which account is asked) → `account` (the lists), `answer` (pages and objects), `mutations`
+//! (what happens to objects) → `row` (one list), `event`, `items` (sub-lists), `plan` (what the accounts have in common)
+//! → `list` (order), `state` (what became of an object), `shape` (bytes, from a `template`), `query`, `refusal`,
+//! `faults`, `limits` → `identifier`, `chance`, `clock`. `settings` has the settings.
 
 mod account;
 mod answer;
@@ -22,6 +23,10 @@ mod chance;
 #[cfg(test)]
 mod client;
 mod clock;
+mod connected;
+#[cfg(test)]
+mod connected_tests;
+mod data;
 mod endpoint;
 mod event;
 #[cfg(test)]
@@ -32,6 +37,7 @@ mod items;
 mod limits;
 mod list;
 mod mutations;
+mod plan;
 mod query;
 mod refusal;
 mod request;
@@ -55,20 +61,19 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use self::account::{Account, Arrivals};
 use self::clock::Clock;
-use self::endpoint::{Access, Endpoints};
+use self::connected::Accounts;
+pub use self::data::AccountData;
+use self::endpoint::Endpoints;
 use self::event::Manner;
 use self::faults::Faults;
-use self::limits::Limits;
-use self::request::Endpoint;
+use self::plan::{Arrivals, Plan};
 use self::server::Manners;
 pub use self::settings::Settings;
 use self::settings::{any_entity, check_time, entity};
 pub use self::traffic::LoggedRequest;
 use self::traffic::Traffic;
 use crate::error::{Error, Result};
-use crate::stripe::entities::Entity;
 
 /// A running fake Stripe. It stops when it is dropped.
 #[derive(Debug)]
@@ -94,24 +99,17 @@ impl StripeSimulator {
         let clock = Clock::start(settings.end, settings.frozen_clock);
         let arrivals = Arrivals { count: settings.arrivals, every: settings.arrivals_every };
         let manner = Manner { of_new_objects: settings.object_events, delay: settings.event_delay };
-        let count = |entity: &Entity| settings.count(entity);
+        let history = (clock.now(), settings.history_days);
+        let plan = Plan::new(settings.seed, history, arrivals, manner, settings.sublist_items);
+        let (counts, start) = (settings.counts(), settings.start());
         let endpoints = Arc::new(Endpoints {
             seed: settings.seed,
-            account: Account::new(
-                settings.seed,
-                clock.now(),
-                settings.history_days,
-                arrivals,
-                manner,
-                settings.sublist_items,
-                count,
-            ),
+            accounts: Accounts::new(settings.seed, plan, counts, settings.connected_accounts, start),
             clock,
-            limits: Limits::new(settings.rate_limit, settings.endpoint_rate_limit, Endpoint::BUCKETS),
             retry_after: settings.retry_after,
             faults: RwLock::new(Arc::new(Faults::read(&settings.faults, settings.seed)?)),
             traffic: Traffic::new(),
-            access: Access { keys: settings.keys, denied: settings.denied, products_off: settings.products_off },
+            keys: settings.keys,
         });
         let manners = Manners { latency: settings.latency, jitter: settings.latency_jitter, gzip: settings.gzip };
         let (address, running) = listen(settings.port, settings.threads, Arc::clone(&endpoints), manners)?;
@@ -130,70 +128,78 @@ impl StripeSimulator {
         self.address.port()
     }
 
-    /// Id of the account, e.g. `acct_1PgafTB7WZ01zgkW`.
+    /// Id of the platform's account, e.g. `acct_1PgafTB7WZ01zgkW`.
     #[must_use]
     pub fn account(&self) -> &str {
-        &self.endpoints.account.id
+        &self.endpoints.accounts.platform.account.id
     }
 
-    /// The account, without the events that are too old by now.
-    fn current(&self) -> &Account {
-        self.endpoints.account.expire(self.endpoints.clock.now());
-        &self.endpoints.account
+    /// Ids of the connected accounts, newest first, as a complete walk of the platform's list of accounts sees them.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<String> {
+        self.endpoints.accounts.ids()
     }
 
-    /// Ids of all objects of an entity that are there, newest first: a complete walk of its list sees these.
+    /// The data of a connected account, also of a revoked one; `None` or its own id means the platform.
+    ///
+    /// # Errors
+    /// There is no such account.
+    pub fn data(&self, account: Option<&str>) -> Result<AccountData<'_>> {
+        Ok(AccountData::new(&self.endpoints, self.endpoints.accounts.of(account)?))
+    }
+
+    /// Revokes the platform's access to a connected account: the platform's list no longer has it, and requests to it
+    /// are answered as those to an unknown account. Revoking it once more changes nothing.
+    ///
+    /// # Errors
+    /// There is no such account.
+    pub fn revoke(&self, account: &str) -> Result<()> {
+        self.endpoints.accounts.revoke(account)
+    }
+
+    /// Gives the platform access to a revoked account again: it is at its place in the list, with its data.
+    ///
+    /// # Errors
+    /// There is no such account.
+    pub fn restore(&self, account: &str) -> Result<()> {
+        self.endpoints.accounts.restore(account)
+    }
+
+    fn platform(&self) -> AccountData<'_> {
+        AccountData::new(&self.endpoints, Arc::clone(&self.endpoints.accounts.platform))
+    }
+
+    /// As [`AccountData::ids`], of the platform.
     pub fn ids(&self, entity_name: &str) -> Result<Vec<String>> {
-        Ok(self.current().ids(entity(entity_name)?, self.endpoints.clock.now()))
+        self.platform().ids(entity_name)
     }
 
-    /// An object's bytes as they are in `data`, without the indent of the first line and with that of all others.
-    /// `None` if there is no such object. An event that cannot be seen yet is there, too.
+    /// As [`AccountData::object_bytes`], of the platform.
     pub fn object_bytes(&self, entity_name: &str, id: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.current().object_bytes(entity(entity_name)?, id))
+        self.platform().object_bytes(entity_name, id)
     }
 
-    /// The time that an object gives for its creation, in seconds since 1970; `None` if it gives none.
-    ///
-    /// # Errors
-    /// There is no such object.
+    /// As [`AccountData::created`], of the platform.
     pub fn created(&self, entity_name: &str, id: &str) -> Result<Option<i64>> {
-        self.current().created(entity(entity_name)?, id)
+        self.platform().created(entity_name, id)
     }
 
-    /// Adds objects created at that time (seconds since 1970; `None` is the simulator's present time), and returns
-    /// their ids, newest first. Among objects of one second, those added later are the newer ones.
+    /// As [`AccountData::add`], of the platform.
     pub fn add(&self, entity_name: &str, count: u32, created: Option<i64>) -> Result<Vec<String>> {
-        let created = created.unwrap_or_else(|| self.endpoints.clock.now());
-        check_time("created", created)?;
-        self.endpoints.account.add(entity(entity_name)?, count, created)
+        self.platform().add(entity_name, count, created)
     }
 
-    /// Gives an object other bytes from now on, at its place in the list; returns whether it is there. Any bytes are
-    /// allowed, also bytes that are not JSON: this is how an object becomes odd.
+    /// As [`AccountData::replace`], of the platform.
     pub fn replace(&self, entity_name: &str, id: &str, bytes: Vec<u8>) -> Result<bool> {
-        Ok(self.endpoints.account.replace(entity(entity_name)?, id, bytes))
+        self.platform().replace(entity_name, id, bytes)
     }
 
-    /// Changes objects: their bytes in the list, the answers by their ids, and one event for each that tells of it, in
-    /// the order of `ids`. An id may be there twice: then the object changes twice in one second. Returns the ids of
-    /// the events.
-    ///
-    /// `event_type` is the type of the events, one of the list's; `None` is the type that Stripe has for changes of
-    /// these objects. If it has none, they change without a word, and no id is returned.
-    ///
-    /// # Errors
-    /// One of the objects is not there, or cannot change; then none of them changes.
+    /// As [`AccountData::change`], of the platform.
     pub fn change(&self, entity_name: &str, ids: &[String], event_type: Option<&str>) -> Result<Vec<String>> {
-        self.endpoints.account.change(entity(entity_name)?, ids, event_type, self.endpoints.clock.now())
+        self.platform().change(entity_name, ids, event_type)
     }
 
-    /// Changes the lists that an object has: adds items at their ends, and removes the first ones. An event tells of it, as
-    /// of a change of the object, if Stripe has a type for that; or one of `event_type`, which is about the newest item.
-    /// Returns the ids of the events.
-    ///
-    /// # Errors
-    /// There is no such object, or no such type.
+    /// As [`AccountData::change_items`], of the platform.
     pub fn change_items(
         &self,
         entity_name: &str,
@@ -202,23 +208,17 @@ impl StripeSimulator {
         removed: u32,
         event_type: Option<&str>,
     ) -> Result<Vec<String>> {
-        let now = self.endpoints.clock.now();
-        self.endpoints.account.change_items(entity(entity_name)?, id, (added, removed), event_type, now)
+        self.platform().change_items(entity_name, id, (added, removed), event_type)
     }
 
-    /// The items of the list that an object has, as JSON, in the order of the list.
-    ///
-    /// # Errors
-    /// There is no such object, or objects have no such list.
+    /// As [`AccountData::items`], of the platform.
     pub fn items(&self, child_name: &str, parent_id: &str) -> Result<Vec<String>> {
-        let unknown = || Error::usage(format!("'{}' has no {child_name}", crate::error::foreign(parent_id)));
-        self.endpoints.account.items(any_entity(child_name)?, parent_id).ok_or_else(unknown)
+        self.platform().items(child_name, parent_id)
     }
 
-    /// Deletes an object, so that it is no longer in any list or valid as a cursor; returns whether it was there. An
-    /// event tells of it, with the object as it was last, if Stripe has a type for it.
+    /// As [`AccountData::delete`], of the platform.
     pub fn delete(&self, entity_name: &str, id: &str) -> Result<bool> {
-        self.endpoints.account.delete(entity(entity_name)?, id, self.endpoints.clock.now())
+        self.platform().delete(entity_name, id)
     }
 
     /// Moves the simulator's clock forward. Events that are older than 30 days then are gone, and events that were to
@@ -241,12 +241,12 @@ impl StripeSimulator {
         self.endpoints.traffic.count(None)
     }
 
-    /// Requests received for the list of one entity.
+    /// Requests received for the list of one entity, over all accounts.
     pub fn entity_requests(&self, entity_name: &str) -> Result<u64> {
         Ok(self.endpoints.traffic.count(Some(any_entity(entity_name)?)))
     }
 
-    /// Requests received for single objects of one entity, by their ids.
+    /// Requests received for single objects of one entity, by their ids, over all accounts.
     pub fn retrieves(&self, entity_name: &str) -> Result<u64> {
         Ok(self.endpoints.traffic.retrieves(entity(entity_name)?))
     }

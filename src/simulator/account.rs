@@ -1,16 +1,18 @@
-//! The account: its lists, their objects, and the pages that are served from them.
+//! One account: its lists, their objects, and the pages that are served from them.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
 
 use super::answer::distort;
-use super::event::{Events, Manner, RETENTION};
+use super::event::{Events, RETENTION};
 use super::faults::Fault;
-use super::identifier::{account_id, index_of};
+use super::identifier::index_of;
 use super::items::Items;
 use super::list::{Asked, From, Placed, history};
 use super::mutations::{event_of, no_object};
+use super::plan::{Counts, Plan};
 use super::query::{Cursor, Query};
 use super::refusal::Refusal;
 use super::row::Row;
@@ -20,67 +22,62 @@ use super::template::pretty;
 use crate::error::Result;
 use crate::stripe::children;
 use crate::stripe::entities::{ENTITIES, Entity};
+use crate::stripe::events;
 
-/// New objects that arrive while a run reads pages.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Arrivals {
-    pub(super) count: u32,
-    pub(super) every: u64,
-}
-
-/// Everything that the simulated account holds.
+/// Everything that one account holds.
 #[derive(Debug)]
 pub(super) struct Account {
     /// Its own id.
     pub(super) id: String,
-    pub(super) seed: u64,
-    pub(super) rows: Vec<Row>,
-    pub(super) arrivals: Arrivals,
+    seed: u64,
+    pub(super) plan: Arc<Plan>,
+    counts: Arc<Counts>,
+    /// Its lists, in the order of the registry; each is made when it is first needed.
+    rows: Box<[OnceLock<Box<Row>>]>,
     pub(super) events: Events,
     /// Place of the list of events in the registry.
     events_at: usize,
 }
 
-/// The name of the list of events.
-const EVENTS: &str = "events";
-
 impl Account {
-    /// An account with `count` objects of each entity, in the `days` before `end`.
-    pub(super) fn new(
-        seed: u64,
-        end: i64,
-        days: u32,
-        arrivals: Arrivals,
-        manner: Manner,
-        sublist_items: u32,
-        count: impl Fn(&Entity) -> u64,
-    ) -> Self {
-        let row = |entity: &'static Entity| {
-            let made_up = if entity.name == EVENTS && manner.of_new_objects { 0 } else { count(entity) };
-            let of = children::of(entity).filter(|_| sublist_items > 0);
-            let items = of.filter_map(|of| Some(Items { of, parent: of.parent.as_ref()?, most: sublist_items }));
-            let items = items.collect();
-            Row::new(seed, entity, items, |key| history(key, made_up, end, days))
-        };
+    /// An account that starts with so many objects. All of them follow from the seed.
+    pub(super) fn new(id: String, seed: u64, plan: Arc<Plan>, counts: Arc<Counts>) -> Self {
         let account = Self {
-            id: account_id(seed),
+            id,
             seed,
-            rows: ENTITIES.iter().map(row).collect(),
-            arrivals,
-            events: Events::new(seed, manner),
-            events_at: ENTITIES.iter().position(|entity| entity.name == EVENTS).unwrap_or_default(),
+            counts,
+            rows: ENTITIES.iter().map(|_| OnceLock::new()).collect(),
+            events: Events::new(seed, plan.manner),
+            events_at: ENTITIES.iter().position(Entity::has_events).unwrap_or_default(),
+            plan,
         };
-        if manner.of_new_objects {
-            account.report_the_recent(end.saturating_sub(RETENTION));
+        if account.plan.manner.of_new_objects {
+            account.report_the_recent(account.plan.end.saturating_sub(RETENTION));
         }
         account
+    }
+
+    /// Makes all lists now.
+    pub(super) fn make(&self) {
+        for at in 0..ENTITIES.len() {
+            self.row_at(at);
+        }
+    }
+
+    fn new_row(&self, at: usize) -> Row {
+        let (entity, plan) = (&ENTITIES[at], &self.plan);
+        let made_up = if entity.has_events() && plan.manner.of_new_objects { 0 } else { self.counts.of(entity) };
+        let of = children::of(entity).filter(|_| plan.sublist_items > 0);
+        let items = of.filter_map(|of| Some(Items { of, parent: of.parent.as_ref()?, most: plan.sublist_items }));
+        Row::new(self.seed, at, items.collect(), |key| history(key, made_up, plan.end, plan.days))
     }
 
     /// Fills the list of events with those of the objects that were created since then.
     fn report_the_recent(&self, since: i64) {
         let mut recent_events = Vec::new();
-        for (list, row) in self.rows.iter().enumerate() {
-            let Some(kind) = row.event_facts.created else { continue };
+        for (list, entity) in ENTITIES.iter().enumerate() {
+            let Some(kind) = events::of(entity).created.filter(|_| self.counts.of(entity) > 0) else { continue };
+            let row = self.row_at(list);
             let recent = row.list().newest_first().take_while(|placed| placed.created >= since).collect::<Vec<_>>();
             recent_events.extend(recent.into_iter().map(|object| event_of(list, object, State::default(), kind)));
         }
@@ -88,15 +85,20 @@ impl Account {
     }
 
     pub(super) fn row(&self, entity: &Entity) -> &Row {
-        &self.rows[index_of(entity)]
+        self.row_at(index_of(entity))
+    }
+
+    /// The list at that place of the registry.
+    pub(super) fn row_at(&self, at: usize) -> &Row {
+        self.rows[at].get_or_init(|| Box::new(self.new_row(at)))
     }
 
     pub(super) fn events_row(&self) -> &Row {
-        &self.rows[self.events_at]
+        self.row_at(self.events_at)
     }
 
-    pub(super) fn is_events(&self, row: &Row) -> bool {
-        std::ptr::eq(row, self.events_row())
+    pub(super) const fn is_events(&self, row: &Row) -> bool {
+        row.at == self.events_at
     }
 
     /// Takes the events that are too old at that time out of their list.
@@ -134,7 +136,7 @@ impl Account {
         if let Some(given) = row.states().get(&placed.serial).and_then(|state| state.given.as_ref()) {
             return Ok(says(given, entity.dated_by()));
         }
-        Ok(row.shape(self.seed, placed.serial).dated.then_some(placed.created))
+        Ok(row.shape(&self.plan, placed.serial).dated.then_some(placed.created))
     }
 
     /// Appends the body of the answer to a list request. `now` dates the objects that arrive after it.
@@ -159,7 +161,7 @@ impl Account {
         let asked = Asked { from, window: query.window, limit: query.limit };
         // Only entities with a fixed query leave anything out: for all others, no shape needs to be read.
         let visible = |placed: Placed| {
-            (query.complete || !row.shape(self.seed, placed.serial).hidden)
+            (query.complete || !row.shape(&self.plan, placed.serial).hidden)
                 && (!is_events || self.events.is_visible(placed, now))
         };
         let page = row.list().page(asked, visible);
@@ -179,11 +181,11 @@ impl Account {
             let mut object = Vec::new();
             match &event.item {
                 Some(item) => object.extend_from_slice(pretty(item, ELEMENT_INDENT).as_bytes()),
-                None => self.rows[event.list].render_as(self.seed, event.object, &event.state, &mut object),
+                None => self.row_at(event.list).render_as(&self.plan, event.object, &event.state, &mut object),
             }
             return self.events.write(row, placed, &event, &object, out);
         }
-        row.render(self.seed, placed, out);
+        row.render(&self.plan, placed, out);
     }
 
     /// The place in the list that the query's cursor names.

@@ -2,14 +2,13 @@
 
 use super::account::Account;
 use super::faults::{Fault, Member};
-use super::identifier::index_of;
 use super::list::Page;
 use super::query::AskedItems;
 use super::refusal::Refusal;
 use super::row::Row;
 use super::shape::ELEMENT_INDENT;
 use super::state::{at_depth, value_of};
-use crate::stripe::entities::Entity;
+use crate::stripe::entities::{ENTITIES, Entity};
 
 impl Account {
     /// Appends a page.
@@ -32,7 +31,7 @@ impl Account {
             out.extend_from_slice(&[b' '; ELEMENT_INDENT]);
             let chosen = index == objects.len() / 2;
             let stray = chosen && matches!(fault, Some(Fault::WrongObject));
-            let row = if stray { &self.rows[(index_of(row.entity) + 1) % self.rows.len()] } else { row };
+            let row = if stray { self.row_at((row.at + 1) % ENTITIES.len()) } else { row };
             let start = out.len();
             self.render(row, *placed, out);
             row.expand(*placed, expand, out, start);

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use super::*;
+use crate::stripe::entities::Entity;
 
 pub(super) const KEY: &str = "Authorization: Bearer sk_test_1\r\n";
 pub(super) const END: i64 = 1_800_000_000;

@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::account::Account;
 use super::clock::Clock;
+use super::connected::{Accounts, Served};
 use super::faults::{Fault, Faults};
 use super::identifier::{index_of, request_id};
-use super::limits::Limits;
 use super::query::{AskedItems, Query, only_expand};
 use super::refusal::Refusal;
-use super::request::{Endpoint, Request, is_account, is_version, user_of};
-use super::traffic::Traffic;
+use super::request::{Endpoint, Request, is_version, user_of};
+use super::traffic::{LoggedRequest, Traffic};
+use crate::error::foreign;
 use crate::stripe::entities::Parent;
 
 /// `Stripe-Version` of answers to requests that name none: the account's default.
@@ -25,6 +25,8 @@ pub(super) struct Counted {
     pub(super) number: u64,
     pub(super) fault: Option<Fault>,
     refusal: Option<Refusal>,
+    /// The account that is asked; `None` if the key may read no such account.
+    served: Option<Arc<Served>>,
 }
 
 /// An answer without its body.
@@ -35,25 +37,14 @@ pub(super) struct Head {
     pub(super) headers: Vec<(&'static str, String)>,
 }
 
-/// The rights of keys.
-#[derive(Debug)]
-pub(super) struct Access {
-    /// Keys that are known; if empty, any `sk_` or `rk_` key that does not contain `invalid`.
-    pub(super) keys: Vec<String>,
-    /// Names of the entities (or `account`) that no key may read.
-    pub(super) denied: Vec<String>,
-    /// Products that the account does not have.
-    pub(super) products_off: Vec<String>,
-}
-
-/// The account behind its endpoints.
+/// The accounts behind their endpoints.
 #[derive(Debug)]
 pub(super) struct Endpoints {
     pub(super) seed: u64,
     pub(super) clock: Clock,
-    pub(super) account: Account,
-    pub(super) access: Access,
-    pub(super) limits: Limits,
+    pub(super) accounts: Accounts,
+    /// Keys that are known; if empty, any `sk_` or `rk_` key that does not contain `invalid`.
+    pub(super) keys: Vec<String>,
     /// Value of `Retry-After` when a limit is exceeded, in seconds.
     pub(super) retry_after: Option<u64>,
     pub(super) faults: RwLock<Arc<Faults>>,
@@ -72,9 +63,29 @@ impl Endpoints {
         };
         let faults = Arc::clone(&self.faults.read().unwrap_or_else(PoisonError::into_inner));
         let fault = faults.next(list).cloned();
-        let exceeded = self.limits.exceeded(Endpoint::bucket(endpoint), self.clock.elapsed());
+        let served = self.accounts.asked(request);
+        let bucket = Endpoint::bucket(endpoint);
+        if let Some(served) = &served {
+            served.count(bucket);
+        }
+        let exceeded = self.accounts.limits(served.as_ref()).exceeded(bucket, self.clock.elapsed());
         let refusal = exceeded.map(|reason| Refusal::rate_limited(reason, self.retry_after));
-        Counted { number, fault, refusal }
+        Counted { number, fault, refusal, served }
+    }
+
+    /// Notes the answer to a request; a status of 0 means none.
+    pub(super) fn record(&self, request: &Request<'_>, counted: &Counted, status: u16) {
+        let account = match &counted.served {
+            Some(served) => self.shown(request, served).to_owned(),
+            None => foreign(self.accounts.named(request).unwrap_or_default()),
+        };
+        let target = request.target.to_owned();
+        self.traffic.record(LoggedRequest { number: counted.number, target, account, status });
+    }
+
+    /// The id that an account goes by in the answer. Without connected accounts, it is any that the request names.
+    fn shown<'a>(&self, request: &Request<'a>, served: &'a Served) -> &'a str {
+        request.account.filter(|_| !self.accounts.has_connected).unwrap_or(&served.account.id)
     }
 
     /// Appends the body of the answer, and returns its head.
@@ -99,8 +110,8 @@ impl Endpoints {
         if is_version(&version) {
             head.headers.push(("Stripe-Version", version));
         }
-        if let Some(account) = request.account.filter(|account| is_account(account)) {
-            head.headers.push(("Stripe-Account", account.to_owned()));
+        if let (Some(_), Some(served)) = (self.accounts.named(request), &counted.served) {
+            head.headers.push(("Stripe-Account", self.shown(request, served).to_owned()));
         }
         head
     }
@@ -117,47 +128,70 @@ impl Endpoints {
         }
         let key = self.key(request.authorization)?;
         if let Some(version) = request.version.filter(|version| !is_version(version)) {
-            return Err(Refusal::request(format!("Invalid Stripe API version: {}", crate::error::foreign(version))));
+            return Err(Refusal::request(format!("Invalid Stripe API version: {}", foreign(version))));
         }
-        if let Some(account) = request.account.filter(|account| !is_account(account)) {
-            return Err(Refusal::foreign_account(&key, &crate::error::foreign(account)));
+        let foreign_account = |named: &str| Refusal::foreign_account(&key, &foreign(named));
+        if self.accounts.has_connected && key.starts_with("sk_org_") {
+            self.check_organization(request, foreign_account)?;
         }
-        let account = request.account.unwrap_or(&self.account.id);
-        let denied = |name: &str| self.access.denied.iter().any(|denied| denied == name);
-        let refused = |object| Err(Refusal::denied(&key, account, object));
+        let unknown = || foreign_account(self.accounts.named(request).unwrap_or_default());
+        let served = counted.served.as_ref().ok_or_else(unknown)?;
+        let (id, rights) = (self.shown(request, served), served.rights());
+        let denied = |name: &str| rights.denied.iter().any(|denied| denied == name);
+        let refused = |object| Err(Refusal::denied(&key, id, object));
         let endpoint = request.endpoint();
         if request.method == "GET"
             && let Some(entity) = endpoint.map(Endpoint::entity)
         {
-            if self.access.products_off.iter().any(|product| product == entity.product) {
+            if rights.products_off.iter().any(|product| product == entity.product) {
                 return Err(Refusal::product_off(entity.product, request.path()));
             }
             if denied(entity.name) {
                 return refused(entity.object);
             }
         }
+        let now = self.clock.now();
         match (request.method, request.path(), endpoint) {
             ("GET", ACCOUNT_PATH, _) if denied(ACCOUNT) => refused(ACCOUNT),
-            ("GET", ACCOUNT_PATH, _) => {
-                out.extend_from_slice(account_object(account).as_bytes());
+            ("GET", ACCOUNT_PATH, _) if self.accounts.is_platform(served) => {
+                out.extend_from_slice(account_object(id).as_bytes());
                 Ok(())
             }
+            ("GET", ACCOUNT_PATH, _) => self.accounts.retrieve(id, now, out),
             ("GET", _, Some(Endpoint::List(entity))) => {
                 let query = Query::read(request.query(), entity)?;
-                self.account.list(entity, &query, counted.fault.as_ref(), self.clock.now(), out)
+                served.account.list(entity, &query, counted.fault.as_ref(), now, out)
             }
             ("GET", _, Some(Endpoint::Retrieve(entity))) => {
                 only_expand(request.query())?;
-                self.account.retrieve(entity, &request.id(entity)?, self.clock.now(), out)
+                let asked = request.id(entity)?;
+                if self.accounts.is_beyond(served, entity, &asked) {
+                    return Err(foreign_account(&asked));
+                }
+                served.account.retrieve(entity, &asked, now, out)
             }
             ("GET", path, Some(Endpoint::ChildList(child))) => {
                 let is_in_path = child.path.contains("{id}");
                 let of = child.parent.as_ref().filter(|_| is_in_path).map(Parent::list);
                 let parent = of.map(|of| request.id(of)).transpose()?;
-                self.account.child_list(child, &AskedItems::read(child, parent, request.query())?, path, out)
+                if let Some((of, parent)) = of.zip(parent.as_ref())
+                    && self.accounts.is_beyond(served, of, parent)
+                {
+                    return Err(foreign_account(parent));
+                }
+                served.account.child_list(child, &AskedItems::read(child, parent, request.query())?, path, out)
             }
             (method, path, _) => Err(Refusal::unknown_url(method, path)),
         }
+    }
+
+    /// Refuses a request with the key of an organization that does not say which account and version it means: the
+    /// platform, or the platform and a connected account behind it.
+    fn check_organization(&self, request: &Request<'_>, refused: impl Fn(&str) -> Refusal) -> Result<(), Refusal> {
+        let context = request.context.ok_or_else(|| Refusal::organization("Stripe-Context"))?;
+        request.version.ok_or_else(|| Refusal::organization("Stripe-Version"))?;
+        let is_reached = context.contains('/') || context == self.accounts.platform.account.id;
+        if is_reached { Ok(()) } else { Err(refused(context)) }
     }
 
     fn key(&self, authorization: Option<&str>) -> Result<String, Refusal> {
@@ -169,7 +203,7 @@ impl Endpoints {
             _ => return Err(Refusal::no_key()),
         };
         let looks_right = ["sk_", "rk_"].iter().any(|kind| key.len() > kind.len() && key.starts_with(kind));
-        let known = match self.access.keys.as_slice() {
+        let known = match self.keys.as_slice() {
             [] => looks_right && !key.contains("invalid"),
             keys => keys.contains(&key),
         };

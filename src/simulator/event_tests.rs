@@ -164,7 +164,7 @@ fn at_the_start_the_events_are_those_of_the_objects_of_thirty_days() {
     let mut expected = BTreeSet::new();
     for entity in &ENTITIES {
         let Some(kind) = events::of(entity).created else { continue };
-        let row = &simulator.endpoints.account.rows[identifier::index_of(entity)];
+        let row = simulator.endpoints.accounts.platform.account.row(entity);
         let recent =
             row.list().newest_first().take_while(|placed| placed.created >= END - 30 * DAY).collect::<Vec<_>>();
         for placed in recent {

@@ -104,6 +104,8 @@ pub(super) fn index_of(entity: &Entity) -> usize {
 #[derive(Debug, Clone)]
 pub(super) struct Identifiers {
     prefix: &'static str,
+    /// Number of the list's name.
+    name: u64,
     /// It is added to the serial before mixing: equal serials of two lists or two seeds have different ids.
     key: u64,
     account: [u8; ACCOUNT],
@@ -114,12 +116,19 @@ impl Identifiers {
     pub(super) fn new(seed: u64, entity: &'static Entity) -> Self {
         // An entity that is not in the table above yet still has usable ids.
         let prefix = PREFIXES.iter().find(|row| row.0 == entity.name).map_or("obj_", |row| row.1);
-        Self { prefix, key: join(seed, of_name(entity.name)), account: account_part(seed), seed }
+        let name = of_name(entity.name);
+        Self { prefix, name, key: join(seed, name), account: account_part(seed), seed }
     }
 
     /// The same for another list of the same account.
     pub(super) fn sibling(&self, entity: &'static Entity) -> Self {
         Self::new(self.seed, entity)
+    }
+
+    /// Those of the same list as `other`, in this account.
+    pub(super) const fn beside(&self, other: &Self) -> Self {
+        let key = join(self.seed, other.name);
+        Self { prefix: other.prefix, name: other.name, key, account: self.account, seed: self.seed }
     }
 
     /// Length of an id, in bytes: the same for all ids of the list.

@@ -115,6 +115,15 @@ impl List {
         true
     }
 
+    /// Puts a deleted object back at its place.
+    pub(super) fn restore(&mut self, placed: Placed) {
+        if self.is_deleted(placed.serial) {
+            let at = self.order.partition_point(|other| *other < placed);
+            self.order.insert(at, placed);
+            self.created[usize::try_from(placed.serial).unwrap_or_default()] = placed.created;
+        }
+    }
+
     /// Whether an object with that serial was there and was deleted.
     pub(super) fn is_deleted(&self, serial: u32) -> bool {
         usize::try_from(serial).is_ok_and(|serial| self.created.get(serial) == Some(&GONE))
@@ -251,6 +260,9 @@ mod tests {
         assert!(list.page(Asked { from: From::After(1), window: Window::ALL, limit: 1 }, |_| true).is_none());
         assert_eq!((ask(&list, From::After(2), Window::ALL, 5).0, list.order.len()), (vec![0], 2));
         assert_eq!(list.add(1, 40).unwrap()[0].serial, 3);
+        list.restore(Placed { created: 20, serial: 1 });
+        list.restore(Placed { created: 20, serial: 1 });
+        assert_eq!(ask(&list, From::Top, Window::ALL, 5).0, [3, 2, 1, 0]);
     }
 
     #[test]

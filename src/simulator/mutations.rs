@@ -1,4 +1,4 @@
-//! What happens to the account's objects: they arrive, change and go, and events report it.
+//! What happens to an account's objects: they arrive, change and go, and events report it.
 //!
 //! An object's state and the event that reports it change under one lock, that of the list's states. So the events of
 //! an object are in the order of its states, and each holds the state of its moment.
@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 
 use super::account::Account;
 use super::event::Event;
-use super::identifier::index_of;
 use super::list::Placed;
 use super::row::Row;
 use super::state::{State, change};
@@ -27,7 +26,8 @@ impl Account {
     /// Changes objects, and returns the ids of the events that report it. `kind` is the type of the events; `None` is
     /// the one that Stripe has for changes, if it has one. If one of them cannot be changed, none is.
     pub(super) fn change(&self, entity: &Entity, ids: &[String], kind: Option<&str>, now: i64) -> Result<Vec<String>> {
-        let (list, row) = (index_of(entity), self.row(entity));
+        let row = self.row(entity);
+        let list = row.at;
         if self.is_events(row) {
             return Err(Error::usage("an event never changes"));
         }
@@ -53,7 +53,7 @@ impl Account {
         for object in placed {
             let state = states.entry(object.serial).or_default();
             let mut bytes = Vec::new();
-            row.render_as(self.seed, object, state, &mut bytes);
+            row.render_as(&self.plan, object, state, &mut bytes);
             state.changes += 1;
             let previous = change(&mut bytes, 0, state.changes);
             if state.given.is_some() {
@@ -91,7 +91,7 @@ impl Account {
         state.items_removed += removed;
         let Some(kind) = of_item.map(|(_, kind)| kind).or(row.event_facts.updated) else { return Ok(Vec::new()) };
         let item = of_item.and_then(|(items, _)| items.told(row, object, state, id));
-        let event = Event { item: item.map(Into::into), ..event_of(index_of(entity), object, state.clone(), kind) };
+        let event = Event { item: item.map(Into::into), ..event_of(row.at, object, state.clone(), kind) };
         Ok(vec![self.events.add(self.events_row(), event, now)?])
     }
 
@@ -112,7 +112,7 @@ impl Account {
         let _states = row.states_mut();
         let added = row.list_mut().add(count, created)?;
         for object in &added {
-            let event = event_of(index_of(row.entity), *object, State::default(), kind);
+            let event = event_of(row.at, *object, State::default(), kind);
             self.events.add(self.events_row(), event, created)?;
         }
         Ok(added)
@@ -126,7 +126,7 @@ impl Account {
         row.list_mut().delete(object.serial);
         if let Some(kind) = row.event_facts.deleted {
             let state = states.get(&object.serial).cloned().unwrap_or_default();
-            self.events.add(self.events_row(), event_of(index_of(entity), object, state, kind), now)?;
+            self.events.add(self.events_row(), event_of(row.at, object, state, kind), now)?;
         }
         Ok(true)
     }
@@ -135,10 +135,10 @@ impl Account {
     pub(super) fn arrive(&self, row: &Row, now: i64) {
         let pages = row.pages.fetch_add(1, Ordering::Relaxed) + 1;
         let may_grow = !(self.events.manner.of_new_objects && self.is_events(row));
-        if may_grow && self.arrivals.count > 0 && pages.is_multiple_of(self.arrivals.every.max(1)) {
+        if may_grow && self.plan.arrivals.count > 0 && pages.is_multiple_of(self.plan.arrivals.every.max(1)) {
             let newest = row.list().newest_first().next().map_or(now, |placed| placed.created.max(now));
             // A full list takes no more objects; but no run reaches four thousand million of them.
-            let _ = self.add_to(row, self.arrivals.count, newest);
+            let _ = self.add_to(row, self.plan.arrivals.count, newest);
         }
     }
 }

@@ -101,6 +101,16 @@ impl Refusal {
             .with_header("Stripe-Should-Retry", "false")
     }
 
+    /// 400: the key is an organization's, and the request lacks that header.
+    pub(super) fn organization(header: &str) -> Self {
+        Self::request(match header {
+            "Stripe-Context" => {
+                "Please include the Stripe-Context header with your target account when using an Organization API key."
+            }
+            _ => "Please include the Stripe-Version header when using an Organization API key.",
+        })
+    }
+
     /// 400 or 404: the account does not have the product.
     pub(super) fn product_off(product: &str, path: &str) -> Self {
         if product == "Treasury" {

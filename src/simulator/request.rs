@@ -15,6 +15,7 @@ pub(super) struct Request<'a> {
     pub(super) authorization: Option<&'a str>,
     pub(super) version: Option<&'a str>,
     pub(super) account: Option<&'a str>,
+    pub(super) context: Option<&'a str>,
 }
 
 impl<'a> Request<'a> {

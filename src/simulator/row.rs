@@ -1,21 +1,24 @@
-//! One list of the account: its objects, their ids, their states and their bytes.
+//! One list of an account: its objects, their ids, their states and their bytes.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chance::{below, join, mix, of_name};
 use super::identifier::Identifiers;
 use super::items::Items;
 use super::list::{List, Placed};
+use super::plan::Plan;
 use super::shape::Shape;
 use super::state::{State, change};
-use crate::stripe::entities::Entity;
+use crate::stripe::entities::{ENTITIES, Entity};
 use crate::stripe::events::{self, ListEvents};
 
 /// One list and the form of its objects.
 #[derive(Debug)]
 pub(super) struct Row {
+    /// Its place in the registry.
+    pub(super) at: usize,
     pub(super) entity: &'static Entity,
     /// The events that report its objects.
     pub(super) event_facts: &'static ListEvents,
@@ -23,8 +26,6 @@ pub(super) struct Row {
     /// Separates the chance of this list from that of others.
     pub(super) key: u64,
     list: RwLock<List>,
-    /// They are made when they are first needed: most runs ask for a few entities only.
-    shapes: OnceLock<Vec<Shape>>,
     /// Objects that are not as they were made, by serial number. Whoever changes the list because of an object's state
     /// takes this lock first, and the list's after it.
     states: RwLock<HashMap<u32, State>>,
@@ -36,20 +37,16 @@ pub(super) struct Row {
 
 impl Row {
     /// A list of objects that were created at these times; `key` separates its chance from that of other lists.
-    pub(super) fn new(
-        seed: u64,
-        entity: &'static Entity,
-        items: Vec<Items>,
-        created: impl FnOnce(u64) -> Vec<i64>,
-    ) -> Self {
+    pub(super) fn new(seed: u64, at: usize, items: Vec<Items>, created: impl FnOnce(u64) -> Vec<i64>) -> Self {
+        let entity = &ENTITIES[at];
         let key = join(seed, of_name(entity.name));
         Self {
+            at,
             entity,
             event_facts: events::of(entity),
             identifiers: Identifiers::new(seed, entity),
             key,
             list: RwLock::new(List::new(created(key))),
-            shapes: OnceLock::new(),
             states: RwLock::default(),
             items,
             pages: AtomicU64::new(0),
@@ -82,37 +79,37 @@ impl Row {
         self.identifiers.serial(id).is_some_and(|serial| self.list().is_deleted(serial))
     }
 
-    pub(super) fn shape(&self, seed: u64, serial: u32) -> &Shape {
-        let shapes = self.shapes.get_or_init(|| Shape::all(seed, self.entity));
+    pub(super) fn shape<'a>(&self, plan: &'a Plan, serial: u32) -> &'a Shape {
+        let shapes = plan.shapes(self.at);
         let choice = below(mix(self.key ^ mix(u64::from(serial))), shapes.len() as u64);
         &shapes[usize::try_from(choice).unwrap_or_default()]
     }
 
     /// Appends the object as it is now, as an element of a list without the indent of its first line.
-    pub(super) fn render(&self, seed: u64, placed: Placed, out: &mut Vec<u8>) {
+    pub(super) fn render(&self, plan: &Plan, placed: Placed, out: &mut Vec<u8>) {
         if let Some(state) = self.states().get(&placed.serial) {
-            return self.render_as(seed, placed, state, out);
+            return self.render_as(plan, placed, state, out);
         }
-        self.make(seed, placed, &State::default(), out);
+        self.make(plan, placed, &State::default(), out);
     }
 
     /// Appends the object as it is, or was, in that state.
-    pub(super) fn render_as(&self, seed: u64, placed: Placed, state: &State, out: &mut Vec<u8>) {
+    pub(super) fn render_as(&self, plan: &Plan, placed: Placed, state: &State, out: &mut Vec<u8>) {
         if let Some(given) = &state.given {
             out.extend_from_slice(given);
             return;
         }
         let start = out.len();
-        self.make(seed, placed, state, out);
+        self.make(plan, placed, state, out);
         if state.changes > 0 {
             change(out, start, state.changes);
         }
     }
 
     /// Appends the object as it was made, with the items that it shows in that state.
-    fn make(&self, seed: u64, placed: Placed, state: &State, out: &mut Vec<u8>) {
+    fn make(&self, plan: &Plan, placed: Placed, state: &State, out: &mut Vec<u8>) {
         let start = out.len();
-        self.shape(seed, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
+        self.shape(plan, placed.serial).render(&self.identifiers, self.key, placed.serial, placed.created, out);
         for items in &self.items {
             items.show(self, placed, state, false, out, start);
         }

@@ -85,6 +85,7 @@ fn read_head(received: &[u8]) -> Result<Option<Read<'_>>, httparse::Error> {
             "authorization" => request.authorization = value,
             "stripe-version" => request.version = value,
             "stripe-account" => request.account = value,
+            "stripe-context" => request.context = value,
             "accept-encoding" => takes_gzip = value.is_some_and(|value| value.contains("gzip")),
             "connection" => last |= value.is_some_and(|value| value.eq_ignore_ascii_case("close")),
             "content-length" => last |= value != Some("0"),
@@ -142,11 +143,11 @@ impl Connection {
     async fn respond(&mut self, read: Read<'_>) -> std::io::Result<Open> {
         let counted = self.endpoints.count(&read.request);
         if matches!(counted.fault, Some(Fault::Hang)) {
-            self.endpoints.traffic.record(counted.number, read.request.target, 0);
+            self.endpoints.record(&read.request, &counted, 0);
             return self.hang().await;
         }
         if matches!(counted.fault, Some(Fault::ResetHead)) {
-            self.endpoints.traffic.record(counted.number, read.request.target, 0);
+            self.endpoints.record(&read.request, &counted, 0);
             return self.stream.set_zero_linger().map(|()| false);
         }
         let wait = self.latency(counted.number);
@@ -168,7 +169,7 @@ impl Connection {
         self.out.clear();
         self.out.resize(HEAD_ROOM, 0);
         let mut head = self.endpoints.answer(&read.request, counted, &mut self.out);
-        self.endpoints.traffic.record(counted.number, read.request.target, head.status);
+        self.endpoints.record(&read.request, counted, head.status);
         if matches!(counted.fault, Some(Fault::Truncate)) {
             self.out.truncate(HEAD_ROOM + (self.out.len() - HEAD_ROOM) * 2 / 3);
         }

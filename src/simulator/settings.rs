@@ -3,19 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::connected::{ACCOUNTS, Rights, Start};
 use super::endpoint::ACCOUNT;
 use super::list::TIMES;
+use super::plan::Counts;
 use crate::error::{Error, Result, foreign};
 use crate::stripe::entities::{ENTITIES, Entity, by_name};
 
-/// Objects of an entity that is not a default one, unless its count is set.
-const OTHER_OBJECTS: u64 = 36;
-/// Share of each default entity in `objects`, in percent.
-const SHARES: [(&str, u64); 5] =
-    [("balance_transactions", 30), ("charges", 25), ("invoices", 15), ("payment_intents", 25), ("refunds", 5)];
-
 /// The settings of a simulator. The same seed, counts, history and end give the same objects, byte for byte.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
     /// Port on 127.0.0.1; 0, the default, is any free one.
     pub port: u16,
@@ -26,6 +23,17 @@ pub struct Settings {
     pub objects: u64,
     /// Objects of single entities, by name, in place of the above; default none.
     pub counts: BTreeMap<String, u64>,
+    /// Connected accounts, each with data of its own: the platform's list of accounts has exactly these, and a request
+    /// reads one of them with `Stripe-Account` or `Stripe-Context`. Their ids and data follow from the seed, and are made
+    /// when they are asked for. Default 0: then `Stripe-Account` may name any account, and all have the same data.
+    pub connected_accounts: u32,
+    /// Objects of the five default entities together in each connected account, with the shares of `objects`; every
+    /// other entity has 36, or as many as this if that is fewer. Default 0: none.
+    pub account_objects: u64,
+    /// Objects of single entities in each connected account, by name, in place of the above; default none.
+    pub account_counts: BTreeMap<String, u64>,
+    /// Whether each account has the rate limits for itself; default no: all accounts share them.
+    pub limits_per_account: bool,
     /// Days before `end` in which the objects were created; default 730.
     pub history_days: u32,
     /// Start of the simulator's clock, in seconds since 1970: no object is newer, and `Date` continues from there.
@@ -61,9 +69,9 @@ pub struct Settings {
     /// Whether the simulator's clock stands still until [`StripeSimulator::advance`](super::StripeSimulator::advance)
     /// moves it; default no.
     pub frozen_clock: bool,
-    /// Entities (or `account`) that no key may read; default none.
+    /// Entities (or `account`) that no key may read, in any account; default none.
     pub denied: Vec<String>,
-    /// Products that the account does not have, by the names that the registry gives them; default none.
+    /// Products that no account has, by the names that the registry gives them; default none.
     pub products_off: Vec<String>,
     /// Keys that are known. Default, an empty list: every `sk_…` and `rk_…` key that does not contain `invalid`.
     pub keys: Vec<String>,
@@ -81,6 +89,10 @@ impl Default for Settings {
             seed: 1,
             objects: 20_000,
             counts: BTreeMap::new(),
+            connected_accounts: 0,
+            account_objects: 0,
+            account_counts: BTreeMap::new(),
+            limits_per_account: false,
             history_days: 730,
             end: None,
             rate_limit: None,
@@ -107,17 +119,14 @@ impl Default for Settings {
 impl Settings {
     /// Refuses settings that cannot be used.
     pub(super) fn check(&self) -> Result<()> {
-        for name in self.counts.keys() {
+        for name in self.counts.keys().chain(self.account_counts.keys()) {
             entity(name)?;
         }
-        for name in self.denied.iter().filter(|name| name.as_str() != ACCOUNT) {
-            any_entity(name)?;
+        if self.connected_accounts > 0 && self.counts.contains_key(ACCOUNTS) {
+            return Err(Error::usage("counts cannot have accounts together with connected_accounts"));
         }
-        for product in &self.products_off {
-            if product.is_empty() || !ENTITIES.iter().any(|entity| entity.product == product) {
-                return Err(Error::usage(format!("unknown product '{}'", foreign(product))));
-            }
-        }
+        check_denied(&self.denied)?;
+        check_products(&self.products_off)?;
         for (name, rate) in [("rate_limit", self.rate_limit), ("endpoint_rate_limit", self.endpoint_rate_limit)] {
             if rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
                 return Err(Error::usage(format!("{name} must be more than 0 requests a second")));
@@ -126,8 +135,7 @@ impl Settings {
         if let Some(end) = self.end {
             check_time("end", end)?;
         }
-        let largest = ENTITIES.iter().map(|entity| self.count(entity)).max().unwrap_or_default();
-        if largest > LARGEST_LIST {
+        if self.counts().largest().max(self.account_counts().largest()) > LARGEST_LIST {
             return Err(Error::usage(format!("a list of the simulator starts with at most {LARGEST_LIST} objects")));
         }
         if (1..=10).contains(&self.sublist_items) || self.sublist_items > LARGEST_SUBLIST {
@@ -139,13 +147,23 @@ impl Settings {
         Ok(())
     }
 
-    /// Number of objects of that entity at the start.
-    pub(super) fn count(&self, entity: &Entity) -> u64 {
-        let share = SHARES.iter().find(|share| share.0 == entity.name);
-        let usual = share.map_or(self.objects.min(OTHER_OBJECTS), |share| {
-            u64::try_from(u128::from(self.objects) * u128::from(share.1) / 100).unwrap_or(u64::MAX)
-        });
-        self.counts.get(entity.name).copied().unwrap_or(usual)
+    /// The objects of the platform's account.
+    pub(super) fn counts(&self) -> Counts {
+        Counts { objects: self.objects, named: self.counts.clone() }
+    }
+
+    /// What a connected account starts with.
+    pub(super) fn start(&self) -> Start {
+        Start {
+            counts: self.account_counts(),
+            rights: Rights { denied: self.denied.clone(), products_off: self.products_off.clone() },
+            rates: (self.rate_limit, self.endpoint_rate_limit),
+            limits_per_account: self.limits_per_account,
+        }
+    }
+
+    fn account_counts(&self) -> Counts {
+        Counts { objects: self.account_objects, named: self.account_counts.clone() }
     }
 }
 
@@ -155,7 +173,6 @@ const LARGEST_LIST: u64 = 100_000_000;
 /// Items that one object may have: each page of them is made by walking to its cursor.
 const LARGEST_SUBLIST: u32 = 100_000;
 
-/// The entity of that name.
 /// A list of the account.
 pub(super) fn entity(name: &str) -> Result<&'static Entity> {
     let entity = any_entity(name)?;
@@ -168,6 +185,20 @@ pub(super) fn entity(name: &str) -> Result<&'static Entity> {
 /// A list of the account, or of single objects.
 pub(super) fn any_entity(name: &str) -> Result<&'static Entity> {
     by_name(name).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(name))))
+}
+
+/// Refuses names that are neither an entity's nor `account`.
+pub(super) fn check_denied(names: &[String]) -> Result<()> {
+    names.iter().filter(|name| name.as_str() != ACCOUNT).try_for_each(|name| any_entity(name).map(|_| ()))
+}
+
+/// Refuses products that no list needs.
+pub(super) fn check_products(products: &[String]) -> Result<()> {
+    let is_known = |product: &str| !product.is_empty() && ENTITIES.iter().any(|entity| entity.product == product);
+    match products.iter().find(|product| !is_known(product)) {
+        Some(product) => Err(Error::usage(format!("unknown product '{}'", foreign(product)))),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a time that no object can have.

@@ -81,8 +81,8 @@ impl Shape {
         self.text.resize(self.text.len() + width, b'0');
     }
 
-    /// Appends the object with that serial and time, as it is in `data`, without the indent of its first line. `key` is
-    /// a number that differs from list to list.
+    /// Appends the object with that serial and time, as it is in `data`, without the indent of its first line. The ids
+    /// in it are those of the account of `identifiers`; `key` is a number that differs from list to list.
     pub(super) fn render(&self, identifiers: &Identifiers, key: u64, serial: u32, created: i64, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&self.text);
@@ -92,7 +92,7 @@ impl Shape {
             match &place.fill {
                 Fill::Id => identifiers.write(serial, bytes),
                 Fill::Created { offset } => write_digits(created.saturating_add(*offset).unsigned_abs(), bytes),
-                Fill::Reference(identifiers) => identifiers.write(serial, bytes),
+                Fill::Reference(other) => identifiers.beside(other).write(serial, bytes),
                 Fill::Text { alphabet, salt } => write_text(mix(object ^ salt), alphabet, bytes),
                 Fill::Digits { salt, leading_zero } => {
                     write_digits(mix(object ^ salt), bytes);

@@ -18,6 +18,8 @@ pub struct LoggedRequest {
     pub number: u64,
     /// Path and query, as sent.
     pub target: String,
+    /// The account that was asked; one that the key may not read is as the request names it.
+    pub account: String,
     /// Status of the answer; 0 if none was given.
     pub status: u16,
 }
@@ -65,11 +67,11 @@ impl Traffic {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    pub(super) fn record(&self, number: u64, target: &str, status: u16) {
+    pub(super) fn record(&self, line: LoggedRequest) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         if log.len() == LOG_LENGTH {
             log.pop_front();
         }
-        log.push_back(LoggedRequest { number, target: target.to_owned(), status });
+        log.push_back(line);
     }
 }
