@@ -134,6 +134,10 @@ bench:
 bench-age *ages:
     {{ uv }} run python tests/bench/age.py {{ ages }}
 
+# 1,000 and 2,000 accounts in one call, and the rate that five lists of 1,000 hold (Linux; two minutes)
+bench-accounts:
+    {{ uv }} run python -m tests.bench.accounts
+
 # 10,000 charges appended on a lane of Spark, over the time that Spark alone takes for them (Linux)
 bench-spark lane="spark40": (_environment replace(lane, "connect", "spark"))
     PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_append.py {{ lane }}
@@ -141,6 +145,10 @@ bench-spark lane="spark40": (_environment replace(lane, "connect", "spark"))
 # Five lists without news on a lane of Spark: the wall time of a run, and its Delta commits (Linux)
 bench-spark-idle lane="spark40": (_environment replace(lane, "connect", "spark"))
     PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_idle.py {{ lane }}
+
+# 200 accounts in one call on a lane of Spark: the wall time, and the Delta commits in all (Linux)
+bench-spark-accounts lane="spark40": (_environment replace(lane, "connect", "spark"))
+    PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_accounts.py {{ lane }}
 
 # The wheel for others, alone in dist: for Linux on x86_64 or aarch64, glibc 2.17 or later, from Linux or macOS
 [arg("architecture", pattern="x86_64|aarch64")]

@@ -1,6 +1,7 @@
 //! The checkpoint table: its events, and their meaning as a whole.
 
 mod arrow;
+mod histories;
 mod history;
 mod parent_rows;
 mod plan;
@@ -11,11 +12,13 @@ mod source;
 mod window;
 
 pub use arrow::{events_of, to_batch};
+pub use histories::Histories;
 pub use history::{Extent, History, Landed, State};
 pub use parent_rows::{ASKS_LISTS, ParentRows};
-pub use plan::{Attempt, GiveUp, Plan, Purpose, plan};
+pub use plan::{Circumstances, FENCE, GiveUp, Plan, Purpose, plan};
 pub use schema::{ADDED, schema};
 pub use source::{LISTED_MICROS, Position, Reported, Source, Span};
+pub use window::moment;
 
 use crate::error::Class;
 use crate::stripe::facts::PageFacts;

@@ -202,6 +202,24 @@ impl<'batch> Columns<'batch> {
     }
 }
 
+/// The rows of each connected account. One account's rows are mostly beside each other.
+///
+/// # Errors
+/// A column that is absent, or of another type.
+pub fn by_account(batch: &RecordBatch) -> Result<Vec<(Option<String>, RecordBatch)>> {
+    let columns = Columns(batch);
+    let (mut parts, mut start) = (Vec::new(), 0);
+    for row in 0..batch.num_rows() {
+        let account = columns.text("_stripe_account", row)?;
+        let is_last = row + 1 == batch.num_rows() || columns.text("_stripe_account", row + 1)? != account;
+        if is_last {
+            parts.push((account.map(str::to_owned), batch.slice(start, row + 1 - start)));
+            start = row + 1;
+        }
+    }
+    Ok(parts)
+}
+
 /// A number as a count.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ mod body;
 mod byte_budget;
 mod cause;
 mod clock;
+mod connected_accounts;
 mod connections;
 mod driver;
 mod entropy;
@@ -24,14 +25,15 @@ mod key;
 mod origin;
 mod quota;
 mod resources;
-mod shared_run;
+mod shared_attempt;
 mod slots;
 mod small_file;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -44,6 +46,7 @@ pub use self::arrivals::Arrival;
 use self::body::{Broken, Deadline};
 pub use self::byte_budget::{ByteBudget, Reservation};
 pub use self::clock::now;
+pub use self::connected_accounts::connected_accounts;
 pub use self::driver::{Driver, within_a_tick};
 pub use self::entropy::{new_ulid, random_u128, random_unit};
 pub use self::key::{ApiKey, KEY_VARIABLE, Mode};
@@ -69,6 +72,8 @@ const NETWORK_TIMEOUT: Duration = Duration::from_secs(8);
 
 const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
 const STRIPE_ACCOUNT: HeaderName = HeaderName::from_static("stripe-account");
+/// An organisation's keys take it in place of `Stripe-Account`, and it may be a path of accounts.
+const STRIPE_CONTEXT: HeaderName = HeaderName::from_static("stripe-context");
 
 /// Sends requests to one origin with one key. Clones share key, connections and TLS sessions; all entities of a
 /// process should use clones of one client.
@@ -83,11 +88,14 @@ struct Shared {
     /// The certificate authorities that are trusted.
     authorities: String,
     authorization: HeaderValue,
+    is_of_organisation: bool,
     options: Options,
     /// Empty buffers for bodies, as large as the bodies before.
     buffers: Mutex<Vec<Vec<u8>>>,
     /// The account's identifier, after it was asked for.
     account_id: OnceCell<Result<Option<String>>>,
+    /// Accounts that are read by a path to them, by their ids.
+    paths: RwLock<HashMap<String, String>>,
 }
 
 impl HttpClient {
@@ -109,9 +117,11 @@ impl HttpClient {
             authorities: if origin.is_plain() { "none, as http:// needs none".to_owned() } else { authorities },
             origin,
             authorization,
+            is_of_organisation: key.is_of_organisation(),
             options: options.clone(),
             buffers: Mutex::default(),
             account_id: OnceCell::new(),
+            paths: RwLock::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -155,6 +165,14 @@ impl HttpClient {
     /// Outside a tokio runtime with time and network.
     pub async fn send_and_hold(&self, request: &Request) -> (Outcome, Arrival) {
         self.send_within(request, self.shared.options.request_timeout).await
+    }
+
+    /// From now on, requests to the accounts at the ends of these paths name the path (`Stripe-Context`). Everywhere else
+    /// an account has its id alone, so it is the same one however it is reached.
+    pub fn reach_by(&self, paths: impl IntoIterator<Item = String>) {
+        let ends = |path: String| Some((path.rsplit_once('/')?.1.to_owned(), path));
+        let mut known = self.shared.paths.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(paths.into_iter().filter_map(ends));
     }
 
     /// Takes back the body of an answer that has been read, so that the next one need not grow a buffer of its own. (A
@@ -247,7 +265,11 @@ impl Shared {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(STRIPE_VERSION, value(&STRIPE_VERSION, &request.api_version)?);
         if let Some(account) = &request.account {
-            headers.insert(STRIPE_ACCOUNT, value(&STRIPE_ACCOUNT, account)?);
+            let paths = self.paths.read().unwrap_or_else(PoisonError::into_inner);
+            let account = paths.get(account).unwrap_or(account);
+            let is_context = self.is_of_organisation || account.contains('/');
+            let name = if is_context { STRIPE_CONTEXT } else { STRIPE_ACCOUNT };
+            headers.insert(name.clone(), value(&name, account)?);
         }
         Ok(message)
     }

@@ -8,6 +8,9 @@
 
 mod bound;
 mod bucket;
+mod estimate;
+
+pub use estimate::estimate;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};

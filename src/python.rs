@@ -1,9 +1,11 @@
 //! The binding: the only module with pyo3. It turns values into Python's and back, and puts the parts of the core together.
 
+mod attempt;
 mod audit;
 mod changes;
 mod client;
 mod commit;
+mod conditions;
 mod errors;
 mod facts;
 mod history;
@@ -12,7 +14,7 @@ mod log;
 mod parents;
 mod probe;
 mod process;
-mod run;
+mod progress;
 mod runtime;
 mod simulator;
 mod written;
@@ -51,14 +53,21 @@ fn each_batch(
     Ok(())
 }
 
+/// These columns, and that of the account, by which rows are told apart.
+fn of_account(columns: &[&'static str]) -> Vec<&'static str> {
+    [&["_stripe_account"], columns].concat()
+}
+
 #[pymodule(gil_used = true)]
 mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::attempt::Attempt;
+    #[pymodule_export]
     use super::audit::{Audit, AuditedEvents, Finding};
     #[pymodule_export]
-    use super::changes::{EventIndex, Reported};
+    use super::changes::EventIndex;
     #[pymodule_export]
     use super::client::{Client, check_account, check_raw_table};
     #[pymodule_export]
@@ -69,7 +78,7 @@ mod _core {
         raw_schema, stray_secret, without_secrets,
     };
     #[pymodule_export]
-    use super::history::{History, Promise, histories};
+    use super::history::{Histories, History, Promise, histories, history_reads};
     #[pymodule_export]
     use super::key::ApiKey;
     #[pymodule_export]
@@ -81,7 +90,9 @@ mod _core {
     #[pymodule_export]
     use super::process::enter_delta_rs;
     #[pymodule_export]
-    use super::run::{Progress, Run};
+    use super::progress::{Ending, Progress};
+
+    use super::of_account;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -91,13 +102,14 @@ mod _core {
         module.add("KEY_VARIABLE", crate::http_client::KEY_VARIABLE)?;
         module.add("CHECKPOINT_TABLE", crate::checkpoint::CHECKPOINT_TABLE)?;
         module.add("LAYOUT_VERSION", crate::store::LAYOUT_VERSION)?;
-        module.add("AUDITED_EVENT_COLUMNS", [&["_stripe_account"], &crate::changes::COLUMNS[..]].concat())?;
-        module.add("EVENT_COLUMNS", crate::changes::COLUMNS.to_vec())?;
-        module.add("DUE_COLUMNS", crate::run::DUE_COLUMNS.to_vec())?;
+        module.add("AUDITED_EVENT_COLUMNS", of_account(&crate::changes::COLUMNS))?;
+        module.add("EVENT_COLUMNS", of_account(&crate::changes::COLUMNS))?;
+        module.add("FRESH_COLUMNS", of_account(&["_stripe_created_at", "_commit_version"]))?;
+        module.add("DUE_COLUMNS", of_account(&crate::run::DUE_COLUMNS))?;
         module.add("AUDITED_PARENT_COLUMNS", crate::parents::AUDITED_COLUMNS.to_vec())?;
-        module.add("PARENT_COLUMNS", crate::parents::COLUMNS.to_vec())?;
-        module.add("SHOWN_COLUMNS", crate::parents::SHOWN_COLUMNS.to_vec())?;
-        module.add("OVERLAP_COLUMNS", crate::run::OVERLAP_COLUMNS.to_vec())?;
+        module.add("PARENT_COLUMNS", of_account(&crate::parents::COLUMNS))?;
+        module.add("SHOWN_COLUMNS", of_account(&crate::parents::SHOWN_COLUMNS))?;
+        module.add("OVERLAP_COLUMNS", of_account(&crate::run::OVERLAP_COLUMNS))?;
         module.add("RECOVERY_COLUMNS", crate::raw::RECOVERY_COLUMNS.to_vec())
     }
 }

@@ -7,25 +7,30 @@
 //! ends an earlier run first goes through the write protocol's opening: [`Run::started`], [`Run::fence`],
 //! [`Run::recover_events`], [`Run::recover_rows`]. Then [`Run::begin`] opens the reading.
 
+mod attempt;
 pub mod audit;
 mod claim;
 mod commit;
 mod condition;
 mod follow;
 mod group;
+mod history_reads;
 mod orphans;
 mod overlap;
 mod parents;
 mod promise;
 mod recover;
+mod uncommitted;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+pub use attempt::{Attempt, Bounds, Ending, JointGroup, Landed as LandedByAccount, Member, Planner};
 pub use commit::Commit;
-pub use condition::{Condition, Value};
+pub use condition::{Condition, Value, hull};
 pub use follow::{events_since, fresh_events, oldest_event};
 pub use group::Group;
+pub use history_reads::NewestAttempts;
 pub use overlap::{DUE_COLUMNS, OVERLAP_COLUMNS};
 pub use promise::{Promise, rows_of_second};
 
@@ -65,6 +70,8 @@ pub struct RunContext {
     /// Whether lists are asked for that its objects have and do not show. Then an object that events report lands again
     /// even if it has not changed: its list may have.
     pub has_asked_lists: bool,
+    /// Whether the account may lack the list: nobody has named it.
+    pub may_lack: bool,
 }
 
 /// How far the write protocol has come.
@@ -80,6 +87,8 @@ enum Stage {
     /// And the caller has come back from committing it.
     Confirmed,
     Ended,
+    /// RUN_FAILED was handed over, whatever was before.
+    Failed,
 }
 
 /// The most memory that a page of a hundred rows takes beside its payload, in bytes: eighteen columns, most of them
@@ -170,6 +179,16 @@ impl Run {
         self.context.scope.entity
     }
 
+    /// The list and its account.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.context.scope
+    }
+
+    pub(super) const fn options(&self) -> &Options {
+        &self.context.options
+    }
+
     /// Counters so far.
     #[must_use]
     pub fn progress(&self) -> Progress {
@@ -232,12 +251,23 @@ impl Run {
     /// Stops reading; pages that were received are still handed over.
     pub fn interrupt(&mut self) {
         if self.stage < Stage::Closed {
-            let message = format!(
-                "{}: the run was interrupted; the next run goes on from the last committed page",
-                self.entity().name
-            );
-            self.walk.fail(Error::new(Class::Interrupted, message));
+            self.walk.fail(self.interruption());
         }
+    }
+
+    /// Makes an attempt at the run that reads nothing: it only takes the run from the process that has left it.
+    pub(crate) fn take_over(&mut self) {
+        let message =
+            format!("{}: another process took over the list; a later run goes on from here", self.entity().name);
+        self.walk.fail(Error::new(Class::Interrupted, message));
+    }
+
+    pub(crate) fn interruption(&self) -> Error {
+        let message = format!(
+            "{}: the run was interrupted; the next run goes on from the last committed page",
+            self.entity().name
+        );
+        Error::new(Class::Interrupted, message)
     }
 
     /// Reports that the buffers are full: the pages gathered so far become a group at once.
@@ -268,7 +298,37 @@ impl Run {
     /// Whether its end was handed over, and committed, as far as it knows.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.stage >= Stage::Confirmed && self.walk.error().is_none()
+        (Stage::Confirmed..Stage::Failed).contains(&self.stage) && self.walk.error().is_none()
+    }
+
+    /// Whether nothing more will be committed of it.
+    pub(super) fn is_over(&self) -> bool {
+        self.stage >= Stage::Confirmed
+    }
+
+    /// Whether the tables show that it has begun and not ended.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.is_claimed() && self.stage < Stage::Closed && !self.recovery.is_over
+    }
+
+    /// Whether another attempt has ended it since the plan.
+    pub(super) const fn is_over_already(&self) -> bool {
+        self.recovery.is_over
+    }
+
+    /// Whether a run of a product that the account does not have is left out: nobody has named the list, and nothing of
+    /// it was ever read.
+    pub(super) const fn may_be_skipped(&self) -> bool {
+        self.context.may_lack && !self.plan.was_ever_read
+    }
+
+    pub(super) const fn has_recovered_pages(&self) -> bool {
+        self.recovery.has_pages()
+    }
+
+    /// Whether objects of the pages that wait cannot be rows, and no event has said so.
+    pub(super) fn has_refused_objects(&self) -> bool {
+        self.walk.pages().iter().any(|fetched| !fetched.page.refused.is_empty())
     }
 
     /// Whether it is a new run: nothing can have landed of it before its first pair.

@@ -111,15 +111,24 @@ fn text_of<'a>(properties: &'a BTreeMap<String, String>, property: &str) -> Opti
     properties.get(property).map(String::as_str).filter(|text| !text.is_empty())
 }
 
-/// Checks the id of a connected account, which becomes a header and a part of transaction identifiers.
+/// Longest name of an account, in bytes.
+const LONGEST_ACCOUNT: usize = 255;
+
+/// Checks the name of a connected account, which becomes a header: its id, or the path to it (`Stripe-Context`) from an
+/// organisation or a platform, such as `acct_platform/acct_connected`.
 ///
 /// # Errors
-/// It is not such an id.
+/// It is no such name.
 pub fn check_account(account: &str) -> Result<()> {
-    let fits = account.strip_prefix("acct_").is_some_and(|rest| {
-        !rest.is_empty() && rest.len() <= 250 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    });
-    if fits {
+    let is_id = |id: &str, prefix: &str| {
+        id.strip_prefix(prefix).is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        })
+    };
+    let (parents, last) = account.rsplit_once('/').map_or((None, account), |(parents, last)| (Some(parents), last));
+    let mut parents = parents.into_iter().flat_map(|parents| parents.split('/'));
+    let fits = is_id(last, "acct_") && parents.all(|id| is_id(id, "acct_") || is_id(id, "org_"));
+    if fits && account.len() <= LONGEST_ACCOUNT {
         Ok(())
     } else {
         Err(Error::usage(format!(
@@ -219,8 +228,10 @@ mod tests {
 
     #[test]
     fn an_account_is_letters_and_digits_behind_its_prefix() {
-        assert!(check_account("acct_1Abc").is_ok());
-        for other in ["acct_", "acct_1/2", "acct_1\r\nX: y", "ac_1", ""] {
+        for account in ["acct_1Abc", "acct_1/acct_2", "org_1/acct_2"] {
+            assert!(check_account(account).is_ok(), "{account}");
+        }
+        for other in ["acct_", "acct_1/2", "acct_1/", "/acct_1", "acct_1/org_1", "acct_1\r\nX: y", "ac_1", ""] {
             assert!(check_account(other).is_err(), "{other}");
         }
     }

@@ -197,7 +197,7 @@ impl Walk {
         if !self.asks() {
             return None;
         }
-        if self.ready(now).is_some() || self.may_open_parent() {
+        if self.is_ready(now) {
             return Some(self.weight());
         }
         self.heaviest().map(|_| self.weight() * SPLIT_DISCOUNT)
@@ -218,6 +218,12 @@ impl Walk {
         active.in_flight = true;
         self.progress.requests += 1;
         Some((active.ticket, request))
+    }
+
+    /// Whether it can send a request now without splitting its list.
+    #[must_use]
+    pub fn is_ready(&self, now: Now) -> bool {
+        self.asks() && (self.ready(now).is_some() || self.may_open_parent())
     }
 
     fn asks(&self) -> bool {
@@ -264,6 +270,12 @@ impl Walk {
     #[must_use]
     pub const fn error(&self) -> Option<&Error> {
         self.error.as_ref()
+    }
+
+    /// The error that ends the reading as soon as no answer is outstanding.
+    #[must_use]
+    pub const fn stopping(&self) -> Option<&Error> {
+        self.stopping.as_ref()
     }
 
     /// Sends nothing more. Answers to the requests in flight are still taken in; then the fetching has ended with

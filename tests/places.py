@@ -30,3 +30,8 @@ def place_of(lake: Path) -> TableOptions:
 def tables_of(lake: Path) -> Tables:
     """The tables in this folder, by the engine that writes it."""
     return open_tables(place_of(lake))
+
+
+def commits(lake: Path) -> dict[str, int]:
+    """Count the commits in the log of each table."""
+    return {path.parent.name: sum(1 for _ in path.glob("*.json")) for path in lake.glob("*/_delta_log")}

@@ -20,7 +20,7 @@ from tests.places import place_of, tables_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stripe_raw_rs import Report, Run
+    from stripe_raw_rs import Attempt, Report
 
 contract = pytest.mark.contract
 
@@ -61,7 +61,7 @@ def test_a_lake_that_a_process_is_about_to_write_stays_with_its_account(lake: Pa
         client = Client(KEY, api_base_url=theirs.url)
         state = StateStore(tables_of(lake), client)
         history = state.latest_run("charges", None)
-        run = client.run("charges", history, store_id=state.store_id, owner=default_owner())
+        run = client.attempt("charges", history, store_id=state.store_id, owner=default_owner())
         _, claim = next(run)
         state.append(claim)
         with pytest.raises(UsageError, match="belongs to server"):
@@ -78,8 +78,8 @@ def test_a_run_whose_lake_went_to_another_account_lands_nothing(lake: Path) -> N
         class Rival(LogLines):
             """Takes the lake when it is open already, but nothing is written yet."""
 
-            def began(self, run: Run) -> None:
-                super().began(run)
+            def began(self, attempt: Attempt) -> None:
+                super().began(attempt)
                 land(lake, theirs, entities="refunds").raise_for_status()
 
         report = land(lake, ours, display=Rival())

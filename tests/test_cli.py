@@ -95,6 +95,8 @@ def test_bad_input_ends_in_one_line_and_nothing_is_written(
         (("--rate-limit", "0"), "rate_limit must be more than 0 requests a second"),
         (("--faults", "x"), "fault 'x': say when, as in reset@n7 or reset@p0.01"),
         (("--latency-ms", "-1"), "latency_ms cannot be -1"),
+        (("--connected-accounts", "-1"), "connected_accounts cannot be -1"),
+        (("--account-objects", "9" * 12), "a list of the simulator starts with at most 100000000 objects"),
     ],
 )
 def test_impossible_settings_of_a_simulator_are_refused(arguments: tuple[str, ...], said: str) -> None:
@@ -169,7 +171,7 @@ def test_an_interrupt_ends_in_good_order(lake: Path, number: signal.Signals) -> 
 def test_one_of_two_processes_steps_back(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 3_000}, latency_ms=100) as stripe:
         arguments = ("run", "--lake", lake, "--api-base-url", stripe.url, "--entities", "charges")
-        first = start(*arguments, "--commit-interval-seconds", "0.3")
+        first = start(*arguments, "--commit-interval-seconds", "0.3", "--max-requests-per-second", "8")
         wait_for(lambda: events(lake, "event_type = 'RUN_STARTED'"))
         second = call(*arguments)
         assert second.returncode == 75

@@ -40,7 +40,7 @@ def land_elsewhere():
 
 def begun():
     client = Client(key, api_base_url=url, commit_interval_seconds=0.0)
-    return client.run("charges", History("charges"), store_id="mine", owner="me")
+    return client.attempt("charges", History("charges"), store_id="mine", owner="me")
 
 async def all_of(run):
     return [pair async for pair in run]

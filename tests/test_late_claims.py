@@ -129,7 +129,7 @@ def test_on_spark_rows_are_not_dropped_after_the_checkpoint_table_was_restored(
 def test_a_run_whose_end_was_committed_is_not_interrupted_any_more(account: StripeSimulator) -> None:
     """Ctrl-C while the last pair is committed: its events have RUN_COMPLETED already."""
     client = Client(KEY, api_base_url=account.url)
-    run = client.run("charges", History("charges"), store_id="s", owner="me")
+    run = client.attempt("charges", History("charges"), store_id="s", owner="me")
     kinds = []
     for _rows, checkpoint in run:
         kinds += pa.table(checkpoint)["event_type"].to_pylist()
@@ -152,9 +152,9 @@ def test_ctrl_c_in_the_last_commit_leaves_a_complete_run_without_a_failure(
 
     real = attempt.write
 
-    def write(run: Any, job: Any, raw: Any, **more: Any) -> None:
+    def write(attempt: Any, job: Any, *more: Any) -> None:
         clients.append(job.client)
-        real(run, job, raw, **more)
+        real(attempt, job, *more)
 
     monkeypatch.setattr(attempt, "write", write)
     tables = SteppedTables(open_tables({"lake": lake}), step)

@@ -91,7 +91,8 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "environment": {"_core"},
     "panics": BASE,
     "text": BASE,
-    "report": BASE | {"text"},
+    "account_outcomes": BASE | {"text"},
+    "report": BASE | {"account_outcomes", "text"},
     "start": BASE,
     # The tables, and their writers.
     # Spark is a child process.
@@ -108,14 +109,16 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "keywords": BASE | {"config", "options", "progress", "tables"},
     "progress": BASE | {"report", "text"},
     "account": BASE | WRITERS | {"tables"},
+    "accounts": BASE | WRITERS | {"text"},
     "attempt": BASE
     | WRITERS
     | {"followed_events", "followed_parents", "lost_commits", "owner", "panics", "progress", "tables", "text"},
-    "entity_job": BASE | {"attempt", "panics", "report"},
+    "entity_job": BASE | {"account_outcomes", "attempt", "panics", "report", "text"},
     "pipeline": BASE
     | WRITERS
     | {
         "account",
+        "accounts",
         "api_key",
         "attempt",
         "entity_job",
@@ -131,15 +134,16 @@ PYTHON_MODULES: dict[str, set[str]] = {
     | {"tables", "text", "threads", "upkeep"},
     "upkeep": BASE | {"panics", "tables", "text"},
     "key_check": BASE | {"api_key", "followed_events", "keywords", "panics", "text"},
-    "status": BASE | WRITERS | {"owner", "panics", "tables", "text"},
-    "verify": BASE | WRITERS | {"followed_events", "panics", "tables", "text"},
+    "status": BASE | WRITERS | {"accounts", "owner", "panics", "tables", "text"},
+    "list_status": BASE | {"status", "text"},
+    "verify": BASE | WRITERS | {"accounts", "followed_events", "panics", "tables", "text"},
     "dialects": set(),
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},
     "simulator": BASE,
     # The command line.
     "cli": BASE
     | {"config", "key_check", "options", "panics", "pipeline", "progress", "report", "simulator", "status", "tables"}
-    | {"followed_events", "text", "verify", "views"},
+    | {"accounts", "followed_events", "list_status", "text", "verify", "views"},
     "main": BASE | {"cli", "tables", "text"},
     "__init__": BASE | {"config", "key_check", "main", "pipeline", "report", "views"},
     "__main__": {"main"},

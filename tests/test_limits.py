@@ -112,7 +112,7 @@ def test_a_budget_ends_a_run_at_a_page_and_the_next_one_goes_on(lake: Path) -> N
 
 def test_a_slow_commit_does_not_hold_up_the_fetching(lake: Path) -> None:
     """The commit waits for pages to be fetched. If the fetching waited for the commit as well, no page would come."""
-    with StripeSimulator(counts={"charges": 4_000}, latency_ms=5) as stripe:
+    with StripeSimulator(counts={"charges": 8_000}, latency_ms=5) as stripe:
         appends = itertools.count()
         waited: list[int] = []
 
@@ -120,7 +120,7 @@ def test_a_slow_commit_does_not_hold_up_the_fetching(lake: Path) -> None:
             if what == "before append stripe_charges_raw" and next(appends) < 2:
                 began = stripe.entity_requests("charges")
                 until = time.monotonic() + 60
-                while stripe.entity_requests("charges") < min(began + 50, 200) and time.monotonic() < until:
+                while stripe.entity_requests("charges") < min(began + 50, 400) and time.monotonic() < until:
                     time.sleep(0.01)
                 waited.append(stripe.entity_requests("charges") - began)
 

@@ -82,3 +82,14 @@ def test_a_log_line_stays_where_it_was_written_even_if_another_thread_draws() ->
 def test_the_demo_shows_live_lines(tmp_path: Path) -> None:
     shown = on_terminal("demo", "--lake", tmp_path / "demo")
     assert re.search(LIVE.format(name="charges"), shown)
+
+
+def test_the_line_of_a_list_counts_the_accounts(lake: Path) -> None:
+    with StripeSimulator(
+        counts={"charges": 300}, connected_accounts=30, account_counts={"charges": 300}, latency_ms=60
+    ) as stripe:
+        given = ("--lake", lake, "--api-base-url", stripe.url, "--entities", "charges", "--accounts", "all")
+        shown = on_terminal("run", *given, "--commit-interval-seconds", 0.1, columns=140)
+    done = [int(number) for number in re.findall(r" left, (\d+) of 31 accounts done\r\n", shown)]
+    assert done == sorted(done)
+    assert 0 < max(done) < 31, "some are done while others are read"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from stripe_raw_rs import Run
+    from stripe_raw_rs import Attempt
     from stripe_raw_rs.simulator import StripeSimulator
 
 
@@ -50,8 +50,8 @@ class Raises:
 class Panics(LogLines):
     """Panics over one entity."""
 
-    def began(self, run: Run) -> None:
-        if run.entity == "charges":
+    def began(self, attempt: Attempt) -> None:
+        if attempt.entity == "charges":
             raise PanicException("left == right")
 
 

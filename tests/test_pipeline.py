@@ -224,7 +224,7 @@ class ByHand:
         self.raw = RawWriter(tables_of(lake), entities("charges")[0], self.state.store_id)
         self.raw.create()
         history = self.state.history("charges", None)
-        self.run = client.run("charges", history, store_id=self.state.store_id, owner="job one")
+        self.run = client.attempt("charges", history, store_id=self.state.store_id, owner="job one")
         claimed, claim = next(self.run)
         assert len(claimed) == 0
         self.state.append(claim)

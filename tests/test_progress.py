@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stripe_raw_rs import Report
-    from stripe_raw_rs._core import Checkpoint, Run
+    from stripe_raw_rs._core import Attempt, Checkpoint
     from stripe_raw_rs.report import EntityResult
 
 ENTITIES = ("charges", "refunds")
@@ -31,12 +31,12 @@ class Recorder:
     def __init__(self) -> None:
         self.said: list[tuple[str, str]] = []
 
-    def began(self, run: Run) -> None:
-        self.said.append(("began", run.entity))
+    def began(self, attempt: Attempt) -> None:
+        self.said.append(("began", attempt.entity))
 
-    def committed(self, run: Run, checkpoint: Checkpoint) -> None:
+    def committed(self, attempt: Attempt, checkpoint: Checkpoint) -> None:
         assert checkpoint.pages > 0
-        self.said.append(("committed", run.entity))
+        self.said.append(("committed", attempt.entity))
 
     def finished(self, result: EntityResult) -> None:
         self.said.append(("finished", result.entity))
@@ -125,10 +125,10 @@ def ctrl_c() -> Iterator[None]:
 @pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_is_logged_as_a_warning(lake: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Interrupting(Recorder):
-        def committed(self, run: Run, checkpoint: Checkpoint) -> None:
-            if ("committed", run.entity) not in self.said:
+        def committed(self, attempt: Attempt, checkpoint: Checkpoint) -> None:
+            if ("committed", attempt.entity) not in self.said:
                 signal.raise_signal(signal.SIGINT)
-            super().committed(run, checkpoint)
+            super().committed(attempt, checkpoint)
 
     # It takes about ten seconds if nobody interrupts it.
     with StripeSimulator(counts={"charges": 1_000}, latency_ms=50) as stripe:

@@ -47,7 +47,7 @@ def program_of(command: str) -> list[str]:
 def test_every_command_of_the_readme_does_what_it_says(folder: Path) -> None:
     said: dict[str, str] = {}
     # In a folder of its own, so that the lake stays that of one server.
-    with StripeSimulator(objects=2_000, seed=5) as stripe:
+    with StripeSimulator(objects=2_000, seed=5, connected_accounts=3, account_objects=100) as stripe:
         for command in COMMANDS:
             if command.startswith(ELSEWHERE) or "simulate" in command:
                 continue

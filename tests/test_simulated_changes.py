@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 
 from stripe_raw_rs.simulator import StripeSimulator
+from tests.asked import get
 from tests.conftest import compact
 
 DAY = 86_400
-
-
-def get(stripe: StripeSimulator, path: str) -> tuple[int, dict[str, Any]]:
-    request = Request(f"{stripe.url}{path}", headers={"Authorization": "Bearer sk_test_1"})  # noqa: S310 - 127.0.0.1
-    try:
-        with urlopen(request) as answer:  # noqa: S310 - as above
-            return answer.status, json.load(answer)
-    except HTTPError as error:
-        with error:
-            return error.code, json.load(error)
 
 
 def test_a_change_is_in_the_list_in_the_answer_by_id_and_in_its_event() -> None:

@@ -186,12 +186,15 @@ def test_rows_that_meet_one_of_several_alternatives_are_read_once(table: Table) 
 
 @contract
 def test_the_largest_number_of_each_text_is_found(table: Table) -> None:
-    assert table.largest("_page_number", "_stripe_id", []) == {}
+    assert table.largest("_page_number", ["_stripe_id"], []) == {}
     commit(table, HandMade(rows_of("ch_1", "ch_2"), 1))
     commit(table, HandMade(rows_of("ch_3", "ch_1"), 2))
-    assert table.largest("_page_number", "_stripe_id", []) == {"ch_1": 2, "ch_2": 2, "ch_3": 1}
+    assert table.largest("_page_number", ["_stripe_id"], []) == {("ch_1",): 2, ("ch_2",): 2, ("ch_3",): 1}
     first: Condition = ("_page_number", "=", 1, "long")
-    assert table.largest("_page_number", "_stripe_id", [first]) == {"ch_1": 1, "ch_3": 1}
+    assert table.largest("_page_number", ["_stripe_id", "_stripe_account"], [first]) == {
+        ("ch_1", None): 1,
+        ("ch_3", None): 1,
+    }
 
 
 @contract

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 Served = dict[str, tuple[str, int | None]]
 
 
-def served(stripe: StripeSimulator, name: str) -> Served:
-    """The objects that are there now, compact, and when they were created; to be kept if some will be deleted."""
-    return {id_: (compact(stripe.raw(name, id_)), stripe.created(name, id_)) for id_ in stripe.ids(name)}
+def served(stripe: StripeSimulator, name: str, of: str | None = None) -> Served:
+    """The objects that an account has now, compact, and when they were created; to be kept if some will be deleted."""
+    return {
+        id_: (compact(stripe.raw(name, id_, account=of)), stripe.created(name, id_, account=of))
+        for id_ in stripe.ids(name, account=of)
+    }
 
 
 def assert_true(lake: Path, stripe: StripeSimulator, name: str, before: Served | None = None) -> None:
@@ -41,12 +44,13 @@ def assert_true(lake: Path, stripe: StripeSimulator, name: str, before: Served |
         assert row["_payload_sha256"] == hashlib.sha256(text.encode()).hexdigest()
         at = row["_stripe_created_at"]
         assert (None if at is None else at.timestamp()) == created
-    _assert_events_match(rows, events(lake, f"entity = '{name}'"))
+    assert_events_match(rows, events(lake, f"entity = '{name}'"))
     # delta-rs reads the tables, whichever engine wrote them: a second reader sees faults that the first may overlook.
     verify(open_tables({"lake": lake}), say=lambda _line: None)
 
 
-def _assert_events_match(rows: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> None:
+def assert_events_match(rows: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> None:
+    """Check that the events name exactly these rows, page by page, and that each run is complete."""
     pages: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         pages[row["_ingest_run_id"], row["_page_number"]].append(row)

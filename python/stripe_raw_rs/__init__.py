@@ -1,11 +1,12 @@
 """Lands everything a Stripe account holds as raw, immutable rows in Delta tables.
 
-`ingest` runs the whole job and returns a report. `Client(...).run(...)` gives the pairs of rows and checkpoints, to
+`ingest` runs the whole job and returns a report. `Client(...).attempt(...)` gives the pairs of rows and checkpoints, to
 be written anywhere.
 """
 
 from stripe_raw_rs._core import (
     ApiKey,
+    Attempt,
     Audit,
     Checkpoint,
     Client,
@@ -16,7 +17,6 @@ from stripe_raw_rs._core import (
     Progress,
     Promise,
     Rows,
-    Run,
     __version__,
     checkpoint_schema,
     entities,
@@ -49,6 +49,7 @@ from stripe_raw_rs.views import views
 __all__ = [
     "AnswerError",
     "ApiKey",
+    "Attempt",
     "Audit",
     "AuthenticationError",
     "BudgetError",
@@ -73,7 +74,6 @@ __all__ = [
     "Report",
     "RequestError",
     "Rows",
-    "Run",
     "ServerError",
     "StripeError",
     "StripeRawError",

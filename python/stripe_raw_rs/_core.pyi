@@ -16,6 +16,7 @@ __all__ = [
     "CHECKPOINT_TABLE",
     "DUE_COLUMNS",
     "EVENT_COLUMNS",
+    "FRESH_COLUMNS",
     "KEY_VARIABLE",
     "LAYOUT_VERSION",
     "OVERLAP_COLUMNS",
@@ -23,23 +24,24 @@ __all__ = [
     "RECOVERY_COLUMNS",
     "SHOWN_COLUMNS",
     "ApiKey",
+    "Attempt",
     "Audit",
     "AuditedEvents",
     "Checkpoint",
     "Client",
     "Commit",
+    "Ending",
     "Entity",
     "EventIndex",
     "Finding",
+    "Histories",
     "History",
     "Option",
     "ParentRows",
     "Probe",
     "Progress",
     "Promise",
-    "Reported",
     "Rows",
-    "Run",
     "Schema",
     "StripeSimulator",
     "__version__",
@@ -51,6 +53,7 @@ __all__ = [
     "entities",
     "entities_to_land",
     "histories",
+    "history_reads",
     "log_records",
     "one_line",
     "options",
@@ -258,7 +261,7 @@ LAYOUT_VERSION: str
 
 @final
 class History:
-    """The state of one entity in the checkpoint table: folded from its events, in any order.
+    """The state of one entity of one account in the checkpoint table: folded from its events, in any order.
 
     A run is planned by all events of the entity and account, or by those from the newest RUN_COMPLETED on that has a
     `landed_version`: it carries the facts about older runs.
@@ -294,14 +297,6 @@ class History:
         """Whether a run is complete, since the last reset."""
 
     @property
-    def reported(self) -> Reported | None:
-        """Of `events`: what its complete runs have landed; None if there is none."""
-
-    @property
-    def parent_rows(self) -> ParentRows | None:
-        """What complete runs have landed, for the runs of the objects' own lists; None if none is complete."""
-
-    @property
     def followed_to(self) -> int | None:
         """The time up to which complete runs have followed changes (of `events`: have landed all), since 1970."""
 
@@ -332,40 +327,95 @@ class History:
     def next_run(self, lookback_seconds: int | str) -> str:
         """One line that says what the next run will do."""
 
-def histories(entities: list[str], account: str | None, events: _ArrowStream) -> dict[str, History]:
-    """The histories of some lists of one account, from one read of their events."""
-
 @final
-class Reported:
-    """What the runs of `events` have landed: how far other lists can follow it."""
+class Histories:
+    """The histories of one list, of all accounts that its events name."""
+
+    @property
+    def entity(self) -> str: ...
+    @property
+    def epoch(self) -> int:
+        """Number of the newest attempt at the list; 0 if there was none."""
+
+    @property
+    def owners(self) -> set[str]:
+        """The processes that the newest attempts at the list belong to."""
+
+    def any_completed(self, accounts: list[str | None]) -> bool:
+        """Whether a run of one of these accounts is complete, since its last reset."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing of any account has landed."""
+
+    @property
+    def newest(self) -> History:
+        """The history of the account with the newest attempt."""
+
+    def promises(self, store_id: str, accounts: Sequence[str | None]) -> list[Promise]:
+        """The rows of the newest commit of all accounts, and those of the one of these that is furthest behind.
+
+        A table that was set back lacks the newest commits, and one that was made again the oldest ones.
+        """
+
+    @property
+    def parent_rows(self) -> ParentRows:
+        """What complete runs have landed, for the runs of the objects' own lists."""
+
+    def of(self, account: str | None = None) -> History:
+        """The history of one account; None for the key's own."""
+
+def histories(entities: list[str], newest: Mapping[str, int], events: _ArrowStream) -> dict[str, Histories]:
+    """The histories of some lists, from one read of their events.
+
+    `newest` are the numbers of their newest attempts that are known of: a new attempt gets a larger one.
+    """
+
+def history_reads(
+    entities: list[str],
+    accounts: list[str | None],
+    completed: Mapping[tuple[str, str | None], int],
+    started: Mapping[tuple[str, str | None], int],
+) -> list[list[_Condition]]:
+    """The reads of the checkpoint table for `histories`, each a list of conditions.
+
+    `completed` and `started` are the numbers of the newest attempts, by list and account, that have a RUN_COMPLETED
+    with a `landed_version`, and of those that were begun.
+    """
 
 @final
 class ParentRows:
-    """What the complete runs of a list have landed, for the runs of its objects' own lists."""
+    """What the complete runs of a list have landed, for the runs of its objects' own lists, by account."""
+
+    def and_newer(self, newer: ParentRows) -> ParentRows:
+        """These, with those of other accounts, and with newer ones of the same."""
+
+    def __len__(self) -> int:
+        """Number of accounts."""
 
 @final
 class EventIndex:
-    """Events of one account, by the objects that they are about: those that a run follows, and the ones around them.
+    """Events of some accounts, by the objects that they are about: those that runs follow, and the ones around them.
 
-    The order is `add_fresh`, then `add`, each with the rows of the read beside it.
+    The order is `add_fresh`, then `add`, each with the rows of the reads beside it.
     """
 
-    def __new__(cls, run: Run, lists: list[str], account: str | None = None) -> Self:
-        """`lists`: those whose events it keeps."""
+    def __new__(cls, attempt: Attempt, lists: list[str]) -> Self:
+        """`lists`: those whose events it keeps. Raises UsageError if no run of the attempt follows events."""
 
-    def covers(self, run: Run) -> bool:
-        """Whether another run can follow these events, too."""
+    def covers(self, attempt: Attempt) -> bool:
+        """Whether the runs of another attempt can follow these events, too."""
 
     @property
-    def fresh(self) -> list[_Condition]:
-        """The rows of `events` that landed since: their times say how far back to read."""
+    def fresh(self) -> list[list[_Condition]]:
+        """The rows of `events` that landed since, as alternatives: their times say how far back to read."""
 
     def add_fresh(self, rows: _ArrowStream) -> None:
-        """Those rows, with the column `_stripe_created_at`."""
+        """Those rows, with the columns `FRESH_COLUMNS`."""
 
     @property
-    def rows(self) -> list[_Condition] | None:
-        """The rows of `events` that are needed; None if nothing has landed since."""
+    def rows(self) -> list[list[_Condition]]:
+        """The rows of `events` that are needed, as alternatives; empty if nothing has landed since."""
 
     def add(self, rows: _ArrowStream) -> None:
         """Those rows, with the columns `EVENT_COLUMNS`."""
@@ -375,12 +425,16 @@ class Promise:
     """The rows that a raw table holds according to the events, as questions to it."""
 
     @property
-    def app_id(self) -> str:
-        """Application id of the raw table's transaction."""
+    def app_ids(self) -> list[str]:
+        """Application ids that the raw table's transaction may have: the list's, and that of version 0.1."""
 
     @property
     def version(self) -> int:
         """The least version that the transaction can stand at."""
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether that is no proof unless the account has a row: other accounts have made later commits."""
 
     @property
     def newest_rows(self) -> list[_Condition]:
@@ -408,7 +462,7 @@ class Commit:
     def __len__(self) -> int: ...
     @property
     def app_id(self) -> str:
-        """Application id of the transaction identifier: one for each entity and account of a lake."""
+        """Application id of the transaction identifier: one for each entity of a lake."""
 
     @property
     def commit_version(self) -> int:
@@ -505,37 +559,67 @@ class Progress:
         """Of these, those that say that the object has left its list."""
 
 @final
-class Run:
-    """One attempt at one run of one entity: the machine that decides the requests and the commits, and their order.
+class Ending:
+    """The state in which an attempt leaves the run of one account."""
 
-    The order is the write protocol's: the pairs, then `ended`. The first pair of a new run claims it. If the attempt
-    continues or ends an earlier run (`is_new` is False), `started`, `fence`, `recover_events` and `recover_rows` come
-    before. In both cases `compare` may come right before the pairs.
+    @property
+    def account(self) -> str | None:
+        """None for the key's own."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def is_continued(self) -> bool:
+        """Whether an earlier attempt has begun the run."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has come to its end: for a run that was given up, its last event."""
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the account does not have the list, nobody has named it, and nothing of it was ever read."""
+
+    @property
+    def error(self) -> Exception | None:
+        """What went wrong with the run of this account alone, or the objects of it that cannot be rows."""
+
+@final
+class Attempt:
+    """One attempt at a list, for one account or many: the machine that decides the requests and the commits.
+
+    Each account has a run of its own; all commit together, under one fence. The order is the write protocol's: the
+    pairs, then `ended`. A new run is claimed by the first pair that has events of it. If the attempt continues or ends
+    earlier runs (`is_new` is False), `started`, the fences, `recover_events`, `recover_rows` and `stop_if_over` come
+    before. In both cases `follow` and `compare` may come right before the pairs. After the pairs, `next_wave` lets more
+    runs begin while any remain.
     """
 
     @property
     def entity(self) -> str: ...
     @property
-    def run_id(self) -> str: ...
-    @property
-    def epoch(self) -> int:
-        """Number of the attempt over all runs."""
+    def run_id(self) -> str | None:
+        """The run of its one account; None if it has many."""
 
     @property
-    def attempt(self) -> int:
-        """Number of the attempt at this run, from 1."""
+    def epoch(self) -> int:
+        """Number of the attempt over all runs of the list."""
+
+    @property
+    def number(self) -> int | None:
+        """Number of the attempt at its one run, from 1; None if it has many."""
 
     @property
     def resumed(self) -> bool:
-        """Whether this attempt goes on with an earlier one's run: a fresh window follows when it is done."""
+        """Whether it goes on with its one run, which an earlier attempt has begun: a fresh window follows then."""
 
     @property
     def was_ever_read(self) -> bool:
-        """Whether an earlier attempt has read anything of the list, since it was last begun from scratch."""
+        """Whether an earlier attempt has read anything of its one account's list, since it was begun from scratch."""
 
     @property
     def is_new(self) -> bool:
-        """Whether the run is new: nothing of it can have landed before its first pair."""
+        """Whether all its runs are new: nothing of them can have landed before its first pair."""
 
     @property
     def is_claimed(self) -> bool:
@@ -543,42 +627,84 @@ class Run:
 
     @property
     def gives_up(self) -> bool:
-        """Whether this attempt only ends an earlier run (`--restart-run`, `--from-scratch`)."""
+        """Whether it ends earlier runs (`--restart-run`, `--from-scratch`)."""
 
     @property
     def warnings(self) -> list[str]:
-        """Lines for the user: an ignored `--start`, a short lookback."""
+        """Lines for the user: an ignored `--start`, a short lookback. The same line of many accounts comes once."""
 
     @property
     def notices(self) -> list[str]:
-        """Lines for the user: the run that is resumed."""
+        """Lines for the user: the runs that are resumed."""
 
     @property
     def refusal(self) -> Exception | None:
-        """The reason that the attempt is not a success although it goes to its end: objects that cannot be rows."""
+        """The reason that its one run is not a success although it goes to its end: objects that cannot be rows."""
+
+    @property
+    def runs(self) -> int:
+        """Number of runs that it has planned so far."""
+
+    @property
+    def finished(self) -> int:
+        """Number of its runs that are over, of several."""
+
+    @property
+    def without_news(self) -> int:
+        """Number of accounts that get no run: their `events`, as this call has read them, are as before."""
+
+    @property
+    def remaining(self) -> int:
+        """Number of accounts whose runs come with a later wave."""
+
+    @property
+    def left(self) -> list[str | None]:
+        """The accounts that need another attempt: their runs turned out to be others than they had seemed."""
 
     def started(self) -> Checkpoint:
-        """The RUN_STARTED of an attempt that continues or ends an earlier run. Raises UsageError for a new run."""
+        """The RUN_STARTED events of the runs that it continues or ends. Raises UsageError if all are new."""
 
-    def fence(self) -> Rows: ...
+    def fence(self) -> Rows:
+        """The commit without rows that keeps earlier attempts from committing."""
+
+    @property
+    def earlier_fences(self) -> list[tuple[Rows, Checkpoint]]:
+        """The same for attempts of version 0.1 at the runs that it continues; for both tables, before `fence`."""
+
+    @property
+    def continued_runs(self) -> list[list[_Condition]]:
+        """The reads of the checkpoint table for `recover_events`, each a list of conditions."""
+
     def recover_events(self, events: _ArrowStream) -> list[list[_Condition]]:
-        """Take all events of `run_id`, read after both fences.
+        """Take all events of the runs that it continues, read after all fences.
 
         Returns the reads of the raw table that are wanted, each a list of conditions.
         """
 
     def recover_rows(self, rows: _ArrowStream) -> None:
-        """The rows of one such read: the columns `RECOVERY_COLUMNS`."""
+        """The rows of these reads: the columns `RECOVERY_COLUMNS`."""
+
+    def stop_if_over(self) -> None:
+        """Leave the new runs to another attempt if each run that it continues was over before its fence."""
+
+    def next_wave(
+        self, history: History | Histories, events: Histories | None = None, parents: ParentRows | None = None
+    ) -> None:
+        """Plan some hundreds more runs, those whose account has waited longest first; see `Client.attempt`."""
+
+    @property
+    def endings(self) -> list[Ending]:
+        """The state of each run so far, in no order."""
 
     @property
     def follows(self) -> bool:
-        """Whether it follows events, and has to be given them."""
+        """Whether a run that is about to begin follows events: then `follow` has to come first."""
 
     def follow(self, events: EventIndex) -> None:
-        """The events that it follows, before anything else."""
+        """The events that they follow, before anything else."""
 
-    def due_rows(self) -> list[_Condition] | None:
-        """The rows of the raw table that show objects which announced a change of their own; None for no read.
+    def due_rows(self) -> list[list[_Condition]]:
+        """The rows of the raw table that show objects which announced a change of their own, as alternatives.
 
         They come before those of `overlap`.
         """
@@ -594,14 +720,14 @@ class Run:
     def asks_parents(self) -> bool:
         """Whether it asks for lists of single objects, and so needs their rows before the first pair."""
 
-    def shown_rows(self) -> list[_Condition] | None:
-        """The read of the parents' raw table for `add_shown`; None if none is needed."""
+    def shown_rows(self) -> list[list[_Condition]]:
+        """The reads of the parents' raw table for `add_shown`, as alternatives."""
 
     def add_shown(self, rows: _ArrowStream) -> None:
         """Take in rows of that read, with `SHOWN_COLUMNS`."""
 
-    def rows_of_parents(self) -> list[_Condition] | None:
-        """The read of the parents' raw table for `add_parents`, which comes second; None if none is needed."""
+    def rows_of_parents(self) -> list[list[_Condition]]:
+        """The reads of the parents' raw table for `add_parents`, which comes second, as alternatives."""
 
     def add_parents(self, rows: _ArrowStream) -> None:
         """Take in rows of that read, with `PARENT_COLUMNS`."""
@@ -611,13 +737,13 @@ class Run:
         """Number of parents that it asks for their lists; 0 until it was given their rows."""
 
     @property
-    def landed_parents(self) -> ParentRows | None:
-        """What it has landed, for the runs of the objects' own lists; None until it is complete."""
+    def landed_parents(self) -> ParentRows:
+        """What its complete runs have landed, for the runs of the objects' own lists."""
 
     def overlap(self) -> list[list[_Condition]]:
         """The rows of the raw table that show objects which may be listed again, or have changed: alternatives.
 
-        They are read after the events that the run was planned by, or after the fences; nothing if there are none.
+        They are read after the events that the runs were planned by, or after the fences; nothing if there are none.
         """
 
     def compare(self, rows: _ArrowStream) -> None:
@@ -627,19 +753,20 @@ class Run:
     def __next__(self) -> tuple[Rows, Checkpoint]: ...
     def __aiter__(self) -> AsyncIterator[tuple[Rows, Checkpoint]]: ...
     async def __anext__(self) -> tuple[Rows, Checkpoint]:
-        """The next pair. A wait that is cancelled ends the run: the pair it waited for may be lost to it."""
+        """The next pair. A wait that is cancelled ends the attempt: the pair it waited for may be lost to it."""
 
     def close(self) -> None:
-        """End the fetching and free the buffers, even if something still holds the run. `failed` still works."""
+        """End the fetching and free the buffers, even if something still holds the attempt. `failed` still works."""
 
-    def ended(self) -> Checkpoint:
-        """The closing event: RUN_COMPLETED, or RUN_FAILED (Abandoned, Reset) if the attempt gives a run up.
+    def ended(self) -> Checkpoint | None:
+        """The closing event of its one run: RUN_COMPLETED, or RUN_FAILED (Abandoned, Reset) if it is given up.
 
-        It has no rows, and needs no commit, if the event came with the last pair.
+        It has no rows, and needs no commit, if the event came with the last pair. None for many runs: their closing
+        events always come with pairs.
         """
 
     def failed(self, error_class: str, message: str) -> Checkpoint:
-        """A RUN_FAILED event; the message is masked, and made one line."""
+        """RUN_FAILED events of the runs that are not over; the message is masked, and made one line."""
 
     def progress(self) -> Progress: ...
 
@@ -650,6 +777,7 @@ SHOWN_COLUMNS: list[str]
 OVERLAP_COLUMNS: list[str]
 DUE_COLUMNS: list[str]
 EVENT_COLUMNS: list[str]
+FRESH_COLUMNS: list[str]
 AUDITED_EVENT_COLUMNS: list[str]
 
 @final
@@ -722,6 +850,15 @@ class Client:
         Raises ConnectionFailedError if no connection can be made: there is no network.
         """
 
+    def connected_accounts(self) -> list[str]:
+        """Ids of the accounts that are connected to the key's own, as Stripe lists them now. Writes nothing."""
+
+    def estimate(self, accounts: int, lists: int) -> str:
+        """One line: how many requests so many lists of so many accounts are at least, and how long they take."""
+
+    def reach_by(self, paths: list[str]) -> None:
+        """Name these paths from now on when the accounts at their ends are asked: requests carry `Stripe-Context`."""
+
     def is_same_account(self, history: History, rows: _ArrowStream) -> bool:
         """Ask whether the entity's newest landed objects are still in its list: `rows` are its `newest_rows`.
 
@@ -743,35 +880,38 @@ class Client:
     def missing_properties(self, properties: Mapping[str, str], account_id: str | None = None) -> dict[str, str]:
         """Properties that a checkpoint table lacks and that are known now: the account."""
 
-    def run(
+    def attempt(
         self,
         entity: str,
-        history: History,
+        history: History | Histories,
         *,
         store_id: str,
         owner: str,
-        account: str | None = None,
-        holder_is_dead: bool = False,
+        accounts: Sequence[str | None] | None = None,
+        dead_owners: Sequence[str] | None = None,
         take_over: bool = False,
         give_up: Literal["restart", "scratch"] | None = None,
         start: int | None = None,
         settings: Mapping[str, str] | None = None,
         follows: bool = False,
-        reported: Reported | None = None,
+        events: Histories | None = None,
         parents: ParentRows | None = None,
         has_asked_lists: bool = False,
-    ) -> Run:
-        """The next attempt for `entity`: a new window, or the unfinished run. Sends nothing yet.
+        may_lack: bool = False,
+    ) -> Attempt:
+        """The next attempt at `entity`: for each account a new window, or its unfinished run. Sends nothing yet.
 
-        `store_id` is the lake's (`stripe_raw.store_id`), `owner` names this process. `follows` says whether changes are
-        followed, `reported` what `events` has landed, `parents` what has landed of the objects whose lists these are,
-        `has_asked_lists` whether lists that its own objects do not show are asked for in this call.
-        Raises HeldError if another process holds the run and is presumed
-        alive.
+        `store_id` is the lake's (`stripe_raw.store_id`), `owner` names this process. `accounts` are those to read, None
+        among them for the key's own; the default is the one of the history, or the key's own. `dead_owners` are
+        processes known to be gone: their runs need not be waited for. `follows` says whether changes are followed,
+        `events` what `events` has landed, `parents` what has landed of the objects whose lists these are,
+        `has_asked_lists` whether lists that its own objects do not show are asked for in this call, `may_lack` whether
+        an account that does not have the list is skipped. Raises HeldError if another process holds the list and is
+        presumed alive.
         """
 
     def interrupt(self) -> None:
-        """Ask all runs of this client to stop: each hands over what it has fetched, then raises InterruptedRunError."""
+        """Ask all attempts of this client to stop: each hands over what it has, then raises InterruptedRunError."""
 
 @final
 class Finding:
@@ -800,7 +940,13 @@ class AuditedEvents:
 class Audit:
     """An audit of one entity, from its events and rows alone, in any order and in bounded pieces."""
 
-    def __new__(cls, entity: str) -> Self: ...
+    def __new__(cls, entity: str, accounts: Sequence[str | None] | None = None) -> Self:
+        """`accounts`: those to look at; None for all."""
+
+    @property
+    def accounts(self) -> int:
+        """Number of accounts seen."""
+
     def add_events(self, events: _ArrowStream) -> None: ...
     def add_rows(self, rows: _ArrowStream) -> None:
         """Rows with all columns; every payload is hashed again."""
@@ -859,6 +1005,10 @@ class StripeSimulator:
         event_delay: int = 0,
         sublist_items: int = 0,
         frozen_clock: bool = False,
+        connected_accounts: int = 0,
+        account_objects: int = 0,
+        account_counts: dict[str, int] | None = None,
+        limits_per_account: bool = False,
     ) -> Self:
         """Start one.
 
@@ -873,8 +1023,9 @@ class StripeSimulator:
         latency_ms, latency_jitter_ms: wait before each answer, and the most that chance adds to it.
         faults: the requests that go wrong; see `set_faults`.
         arrivals, arrivals_every: after every so many pages of an entity that many objects are created in it.
-        denied: entities (or "account") that no key may read: 403.
-        products_off: products that the account does not have, e.g. "Issuing": their lists are refused with 400 or 404.
+        denied: entities (or "account") that no key may read, in any account: 403; see `set_denied`.
+        products_off: products that no account has, e.g. "Issuing": their lists are refused with 400 or 404; see
+            `set_products_off`.
         keys: those that are known; None or none: every `sk_` and `rk_` key that does not contain "invalid".
         gzip: compress answers for clients that accept it.
         history_days, end: the objects were created in these days before `end` (seconds since 1970; None: now). The
@@ -888,6 +1039,15 @@ class StripeSimulator:
             application fees and radar value lists every third then has more items than the ten that it shows, and its
             sub-list can be read at its `url`. 0: sub-lists are as they come, and cannot be read further.
         frozen_clock: the simulator's clock stands still until `advance` moves it.
+        connected_accounts: accounts with data of their own, which follow from the seed and are made when they are asked
+            for. The platform's list of accounts has exactly these (objects added to it are more of them). A request
+            reads one with `Stripe-Account`, or with `Stripe-Context`; other accounts are refused: 403. A key that
+            begins with `sk_org_` needs `Stripe-Context`, which is the platform's id, or that, a slash and a connected
+            account's id, and `Stripe-Version`. 0: `Stripe-Account` may name any account, with the platform's data.
+        account_objects: of the five default entities together in each connected account, with the shares of `objects`;
+            every other entity has 36, or as many as this if that is fewer. 0: none.
+        account_counts: objects of single entities in each connected account, by name, in place of the above.
+        limits_per_account: each account has the rate limits for itself; if not, all accounts share them.
         """
 
     @property
@@ -900,40 +1060,70 @@ class StripeSimulator:
 
     @property
     def account(self) -> str:
-        """Id of the account, e.g. `acct_1PgafTB7WZ01zgkW`."""
+        """Id of the platform's account, e.g. `acct_1PgafTB7WZ01zgkW`."""
+
+    def accounts(self) -> list[str]:
+        """Ids of the connected accounts, newest first, as a complete walk of the platform's list of accounts sees them.
+
+        `account` of the methods below is one of these, or one that is revoked; None is the platform. An unknown one
+        raises a ValueError.
+        """
+
+    def revoke(self, account: str) -> None:
+        """Revoke the platform's access to a connected account: it is in no list, and answers as an unknown one: 403.
+
+        Its data stay, and can still be looked at and changed. Revoking it once more changes nothing.
+        """
+
+    def restore(self, account: str) -> None:
+        """Give the platform access to a revoked account again: it is back at its place in the list, with its data."""
+
+    def set_denied(self, denied: Sequence[str], *, account: str | None = None) -> None:
+        """Set the entities (or "account") that no key may read in an account, in place of those set before."""
+
+    def set_products_off(self, products_off: Sequence[str], *, account: str | None = None) -> None:
+        """Set the products that an account does not have, in place of those set before."""
 
     @property
     def requests(self) -> int:
         """Requests received over all endpoints, answered or not."""
 
-    def entity_requests(self, entity: str) -> int:
-        """Requests received for the list of one entity."""
+    def entity_requests(self, entity: str, *, account: str | None = None) -> int:
+        """Requests received for the list of one entity, to one account; None is all accounts together."""
 
-    def retrieves(self, entity: str) -> int:
-        """Requests received for single objects of one entity, by their ids."""
+    def retrieves(self, entity: str, *, account: str | None = None) -> int:
+        """Requests received for single objects of one entity, by their ids, to one account; None is all together."""
 
-    def request_log(self) -> list[tuple[int, str, int]]:
-        """The latest 10,000 requests, oldest first: number, path and query, status (0: no answer was given)."""
+    def request_log(self, *, account: str | None = None) -> list[tuple[int, str, int]]:
+        """The latest 10,000 requests, oldest first: number, path and query, status (0: no answer was given).
 
-    def ids(self, entity: str) -> list[str]:
+        With an account, only those to that account; the platform's own have its id.
+        """
+
+    def request_accounts(self) -> dict[int, str]:
+        """The account of each request of the log, by the request's number; an unknown one as the request names it."""
+
+    def ids(self, entity: str, *, account: str | None = None) -> list[str]:
         """Ids of all objects of an entity that are there, newest first, as a complete walk of its list sees them."""
 
-    def raw(self, entity: str, id: str) -> bytes:
+    def raw(self, entity: str, id: str, *, account: str | None = None) -> bytes:
         """An object as it is served: its bytes in `data`, without the indent of its first line."""
 
-    def created(self, entity: str, id: str) -> int | None:
+    def created(self, entity: str, id: str, *, account: str | None = None) -> int | None:
         """The time of creation that an object states, in seconds since 1970; None if it states none."""
 
-    def add(self, entity: str, count: int = 1, created: int | None = None) -> list[str]:
+    def add(self, entity: str, count: int = 1, created: int | None = None, *, account: str | None = None) -> list[str]:
         """Add objects created at that time (seconds since 1970; None: now); their ids, newest first.
 
         Among objects of one second those added later are the newer ones.
         """
 
-    def replace(self, entity: str, id: str, raw: bytes) -> None:
+    def replace(self, entity: str, id: str, raw: bytes, *, account: str | None = None) -> None:
         """Give an object other bytes from now on, at its place in the list: any bytes, even if they are not JSON."""
 
-    def change(self, entity: str, ids: str | Sequence[str], event_type: str | None = None) -> list[str]:
+    def change(
+        self, entity: str, ids: str | Sequence[str], event_type: str | None = None, *, account: str | None = None
+    ) -> list[str]:
         """Change objects: in their list, in the answers by their ids, and by one event for each, in the order of `ids`.
 
         An id may be given twice: then the object changes twice in one second. The event holds the object as it is then,
@@ -944,7 +1134,7 @@ class StripeSimulator:
         one of the objects is not there.
         """
 
-    def delete(self, entity: str, id: str) -> None:
+    def delete(self, entity: str, id: str, *, account: str | None = None) -> None:
         """Delete an object: it is in no list and no cursor any more.
 
         An event reports it, with the object as it was last, if Stripe has a type for that. A GET by its id answers
@@ -952,7 +1142,14 @@ class StripeSimulator:
         """
 
     def change_items(
-        self, entity: str, id: str, added: int = 1, removed: int = 0, event_type: str | None = None
+        self,
+        entity: str,
+        id: str,
+        added: int = 1,
+        removed: int = 0,
+        event_type: str | None = None,
+        *,
+        account: str | None = None,
     ) -> list[str]:
         """Add items at the ends of the lists that an object has, remove the first ones, and return the events' ids.
 
@@ -961,7 +1158,7 @@ class StripeSimulator:
         `sublist_items`. Raises ValueError if there is no such object, or no such type.
         """
 
-    def items(self, child: str, parent: str) -> list[str]:
+    def items(self, child: str, parent: str, *, account: str | None = None) -> list[str]:
         """The items of the list that an object has, as JSON, in the order of the list. It needs `sublist_items`."""
 
     def advance(self, seconds: int) -> None:

@@ -1,4 +1,4 @@
-"""One attempt at one run of one entity, from its plan to its last event."""
+"""One attempt at a list, from its plan to its last event: the runs of one account or of many."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.text import error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from stripe_raw_rs._core import Client, Entity, History, Run
+    from stripe_raw_rs._core import Attempt, Client, Entity, Histories, ParentRows
     from stripe_raw_rs.exceptions import StripeRawError
     from stripe_raw_rs.followed_events import FollowedEvents
     from stripe_raw_rs.followed_parents import FollowedParents
@@ -35,145 +35,206 @@ class Job:
     tables: Tables
     state: StateStore
     display: Display
-    account: str | None
+    # The accounts that it reads; None for the key's own.
+    accounts: Sequence[str | None]
     owner: str
     take_over: bool
     give_up: Literal["restart", "scratch"] | None
     start: int | None
     settings: Mapping[str, str]
     # Of the lists, as they were when this process began; empty if they could not be read together.
-    histories: Mapping[str, History]
+    histories: Mapping[str, Histories]
     events: FollowedEvents
     parents: FollowedParents
 
 
-def attempt(job: Job, entity: Entity, runs: list[Run]) -> None:
-    """Plan one attempt at one run, and see it through."""
+def try_list(job: Job, entity: Entity, accounts: Sequence[str | None], attempts: list[Attempt]) -> None:
+    """Plan one attempt at the list of these accounts, and see it through."""
     # A second attempt at the list follows the events of the first.
-    history = None if runs else job.histories.get(entity.name)
-    history = history or job.state.history(entity.name, job.account)
-    give_up = None if runs else job.give_up
-    run = job.client.run(
+    histories = None if attempts else job.histories.get(entity.name)
+    histories = histories or job.state.histories([entity.name], accounts)[entity.name]
+    give_up = None if attempts else job.give_up
+    # Without events of its own, a list need not wait for them.
+    events = None if entity.event_coverage == "none" else job.events.landed(histories, accounts)
+    parents = job.parents.rows(entity)
+    attempt = job.client.attempt(
         entity.name,
-        history,
+        histories,
         store_id=job.state.store_id,
         owner=job.owner,
-        account=job.account,
-        holder_is_dead=is_dead(history.owner),
+        accounts=[*accounts],
+        dead_owners=[owner for owner in histories.owners if is_dead(owner)],
         take_over=job.take_over,
         give_up=give_up,
         start=job.start,
         settings=job.settings,
         follows=job.events.are_read,
-        # Without events of its own, a list need not wait for them.
-        reported=None if entity.event_coverage == "none" else job.events.reported(history),
-        parents=job.parents.rows(entity),
+        events=events,
+        parents=parents,
         has_asked_lists=job.parents.are_asked(entity),
+        may_lack=not entity.is_named,
     )
-    if run.is_idle:
-        runs.append(run)
-        run.close()
+    if attempt.is_idle:
+        attempts.append(attempt)
+        attempt.close()
         return
-    job.events.give(run)
-    job.parents.give(run, entity)
+    waves = Waves(job, entity, accounts, histories, events, parents)
+    waves.give(attempt)
     raw = RawWriter(job.tables, entity, job.state.store_id)
     is_there = raw.check()
-    if not run.gives_up:
-        require_kept(raw, job.state, history, job.account)
+    if not attempt.gives_up:
+        require_kept(raw, job.state, histories, accounts)
     elif give_up == "restart":
         # The fence of this attempt would hide what is missing from all later ones.
-        require_earlier_kept(raw, job.state, history)
-    if is_there or not run.is_new:
+        for account in accounts:
+            require_earlier_kept(raw, job.state, histories.of(account))
+    if is_there or not attempt.is_new:
         raw.create()
-    runs.append(run)
-    job.display.began(run)
-    # Nobody has asked anything of a list that comes with its parents'.
-    for warning in run.warnings if entity.parent is None or entity.is_named else ():
-        logger.warning("%s: %s", entity.name, warning)
-    for notice in run.notices:
-        logger.info("%s: %s", entity.name, notice)
+    attempts.append(attempt)
+    job.display.began(attempt)
+    _say(attempt, entity)
     try:
-        write(run, job, raw, is_first=history.watermark is None)
+        write(attempt, job, raw, waves)
     finally:
-        # An error's traceback keeps the run alive as long as the report; its buffers count in the budget of all runs.
-        run.close()
+        # An error's traceback keeps the attempt alive as long as the report; its buffers count in the budget of all.
+        attempt.close()
 
 
-def write(run: Run, job: Job, raw: RawWriter, *, is_first: bool) -> None:
+@dataclass
+class Waves:
+    """What the runs of an attempt are planned and begun with, some hundreds at a time."""
+
+    job: Job
+    entity: Entity
+    accounts: Sequence[str | None]
+    histories: Histories
+    events: Histories | None
+    parents: ParentRows | None
+
+    def give(self, attempt: Attempt) -> None:
+        """Give the runs that are about to begin what they follow, before anything else.
+
+        It comes before recovery, too: a run that goes on has to know its changes to place what has landed of them.
+        """
+        self.job.events.give(attempt)
+        self.job.parents.give(attempt, self.entity)
+
+    def read_again(self) -> None:
+        """Read what new runs are planned by: events may have come before the fence."""
+        self.histories = self.job.state.histories([self.entity.name], self.accounts)[self.entity.name]
+
+    def next(self, attempt: Attempt, raw: RawWriter) -> bool:
+        """Let more runs begin; say whether there were any left."""
+        if not attempt.remaining:
+            return False
+        attempt.next_wave(self.histories, self.events, self.parents)
+        self.give(attempt)
+        raw.compare(attempt)
+        return True
+
+
+def _say(attempt: Attempt, entity: Entity) -> None:
+    # Nobody has asked anything of a list that comes with its parents'.
+    for warning in attempt.warnings if entity.parent is None or entity.is_named else ():
+        logger.warning("%s: %s", entity.name, warning)
+    for notice in attempt.notices:
+        logger.info("%s: %s", entity.name, notice)
+
+
+def write(attempt: Attempt, job: Job, raw: RawWriter, waves: Waves) -> None:
     """Take one attempt through the write protocol. The order of these lines makes a kill harmless."""
-    state, display = job.state, job.display
-    # A new run is claimed by its first pair: until then it reads, and nothing can have landed.
-    if not run.is_new:
-        state.append(run.started())
+    state = job.state
+    # New runs are claimed by their first pair: until then they read, and nothing can have landed.
+    if not attempt.is_new:
+        state.append(attempt.started())
     try:
-        if not run.is_new:
-            raw.fence(run.fence())
-            for conditions in state.recover(run, job.account):
-                raw.recover(run, conditions)
-        raw.compare(run)
-        for rows, checkpoint in run:
-            # Not before Stripe has answered: the account may not have the list.
-            raw.create()
-            if is_first and len(rows) > 0:
-                # Until something has landed, another process may bind the lake to another account.
-                state.require_ours()
-                is_first = False
-            raw.append(rows)
-            state.append(checkpoint)
-            if checkpoint.pages:
-                display.committed(run, checkpoint)
-            # Else the pages would stay in memory for as long as the next ones take, where no budget counts them.
-            del rows, checkpoint
-        _create(raw, run)
-        state.append(run.ended())
+        if not attempt.is_new:
+            _recover(attempt, state, raw)
+            if attempt.remaining:
+                waves.read_again()
+        raw.compare(attempt)
+        _land(attempt, job, raw, is_first=waves.histories.is_fresh)
+        while waves.next(attempt, raw):
+            _land(attempt, job, raw)
+        _create(raw, attempt)
+        end = attempt.ended()
+        if end is not None:
+            state.append(end)
     except FencedError:
         raise
     except BaseException as error:
-        if not run.is_new or skipped(raw.entity, run, error) is None:
-            _append_failed(run, state, error)
+        if not attempt.is_new or skipped(raw.entity, attempt, error) is None:
+            _append_failed(attempt, state, error)
         raise
 
 
-def _create(raw: RawWriter, run: Run) -> None:
-    """Create the table of a list that has answered. One of single objects may have had none to ask."""
-    if raw.entity.parent is None or run.progress().pages:
+def _recover(attempt: Attempt, state: StateStore, raw: RawWriter) -> None:
+    """Keep earlier attempts from committing, and find out what they have landed of the runs that go on."""
+    for rows, events in attempt.earlier_fences:
+        state.fence(events)
+        raw.fence(rows)
+    # In the checkpoint table, RUN_STARTED is the fence.
+    raw.fence(attempt.fence())
+    raw.recover(attempt, state.recover(attempt))
+    attempt.stop_if_over()
+
+
+def _land(attempt: Attempt, job: Job, raw: RawWriter, *, is_first: bool = False) -> None:
+    """Append pair after pair. Until something has landed (`is_first`), others may bind the lake to their account."""
+    for rows, checkpoint in attempt:
+        _create(raw, attempt)
+        if is_first and len(rows) > 0:
+            job.state.require_ours()
+            is_first = False
+        raw.append(rows)
+        job.state.append(checkpoint)
+        if checkpoint.pages:
+            job.display.committed(attempt, checkpoint)
+        # Else the pages would stay in memory for as long as the next ones take, where no budget counts them.
+        del rows, checkpoint
+
+
+def _create(raw: RawWriter, attempt: Attempt) -> None:
+    """Create the table of a list that has answered: the accounts may not have it, and there may be no object to ask."""
+    if attempt.progress().pages:
         raw.create()
 
 
-def skipped(entity: Entity, run: Run, error: BaseException) -> str | None:
+def skipped(entity: Entity, attempt: Attempt, error: BaseException) -> str | None:
     """Say why a list is skipped: the account does not have it, nobody has named it, and nothing of it was ever read.
 
     Of a new run nothing is written then. A list that was there before and is refused now is a failure.
     """
-    is_absent = isinstance(error, ProductMissingError) and not (entity.is_named or run.was_ever_read)
+    is_absent = isinstance(error, ProductMissingError) and not (entity.is_named or attempt.was_ever_read)
     return error_line(error) if is_absent else None
 
 
-def naming_the_winner(job: Job, entity: Entity, run: Run, fenced: FencedError) -> StripeRawError:
-    """Name the process that has the run now, if the table can still be read.
+def naming_the_winner(job: Job, entity: Entity, attempt: Attempt, fenced: FencedError) -> StripeRawError:
+    """Name the process that has the list now, if the table can still be read.
 
     The process that took over began an attempt of our number or a later one. If no event reports it, events are lost.
     """
     try:
         with panics_as_errors():
-            history = job.state.history(entity.name, job.account)
+            histories = job.state.histories([entity.name], job.accounts)[entity.name]
     except Exception:  # noqa: BLE001 - the first error is the one to hear about
         return fenced
     # The number of a claimed attempt is nobody else's: then no other process has stopped this one.
-    if history.epoch < run.epoch or (history.epoch == run.epoch and run.is_claimed):
+    if histories.epoch < attempt.epoch or (histories.epoch == attempt.epoch and attempt.is_claimed):
         return TableError(
             f"table '{job.state.location}' has lost events of this list, as the tables' transactions show: "
             "restore it from a backup, or land everything again into another lake"
         )
+    history = histories.newest
     done = "has completed" if history.state == "complete" else "holds"
     return FencedError(f"{history.owner} {done} run {history.run_id} now: {fenced}")
 
 
-def _append_failed(run: Run, state: StateStore, error: BaseException) -> None:
+def _append_failed(attempt: Attempt, state: StateStore, error: BaseException) -> None:
     """Record the failure, so that the next process need not wait for this one. The caller raises the error itself."""
     try:
         with panics_as_errors():
             recorded = getattr(error, "recorded", None) or error_line(error)
-            state.append(run.failed(getattr(error, "error_class", "Internal"), recorded))
+            state.append(attempt.failed(getattr(error, "error_class", "Internal"), recorded))
     except Exception as second:  # noqa: BLE001 - the first error is the one to hear about
-        logger.debug("%s: the RUN_FAILED event is not written: %s", run.entity, error_line(second))
+        logger.debug("%s: the RUN_FAILED event is not written: %s", attempt.entity, error_line(second))

@@ -1,4 +1,4 @@
-"""One list of a call: attempt after attempt, until a run that was begun here is complete or something goes wrong."""
+"""One list of a call: attempt after attempt, until runs that were begun here are complete or something goes wrong."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs.attempt import attempt, naming_the_winner, skipped
+from stripe_raw_rs.account_outcomes import outcomes
+from stripe_raw_rs.attempt import naming_the_winner, skipped, try_list
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError
 from stripe_raw_rs.panics import as_error
 from stripe_raw_rs.report import EntityResult
+from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
-    from stripe_raw_rs._core import Entity, Run
+    from collections.abc import Sequence
+
+    from stripe_raw_rs._core import Attempt, Ending, Entity
     from stripe_raw_rs.attempt import Job
 
 logger = logging.getLogger("stripe_raw_rs")
@@ -22,28 +26,37 @@ logger = logging.getLogger("stripe_raw_rs")
 def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     """Ingest one list. Its error, if any, is in the result, and is logged here, in full and once."""
     began = time.monotonic()
-    runs: list[Run] = []
+    attempts: list[Attempt] = []
+    endings: dict[str | None, Ending] = {}
     error: BaseException | None = None
     try:
-        while not runs or runs[-1].resumed or runs[-1].gives_up:
+        accounts: Sequence[str | None] = job.accounts
+        while accounts:
             try:
-                attempt(job, entity, runs)
-            except FencedError as fenced:  # noqa: PERF203 - at most two rounds
-                raise naming_the_winner(job, entity, runs[-1], fenced) from fenced
+                try_list(job, entity, accounts, attempts)
+            except FencedError as fenced:
+                raise naming_the_winner(job, entity, attempts[-1], fenced) from fenced
+            accounts = _again(attempts[-1])
     except BaseException as caught:  # noqa: BLE001 - no error of one entity may stop the others
         error = as_error(caught)
         _forget_locals(error)
-    if error is None:
-        job.parents.landed(entity.name, runs[-1])
-    absence = skipped(entity, runs[-1], error) if error is not None and runs else None
+    ours = frozenset(job.accounts)
+    for attempt in attempts:
+        endings.update((ending.account, ending) for ending in attempt.endings if ending.account in ours)
+        job.parents.landed(entity.name, attempt)
+    absence = skipped(entity, attempts[-1], error) if error is not None and attempts else None
     if absence is not None:
         error = None
         logger.debug("%s", absence)
-    error = error or next((run.refusal for run in runs if run.refusal is not None), None)
-    done = [run.progress() for run in runs]
+    without_news = sum(attempt.without_news for attempt in attempts)
+    counts, errors = outcomes(job.accounts, endings, without_news, error)
+    if counts.skipped == counts.accounts > 1:
+        absence = f"none of {counted(counts.accounts, 'account')} has the list"
+    error = error or counts.error(entity.name, errors)
+    done = [attempt.progress() for attempt in attempts]
     result = EntityResult(
         entity=entity.name,
-        run_id=next((run.run_id for run in reversed(runs) if not run.is_idle), None),
+        run_id=next((attempt.run_id for attempt in reversed(attempts) if not attempt.is_idle), None),
         pages=sum(progress.pages for progress in done),
         rows=sum(progress.landed for progress in done),
         unchanged=sum(progress.unchanged for progress in done),
@@ -57,6 +70,7 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
         deleted=sum(progress.deleted for progress in done),
         seconds=time.monotonic() - began,
         watermark=done[-1].newest if done else None,
+        accounts=counts,
         skipped=absence,
         error=error,
     )
@@ -65,6 +79,12 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
         logger.log(level, "%s", result.message, extra={"fields": {"entity": entity.name}})
         logger.debug("%s: traceback", entity.name, exc_info=error)
     return result
+
+
+def _again(attempt: Attempt) -> list[str | None]:
+    """Name the accounts that get another attempt: a new run follows one that went on, or was given up."""
+    followed = (ending.account for ending in attempt.endings if ending.is_continued and ending.is_complete)
+    return [*dict.fromkeys([*followed, *attempt.left])]
 
 
 def _forget_locals(error: BaseException) -> None:

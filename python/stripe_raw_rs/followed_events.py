@@ -14,7 +14,7 @@ from stripe_raw_rs.raw_writer import RawWriter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stripe_raw_rs._core import EventIndex, History, Reported, Run
+    from stripe_raw_rs._core import Attempt, EventIndex, Histories
     from stripe_raw_rs.state_store import StateStore
     from stripe_raw_rs.tables import Tables
 
@@ -24,44 +24,44 @@ EVENTS = "events"
 
 
 class FollowedEvents:
-    """The events of one account, as they have landed."""
+    """The events of the accounts of a call, as they have landed."""
 
     def __init__(  # noqa: PLR0913 - keywords distinguish them
         self,
         tables: Tables,
         state: StateStore,
-        account: str | None,
+        accounts: Sequence[str | None],
         *,
         lists: Sequence[str],
         are_read: bool,
-        before: History | None,
+        before: Histories | None,
     ) -> None:
-        """Name the lists of the call; say whether it reads events, too, and which history these had before it."""
+        """Name the lists of the call; say whether it reads events, too, and which histories these had before it."""
         self.are_read = are_read
         self._lists = [*lists]
         self._tables = tables
         self._state = state
-        self._account = account
+        self._accounts = [*accounts]
         self._before = before
         self._have_landed = threading.Event()
         self._lock = threading.Lock()
         self._is_asked = False
-        self._after: Reported | None = None
+        self._after: Histories | None = None
         self._index: EventIndex | None = None
 
     def have_landed(self) -> None:
         """Let the lists go on that wait for the run of events. It may have failed: then they follow what is there."""
         self._have_landed.set()
 
-    def reported(self, history: History) -> Reported | None:
-        """Say what runs of events have landed, after that of this call has ended; None if none is complete.
+    def landed(self, histories: Histories, accounts: Sequence[str | None]) -> Histories | None:
+        """Say what runs of events have landed, after those of this call have ended; None if nobody can say.
 
         A list that was never read whole does not wait: it reads every object after the events that are there.
         """
         if not self.are_read:
             return None
-        if not history.has_completed:
-            return None if self._before is None else self._before.reported
+        if not histories.any_completed([*accounts]):
+            return self._before
         self._have_landed.wait()
         with self._lock:
             if not self._is_asked:
@@ -69,33 +69,31 @@ class FollowedEvents:
                 self._after = self._ask()
             return self._after
 
-    def _ask(self) -> Reported | None:
+    def _ask(self) -> Histories | None:
         """Read what has landed. If events cannot be read, the lists go on without changes, and follow them later."""
         try:
             raw = self._raw()
-            return self._state.history(EVENTS, self._account).reported if raw.check() else None
+            return self._state.histories([EVENTS], self._accounts)[EVENTS] if raw.check() else None
         except TableError as error:
             logger.warning("changes are not followed, because events cannot be read: %s", one_line(error))
             return None
 
-    def give(self, run: Run) -> None:
-        """Give a run the events that it follows, if it follows any."""
-        if not run.follows:
+    def give(self, attempt: Attempt) -> None:
+        """Give the runs of an attempt that are about to begin the events that they follow, if they follow any."""
+        if not attempt.follows:
             return
         with self._lock:
-            if self._index is None or not self._index.covers(run):
-                self._index = self._read(run)
-            run.follow(self._index)
+            if self._index is None or not self._index.covers(attempt):
+                self._index = self._read(attempt)
+            attempt.follow(self._index)
 
-    def _read(self, run: Run) -> EventIndex:
-        index, raw = _core.EventIndex(run, self._lists, self._account), self._raw()
+    def _read(self, attempt: Attempt) -> EventIndex:
+        index, raw = _core.EventIndex(attempt, self._lists), self._raw()
         if not raw.check():
             message = f"table '{raw.location}' is not there, and the run follows its events: restore it from a backup"
             raise TableError(message)
-        raw.read(index.add_fresh, ["_stripe_created_at"], index.fresh)
-        rows = index.rows
-        if rows is not None:
-            raw.read(index.add, _core.EVENT_COLUMNS, rows)
+        raw.read(index.add_fresh, _core.FRESH_COLUMNS, index.fresh)
+        raw.read(index.add, _core.EVENT_COLUMNS, index.rows)
         return index
 
     def _raw(self) -> RawWriter:

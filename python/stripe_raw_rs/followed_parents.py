@@ -14,7 +14,7 @@ from stripe_raw_rs.text import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stripe_raw_rs._core import Entity, History, ParentRows, Run
+    from stripe_raw_rs._core import Attempt, Entity, Histories, ParentRows
     from stripe_raw_rs.state_store import StateStore
     from stripe_raw_rs.tables import Tables
 
@@ -25,7 +25,7 @@ class FollowedParents:
     """What has landed of the objects whose lists this call asks for."""
 
     def __init__(
-        self, tables: Tables, state: StateStore, lists: Sequence[Entity], histories: Mapping[str, History]
+        self, tables: Tables, state: StateStore, lists: Sequence[Entity], histories: Mapping[str, Histories]
     ) -> None:
         """Name the lists of the call, and give the histories that they, and the lists of their parents, had before."""
         self._tables = tables
@@ -39,9 +39,10 @@ class FollowedParents:
         """Say whether this call asks for lists that the objects of that list have and do not show."""
         return entity.name in self._asked
 
-    def landed(self, name: str, run: Run) -> None:
-        """Take over what a run of that list has landed; it is complete."""
-        self._rows[name] = run.landed_parents or self._rows.get(name)
+    def landed(self, name: str, attempt: Attempt) -> None:
+        """Take over what the runs of that list have landed that are complete."""
+        before = self._rows.get(name)
+        self._rows[name] = attempt.landed_parents if before is None else before.and_newer(attempt.landed_parents)
 
     def has_ended(self, name: str) -> None:
         """Let the lists go on that wait for that list. Its run may have failed: then they follow what is there."""
@@ -53,24 +54,21 @@ class FollowedParents:
             return None
         if entity.parent in self._ended:
             self._ended[entity.parent].wait()
-        elif entity.parent not in self._rows or self._rows[entity.parent] is None:
+        elif not self._rows.get(entity.parent):
             message = "%s: no run of %s is complete, so nothing is asked: land %s, too"
             logger.warning(message, entity.name, entity.parent, entity.parent)
         return self._rows.get(entity.parent)
 
-    def give(self, run: Run, entity: Entity) -> None:
-        """Give a run the rows of the parents that it asks for their lists, if it asks any."""
-        if not run.asks_parents or entity.parent is None:
+    def give(self, attempt: Attempt, entity: Entity) -> None:
+        """Give the runs that are about to begin the rows of the parents that they ask, if they ask any."""
+        if not attempt.asks_parents or entity.parent is None:
             return
         raw = RawWriter(self._tables, self._entities[entity.parent], self._state.store_id)
         if not raw.check():
             message = f"table '{raw.location}' is not there, and the run asks for lists of its objects: restore it"
             raise TableError(message)
-        shown, rows = run.shown_rows(), run.rows_of_parents()
-        if shown is not None:
-            raw.read(run.add_shown, _core.SHOWN_COLUMNS, shown)
-        if rows is not None:
-            raw.read(run.add_parents, _core.PARENT_COLUMNS, rows)
-        if asked := run.parents_to_ask:
+        raw.read(attempt.add_shown, _core.SHOWN_COLUMNS, attempt.shown_rows())
+        raw.read(attempt.add_parents, _core.PARENT_COLUMNS, attempt.rows_of_parents())
+        if asked := attempt.parents_to_ask:
             what = f"{counted(asked, 'object')} of {entity.parent}"
             logger.info("%s: asks for the lists of %s, one request each at least", entity.name, what)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         """Keywords of `ingest`."""
 
         tables: Tables | None
+        accounts: str | Path | Iterable[str] | None
         checkpoint_table: str | None
         owner: str | None
         start: str | date | int | None
@@ -55,9 +56,12 @@ _PYTHON_ONLY = {
 }
 # Keywords that are not texts: a method that the value must have, and what to call it.
 _OBJECTS = {"tables": ("table", "an object with the methods of Tables"), "display": ("tick", "a Display")}
+# Keywords that may be lists of texts.
+_LISTS = ("entities", "accounts")
 # Keywords of more types than a text.
 _MORE_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "entities": ((str,), "a text or a list of texts"),
+    "accounts": ((str, Path), "a text, a list of texts or a pathlib.Path"),
     "start": ((str, date, int), "a text, a date, a datetime or whole seconds since 1970"),
 }
 
@@ -113,9 +117,10 @@ def with_environment(
 
 def _mask_secrets(given: dict[str, Any]) -> None:
     """Mask the keywords in place: their names, too, and the items of an iterator, which are seen only here."""
-    entities = given.get("entities")
-    if isinstance(entities, Iterable) and not isinstance(entities, (str, bytes)):
-        given["entities"] = [_shown(entity) for entity in entities]
+    for name in _LISTS:
+        values = given.get(name)
+        if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
+            given[name] = [_shown(value) for value in values]
     shown = {
         without_secrets(name): value if _is_object(name, value) else _shown(value) for name, value in given.items()
     }
@@ -136,7 +141,7 @@ def _shown(value: object) -> object:
 
 def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - the caller may give anything
     """Give a value as the options take it, the names of entities as one text. Raises UsageError for another type."""
-    if name == "entities" and isinstance(value, list) and all(isinstance(entity, str) for entity in value):
+    if name in _LISTS and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ",".join(value)
     if name in _OBJECTS:
         fits, what = _is_object(name, value), _OBJECTS[name][1]

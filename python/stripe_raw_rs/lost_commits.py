@@ -8,13 +8,26 @@ from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.surface import option
 
 if TYPE_CHECKING:
-    from stripe_raw_rs._core import History
+    from collections.abc import Sequence
+
+    from stripe_raw_rs._core import Histories, History
     from stripe_raw_rs.raw_writer import RawWriter
     from stripe_raw_rs.state_store import StateStore
 
 
-def require_kept(raw: RawWriter, state: StateStore, history: History, account: str | None) -> None:
+def require_kept(raw: RawWriter, state: StateStore, histories: Histories, accounts: Sequence[str | None]) -> None:
     """Raise TableError if the raw table lacks rows that events report.
+
+    The newest commit of all accounts is looked for, and the newest one of the account that is furthest behind. Each
+    account by itself only if one of these is missing.
+    """
+    if any(raw.kept(promise) != "all" for promise in histories.promises(state.store_id, accounts)):
+        for account in accounts:
+            _require_kept(raw, state, histories.of(account), account)
+
+
+def _require_kept(raw: RawWriter, state: StateStore, history: History, account: str | None) -> None:
+    """Do the same for one account.
 
     The events of the latest run are at hand. The events of all runs are read only if those raise a suspicion. A lost
     commit without rows, a fence, took nothing with it.

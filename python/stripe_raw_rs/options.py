@@ -96,12 +96,20 @@ _ROWS = (
     _text("checkpoint_table", "NAME", _core.CHECKPOINT_TABLE, "name of the checkpoint table"),
     _text("owner", "NAME", "", "name of this job; a run it left unfinished is taken over at once (else host/pid)"),
     _text("stripe_account", "ID", "", "connected account to read; without it the key's own"),
+    _text(
+        "accounts",
+        "IDS",
+        "",
+        "connected accounts to read, in one run: a comma list, a file of them, or all; among them the key's own",
+    ),
     _text("api_key_file", "FILE", "", "file with the key; without it STRIPE_API_KEY has the key"),
     _text("log_format", "FORMAT", "text", "text or json", "text", "json"),
     _flag("verbose", "log more, and tracebacks of errors"),
     OptionRow("port", "integer", "PORT", "8420", "port to listen on; 0 takes a free one"),
     OptionRow("seed", "integer", "N", "1", "the same seed makes the same objects"),
     OptionRow("objects", "integer", "N", "20000", "objects over the five default entities"),
+    OptionRow("connected_accounts", "integer", "N", "0", "connected accounts with data of their own"),
+    OptionRow("account_objects", "integer", "N", "0", "objects over the five default entities in each of these"),
     OptionRow("rate_limit", "decimal", "N", "", "requests allowed per second; without it no limit"),
     OptionRow("latency_ms", "integer", "MS", "0", "milliseconds before each answer"),
     _text("faults", "SPEC", "", "faults to answer with, such as status=503@p0.01,reset@n7"),
@@ -126,6 +134,7 @@ WAYS = (
     (("tables",), ("lake",), ("catalog", "schema")),
     (("api_key",), ("api_key_file",), ("stripe_secret_scope", "stripe_secret_key")),
     (("give_up",), ("restart_run",), ("from_scratch",)),
+    (("stripe_account",), ("accounts",)),
 )
 
 COMMANDS = {
@@ -135,7 +144,16 @@ COMMANDS = {
             "run",
             "land what is new in Stripe (also without the word: stripe-raw --lake DIR)",
             (
-                *(*_PLACE, "entities", "start", "take_over", "restart_run", "from_scratch", "stripe_account"),
+                *(
+                    *_PLACE,
+                    "entities",
+                    "start",
+                    "take_over",
+                    "restart_run",
+                    "from_scratch",
+                    "stripe_account",
+                    "accounts",
+                ),
                 *(*_KEY, *_COMPILED),
                 *("checkpoint_table", "liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
                 *("owner", "bundle_target", *_LOG),
@@ -151,18 +169,23 @@ COMMANDS = {
         CommandRow(
             "status",
             "show the last run of each entity and what the next one will do",
-            (*_PLACE, "lookback_seconds", "checkpoint_table", *_LOG),
+            (*_PLACE, "accounts", "lookback_seconds", "checkpoint_table", *_LOG),
         ),
         CommandRow(
             "views",
             "print SQL that creates views of the latest state and of all states of each object",
             (*_PLACE, "entities", "checkpoint_table", *_LOG),
         ),
-        CommandRow("verify", "audit the tables, from the tables alone", (*_PLACE, "checkpoint_table", *_LOG)),
+        CommandRow(
+            "verify", "audit the tables, from the tables alone", (*_PLACE, "accounts", "checkpoint_table", *_LOG)
+        ),
         CommandRow(
             "simulate",
             "serve a made-up Stripe account on this machine",
-            ("port", "seed", "objects", "rate_limit", "latency_ms", "faults", *_LOG),
+            (
+                *("port", "seed", "objects", "connected_accounts", "account_objects"),
+                *("rate_limit", "latency_ms", "faults", *_LOG),
+            ),
         ),
     )
 }

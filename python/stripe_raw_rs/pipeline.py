@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from stripe_raw_rs import _core
+from stripe_raw_rs import _core, accounts
 from stripe_raw_rs.account import check_account_of_lake
 from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.attempt import Job
@@ -72,11 +72,14 @@ def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     report = Report(job.tables.location, tuple(results), time.monotonic() - began)
     if report.skipped:
         logger.info("skipped, because the account does not have them: %s", ", ".join(report.skipped))
+    tables, names = job.tables, [job.state.table_name]
+    # The client has the memory that pages were read into: the upkeep needs memory, too, and takes its place.
+    del job
     if not interrupted and options.get("maintenance") != "no":
         asked = {result.entity for result in results}
-        raw = (entity.table for entity in selection if entity.name in asked)
+        names += [entity.table for entity in selection if entity.name in asked]
         try:
-            keep_in_order(job.tables, [job.state.table_name, *raw])
+            keep_in_order(tables, names)
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:
@@ -86,12 +89,9 @@ def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
 
 def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Entity]) -> Job:
     """Open everything that the lists share. Anything unusable is found here, before anything is written."""
-    account, checkpoint_table, give_up = (
-        options.get(name) for name in ("stripe_account", "checkpoint_table", "give_up")
-    )
+    checkpoint_table, give_up = (options.get(name) for name in ("checkpoint_table", "give_up"))
     since = start_seconds(options["start"]) if "start" in options else None
-    if account is not None:
-        _core.check_account(account)
+    names = accounts.named(options)
     checkpoint_table = checkpoint_table or _core.CHECKPOINT_TABLE
     # Catalogs and some file systems take names that differ in case alone for the same name.
     if checkpoint_table.lower() in {entity.table for entity in _core.all_entities()}:
@@ -116,14 +116,15 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     for entity in selection:
         tables.table(entity.table)
     state = StateStore(tables, client, checkpoint_table)
+    read = accounts.of_lake(names, client, state)
     if give_up != "scratch":
-        check_account_of_lake(client, tables, state, selection, account)
+        check_account_of_lake(client, tables, state, selection, read[0])
     # Nothing that is found from here on refuses the lake as a whole, so it may be changed.
     state.upgrade()
     lists = [entity.name for entity in selection]
     parents = {entity.parent for entity in selection if entity.parent is not None}
     try:
-        histories = state.histories([*lists, *sorted(parents - {*lists})], account)
+        histories = state.histories([*lists, *sorted(parents - {*lists})], read)
     except TableError:
         # A fault that concerns one list alone is reported by that list.
         histories = {}
@@ -132,12 +133,13 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     chosen = [entity.name for entity in _core.entities(options.get("entities", ""))]
     what = (_core.__version__, counted(len(chosen), "list"), tables.location, client.authorities)
     logger.info("stripe-raw %s lands %s in %s; certificate authorities: %s", *what)
+    accounts.estimate(client, read, sum(entity.parent is None for entity in selection))
     return Job(
         client=client,
         tables=tables,
         state=state,
         display=LogLines() if options.get("display") is None else options["display"],
-        account=account,
+        accounts=read,
         owner=options.get("owner") or default_owner(),
         take_over=bool(options.get("take_over")),
         give_up=give_up,
@@ -151,7 +153,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         events=FollowedEvents(
             tables,
             state,
-            account,
+            read,
             lists=lists,
             are_read=are_read,
             before=histories.get(EVENTS),

@@ -9,7 +9,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs.text import counted, date_time
 
 if TYPE_CHECKING:
-    from stripe_raw_rs._core import Checkpoint, Run
+    from stripe_raw_rs._core import Attempt, Checkpoint
     from stripe_raw_rs.report import EntityResult
 
 logger = logging.getLogger("stripe_raw_rs")
@@ -18,10 +18,10 @@ logger = logging.getLogger("stripe_raw_rs")
 class Display(Protocol):
     """The pipeline's reports. All but `tick` come from the entities' threads."""
 
-    def began(self, run: Run) -> None:
+    def began(self, attempt: Attempt) -> None:
         """Report that an attempt begins."""
 
-    def committed(self, run: Run, checkpoint: Checkpoint) -> None:
+    def committed(self, attempt: Attempt, checkpoint: Checkpoint) -> None:
         """Report that a group of pages is in both tables."""
 
     def finished(self, result: EntityResult) -> None:
@@ -37,40 +37,50 @@ class Display(Protocol):
 class LogLines:
     """One line per commit, for job logs and files."""
 
-    def began(self, run: Run) -> None:
-        """Say which run begins."""
-        verb = "resumes" if run.resumed else "begins"
-        fields = {"entity": run.entity, "run_id": run.run_id, "epoch": run.epoch, "attempt": run.attempt}
-        logger.info("%s: %s run %s, attempt %d", run.entity, verb, run.run_id, run.attempt, extra={"fields": fields})
+    def began(self, attempt: Attempt) -> None:
+        """Say which run begins, or how many."""
+        entity, fields = attempt.entity, {"entity": attempt.entity, "epoch": attempt.epoch}
+        if attempt.run_id is None:
+            what = counted(attempt.runs + attempt.remaining, "account")
+            logger.info("%s: begins the runs of %s", entity, what, extra={"fields": fields})
+            return
+        verb = "resumes" if attempt.resumed else "begins"
+        fields = {**fields, "run_id": attempt.run_id, "attempt": attempt.number}
+        logger.info("%s: %s run %s, attempt %d", entity, verb, attempt.run_id, attempt.number, extra={"fields": fields})
 
-    def committed(self, run: Run, checkpoint: Checkpoint) -> None:
-        """Say what was committed, and how far the run is."""
-        remaining = run.progress().remaining
+    def committed(self, attempt: Attempt, checkpoint: Checkpoint) -> None:
+        """Say what was committed, and how far the attempt is."""
+        remaining = attempt.progress().remaining
+        count = attempt.runs + attempt.remaining
         fields = {
-            "entity": run.entity,
-            "run_id": run.run_id,
+            "entity": attempt.entity,
+            "run_id": attempt.run_id,
             "commit_version": checkpoint.commit_version,
             "pages": checkpoint.pages,
             "rows": checkpoint.rows,
             "reached": checkpoint.reached,
             "requests_left": remaining or None,
+            **({"accounts": count, "accounts_done": attempt.finished} if count > 1 else {}),
         }
+        accounts = f"; {attempt.finished:,} of {count:,} accounts done" if count > 1 else ""
         logger.info(
-            "%s: committed %s, %s, back to %s%s",
-            run.entity,
+            "%s: committed %s, %s, back to %s%s%s",
+            attempt.entity,
             counted(checkpoint.pages, "page"),
             counted(checkpoint.rows, "object"),
             date_time(checkpoint.reached),
             f", about {counted(remaining, 'request')} to go" if remaining else "",
+            accounts,
             extra={"fields": fields},
         )
 
     def finished(self, result: EntityResult) -> None:
         """Say that it is complete; the pipeline logs errors."""
         if result.state == "complete":
+            of = f" {result.accounts.line()}," if result.accounts.accounts > 1 else " complete,"
             unchanged = f", {result.unchanged:,} unchanged" if result.unchanged else ""
             said = counted(result.rows, "object") + unchanged
-            logger.info("%s: complete, %s", result.entity, said, extra={"fields": result.to_dict()})
+            logger.info("%s:%s %s", result.entity, of, said, extra={"fields": result.to_dict()})
 
     def tick(self) -> None:
         """Nothing to redraw."""

@@ -13,7 +13,7 @@ from stripe_raw_rs.tables import asked, is_current, present, upgrade
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stripe_raw_rs._core import Audit, Client, Entity, History, Promise, Rows, Run
+    from stripe_raw_rs._core import Attempt, Audit, Client, Entity, History, Promise, Rows
     from stripe_raw_rs.tables import ArrowStream, Condition, Damage, Kept, Tables
 
 
@@ -85,23 +85,20 @@ class RawWriter:
         )
 
     def read(
-        self, take: Callable[[ArrowStream], None], columns: Sequence[str], conditions: Sequence[Condition]
+        self, take: Callable[[ArrowStream], None], columns: Sequence[str], alternatives: Sequence[Sequence[Condition]]
     ) -> None:
-        """Read some columns of some rows, and give them to `take`."""
-        asked(self._table, lambda: take(self._table.read(columns, conditions)))
+        """Give `take` some columns of the rows that meet one of the alternatives, if there are any alternatives."""
+        if alternatives:
+            asked(self._table, lambda: take(self._table.read_any(columns, alternatives)))
 
-    def recover(self, run: Run, conditions: Sequence[Condition]) -> None:
-        """Give some rows to a run's recovery."""
-        asked(self._table, lambda: run.recover_rows(self._table.read(_core.RECOVERY_COLUMNS, conditions)))
+    def recover(self, attempt: Attempt, alternatives: Sequence[Sequence[Condition]]) -> None:
+        """Give some rows to the recovery of the runs that go on."""
+        self.read(attempt.recover_rows, _core.RECOVERY_COLUMNS, alternatives)
 
-    def compare(self, run: Run) -> None:
-        """Give a run the rows that its list may show again, or that are due: those without a change land no more."""
-        due = run.due_rows()
-        if due is not None:
-            self.read(run.add_due, _core.DUE_COLUMNS, due)
-        overlap = run.overlap()
-        if overlap:
-            asked(self._table, lambda: run.compare(self._table.read_any(_core.OVERLAP_COLUMNS, overlap)))
+    def compare(self, attempt: Attempt) -> None:
+        """Give an attempt the rows that its list may show again, or that are due: unchanged ones land no more."""
+        self.read(attempt.add_due, _core.DUE_COLUMNS, attempt.due_rows())
+        self.read(attempt.compare, _core.OVERLAP_COLUMNS, attempt.overlap())
 
     def audit(self, audit: Audit) -> None:
         """Give all rows to an audit."""

@@ -6,6 +6,7 @@ import html
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from stripe_raw_rs.account_outcomes import AccountOutcomes
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.text import counted, date_time, error_line, text_table
 
@@ -54,6 +55,7 @@ class EntityResult:
     changed: int = 0
     from_events: int = 0
     deleted: int = 0
+    accounts: AccountOutcomes = field(default_factory=AccountOutcomes)
     # Why the list was skipped, although nothing went wrong: the account does not have it.
     skipped: str | None = None
     error: BaseException | None = field(default=None, repr=False, compare=False)
@@ -92,6 +94,8 @@ class EntityResult:
     def notices(self) -> list[str]:
         """Lines about changes that were followed, and about rows that are odd and did land."""
         lines = []
+        if self.accounts.accounts > 1 and self.error is None:
+            lines.append(f"{self.entity}: {self.accounts.line()}")
         if self.changed:
             ways = f"{self.from_events:,} landed from events, {self.deleted:,} of them deleted"
             lines.append(f"{self.entity}: {counted(self.changed, 'older object')} had changed or were due; {ways}")

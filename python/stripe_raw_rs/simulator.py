@@ -1,7 +1,8 @@
 """A fake Stripe on 127.0.0.1, good enough to test a pipeline against.
 
 It serves every list of the registry, pages as Stripe does, and can say afterwards which objects there are and what the
-bytes of each are. All objects follow from the seed.
+bytes of each are. All objects follow from the seed. It can be a platform, whose connected accounts have data of their
+own.
 
     from stripe_raw_rs.simulator import StripeSimulator
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 from stripe_raw_rs import _core
@@ -14,10 +14,14 @@ from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.tables import asked, check_schema, is_current, present, upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
-    from stripe_raw_rs._core import Audit, Checkpoint, Client, History, Run
-    from stripe_raw_rs.tables import ArrowStream, Condition, Tables
+    from stripe_raw_rs._core import Attempt, Audit, Checkpoint, Client, Histories, History
+    from stripe_raw_rs.tables import ArrowStream, Commit, Condition, Tables
+
+    # Newest attempts, by list and account.
+    Newest: TypeAlias = dict[tuple[str, str | None], int]
 
 logger = logging.getLogger("stripe_raw_rs")
 
@@ -64,10 +68,12 @@ class StateStore:
                 properties = self._bind(rebinding) or properties
             client.check_store(properties, tables.location, account)
             self._missing = client.missing_properties(properties, account)
+        # The key's own account, if the lake names it.
+        self.own_account = account or properties.get("stripe_raw.account") or None
         # Whether the account is known on both sides, and so was compared.
         self.knows_account = account is not None and not self._missing
         self.store_id = properties["stripe_raw.store_id"]
-        self._is_current = is_current(_core.checkpoint_schema(), columns, properties)
+        self.is_current = is_current(_core.checkpoint_schema(), columns, properties)
 
     def _bind(self, properties: dict[str, str]) -> dict[str, str] | None:
         """Make a lake without rows the client's; None if it has any, or if somebody may be about to land some.
@@ -106,45 +112,47 @@ class StateStore:
 
     def upgrade(self) -> None:
         """Give a table of an earlier layout the columns that it lacks, before an event is written to it."""
-        if not self._is_current:
+        if not self.is_current:
             upgrade(self._table, _core.checkpoint_schema())
         self._columns = _core.checkpoint_schema().names
 
-    def histories(self, entities: Sequence[str], account: str | None) -> dict[str, History]:
-        """Fold the events that the next run of each of these lists is planned by, in one read for all.
+    def histories(self, entities: Sequence[str], accounts: Sequence[str | None]) -> dict[str, Histories]:
+        """Fold the events that the next runs of these lists of these accounts are planned by, in one read for all.
 
         What older runs say is carried by newer events, so the read does not grow with the number of runs.
         """
 
-        def fold() -> dict[str, History]:
-            each = {entity: _of(entity, account) for entity in entities}
-            for entity, epoch in self._carrying(entities, account).items():
-                if entity in each:
-                    each[entity].append(("epoch", ">=", epoch, "long"))
-            events = self._table.read_any(self._columns, [*each.values()])
-            return _core.histories(list(entities), account, events)
+        def fold() -> dict[str, Histories]:
+            completed, started = self._newest_attempts(entities, accounts)
+            reads = _core.history_reads(list(entities), list(accounts), completed, started)
+            newest = dict.fromkeys(entities, 0)
+            for (entity, _), epoch in (*completed.items(), *started.items()):
+                if entity in newest:
+                    newest[entity] = max(newest[entity], epoch)
+            return _core.histories(list(entities), newest, self._table.read_any(self._columns, reads))
 
         return asked(self._table, fold)
 
-    def _carrying(self, entities: Sequence[str], account: str | None) -> dict[str, int]:
-        """Find for each list the newest attempt that ended with a RUN_COMPLETED which carries what older runs say.
+    def _newest_attempts(self, entities: Sequence[str], accounts: Sequence[str | None]) -> tuple[Newest, Newest]:
+        """Find the newest attempts that ended with a RUN_COMPLETED which carries what older runs say, and others.
 
         An older one would do as well: so events of the last days are asked first, and all only if a list has none.
         """
-        ended: list[Condition] = [
-            ("event_type", "=", "RUN_COMPLETED", "string"),
-            ("landed_version", ">=", 0, "long"),
-            ("stripe_account", "=", account, "string"),
-        ]
+        by = ("entity", "stripe_account")
+        ended: list[Condition] = [("event_type", "=", "RUN_COMPLETED", "string"), ("landed_version", ">=", 0, "long")]
         since = time.time_ns() // 1_000 - RECENT_MICROS
-        found = self._table.largest("epoch", "entity", [*ended, ("event_at", ">=", since, "timestamp")])
-        if not found.keys() >= {*entities}:
-            found = self._table.largest("epoch", "entity", ended)
-        return found
+        wanted = {(entity, account) for entity in entities for account in accounts}
+        completed = self._table.largest("epoch", by, [*ended, ("event_at", ">=", since, "timestamp")])
+        started: Mapping[tuple[str | None, ...], int] = {}
+        if not completed.keys() >= wanted:
+            completed = self._table.largest("epoch", by, ended)
+            if not completed.keys() >= wanted:
+                started = self._table.largest("epoch", by, [("event_type", "=", "RUN_STARTED", "string")])
+        return cast("Newest", completed), cast("Newest", started)
 
     def history(self, entity: str, account: str | None) -> History:
-        """Fold the events that the list's next run is planned by."""
-        return self.histories([entity], account)[entity]
+        """Fold the events that the list's next run of an account is planned by."""
+        return self.histories([entity], [account])[entity].of(account)
 
     def latest_run(self, entity: str, account: str | None) -> History:
         """Fold the events of the entity's latest run."""
@@ -166,10 +174,14 @@ class StateStore:
         """Fold all events of the entity and account, with the pages of all runs."""
         return asked(self._table, lambda: _core.History(entity, account, self._read(_of(entity, account))))
 
-    def recover(self, run: Run, account: str | None) -> list[list[Condition]]:
-        """Give all events of a run to its recovery, which answers with the reads of the raw table that it needs."""
-        mine: list[Condition] = [("run_id", "=", run.run_id, "string"), *_of(run.entity, account)]
-        return asked(self._table, lambda: run.recover_events(self._read(mine)))
+    def recover(self, attempt: Attempt) -> list[list[Condition]]:
+        """Give all events of the runs that go on to their recovery. It answers with the reads of the raw table."""
+        runs = attempt.continued_runs
+        return asked(self._table, lambda: attempt.recover_events(self._table.read_any(self._columns, runs)))
+
+    def fence(self, rows: Commit) -> None:
+        """Make a commit without rows, after which attempts with the same application id can commit nothing."""
+        commit(self._table, rows)
 
     def audit(self, audit: Audit, entity: str) -> None:
         """Give all events of an entity, of all runs and accounts, to its audit."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import one_line
+from stripe_raw_rs.accounts import among
 from stripe_raw_rs.exceptions import StripeRawError, UsageError
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
@@ -14,8 +17,9 @@ from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.text import date_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from stripe_raw_rs._core import History
     from stripe_raw_rs.tables import Size, Table, Tables
 
 HEADINGS = (
@@ -98,10 +102,22 @@ class TableSize:
 
 
 @panics_as_errors()
-def status(tables: Tables, *, lookback_seconds: int | str, checkpoint_table: str | None = None) -> list[EntityStatus]:
-    """Read the state of all entities that ever ran into these tables."""
+def status(
+    tables: Tables,
+    *,
+    lookback_seconds: int | str,
+    checkpoint_table: str | None = None,
+    accounts: Sequence[str] | None = None,
+) -> list[EntityStatus]:
+    """Read the state of all entities that ever ran into these tables, list by list; of these accounts, or of all."""
     state = StateStore(tables, None, checkpoint_table)
-    return [_entity_or_error(state, entity, account, lookback_seconds) for entity, account in state.entities()]
+    only = among(accounts, state)
+    pairs = [pair for pair in state.entities() if only is None or pair[1] in only]
+    found = []
+    for entity, of_list in groupby(pairs, key=itemgetter(0)):
+        names = [account for _, account in of_list]
+        found += _accounts_or_errors(state, entity, names, lookback_seconds)
+    return found
 
 
 @panics_as_errors()
@@ -126,20 +142,27 @@ def _size_or_error(table: Table) -> TableSize | None:
     return TableSize(table.name) if size is None else TableSize(table.name, *size)
 
 
-def _entity_or_error(state: StateStore, entity: str, account: str | None, lookback_seconds: int | str) -> EntityStatus:
-    """Read the state of one entity; if its events cannot be read, the error takes its place."""
+def _accounts_or_errors(
+    state: StateStore, entity: str, accounts: list[str | None], lookback_seconds: int | str
+) -> list[EntityStatus]:
+    """Read the states of a list's accounts; if its events cannot be read, the error takes their place."""
     try:
         with panics_as_errors():
-            return _entity(state, entity, account, lookback_seconds)
+            # Events of an earlier layout do not say what older ones do: they are read account by account.
+            if len(accounts) == 1 or not state.is_current:
+                runs = ((state.latest_run(entity, account), account) for account in accounts)
+                return [_state(history, entity, account, lookback_seconds) for history, account in runs]
+            histories = state.histories([entity], accounts)[entity]
+            return [_state(histories.of(account), entity, account, lookback_seconds) for account in accounts]
     except UsageError:
         # It is about an option, and not about the list.
         raise
     except StripeRawError as error:
-        return EntityStatus(entity, account, next_run="fails the same", error=one_line(error))
+        line = one_line(error)
+        return [EntityStatus(entity, account, next_run="fails the same", error=line) for account in accounts]
 
 
-def _entity(state: StateStore, entity: str, account: str | None, lookback_seconds: int | str) -> EntityStatus:
-    history = state.latest_run(entity, account)
+def _state(history: History, entity: str, account: str | None, lookback_seconds: int | str) -> EntityStatus:
     newest = history.newest_event_at_micros
     holder = history.holder()
     return EntityStatus(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import one_line
+from stripe_raw_rs.accounts import among
 from stripe_raw_rs.exceptions import StripeRawError, TableError
 from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.panics import panics_as_errors
@@ -17,7 +18,7 @@ from stripe_raw_rs.surface import with_options
 from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stripe_raw_rs._core import Audit, AuditedEvents, Entity
     from stripe_raw_rs.tables import Tables
@@ -45,11 +46,12 @@ _SHOWN = 20
 class EntityAudit:
     """The outcome of the audit of one entity.
 
-    `findings` are pairs of kind and message. `runs`, `pages` and `rows` are those that were seen; None if it could
-    not be audited.
+    `findings` are pairs of kind and message. `accounts`, `runs`, `pages` and `rows` are those that were seen; None if
+    it could not be audited.
     """
 
     entity: str
+    accounts: int | None
     runs: int | None
     pages: int | None
     rows: int | None
@@ -63,7 +65,8 @@ class EntityAudit:
             head = f"{self.entity}: not audited: {what}"
         else:
             whole = "every payload hashed again, every page whole, pages chained, no row twice, completed runs covered"
-            counts = (counted(self.runs, "run"), counted(self.pages, "page"), counted(self.rows, "row"))
+            accounts = [counted(self.accounts, "account")] if self.accounts and self.accounts > 1 else []
+            counts = (*accounts, counted(self.runs, "run"), counted(self.pages, "page"), counted(self.rows, "row"))
             head = f"{self.entity}: {', '.join(counts)}: {what if self.findings else whole}"
         more = len(self.findings) - _SHOWN
         return [
@@ -80,10 +83,19 @@ class EntityAudit:
 
 
 @panics_as_errors()
-def verify(tables: Tables, *, say: Callable[[str], None], checkpoint_table: str | None = None) -> None:
-    """Audit all entities of these tables, say what was checked and found, and raise TableError on any finding."""
+def verify(
+    tables: Tables,
+    *,
+    say: Callable[[str], None],
+    checkpoint_table: str | None = None,
+    accounts: Sequence[str] | None = None,
+) -> None:
+    """Audit all entities of these tables, say what was checked and found, and raise TableError on any finding.
+
+    `accounts` are those to look at; None for all.
+    """
     found = []
-    for audit in audits(tables, checkpoint_table):
+    for audit in audits(tables, checkpoint_table, accounts):
         found.append(audit)
         for line in audit.lines():
             say(line)
@@ -91,17 +103,24 @@ def verify(tables: Tables, *, say: Callable[[str], None], checkpoint_table: str 
     say("no findings")
 
 
-def audits(tables: Tables, checkpoint_table: str | None = None) -> Iterator[EntityAudit]:
+def audits(
+    tables: Tables, checkpoint_table: str | None = None, accounts: Sequence[str] | None = None
+) -> Iterator[EntityAudit]:
     """Audit one entity of these tables after the other; an entity that cannot be audited is a finding."""
     state = StateStore(tables, None, checkpoint_table)
+    narrowed = among(accounts, state)
+    only = None if narrowed is None else [*narrowed]
     known = {entity for entity, _ in state.entities()}
     events = _followed_events(tables, state)
     for entity in _core.all_entities():
         try:
             with panics_as_errors():
-                audit = _audit(tables, state, entity, events, is_known=entity.name in known)
+                fed = _core.Audit(entity.name, only)
+                if events is not None:
+                    fed.follow(events)
+                audit = _audit(tables, state, entity, fed, is_known=entity.name in known)
         except StripeRawError as error:
-            audit = EntityAudit(entity.name, None, None, None, (("unreadable", one_line(error)),), ())
+            audit = EntityAudit(entity.name, None, None, None, None, (("unreadable", one_line(error)),), ())
         if audit is not None:
             yield audit
 
@@ -123,7 +142,7 @@ def _followed_events(tables: Tables, state: StateStore) -> AuditedEvents | None:
         with panics_as_errors():
             if not raw.check():
                 return None
-            raw.read(events.add, _core.AUDITED_EVENT_COLUMNS, [])
+            raw.read(events.add, _core.AUDITED_EVENT_COLUMNS, [[]])
     except StripeRawError:
         return None
     return events
@@ -136,21 +155,23 @@ def _add_parents(audit: Audit, tables: Tables, state: StateStore, entity: Entity
         try:
             with panics_as_errors():
                 if raw.check():
-                    raw.read(audit.add_parents, _core.AUDITED_PARENT_COLUMNS, [])
+                    raw.read(audit.add_parents, _core.AUDITED_PARENT_COLUMNS, [[]])
         except StripeRawError as error:
             logger.debug("%s: its parents cannot be read: %s", entity.name, one_line(error))
 
 
 def _audit(
-    tables: Tables, state: StateStore, entity: Entity, events: AuditedEvents | None, *, is_known: bool
+    tables: Tables,
+    state: StateStore,
+    entity: Entity,
+    audit: Audit,
+    *,
+    is_known: bool,
 ) -> EntityAudit | None:
     raw = RawWriter(tables, entity, state.store_id)
     is_there = raw.check()
     if not is_there and not is_known:
         return None
-    audit = _core.Audit(entity.name)
-    if events is not None:
-        audit.follow(events)
     state.audit(audit, entity.name)
     _add_parents(audit, tables, state, entity)
     if is_there:
@@ -159,4 +180,4 @@ def _audit(
         audit.without_table()
     findings = tuple((finding.kind, one_line(finding.message)) for finding in audit.finish())
     notes = tuple(one_line(note) for note in audit.notes)
-    return EntityAudit(entity.name, audit.runs, audit.pages, audit.rows, findings, notes)
+    return EntityAudit(entity.name, audit.accounts, audit.runs, audit.pages, audit.rows, findings, notes)

@@ -16,27 +16,29 @@ use crate::stripe::window::Range;
 /// # Errors
 /// None in practice: the columns are built to fit.
 pub fn to_batch(events: &[Event]) -> Result<RecordBatch> {
+    // Many accounts have a batch each in one commit: by default the columns of each would have room for a thousand events.
+    let count = events.len();
     let text = |value: &dyn Fn(&Event) -> Option<String>| -> ArrayRef {
-        let mut column = StringBuilder::new();
+        let mut column = StringBuilder::with_capacity(count, 0);
         column.extend(events.iter().map(value));
         Arc::new(column.finish())
     };
     let long = |value: &dyn Fn(&Event) -> Option<i64>| -> ArrayRef {
-        let mut column = Int64Builder::new();
+        let mut column = Int64Builder::with_capacity(count);
         column.extend(events.iter().map(value));
         Arc::new(column.finish())
     };
     let truth = |value: &dyn Fn(&PageEvent) -> bool| -> ArrayRef {
-        let mut column = BooleanBuilder::new();
+        let mut column = BooleanBuilder::with_capacity(count);
         column.extend(events.iter().map(|event| event.kind.page().map(value)));
         Arc::new(column.finish())
     };
     let micros = |value: &dyn Fn(&Event) -> Option<i64>| -> ArrayRef {
-        let mut column = TimestampMicrosecondBuilder::new().with_timezone("UTC");
+        let mut column = TimestampMicrosecondBuilder::with_capacity(count).with_timezone("UTC");
         column.extend(events.iter().map(value));
         Arc::new(column.finish())
     };
-    let mut status = Int32Builder::new();
+    let mut status = Int32Builder::with_capacity(count);
     status.extend(events.iter().map(http_status));
     let columns: Vec<ArrayRef> = vec![
         text(&|event| Some(event.event_id.clone())),
@@ -96,7 +98,7 @@ fn http_status(event: &Event) -> Option<i32> {
 }
 
 fn relands(events: &[Event]) -> ArrayRef {
-    let mut column = BooleanBuilder::new();
+    let mut column = BooleanBuilder::with_capacity(events.len());
     column.extend(events.iter().map(|event| event.source.to.map(|_| event.source.relands)));
     Arc::new(column.finish())
 }

@@ -5,7 +5,7 @@
 
 use super::source::{Position, Source, Span};
 use super::window::DAY;
-use super::{Attempt, Carried, Event, History, Kind};
+use super::{Carried, Circumstances, Event, History, Kind};
 use crate::options::Options;
 use crate::stripe::children::Parent;
 
@@ -85,7 +85,7 @@ impl History {
 ///
 /// All parents are asked from time to time if their rows do not show each change; for lists that they do not show, that is
 /// also so if no events are read with them. And all are asked if runs of theirs have left out what events reported.
-pub(super) fn child_source(parent: &Parent, history: &History, options: &Options, attempt: &Attempt) -> Source {
+pub(super) fn child_source(parent: &Parent, history: &History, options: &Options, attempt: &Circumstances) -> Source {
     let from = history.followed();
     let Some(rows) = &attempt.parents else { return Source { from, ..Source::default() } };
     let to = from.filter(|from| from.epoch >= rows.position.epoch).unwrap_or(rows.position);
@@ -150,7 +150,7 @@ mod tests {
                 Event { source: Source { to, ..Source::default() }, carried: Some(carried), ..completed },
             ]);
         }
-        let attempt = Attempt {
+        let attempt = Circumstances {
             now: Now { monotonic: Duration::ZERO, wall_micros: NOW },
             owner: String::new(),
             holder_is_dead: false,

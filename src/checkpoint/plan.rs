@@ -14,6 +14,9 @@ use crate::stripe::expand;
 /// If the newest event of a run is younger than this, a process is presumed to work on the run.
 const LEASE_MICROS: i64 = 10 * 60 * 1_000_000;
 
+/// The setting of an attempt whose fence is that of all accounts of the list. In version 0.1 each account had its own.
+pub const FENCE: &str = "fence";
+
 /// How an unfinished run is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GiveUp {
@@ -68,7 +71,7 @@ pub enum Purpose {
 
 /// The request for an attempt: its process, its time, and its wishes.
 #[derive(Debug, Clone)]
-pub struct Attempt {
+pub struct Circumstances {
     /// The moment.
     pub now: Now,
     /// The name of this process, or of its job.
@@ -91,6 +94,25 @@ pub struct Attempt {
     pub parents: Option<ParentRows>,
 }
 
+impl Circumstances {
+    /// The request of that process for an attempt without any wishes.
+    #[must_use]
+    pub const fn new(now: Now, owner: String) -> Self {
+        Self {
+            now,
+            owner,
+            holder_is_dead: false,
+            take_over: false,
+            give_up: None,
+            start: None,
+            new_run_id: String::new(),
+            follows: false,
+            reported: None,
+            parents: None,
+        }
+    }
+}
+
 /// The next attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
@@ -101,6 +123,8 @@ pub struct Plan {
     pub run_id: String,
     /// Its number, over all runs.
     pub epoch: i64,
+    /// The number of the first attempt at the run that is known of.
+    pub first_epoch: i64,
     /// Its number among those at this run, from 1.
     pub attempt: usize,
     /// Lower end of the run's window.
@@ -133,6 +157,8 @@ pub struct Plan {
     pub cut_before: i64,
     /// The newest attempt before this one whose run left out objects that events report and that have not changed.
     pub left_out_before: i64,
+    /// Whether it goes on with the run of an attempt that had a fence for its account alone.
+    pub had_own_fence: bool,
     /// Whether an earlier attempt at this run has left such objects out.
     pub has_left_out: bool,
     /// The objects whose lists were refused in the run before.
@@ -158,7 +184,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// [`Class::Held`] if another process is presumed to work on the run, [`Class::Usage`] for a start in the future.
-pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Attempt) -> Result<Plan> {
+pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Circumstances) -> Result<Plan> {
     if attempt.start.is_some_and(|start| start > attempt.now.wall_micros / 1_000_000) {
         return Err(Error::usage("start lies in the future: there is nothing to read yet"));
     }
@@ -228,6 +254,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         purpose,
         run_id,
         epoch: history.epoch() + 1,
+        first_epoch: unfinished.and_then(|_| history.latest().map(|event| event.epoch).min()).unwrap_or_default(),
         attempt: number,
         start_created_gte,
         seen_before: history.sound_watermark(options.lookback_seconds),
@@ -243,6 +270,7 @@ pub fn plan(entity: &Entity, history: &History, options: &Options, attempt: &Att
         is_idle,
         cut_before: history.cut_version().or_else(|| Some(history.landed(Extent::Rows)?.version)).unwrap_or_default(),
         left_out_before: history.left_out_epoch(),
+        had_own_fence: history.epoch() > 0 && !history.shares_fence(),
         has_left_out: unfinished.is_some() && history.has_left_out(),
         refused_before,
         planned_at_micros,
@@ -270,12 +298,16 @@ impl History {
     /// run has no end, and has an event that is younger than the lease.
     #[must_use]
     pub fn holder(&self, now: Now) -> Option<(&str, i64)> {
-        let is_recent = |at: i64| now.wall_micros.saturating_sub(at) < LEASE_MICROS;
-        self.newest().filter(|(_, at)| self.state() == State::Unfinished && is_recent(*at))
+        self.newest().filter(|(_, at_micros)| self.state() == State::Unfinished && is_recent(*at_micros, now))
     }
 }
 
-fn refuse_if_held(entity: &Entity, history: &History, attempt: &Attempt) -> Result<()> {
+/// Whether an event of that moment is younger than the lease.
+pub(super) const fn is_recent(at_micros: i64, now: Now) -> bool {
+    now.wall_micros.saturating_sub(at_micros) < LEASE_MICROS
+}
+
+fn refuse_if_held(entity: &Entity, history: &History, attempt: &Circumstances) -> Result<()> {
     let Some((owner, at_micros)) = history.holder(attempt.now) else { return Ok(()) };
     if attempt.take_over || attempt.holder_is_dead || owner == attempt.owner {
         return Ok(());
@@ -292,7 +324,7 @@ fn refuse_if_held(entity: &Entity, history: &History, attempt: &Attempt) -> Resu
     .with(Remedy::TakeOver))
 }
 
-fn purpose(history: &History, attempt: &Attempt, warnings: &mut Vec<String>) -> Purpose {
+fn purpose(history: &History, attempt: &Circumstances, warnings: &mut Vec<String>) -> Purpose {
     match attempt.give_up {
         Some(GiveUp::Scratch) if history.has_run() => Purpose::GiveUp(GiveUp::Scratch),
         Some(GiveUp::Restart) if history.is_open() => Purpose::GiveUp(GiveUp::Restart),
@@ -306,6 +338,12 @@ fn purpose(history: &History, attempt: &Attempt, warnings: &mut Vec<String>) -> 
 }
 
 impl History {
+    /// Whether the newest attempt at the latest run has the fence of all accounts.
+    #[must_use]
+    pub fn shares_fence(&self) -> bool {
+        self.setting(FENCE).is_some()
+    }
+
     /// A setting of the latest run that is text, as its newest attempt recorded it.
     fn setting(&self, name: &str) -> Option<String> {
         let settings: serde_json::Value = serde_json::from_str(self.settings()?).ok()?;
@@ -322,22 +360,12 @@ mod tests {
     use crate::stripe::entities::by_name;
     use std::time::Duration;
 
-    fn attempt() -> Attempt {
-        Attempt {
-            now: Now { monotonic: Duration::ZERO, wall_micros: NOW },
-            owner: "here/1".to_owned(),
-            holder_is_dead: false,
-            take_over: false,
-            give_up: None,
-            start: None,
-            new_run_id: "NEW".to_owned(),
-            follows: false,
-            reported: None,
-            parents: None,
-        }
+    fn attempt() -> Circumstances {
+        let now = Now { monotonic: Duration::ZERO, wall_micros: NOW };
+        Circumstances { new_run_id: "NEW".to_owned(), ..Circumstances::new(now, "here/1".to_owned()) }
     }
 
-    fn planned(events: Vec<Event>, attempt: &Attempt) -> Result<Plan> {
+    fn planned(events: Vec<Event>, attempt: &Circumstances) -> Result<Plan> {
         let mut history = History::default();
         history.extend(events);
         plan(by_name("charges").unwrap(), &history, &Options::default(), attempt)
@@ -346,7 +374,7 @@ mod tests {
     #[test]
     fn a_start_may_be_now_and_not_later() {
         for (ahead, expected) in [(-1, true), (0, true), (1, false)] {
-            let wish = Attempt { start: Some(NOW / 1_000_000 + ahead), ..attempt() };
+            let wish = Circumstances { start: Some(NOW / 1_000_000 + ahead), ..attempt() };
             assert_eq!(planned(vec![], &wish).is_ok(), expected, "{ahead}");
         }
     }
@@ -354,7 +382,7 @@ mod tests {
     #[test]
     fn the_first_run_is_open_at_the_bottom_or_begins_at_start() {
         assert_eq!(planned(vec![], &attempt()).unwrap().start_created_gte, None);
-        let wish = Attempt { start: Some(77), ..attempt() };
+        let wish = Circumstances { start: Some(77), ..attempt() };
         let plan = planned(vec![], &wish).unwrap();
         assert_eq!((plan.start_created_gte, plan.epoch, plan.run_id.as_str()), (Some(77), 1, "NEW"));
     }
@@ -446,7 +474,7 @@ mod tests {
     #[test]
     fn a_later_start_is_ignored_with_a_notice() {
         let done = vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
-        let plan = planned(done, &Attempt { start: Some(5), ..attempt() }).unwrap();
+        let plan = planned(done, &Circumstances { start: Some(5), ..attempt() }).unwrap();
         assert_eq!(plan.start_created_gte, Some(6_400));
         assert!(plan.warnings.iter().any(|warning| warning.starts_with("start ")), "{:?}", plan.warnings);
     }
@@ -495,7 +523,7 @@ mod tests {
     #[test]
     fn an_unfinished_run_without_a_page_takes_todays_settings() {
         let begun = vec![event("A", 4, started(), Some(300), None)];
-        let plan = planned(begun, &Attempt { start: Some(7), ..attempt() }).unwrap();
+        let plan = planned(begun, &Circumstances { start: Some(7), ..attempt() }).unwrap();
         assert_eq!((plan.run_id.as_str(), plan.start_created_gte), ("A", Some(7)));
         assert_eq!(plan.stripe_version, Options::default().stripe_version);
     }
@@ -534,10 +562,10 @@ mod tests {
         assert_eq!(error.class, Class::Held);
         assert!(error.message.contains("there/2 holds run A"), "{error}");
         for free in [
-            Attempt { take_over: true, ..attempt() },
-            Attempt { holder_is_dead: true, ..attempt() },
-            Attempt { owner: "there/2".to_owned(), ..attempt() },
-            Attempt { now: Now { wall_micros: NOW + LEASE_MICROS, ..attempt().now }, ..attempt() },
+            Circumstances { take_over: true, ..attempt() },
+            Circumstances { holder_is_dead: true, ..attempt() },
+            Circumstances { owner: "there/2".to_owned(), ..attempt() },
+            Circumstances { now: Now { wall_micros: NOW + LEASE_MICROS, ..attempt().now }, ..attempt() },
         ] {
             assert_eq!(planned(young(), &free).unwrap().epoch, 2);
         }
@@ -591,7 +619,7 @@ mod tests {
 
     #[test]
     fn only_what_is_there_is_given_up() {
-        let give_up = |how: GiveUp| Attempt { give_up: Some(how), ..attempt() };
+        let give_up = |how: GiveUp| Circumstances { give_up: Some(how), ..attempt() };
         let begun = || vec![event("A", 1, started(), None, None)];
         let done = || vec![event("A", 1, started(), None, None), event("A", 1, Kind::Completed, None, Some(10_000))];
         for (how, events, purpose, warned) in [

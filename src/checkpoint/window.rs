@@ -119,7 +119,7 @@ impl History {
 
 /// A moment as people write it, to the second, UTC.
 #[must_use]
-pub(super) fn moment(micros: i64) -> String {
+pub fn moment(micros: i64) -> String {
     chrono::DateTime::from_timestamp_micros(micros)
         .map_or_else(|| "at an unknown time".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
 }

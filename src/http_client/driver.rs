@@ -1,4 +1,4 @@
-//! Drives one run: sends its requests, gives it their outcomes, and hands over its groups.
+//! Drives one attempt: sends its requests, gives it their outcomes, and hands over its groups.
 
 #[cfg(test)]
 mod tests;
@@ -13,39 +13,39 @@ use tokio::time::timeout;
 use super::fetch::fetch;
 use super::now;
 use super::resources::Resources;
-use super::shared_run::{Alarm, SharedRun};
+use super::shared_attempt::{Alarm, SharedAttempt};
 use crate::error::Result;
-use crate::run::{Group, Run};
+use crate::run::{Attempt, JointGroup};
 
-/// A run and the task that fetches for it. Dropping it ends the task.
+/// An attempt and the task that fetches for it. Dropping it ends the task.
 #[derive(Debug)]
 pub struct Driver {
-    shared: Arc<SharedRun>,
+    shared: Arc<SharedAttempt>,
     task: OnceLock<AbortHandle>,
 }
 
 impl Driver {
-    /// A driver of a run that does not fetch yet.
+    /// A driver of an attempt that does not fetch yet.
     #[must_use]
-    pub fn new(run: Run) -> Self {
-        Self { shared: Arc::new(SharedRun::new(run)), task: OnceLock::new() }
+    pub fn new(attempt: Attempt) -> Self {
+        Self { shared: Arc::new(SharedAttempt::new(attempt)), task: OnceLock::new() }
     }
 
-    /// The run itself, for calls that do not wait. Must not be called while the closure of another call runs.
-    pub fn with<T>(&self, look: impl FnOnce(&mut Run) -> T) -> T {
-        let result = look(&mut self.shared.lock().run);
+    /// The attempt itself, for calls that do not wait. Must not be called while the closure of another call runs.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Attempt) -> T) -> T {
+        let result = look(&mut self.shared.lock().attempt);
         self.shared.changed.notify_waiters();
         self.shared.answered.notify_waiters();
         result
     }
 
-    /// Begins to fetch, once; must be called within a runtime.
+    /// Lets the runs begin that have been prepared, and begins to fetch, once; must be called within a runtime.
     ///
     /// # Errors
     /// The opening's steps were left out.
     pub fn begin(&self, resources: &Resources) -> Result<()> {
+        self.with(|attempt| attempt.begin(now()))?;
         if self.task.get().is_none() {
-            self.with(|run| run.begin(now()))?;
             let resources = Resources { decoders: resources.decoders.for_list(), ..resources.clone() };
             let fetching = || fetch_all(Arc::clone(&self.shared), resources);
             self.task.get_or_init(|| tokio::spawn(fetching()).abort_handle());
@@ -53,22 +53,23 @@ impl Driver {
         Ok(())
     }
 
-    /// Ends the fetching and gives the buffers back, even if other code still holds the run.
+    /// Ends the fetching and gives the buffers back, even if other code still holds the attempt.
     pub fn stop(&self) {
         if let Some(task) = self.task.get() {
             task.abort();
         }
         {
             let mut state = self.shared.lock();
-            state.run.discard();
+            state.attempt.discard();
             state.reserved.clear();
             state.committing.clear();
         }
         self.shared.changed.notify_waiters();
     }
 
-    /// A future of the next group; a further call means that the group before has been committed. `None` at the end.
-    pub fn next_group(&self) -> impl Future<Output = Result<Option<Group>>> + Send + 'static {
+    /// A future of the next group; a further call means that the group before has been committed. `None` at the end, and
+    /// if the attempt has room for more runs.
+    pub fn next_group(&self) -> impl Future<Output = Result<Option<JointGroup>>> + Send + 'static {
         next_group(Arc::clone(&self.shared))
     }
 }
@@ -89,25 +90,24 @@ pub async fn within_a_tick<F: Future>(future: F) -> Option<F::Output> {
     timeout(TICK, future).await.ok()
 }
 
-async fn next_group(shared: Arc<SharedRun>) -> Result<Option<Group>> {
+async fn next_group(shared: Arc<SharedAttempt>) -> Result<Option<JointGroup>> {
     loop {
         let mut changed = pin!(shared.changed.notified());
         changed.as_mut().enable();
         let wait = {
             let mut state = shared.lock();
             state.committing.clear();
-            if let Some(group) = state.run.poll_group(now())? {
-                let pages = group.fetched.min(state.reserved.len());
-                state.committing = state.reserved.drain(..pages).collect();
+            if let Some(group) = state.attempt.poll_group(now())? {
+                state.hand_over(&group.fetched);
                 return Ok(Some(group));
             }
-            if let Some(error) = state.run.error() {
+            if let Some(error) = state.attempt.error() {
                 return Err(error.clone());
             }
-            if state.run.is_finished() {
+            if state.attempt.is_finished() || state.attempt.wants_more() {
                 return Ok(None);
             }
-            state.run.poll_timeout()
+            state.attempt.poll_timeout()
         };
         match wait {
             Some(at) => drop(timeout(at.saturating_sub(now().monotonic), changed).await),
@@ -116,9 +116,9 @@ async fn next_group(shared: Arc<SharedRun>) -> Result<Option<Group>> {
     }
 }
 
-async fn fetch_all(shared: Arc<SharedRun>, resources: Resources) {
+async fn fetch_all(shared: Arc<SharedAttempt>, resources: Resources) {
     let _alarm = Alarm(Arc::clone(&shared));
-    let endpoint = Arc::clone(shared.lock().run.walk().endpoint());
+    let endpoint = shared.lock().attempt.endpoint();
     // This is dropped with this future, and with it all requests in flight.
     let mut requests = JoinSet::new();
     loop {
@@ -126,8 +126,8 @@ async fn fetch_all(shared: Arc<SharedRun>, resources: Resources) {
         answered.as_mut().enable();
         let (wanted, retry, done) = {
             let state = shared.lock();
-            let wanted = state.run.walk().wants(now()).filter(|_| state.waiting_for_room == 0);
-            (wanted, state.run.walk().next_retry(), state.run.has_read_all())
+            let wanted = state.attempt.wants(now()).filter(|_| state.waiting_for_room == 0);
+            (wanted, state.attempt.next_retry(), state.attempt.has_read_all())
         };
         if done {
             shared.changed.notify_waiters();
@@ -159,20 +159,24 @@ async fn fetch_all(shared: Arc<SharedRun>, resources: Resources) {
                     None
                 }
                 Ok(()) => {
-                    let request = state.run.walk_mut().poll_request(now());
+                    let request = state.attempt.poll_request(now());
                     if request.is_none() {
                         resources.quota.give_back();
                     }
                     request
                 }
                 Err(used_up) => {
-                    state.run.walk_mut().stop_asking(used_up);
+                    state.attempt.stop_asking(&used_up);
                     None
                 }
             }
         };
-        if let Some((ticket, request)) = request {
-            requests.spawn(fetch(Arc::clone(&shared), resources.clone(), slot, ticket, request));
+        match request {
+            Some((member, ticket, request)) => {
+                requests.spawn(fetch(Arc::clone(&shared), resources.clone(), slot, (member, ticket), request));
+            }
+            // A run that has nothing to read may have begun, and no answer will tell the caller that it can be committed.
+            None => shared.changed.notify_waiters(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One request of a run: sent, answered, and given room before the run takes it.
+//! One request of an attempt: sent, answered, and given room before its run takes it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::resources::Resources;
-use super::shared_run::{Alarm, SharedRun};
+use super::shared_attempt::{Alarm, SharedAttempt};
 use super::{Arrival, ByteBudget, Reservation, Slot, now, random_unit};
-use crate::run::page_bytes;
+use crate::run::{Member, page_bytes};
 use crate::stripe::exchange::{Outcome, Request};
 use crate::walk::{Effect, Ticket};
 
 /// Sends a request of the run, and gives its outcome to the run.
 pub(super) async fn fetch(
-    shared: Arc<SharedRun>,
+    shared: Arc<SharedAttempt>,
     resources: Resources,
     mut slot: Slot,
-    ticket: Ticket,
+    (member, ticket): (Member, Ticket),
     request: Request,
 ) {
     let _alarm = Alarm(Arc::clone(&shared));
@@ -29,7 +29,7 @@ pub(super) async fn fetch(
     slot.answered(&outcome, received_at.monotonic.saturating_sub(sent.monotonic));
     let (mut slot, mut arrival) = (Some(slot), Some(arrival));
     let reservation = reserve(&shared, &resources.buffers, &outcome, &mut slot, &mut arrival).await;
-    let reader = shared.lock().run.walk().reader();
+    let Some(reader) = shared.lock().attempt.reader() else { return };
     let (received, body) = resources.decoders.with(|decoder| reader.read(outcome, decoder));
     if let Some(body) = body {
         resources.client.reuse(body);
@@ -38,18 +38,18 @@ pub(super) async fn fetch(
     if slot.is_none() {
         state.waiting_for_room -= 1;
     }
-    match state.run.walk_mut().handle_response(ticket, received, received_at, random_unit()) {
+    match state.attempt.handle_response(member, ticket, received, received_at, random_unit()) {
         Effect::Page => {
-            state.reserved.push_back(reservation);
-            resources.quota.expect(state.run.progress().remaining);
+            state.reserved.entry(member).or_default().push_back(reservation);
+            resources.quota.expect(state.attempt.progress().remaining);
         }
         Effect::Retry(wait, why) => {
             tracing::info!(target: "stripe_raw_rs", "the request is tried again in {:.1} s: {why}", wait.as_secs_f64());
         }
         Effect::Nothing => {}
     }
-    let has_news = state.run.has_news(now());
-    let warnings = state.run.walk_mut().take_warnings();
+    let has_news = state.attempt.has_news(now());
+    let warnings = state.attempt.take_warnings(member);
     drop(state);
     for warning in warnings {
         tracing::warn!(target: "stripe_raw_rs", "{warning}");
@@ -74,7 +74,7 @@ const STALLED: Duration = Duration::from_secs(20);
 /// Room for the answer in the process's buffers. If there is none, the gathered pages are committed at once, and the
 /// slot is given back: a run from which nobody takes pages must not hold the slots of others.
 async fn reserve(
-    shared: &SharedRun,
+    shared: &SharedAttempt,
     budget: &ByteBudget,
     outcome: &Outcome,
     slot: &mut Option<Slot>,
@@ -96,7 +96,7 @@ async fn reserve(
         if state.holds_nothing() && bytes <= MAY_PASS {
             return None;
         }
-        state.run.flush();
+        state.attempt.flush();
         state.waiting_for_room += 1;
     }
     drop(slot.take());

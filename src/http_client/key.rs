@@ -112,6 +112,11 @@ impl ApiKey {
         self.secret.expose_secret().starts_with("rk_")
     }
 
+    /// Whether the key is an organisation's: it reads its members' accounts, and each request names one.
+    pub(super) fn is_of_organisation(&self) -> bool {
+        self.secret.expose_secret().starts_with("sk_org_")
+    }
+
     /// The `livemode` of each object that the key can read; `None` if its prefix does not show it.
     #[must_use]
     pub const fn livemode(&self) -> Option<bool> {

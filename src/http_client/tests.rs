@@ -150,6 +150,35 @@ async fn a_request_is_sent_to_the_letter() {
     assert_eq!(lines, expected);
 }
 
+#[test]
+fn a_path_of_accounts_and_any_account_of_an_organisation_are_named_as_context() {
+    for (key, account, expected) in [
+        (CANARY, "acct_1", "stripe-account: acct_1"),
+        (CANARY, "acct_1/acct_2", "stripe-context: acct_1/acct_2"),
+        ("sk_org_test_CANARY", "acct_1", "stripe-context: acct_1"),
+    ] {
+        let key = ApiKey::parse(key).unwrap();
+        let origin = Origin::parse("https://api.stripe.com", key.mode()).unwrap();
+        let client = HttpClient::new(&key, origin, &Options::default()).unwrap();
+        let message = client.shared.message(&Request { account: Some(account.to_owned()), ..request() }).unwrap();
+        let headers = message.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        assert_eq!(headers.filter(|line| line.contains(": acct_")).collect::<Vec<_>>(), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn an_account_with_a_path_is_reached_by_it() {
+    let server = Server::start(vec![(ok("{}"), Then::Close), (ok("{}"), Then::Close)]).await;
+    let client = client(&server.origin, PATIENT);
+    client.reach_by(["acct_1/acct_2".to_owned(), "acct_3".to_owned()]);
+    for account in ["acct_2", "acct_3"] {
+        client.send(&Request { account: Some(account.to_owned()), ..request() }).await;
+    }
+    let head = server.requests.lock().unwrap().join("");
+    let named: Vec<&str> = head.split("\r\n").filter(|line| line.contains(": acct_")).collect();
+    assert_eq!(named, ["stripe-context: acct_1/acct_2", "stripe-account: acct_3"]);
+}
+
 #[tokio::test]
 async fn connections_are_reused() {
     let server = Server::start(vec![(ok("1"), Then::Continue), (ok("2"), Then::Continue), (ok("3"), Then::Hang)]).await;

@@ -71,8 +71,13 @@ impl Audit {
 #[pymethods]
 impl Audit {
     #[new]
-    fn new(entity: &str) -> Self {
-        Self(audit::Audit::new(entity))
+    #[pyo3(signature = (entity, accounts = None))]
+    fn new(entity: &str, accounts: Option<Vec<Option<String>>>) -> Self {
+        let mut audit = audit::Audit::new(entity);
+        if let Some(accounts) = accounts {
+            audit.narrow(accounts);
+        }
+        Self(audit)
     }
 
     fn add_events(&mut self, py: Python<'_>, events: PyRecordBatchReader) -> PyResult<()> {
@@ -107,6 +112,11 @@ impl Audit {
                 message: finding.message,
             })
             .collect()
+    }
+
+    #[getter]
+    fn accounts(&self) -> usize {
+        self.0.account_count()
     }
 
     #[getter]

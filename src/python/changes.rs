@@ -1,73 +1,84 @@
 //! The events that runs follow, from the rows of their table.
 
+use std::collections::HashMap;
+
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
+use super::attempt::Attempt;
+use super::conditions::{PyCondition, alternatives};
 use super::each_batch;
-use super::run::{PyCondition, Run, condition};
 use crate::changes;
-use crate::checkpoint::{self, Span};
+use crate::checkpoint::Span;
+use crate::columns::by_account;
 use crate::error::Error;
-use crate::run::{events_since, fresh_events, oldest_event};
+use crate::run::{events_since, fresh_events, hull, oldest_event};
 
-/// What the runs of `events` have landed.
-#[pyclass(frozen, module = "stripe_raw_rs._core")]
-pub struct Reported(pub checkpoint::Reported);
-
-#[pymethods]
-impl Reported {
-    fn __repr__(&self) -> String {
-        format!("Reported(up to attempt {})", self.0.position.epoch)
-    }
-}
-
-/// Events of one account, by the objects that they are about.
+/// Events by account, and then by the objects that they are about.
 #[pyclass(module = "stripe_raw_rs._core")]
 pub struct EventIndex {
-    pub index: changes::EventIndex,
-    account: Option<String>,
-    /// The rows that it has, but for those that land later.
-    span: Span,
+    pub index: HashMap<Option<String>, changes::EventIndex>,
+    /// The rows that it has of each account, but for those that land later.
+    spans: HashMap<Option<String>, Span>,
     /// When the oldest event of those rows was created.
-    oldest: Option<i64>,
+    oldest: HashMap<Option<String>, i64>,
+    lists: Vec<String>,
 }
 
 #[pymethods]
 impl EventIndex {
     #[new]
-    #[pyo3(signature = (run, lists, account = None))]
-    fn new(run: &Run, lists: Vec<String>, account: Option<String>) -> PyResult<Self> {
-        let span = run.follows_from()?.ok_or_else(|| Error::usage("the run follows no events"))?;
-        Ok(Self { index: changes::EventIndex::of(lists), account, span, oldest: None })
+    fn new(attempt: &Attempt, lists: Vec<String>) -> PyResult<Self> {
+        let spans = attempt.follows_from()?;
+        if spans.is_empty() {
+            return Err(Error::usage("the attempt follows no events").into());
+        }
+        Ok(Self { index: HashMap::new(), spans, oldest: HashMap::new(), lists })
     }
 
-    fn covers(&self, run: &Run) -> PyResult<bool> {
-        Ok(run.follows_from()?.is_none_or(|span| self.span.begins_before(span)))
+    fn covers(&self, attempt: &Attempt) -> PyResult<bool> {
+        let is_covered = |(account, span)| self.spans.get(&account).is_some_and(|ours| ours.begins_before(span));
+        Ok(attempt.follows_from()?.into_iter().all(is_covered))
     }
 
     #[getter]
-    fn fresh(&self) -> Vec<PyCondition> {
-        fresh_events(self.account.clone(), self.span.from, self.span.since).into_iter().map(condition).collect()
+    fn fresh(&self) -> Vec<Vec<PyCondition>> {
+        let of = |(account, span): (&Option<String>, &Span)| fresh_events(account.clone(), span.from, span.since);
+        alternatives(hull(self.spans.iter().map(of).collect()))
     }
 
     fn add_fresh(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         each_batch(py, rows, |batch| {
-            self.oldest = oldest_event(batch)?.into_iter().chain(self.oldest).min();
+            for (account, rows) in by_account(batch)? {
+                let Some(span) = self.spans.get(&account) else { continue };
+                if let Some(oldest) = oldest_event(&rows, *span)? {
+                    let known = self.oldest.entry(account).or_insert(oldest);
+                    *known = oldest.min(*known);
+                }
+            }
             Ok(())
         })
     }
 
     #[getter]
-    fn rows(&self) -> Option<Vec<PyCondition>> {
-        let rows = events_since(self.account.clone(), self.oldest?);
-        Some(rows.into_iter().map(condition).collect())
+    fn rows(&self) -> Vec<Vec<PyCondition>> {
+        let of = |(account, oldest): (&Option<String>, &i64)| events_since(account.clone(), *oldest);
+        alternatives(hull(self.oldest.iter().map(of).collect()))
     }
 
     fn add(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
-        each_batch(py, rows, |batch| self.index.add(batch))
+        each_batch(py, rows, |batch| {
+            for (account, rows) in by_account(batch)? {
+                if self.oldest.contains_key(&account) {
+                    let lists = || changes::EventIndex::of(self.lists.clone());
+                    self.index.entry(account).or_insert_with(lists).add(&rows)?;
+                }
+            }
+            Ok(())
+        })
     }
 
     fn __repr__(&self) -> String {
-        format!("EventIndex(after attempt {})", self.span.from)
+        format!("EventIndex(of {} accounts)", self.spans.len())
     }
 }

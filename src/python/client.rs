@@ -8,25 +8,26 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3_arrow::PyRecordBatchReader;
 
+use super::attempt::Attempt;
 use super::batches;
-use super::changes::Reported;
-use super::history::History;
+use super::history::{Histories, History, Known};
 use super::key::Given;
 use super::parents::ParentRows;
 use super::probe::Probe;
 use super::process::RUNTIME;
-use super::run::Run;
 use super::runtime::{runtime, wait};
 use super::written::written;
 use crate::ask::{probe, witness};
-use crate::checkpoint::{self, ASKS_LISTS, Attempt, GiveUp};
+use crate::checkpoint::{Circumstances, GiveUp};
 use crate::columns::text_column;
 use crate::error::{Error, foreign};
-use crate::http_client::{ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, new_ulid, now};
+use crate::http_client::{
+    ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, connected_accounts, new_ulid, now,
+};
 use crate::options::{Options, refuse_secret};
-use crate::pace::Limits;
+use crate::pace::{Limits, estimate};
 use crate::page::{Decoders, TextPool};
-use crate::run::RunContext;
+use crate::run::{LandedByAccount, Planner, RunContext};
 use crate::store::{self, Identity};
 use crate::stripe::scope::Scope;
 use crate::stripe::{entities, expand};
@@ -41,6 +42,7 @@ pub struct Client {
     options: Options,
     mode: Mode,
     livemode: Option<bool>,
+    limits: Limits,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -68,7 +70,7 @@ impl Client {
         let (slots, quota) = (Slots::of_account(&client, limits), Quota::new(options.max_requests));
         let resources =
             Resources { client, buffers: BUDGET.clone(), decoders: Decoders::new(TextPool::shared()), slots, quota };
-        Ok(Self { resources, options, mode, livemode, interrupted: Arc::default() })
+        Ok(Self { resources, options, mode, livemode, limits, interrupted: Arc::default() })
     }
 
     #[getter]
@@ -94,6 +96,20 @@ impl Client {
 
     fn account_id(&self, py: Python<'_>) -> PyResult<Option<String>> {
         Ok(wait(py, self.resources.client.account_id())??)
+    }
+
+    fn estimate(&self, accounts: u64, lists: u64) -> String {
+        estimate(accounts, lists, self.limits)
+    }
+
+    fn connected_accounts(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(wait(py, connected_accounts(&self.resources, &self.options))??)
+    }
+
+    fn reach_by(&self, paths: Vec<String>) -> PyResult<()> {
+        paths.iter().try_for_each(|path| store::check_account(path))?;
+        self.resources.client.reach_by(paths);
+        Ok(())
     }
 
     fn is_same_account(&self, py: Python<'_>, history: &History, rows: PyRecordBatchReader) -> PyResult<bool> {
@@ -150,84 +166,76 @@ impl Client {
         self.identity(account_id).missing(&properties)
     }
 
-    #[pyo3(signature = (entity, history, *, store_id, owner, account = None, holder_is_dead = false, take_over = false,
-                        give_up = None, start = None, settings = None, follows = false, reported = None, parents = None,
-                        has_asked_lists = false))]
+    #[pyo3(signature = (entity, history, *, store_id, owner, accounts = None, dead_owners = None, take_over = false,
+                        give_up = None, start = None, settings = None, follows = false, events = None, parents = None,
+                        has_asked_lists = false, may_lack = false))]
     #[expect(
         clippy::too_many_arguments,
         clippy::fn_params_excessive_bools,
+        clippy::needless_pass_by_value,
         reason = "in Python, each argument is given by its name"
     )]
-    fn run(
+    fn attempt(
         &self,
         entity: &str,
-        history: &History,
+        history: Known<'_>,
         store_id: String,
         owner: String,
-        account: Option<String>,
-        holder_is_dead: bool,
+        accounts: Option<Vec<Option<String>>>,
+        dead_owners: Option<Vec<String>>,
         take_over: bool,
         give_up: Option<&str>,
         start: Option<i64>,
         settings: Option<BTreeMap<String, String>>,
         follows: bool,
-        reported: Option<&Reported>,
+        events: Option<&Histories>,
         parents: Option<&ParentRows>,
         has_asked_lists: bool,
-    ) -> PyResult<Run> {
-        if entity != history.entity.name {
-            return Err(Error::usage(format!("the history belongs to {}", history.entity.name)).into());
+        may_lack: bool,
+    ) -> PyResult<Attempt> {
+        if entity != history.entity().name {
+            return Err(Error::usage(format!("the history belongs to {}", history.entity().name)).into());
         }
-        if account != history.account {
-            return Err(Error::usage("the history belongs to another account: give History the same account").into());
-        }
-        account.as_deref().map_or(Ok(()), store::check_account)?;
-        let mut settings = settings.unwrap_or_default();
+        let accounts = match (&history, accounts) {
+            (Known::One(history), None) => vec![history.account.clone()],
+            (Known::One(history), Some(accounts)) if accounts != [history.account.clone()] => {
+                return Err(Error::usage("the history belongs to another account: give Histories of all").into());
+            }
+            (_, accounts) => accounts.unwrap_or_else(|| vec![None]),
+        };
+        accounts.iter().flatten().try_for_each(|account| store::check_account(account))?;
+        let settings = settings.unwrap_or_default();
         let texts = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in texts.chain([("owner", owner.as_str()), ("store_id", store_id.as_str())]) {
             refuse_secret("the name of a setting", name)?;
             refuse_secret(name, value)?;
         }
-        if has_asked_lists {
-            settings.insert(ASKS_LISTS.to_owned(), "yes".to_owned());
-        }
-        let give_up = give_up.map(GiveUp::by_name).transpose()?;
-        let (now, new_run_id) = (now(), new_ulid());
-        let reported = reported.map(|reported| reported.0);
-        let attempt = Attempt {
-            now,
-            owner: owner.clone(),
-            holder_is_dead,
+        let circumstances = Circumstances {
             take_over,
-            give_up,
+            give_up: give_up.map(GiveUp::by_name).transpose()?,
             start,
-            new_run_id,
             follows,
-            reported,
-            parents: parents.map(|parents| parents.0),
+            ..Circumstances::new(now(), owner.clone())
         };
-        let plan = checkpoint::plan(history.entity, &history.folded, &self.options, &attempt)?;
-        let expanded = expand::choice(history.entity, &plan.expand);
         let context = RunContext {
-            scope: Scope { entity: history.entity, account },
+            scope: Scope { entity: history.entity(), account: None },
             livemode: self.livemode,
-            settings: self.options.recorded(
-                &plan.stripe_version,
-                &expanded,
-                plan.changes,
-                plan.planned_at_micros,
-                self.origin(),
-                settings,
-            ),
+            settings: String::new(),
             options: self.options.clone(),
             store_id,
             owner,
             nonce: new_ulid(),
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
             has_asked_lists,
+            may_lack,
         };
-        let driver = Driver::new(crate::run::Run::new(plan, context));
-        Ok(Run::new(driver, self.resources.clone(), Arc::clone(&self.interrupted)))
+        let dead_owners = dead_owners.unwrap_or_default();
+        let origin = self.origin().to_owned();
+        let mut planner = Planner::new(context, settings, origin, circumstances, dead_owners, accounts);
+        let landed =
+            LandedByAccount { events: events.map(|events| &events.folded), parents: parents.map(|parents| &parents.0) };
+        let attempt = planner.begin(&history.histories(), landed, now(), &mut new_ulid)?;
+        Ok(Attempt::new(Driver::new(attempt), self.resources.clone(), Arc::clone(&self.interrupted), planner))
     }
 
     fn interrupt(&self) {

@@ -1,14 +1,14 @@
 //! The history of one entity in the checkpoint table.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
-use super::changes::Reported;
+use super::conditions::{PyCondition, alternatives, conditions};
 use super::each_batch;
 use super::parents::ParentRows;
-use super::run::{PyCondition, condition};
 use super::written::written_value;
 use crate::checkpoint::{self, Extent, State, events_of};
 use crate::error::{Error, foreign};
@@ -24,8 +24,8 @@ pub struct Promise(run::Promise);
 #[pymethods]
 impl Promise {
     #[getter]
-    fn app_id(&self) -> &str {
-        &self.0.app_id
+    fn app_ids(&self) -> Vec<String> {
+        self.0.app_ids.clone()
     }
 
     #[getter]
@@ -34,13 +34,18 @@ impl Promise {
     }
 
     #[getter]
+    const fn needs_rows(&self) -> bool {
+        self.0.needs_rows()
+    }
+
+    #[getter]
     fn newest_rows(&self) -> Vec<PyCondition> {
-        self.0.newest_rows().into_iter().map(condition).collect()
+        conditions(self.0.newest_rows())
     }
 
     #[getter]
     fn any_rows(&self) -> Vec<PyCondition> {
-        self.0.any_rows().into_iter().map(condition).collect()
+        conditions(self.0.any_rows())
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
@@ -49,7 +54,7 @@ impl Promise {
     }
 
     fn __repr__(&self) -> String {
-        format!("Promise({}, version {})", self.0.app_id, self.0.version())
+        format!("Promise({}, version {})", self.0.app_ids.join(" or "), self.0.version())
     }
 }
 
@@ -63,8 +68,7 @@ pub struct History {
 
 impl History {
     fn of(entity: &str, account: Option<String>) -> PyResult<Self> {
-        let entity =
-            entities::by_name(entity).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(entity))))?;
+        let entity = known_entity(entity)?;
         Ok(Self { entity, folded: checkpoint::History::default(), account })
     }
 
@@ -79,29 +83,158 @@ impl History {
     }
 }
 
-/// The histories of some lists of one account, from one read of their events, by name.
+/// The histories of one list, of all accounts.
+#[pyclass(module = "stripe_raw_rs._core")]
+pub struct Histories {
+    pub entity: &'static entities::Entity,
+    pub folded: checkpoint::Histories,
+}
+
+#[pymethods]
+impl Histories {
+    #[getter]
+    const fn entity(&self) -> &'static str {
+        self.entity.name
+    }
+
+    #[getter]
+    fn epoch(&self) -> i64 {
+        self.folded.epoch()
+    }
+
+    #[getter]
+    fn owners(&self) -> BTreeSet<&str> {
+        self.folded.owners().collect()
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+    fn any_completed(&self, accounts: Vec<Option<String>>) -> bool {
+        let has_completed = |account: &Option<String>| Some(self.folded.of(account.as_deref())?.completed().is_some());
+        accounts.iter().any(|account| has_completed(account) == Some(true))
+    }
+
+    #[getter]
+    fn is_fresh(&self) -> bool {
+        self.folded
+            .accounts()
+            .filter_map(|account| self.folded.of(account))
+            .all(|history| history.watermark().is_none())
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+    fn promises(&self, store_id: &str, accounts: Vec<Option<String>>) -> Vec<Promise> {
+        let of = |account: Option<&str>| {
+            run::Promise::of(self.folded.of(account)?, Extent::Everything, store_id, self.entity.name, account)
+        };
+        let newest = self.folded.accounts().filter_map(of).max_by_key(run::Promise::version);
+        let oldest = accounts.iter().filter_map(|account| of(account.as_deref())).min_by_key(run::Promise::version);
+        let oldest = oldest.filter(|oldest| newest.as_ref().map(run::Promise::version) != Some(oldest.version()));
+        let newest = newest.map(run::Promise::of_newest);
+        newest.into_iter().chain(oldest).map(Promise).collect()
+    }
+
+    #[getter]
+    fn parent_rows(&self) -> ParentRows {
+        let rows = |account: Option<&str>| {
+            Some((account.map(str::to_owned), self.folded.of(account).and_then(checkpoint::History::parent_rows)?))
+        };
+        ParentRows(self.folded.accounts().filter_map(rows).collect())
+    }
+
+    #[getter]
+    fn newest(&self) -> History {
+        let epoch = |account: Option<&str>| self.folded.of(account).map(checkpoint::History::epoch);
+        let account = self.folded.accounts().max_by_key(|account| epoch(*account)).flatten();
+        self.of(account.map(str::to_owned))
+    }
+
+    #[pyo3(signature = (account = None))]
+    fn of(&self, account: Option<String>) -> History {
+        let folded = self.folded.of(account.as_deref()).cloned().unwrap_or_default();
+        History { entity: self.entity, folded, account }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Histories({}, {} accounts)", self.entity.name, self.folded.accounts().count())
+    }
+}
+
+/// The history of one account, or those of all.
+#[derive(FromPyObject)]
+pub(super) enum Known<'py> {
+    One(PyRef<'py, History>),
+    All(PyRef<'py, Histories>),
+}
+
+impl Known<'_> {
+    pub(super) fn entity(&self) -> &'static entities::Entity {
+        match self {
+            Self::One(history) => history.entity,
+            Self::All(histories) => histories.entity,
+        }
+    }
+
+    pub(super) fn histories(&self) -> Cow<'_, checkpoint::Histories> {
+        match self {
+            Self::One(history) => {
+                Cow::Owned(checkpoint::Histories::of_one(history.account.clone(), history.folded.clone()))
+            }
+            Self::All(histories) => Cow::Borrowed(&histories.folded),
+        }
+    }
+}
+
+/// The histories of some lists, from one read of their events, by name. `newest` are the numbers of their newest attempts
+/// that are known of.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
 pub(super) fn histories(
     py: Python<'_>,
     entities: Vec<String>,
-    account: Option<String>,
+    newest: BTreeMap<String, i64>,
     events: PyRecordBatchReader,
-) -> PyResult<BTreeMap<String, History>> {
+) -> PyResult<BTreeMap<String, Histories>> {
     let mut histories = BTreeMap::new();
-    for entity in entities {
-        let history = History::of(&entity, account.clone())?;
-        histories.insert(entity, history);
+    for name in entities {
+        let entity = known_entity(&name)?;
+        let mut folded = checkpoint::Histories::default();
+        folded.know(newest.get(&name).copied().unwrap_or_default());
+        histories.insert(name, Histories { entity, folded });
     }
     each_batch(py, events, |batch| {
-        for event in events_of(batch)?.into_iter().filter(|event| event.account == account) {
-            if let Some(history) = histories.get_mut(&event.entity) {
-                history.folded.extend([event]);
+        for event in events_of(batch)? {
+            if let Some(histories) = histories.get_mut(&event.entity) {
+                histories.folded.extend([event]);
             }
         }
         Ok(())
     })?;
     Ok(histories)
+}
+
+/// The reads of the checkpoint table for `histories`: `completed` and `started` are the newest attempts by list and
+/// account.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+pub(super) fn history_reads(
+    entities: Vec<String>,
+    accounts: Vec<Option<String>>,
+    completed: HashMap<(String, Option<String>), i64>,
+    started: HashMap<(String, Option<String>), i64>,
+) -> Vec<Vec<PyCondition>> {
+    let of = |entity: &str, newest: &HashMap<(String, Option<String>), i64>| {
+        let ours = newest.iter().filter(|((list, _), _)| list == entity);
+        ours.map(|((_, account), epoch)| (account.clone(), *epoch)).collect()
+    };
+    let reads = entities.iter().flat_map(|entity| {
+        let newest = run::NewestAttempts { completed: of(entity, &completed), started: of(entity, &started) };
+        newest.reads(entity, &accounts)
+    });
+    alternatives(reads.collect())
+}
+
+fn known_entity(name: &str) -> PyResult<&'static entities::Entity> {
+    Ok(entities::by_name(name).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(name))))?)
 }
 
 #[pymethods]
@@ -174,16 +307,6 @@ impl History {
     }
 
     #[getter]
-    fn reported(&self) -> Option<Reported> {
-        self.folded.reported().map(Reported)
-    }
-
-    #[getter]
-    fn parent_rows(&self) -> Option<ParentRows> {
-        self.folded.parent_rows().map(ParentRows)
-    }
-
-    #[getter]
     fn followed_to(&self) -> Option<i64> {
         self.folded.followed().map(|position| position.at_micros.div_euclid(1_000_000))
     }
@@ -196,7 +319,7 @@ impl History {
     #[getter]
     fn newest_rows(&self) -> Option<Vec<PyCondition>> {
         let rows = run::rows_of_second(self.folded.newest_created()?, self.account.clone());
-        Some(rows.into_iter().map(condition).collect())
+        Some(conditions(rows))
     }
 
     #[getter]

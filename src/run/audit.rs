@@ -52,13 +52,19 @@ struct RunRows {
     ids: HashSet<String>,
 }
 
+/// A run with its account.
+type RunKey = (Option<String>, String);
+
 /// An audit under way. Events and rows may come in any order and in pieces.
 #[derive(Debug)]
 pub struct Audit {
     entity: String,
     /// Events by account, then run.
-    events: BTreeMap<(Option<String>, String), Vec<Event>>,
-    rows: HashMap<String, RunRows>,
+    events: BTreeMap<RunKey, Vec<Event>>,
+    /// The accounts that are audited; `None` for all.
+    accounts: Option<HashSet<Option<String>>>,
+    /// Rows by account, then run.
+    rows: HashMap<RunKey, RunRows>,
     has_table: bool,
     row_count: u64,
     page_count: u64,
@@ -80,6 +86,7 @@ impl Audit {
         Self {
             entity: entity.to_owned(),
             events: BTreeMap::new(),
+            accounts: None,
             rows: HashMap::new(),
             has_table: true,
             row_count: 0,
@@ -89,6 +96,15 @@ impl Audit {
             findings: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// Looks at these accounts only, and leaves all others out.
+    pub fn narrow(&mut self, accounts: impl IntoIterator<Item = Option<String>>) {
+        self.accounts = Some(accounts.into_iter().collect());
+    }
+
+    fn is_audited(&self, account: Option<&str>) -> bool {
+        self.accounts.as_ref().is_none_or(|accounts| accounts.contains(&account.map(str::to_owned)))
     }
 
     /// Compares with the events that runs have followed: each changed object must have its row, and each row that was in
@@ -104,7 +120,9 @@ impl Audit {
     /// Columns that this project does not write.
     pub fn add_parents(&mut self, batch: &RecordBatch) -> Result<()> {
         if let Some(parent) = self.parent() {
-            self.parents.get_or_insert_default().extend(ParentRow::all(batch, parent)?);
+            let rows = ParentRow::all(batch, parent)?.into_iter();
+            let rows: Vec<ParentRow> = rows.filter(|row| self.is_audited(row.account.as_deref())).collect();
+            self.parents.get_or_insert_default().extend(rows);
         }
         Ok(())
     }
@@ -113,6 +131,12 @@ impl Audit {
     #[must_use]
     pub fn counts(&self) -> (usize, u64, u64) {
         (self.events.len(), self.page_count, self.row_count)
+    }
+
+    /// Accounts seen.
+    #[must_use]
+    pub fn account_count(&self) -> usize {
+        self.events.keys().map(|(account, _)| account).collect::<HashSet<_>>().len()
     }
 
     /// Things that are not a fault, but worth knowing.
@@ -126,7 +150,8 @@ impl Audit {
     /// # Errors
     /// Columns or event types that this project does not write.
     pub fn add_events(&mut self, batch: &RecordBatch) -> Result<()> {
-        for event in events_of(batch)?.into_iter().filter(|event| event.entity == self.entity) {
+        let is_audited = |event: &Event| event.entity == self.entity && self.is_audited(event.account.as_deref());
+        for event in events_of(batch)?.into_iter().filter(is_audited).collect::<Vec<_>>() {
             self.page_count += u64::from(matches!(event.kind, Kind::Page(_)));
             self.events.entry((event.account.clone(), event.run_id.clone())).or_default().push(event);
         }
@@ -140,6 +165,10 @@ impl Audit {
     pub fn add_rows(&mut self, batch: &RecordBatch) -> Result<()> {
         for row in raw::rows(batch) {
             let row = row?;
+            let account = row.account()?;
+            if self.accounts.is_some() && !self.is_audited(account) {
+                continue;
+            }
             self.row_count += 1;
             let Row { run_id, page_number, position, id, sha256: stored, .. } = row;
             let request_id = row.request_id()?;
@@ -159,7 +188,7 @@ impl Audit {
             {
                 self.findings.push(at.finding("altered", &what));
             }
-            let run = self.rows.entry(run_id.to_owned()).or_default();
+            let run = self.rows.entry((account.map(str::to_owned), run_id.to_owned())).or_default();
             let parent = row.parent()?;
             let key = parent.map_or_else(|| id.to_owned(), |parent| format!("{parent} {id}"));
             if !run.ids.insert(key) {
@@ -201,9 +230,10 @@ impl Audit {
         }
         self.check_epochs(&events);
         self.check_changes(&events, &rows);
+        let accounts = accounts_of_runs(rows.keys().chain(events.keys()));
         let mut gone: Vec<i64> = Vec::new();
-        for ((account, run_id), run) in &events {
-            let found = rows.remove(run_id);
+        for (key @ (account, run_id), run) in &events {
+            let found = rows.remove(key);
             let before_reset = resets.get(account).is_some_and(|reset| run.iter().all(|event| event.epoch <= *reset));
             let promised = || run.iter().filter_map(|event| event.kind.page()).map(|page| page.row_count);
             if before_reset && found.is_none() && promised().any(|rows| rows > 0) {
@@ -234,15 +264,20 @@ impl Audit {
                 message,
             });
         }
-        for (run_id, run) in rows {
+        let lines = self.findings.iter_mut().map(|finding| &mut finding.message).chain(&mut self.notes);
+        lines.for_each(|line| name_account(line, &accounts));
+        for (key, run) in rows {
+            let run_id = &key.1;
             let page = run.pages.keys().next().copied().unwrap_or_default();
             let request = run.pages.values().next().and_then(|page| page.request_id.clone());
-            let at = At { run_id: &run_id, page_number: page, request_id: request.as_deref() };
+            let at = At { run_id, page_number: page, request_id: request.as_deref() };
             let message = format!(
                 "the table has {} of a run that no event describes: events were removed",
                 counted(run.ids.len(), "row", "rows")
             );
-            self.findings.push(at.finding("unknown run", &message));
+            let mut finding = at.finding("unknown run", &message);
+            name_account(&mut finding.message, &accounts_of_runs([&key].into_iter()));
+            self.findings.push(finding);
         }
         self.events = events;
         std::mem::take(&mut self.findings)
@@ -286,8 +321,22 @@ impl At<'_> {
     }
 }
 
+/// The connected accounts of the runs that have one.
+fn accounts_of_runs<'run>(runs: impl Iterator<Item = &'run RunKey>) -> HashMap<String, String> {
+    runs.filter_map(|(account, run_id)| Some((run_id.clone(), foreign(account.as_deref()?)))).collect()
+}
+
+/// Adds the account to a line that begins with a run.
+fn name_account(line: &mut String, accounts: &HashMap<String, String>) {
+    let Some(rest) = line.strip_prefix("run ") else { return };
+    let run_id = rest.split([' ', ',', ':']).next().unwrap_or_default();
+    if let Some(account) = accounts.get(run_id) {
+        *line = format!("run {run_id} of {account}{}", &rest[run_id.len()..]);
+    }
+}
+
 /// The newest reset of each account.
-fn resets(events: &BTreeMap<(Option<String>, String), Vec<Event>>) -> HashMap<Option<String>, i64> {
+fn resets(events: &BTreeMap<RunKey, Vec<Event>>) -> HashMap<Option<String>, i64> {
     let mut resets = HashMap::new();
     for ((account, _), run) in events {
         for event in run.iter().filter(|event| event.kind.is_failure_of(Class::Reset)) {

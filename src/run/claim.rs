@@ -29,29 +29,41 @@ impl Run {
         self.claim == Claim::Made
     }
 
+    /// Whether it is new, and its RUN_STARTED is not known to be in the checkpoint table: it has no rows yet.
+    pub(super) fn is_to_join(&self) -> bool {
+        self.is_new() && !self.is_claimed()
+    }
+
     /// RUN_STARTED, and other events, in the attempt's first commit.
     pub(super) fn claim(&mut self, others: Vec<Kind>, now: Now) -> Result<Commit> {
         self.claim = Claim::Pending;
+        let sequence = self.groups.sequence();
         let started = Kind::Started {
             settings: self.context.settings.clone(),
             library_version: self.context.library_version.clone(),
         };
         let kinds = [vec![started], others].concat();
-        Ok(Commit { must_be_seen: true, ..self.events(kinds, 0, now)? })
+        Ok(Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? })
+    }
+
+    /// Whether it is not claimed, and has something to land.
+    pub(super) fn is_to_claim(&self) -> bool {
+        self.claim == Claim::None && self.is_new() && !self.walk.pages().is_empty() && !self.lands_nothing()
+    }
+
+    /// Whether all of its list is there, and nothing of it is to land.
+    pub(super) fn lands_nothing(&self) -> bool {
+        let has_nothing = |fetched: &Fetched| fetched.page.is_empty() && fetched.page.refused.is_empty();
+        self.has_whole_list() && self.walk.pages().iter().all(has_nothing)
     }
 
     /// The first group of a new run claims it: RUN_STARTED is in the table before any row is. If nothing is to land, it is
-    /// the whole run, in one commit.
-    pub(super) fn first_group(&mut self, now: Now) -> Result<Option<Group>> {
+    /// the whole run, in one commit, if it `may_end`.
+    pub(super) fn first_group(&mut self, now: Now, may_end: bool) -> Result<Option<Group>> {
         if self.walk.pages().is_empty() {
             return Ok(None);
         }
-        let has_nothing = |fetched: &Fetched| fetched.page.is_empty() && fetched.page.refused.is_empty();
-        let count = if self.has_whole_list() && self.walk.pages().iter().all(has_nothing) {
-            self.walk.pages().len()
-        } else {
-            0
-        };
+        let count = if self.lands_nothing() { self.walk.pages().len() } else { 0 };
         self.correct_clock();
         let (mut kinds, mut requested) = (Vec::new(), 0);
         if count > 0 {
@@ -59,10 +71,13 @@ impl Run {
                 requested += usize::from(fetched.facts.was_requested());
                 self.take_in(&fetched, &mut kinds);
             }
-            kinds.push(Kind::Completed);
-            self.stage = Stage::Closed;
+            if may_end {
+                kinds.push(Kind::Completed);
+                self.stage = Stage::Closed;
+            }
         }
         let checkpoint = self.claim(kinds, now)?;
-        Ok(Some(Group { rows: self.commit(Vec::new(), 0), checkpoint, fetched: requested }))
+        let sequence = self.groups.sequence();
+        Ok(Some(Group { rows: self.commit(Vec::new(), sequence), checkpoint, fetched: requested }))
     }
 }

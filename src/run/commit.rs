@@ -4,6 +4,7 @@
 use arrow_array::RecordBatch;
 
 use super::claim::Claim;
+use super::group::{Group, Joint};
 use super::{Run, Stage};
 use crate::checkpoint::{Carried, Event, GiveUp, Kind, PageEvent, Purpose, commit_version, to_batch};
 use crate::error::{Class, Error, Result, foreign, one_line};
@@ -15,7 +16,7 @@ const APP: &str = "stripe_raw_rs/1";
 /// One Delta commit: what to append, and the transaction identifier that fences it.
 #[derive(Debug, Clone)]
 pub struct Commit {
-    /// `stripe_raw_rs/1/<store>/<entity>[/<account>]`, the same on both tables.
+    /// `stripe_raw_rs/1/<store>/<entity>`, the same on both tables.
     pub app_id: String,
     /// `epoch << 32 | sequence`.
     pub version: i64,
@@ -39,6 +40,26 @@ pub struct Commit {
     pub rows: i64,
     /// `created` of the oldest object in them.
     pub reached: Option<i64>,
+}
+
+impl Commit {
+    /// Takes in the part of another run with the same number.
+    pub(super) fn take_in(&mut self, other: Self) {
+        self.batches.extend(other.batches);
+        self.must_be_seen |= other.must_be_seen;
+        self.pages += other.pages;
+        self.rows += other.rows;
+        self.reached = [self.reached, other.reached].into_iter().flatten().min();
+    }
+
+    /// The commit is that of several runs.
+    pub(super) fn name_runs(&mut self, count: usize) {
+        if let Ok(serde_json::Value::Object(mut fields)) = serde_json::from_str(&self.metadata) {
+            fields.remove("run_id");
+            fields.insert("runs".to_owned(), count.into());
+            self.metadata = serde_json::Value::Object(fields).to_string();
+        }
+    }
 }
 
 impl Run {
@@ -82,9 +103,19 @@ impl Run {
             return self.events(vec![], self.groups.sequence(), now);
         }
         self.step(Stage::Reading, Stage::Ended)?;
-        let kinds = match self.plan.purpose {
+        let kinds = self.closing();
+        if self.claim == Claim::None {
+            return self.claim(kinds, now);
+        }
+        let sequence = self.groups.next_sequence();
+        Ok(Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? })
+    }
+
+    /// The event that ends a run of which nothing remains.
+    pub(super) fn closing(&mut self) -> Vec<Kind> {
+        match self.plan.purpose {
             // A reset counts even after a completion; a second completion or an abandonment would be untrue.
-            Purpose::New | Purpose::Resume | Purpose::GiveUp(GiveUp::Restart) if self.recovery.is_complete => vec![],
+            Purpose::New | Purpose::Resume | Purpose::GiveUp(GiveUp::Restart) if self.recovery.is_over => vec![],
             Purpose::GiveUp(how) => {
                 // Its rows no longer count.
                 self.landed = self.plan.landed_before.clone().filter(|_| how == GiveUp::Restart);
@@ -92,12 +123,7 @@ impl Run {
                 vec![Kind::Failed { class: how.class().name().to_owned(), message }]
             }
             Purpose::New | Purpose::Resume => vec![Kind::Completed],
-        };
-        if self.claim == Claim::None {
-            return self.claim(kinds, now);
         }
-        let sequence = self.groups.next_sequence();
-        Ok(Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? })
     }
 
     /// RUN_FAILED, with a masked line. For a new run without a claim, RUN_STARTED comes with it.
@@ -106,14 +132,14 @@ impl Run {
     /// The run has ended, or it is not known to have begun: a rival may have the number of this attempt.
     pub fn failed(&mut self, class: &str, message: &str, now: Now) -> Result<Commit> {
         let may_claim = self.is_new() && self.claim == Claim::None;
-        if self.stage >= Stage::Confirmed || !(may_claim || self.claim == Claim::Made) {
+        if !self.may_fail() {
             return Err(Error::usage("RUN_FAILED follows RUN_STARTED, and nothing follows the end"));
         }
         let failed = |class: &str| Kind::Failed { class: foreign(class), message: one_line(message) };
         // Only the plan of an attempt gives a run up: a failure under such a name would end the run for good.
         let kind = Some(failed(class)).filter(|kind| !kind.gives_up());
         let kind = kind.unwrap_or_else(|| failed(Class::Internal.name()));
-        self.stage = Stage::Ended;
+        self.stage = Stage::Failed;
         self.walk.discard();
         // It is unknown whether the rows that were handed over last have landed.
         self.landing = None;
@@ -122,6 +148,18 @@ impl Run {
         }
         let sequence = self.groups.next_sequence();
         self.events(vec![kind], sequence, now)
+    }
+
+    /// The same, as its part of a commit that it shares with other runs.
+    pub(super) fn failure(&mut self, class: &str, message: &str, joint: Joint, now: Now) -> Result<Group> {
+        self.join(joint);
+        let checkpoint = self.failed(class, message, now)?;
+        Ok(Group { rows: self.commit(Vec::new(), joint.sequence), checkpoint, fetched: 0 })
+    }
+
+    /// Whether RUN_FAILED can be said of it: it has not ended, and it is known whether it has begun.
+    pub(super) fn may_fail(&self) -> bool {
+        self.stage < Stage::Confirmed && (self.claim == Claim::Made || (self.is_new() && self.claim == Claim::None))
     }
 
     /// A commit to the raw table.
@@ -136,7 +174,7 @@ impl Run {
             "nonce": context.nonce,
         });
         Commit {
-            app_id: app_id(&context.store_id, context.scope.entity.name, context.scope.account.as_deref()),
+            app_id: app_id(&context.store_id, context.scope.entity.name),
             version: commit_version(plan.epoch, sequence),
             nonce: context.nonce.clone(),
             metadata: metadata.to_string(),
@@ -146,6 +184,13 @@ impl Run {
             rows: 0,
             reached: None,
         }
+    }
+
+    /// A commit of no rows under the fence that the account alone had, if an earlier attempt at the run had one.
+    pub(super) fn earlier_fence(&self) -> Option<Commit> {
+        let account = self.context.scope.account.as_deref().filter(|_| self.plan.had_own_fence)?;
+        let app_id = earlier_app_id(&self.context.store_id, self.entity().name, account);
+        Some(Commit { app_id, must_be_seen: true, ..self.commit(Vec::new(), 0) })
     }
 
     /// A commit of events to the checkpoint table.
@@ -202,16 +247,24 @@ impl Run {
     }
 }
 
-/// Application id of the commits of one entity and account.
-pub(super) fn app_id(store_id: &str, entity: &str, account: Option<&str>) -> String {
-    let account = account.map(|account| format!("/{account}")).unwrap_or_default();
-    format!("{APP}/{store_id}/{entity}{account}")
+/// Application id of the commits of one list, of all accounts.
+pub(super) fn app_id(store_id: &str, entity: &str) -> String {
+    format!("{APP}/{store_id}/{entity}")
 }
 
-/// The run and the version that a commit's user metadata names, if it is one of ours.
-pub(super) fn named_commit(metadata: &str) -> Option<(String, i64)> {
+/// Application id of the commits of one connected account's list in version 0.1: each account had a fence of its own.
+pub(super) fn earlier_app_id(store_id: &str, entity: &str, account: &str) -> String {
+    format!("{APP}/{store_id}/{entity}/{account}")
+}
+
+/// The run and the version that a commit's user metadata names, if it is one of ours. The commit of several runs names
+/// none of them.
+pub(super) fn named_commit(metadata: &str) -> Option<(Option<String>, i64)> {
     let fields: serde_json::Value = serde_json::from_str(metadata).ok()?;
     let number = |name: &str| fields.get(name)?.as_i64();
-    let run_id = fields.get("run_id")?.as_str()?.to_owned();
-    Some((run_id, commit_version(number("epoch")?, number("sequence")?)))
+    let version = commit_version(number("epoch")?, number("sequence")?);
+    match fields.get("run_id").and_then(serde_json::Value::as_str) {
+        Some(run_id) => Some((Some(run_id.to_owned()), version)),
+        None => number("runs").map(|_| (None, version)),
+    }
 }

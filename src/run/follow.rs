@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Condition, Run, Value};
+use super::{Condition, Run, Stage, Value};
 use arrow_array::RecordBatch;
 
 use crate::changes::{Change, EventIndex};
@@ -36,8 +36,14 @@ impl Run {
     }
 
     /// Takes over the objects that have changed. The rows of `events` that its plan names must be among those of the index.
-    pub fn follow(&mut self, events: &EventIndex) {
-        let Some(span) = self.span().filter(|_| !self.gives_up()) else { return };
+    ///
+    /// # Errors
+    /// It has begun: recovery has to know the changes to place what has landed of them.
+    pub fn follow(&mut self, events: &EventIndex) -> Result<()> {
+        let Some(span) = self.span().filter(|_| !self.gives_up()) else { return Ok(()) };
+        if self.stage > Stage::Planned {
+            return Err(Error::usage("a run is given the events that it follows before anything else"));
+        }
         // Nothing that is older than the first run's start is ever landed.
         let first_start = self.plan.first_start.flatten();
         let mut changes = events.changes(self.entity(), span.from, span.to, span.since);
@@ -51,6 +57,7 @@ impl Run {
         self.changed_ids = changes.iter().map(|change| change.id.clone()).collect();
         self.changes = Some(changes);
         self.reach_changes();
+        Ok(())
     }
 
     /// The read of the raw table that shows the objects which have announced a change by now; `None` if there are none.
@@ -222,13 +229,22 @@ pub fn events_since(account: Option<String>, since: i64) -> Vec<Condition> {
     vec![("_stripe_account", "=", Value::Text(account)), ("_stripe_created_at", ">=", since)]
 }
 
-/// The oldest of these events, in seconds since 1970; `None` if there are none.
+/// The oldest event of a span among these rows, in seconds since 1970; `None` if there are none.
 ///
 /// # Errors
 /// Columns that this project does not write.
-pub fn oldest_event(batch: &RecordBatch) -> Result<Option<i64>> {
-    let created = (0..batch.num_rows()).map(|row| Columns(batch).seconds("_stripe_created_at", row));
-    Ok(created.collect::<Result<Vec<_>>>()?.into_iter().flatten().min())
+pub fn oldest_event(batch: &RecordBatch, span: Span) -> Result<Option<i64>> {
+    let columns = Columns(batch);
+    let mut oldest = None;
+    for row in 0..batch.num_rows() {
+        if columns.required_long("_commit_version", row)? >= commit_version(span.from.saturating_add(1), 0)
+            && let Some(created) = columns.seconds("_stripe_created_at", row)?
+            && created >= span.since
+        {
+            oldest = Some(oldest.map_or(created, |known: i64| known.min(created)));
+        }
+    }
+    Ok(oldest)
 }
 
 /// Seconds as parts that hold all of them, first and last second of each: those with the least between them together.

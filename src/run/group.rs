@@ -16,7 +16,7 @@ use crate::stripe::exchange::Now;
 use crate::walk::Fetched;
 
 /// Bytes of payload after which a group is committed and gathers no longer.
-const GROUP_BYTES: usize = 32 << 20;
+pub(super) const GROUP_BYTES: usize = 32 << 20;
 /// A run that was taken over without notice learns of it after this time, and leaves Stripe's limits to the new
 /// process.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -31,10 +31,21 @@ pub struct Group {
     pub fetched: usize,
 }
 
+/// The commit of an attempt that a run adds its part to, beside the runs of other accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Joint {
+    /// Number of the commit.
+    pub(super) sequence: i64,
+    /// Whether the run may end with it.
+    pub(super) may_end: bool,
+}
+
 /// How far the groups of an attempt are.
 #[derive(Debug)]
 pub(super) struct Groups {
     sequence: i64,
+    /// Whether other runs number the commits, too.
+    is_joint: bool,
     next_page_number: i64,
     batches: Batches,
     /// When the last group was handed over.
@@ -57,6 +68,7 @@ impl Groups {
     pub(super) fn new() -> Self {
         Self {
             sequence: 0,
+            is_joint: false,
             next_page_number: 1,
             batches: Batches::default(),
             last_group: Duration::ZERO,
@@ -95,8 +107,16 @@ impl Groups {
     }
 
     pub(super) const fn next_sequence(&mut self) -> i64 {
-        self.sequence += 1;
+        if !self.is_joint {
+            self.sequence += 1;
+        }
         self.sequence
+    }
+
+    /// Takes the number of the commit that others share.
+    const fn join(&mut self, sequence: i64) {
+        self.sequence = sequence;
+        self.is_joint = true;
     }
 
     /// Number of rows in groups that were committed.
@@ -129,16 +149,26 @@ impl Run {
     /// A page that does not fit its columns.
     pub fn poll_group(&mut self, now: Now) -> Result<Option<Group>> {
         self.confirm();
+        self.part(now, None)
+    }
+
+    /// What the run adds to a commit of its attempt, or, without one, the next group of its own if one is due.
+    pub(super) fn part(&mut self, now: Now, joint: Option<Joint>) -> Result<Option<Group>> {
         if self.stage >= Stage::Closed {
             return Ok(None);
         }
+        if let Some(joint) = joint {
+            self.join(joint);
+        }
+        let may_end = joint.is_none_or(|joint| joint.may_end);
         if self.is_new() && self.claim == Claim::None {
-            return self.first_group(now);
+            return self.first_group(now, may_end);
         }
         if let Some(recovered) = self.recovery.take_pages() {
             return self.without_rows(recovered.into_iter().map(Kind::Page).collect(), false, now).map(Some);
         }
-        let Some(count) = self.due(now) else { return Ok(None) };
+        let due = if joint.is_none() { self.due(now) } else { Some(self.gathered().1).filter(|count| *count > 0) };
+        let Some(count) = due else { return if joint.is_some() { self.end(now, may_end) } else { Ok(None) } };
         if let Some(refusals) = self.refusals(count, now)? {
             return Ok(Some(refusals));
         }
@@ -161,7 +191,7 @@ impl Run {
             self.groups.landing_rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         }
         // An attempt that gives a run up has no pages, and so no such group.
-        if self.has_whole_list() && self.walk.pages().is_empty() {
+        if may_end && self.has_whole_list() && self.walk.pages().is_empty() {
             self.stage = Stage::Closed;
             kinds.push(Kind::Completed);
             must_be_seen = true;
@@ -175,8 +205,25 @@ impl Run {
         Ok(Some(Group { rows, checkpoint, fetched: requested }))
     }
 
+    /// The next commit is shared with other runs.
+    pub(super) const fn join(&mut self, joint: Joint) {
+        self.groups.join(joint.sequence);
+    }
+
+    /// The end of a run that came without pages: it was held back, or an earlier attempt has read everything.
+    fn end(&mut self, now: Now, may_end: bool) -> Result<Option<Group>> {
+        if !(may_end && self.has_whole_list() && self.walk.pages().is_empty()) {
+            return Ok(None);
+        }
+        let kinds = self.closing();
+        self.stage = Stage::Closed;
+        let sequence = self.groups.next_sequence();
+        let checkpoint = Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? };
+        Ok(Some(Group { rows: self.commit(Vec::new(), sequence), checkpoint, fetched: 0 }))
+    }
+
     /// The group that was handed over last has been committed.
-    fn confirm(&mut self) {
+    pub(super) fn confirm(&mut self) {
         if self.claim == Claim::Pending {
             self.claim = Claim::Made;
         }
@@ -249,20 +296,27 @@ impl Run {
         if interval.is_zero() {
             return Some(1);
         }
+        let (bytes, count) = self.gathered();
+        let is_full = bytes >= GROUP_BYTES || count < self.walk.pages().len();
+        let gathered = now.monotonic >= self.groups.due_at(interval);
+        (is_full || gathered || self.groups.is_flushing || self.has_read_all()).then_some(count)
+    }
+
+    /// The bytes of the pages that wait, and how many of them one group may have.
+    pub(super) fn gathered(&self) -> (usize, usize) {
         let (mut bytes, mut has_hidden_link) = (0, false);
         for (at, fetched) in self.walk.pages().iter().enumerate() {
             // No row shows such a page. If rows followed it in its group, they would hide it in a recovered group.
             if has_hidden_link && !fetched.page.is_empty() {
-                return Some(at);
+                return (bytes, at);
             }
             has_hidden_link |= fetched.is_link_without_rows();
             bytes += page_bytes(fetched.page.json.value_data().len());
             if bytes >= GROUP_BYTES {
-                return Some(at + 1);
+                return (bytes, at + 1);
             }
         }
-        let gathered = now.monotonic >= self.groups.due_at(interval);
-        (gathered || self.groups.is_flushing || self.has_read_all()).then_some(self.walk.pages().len())
+        (bytes, self.walk.pages().len())
     }
 
     fn batch(&mut self, fetched: Fetched, page_number: i64, commit_version: i64) -> Result<RecordBatch> {

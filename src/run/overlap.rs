@@ -24,7 +24,7 @@ pub const OVERLAP_COLUMNS: [&str; 9] = [
     "_due_at",
 ];
 /// The columns that [`Run::add_due`] reads.
-pub const DUE_COLUMNS: [&str; 2] = ["_stripe_id", "_stripe_created_at"];
+pub const DUE_COLUMNS: [&str; 4] = ["_stripe_id", "_stripe_created_at", "_due_at", "_ingest_run_id"];
 
 impl Run {
     /// The reads of the raw table that show the objects which may be listed again, or have changed; none if there can be
@@ -33,7 +33,7 @@ impl Run {
     /// They are to be read after the events: for a new run after those that it was planned by, else after the fences.
     #[must_use]
     pub fn overlap(&mut self) -> Vec<Vec<Condition>> {
-        let is_reading = !self.gives_up() && !self.recovery.is_complete && self.stage < Stage::Reading;
+        let is_reading = !self.gives_up() && !self.recovery.is_over && self.stage < Stage::Reading;
         // Of the lists of parents each run has all: readers take the newest.
         if !is_reading || self.plan.landed_before.is_none() || self.entity().parent.is_some() {
             return vec![];

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::commit::{app_id, named_commit};
+use super::commit::{app_id, earlier_app_id, named_commit};
 use super::{Condition, Value};
 use crate::checkpoint::{Extent, History, Landed};
 
@@ -17,10 +17,14 @@ pub fn rows_of_second(second: i64, account: Option<String>) -> Vec<Condition> {
 /// The content that events promise for one account in the raw table of one entity.
 #[derive(Debug, Clone)]
 pub struct Promise {
-    /// Application id of the raw table's transaction.
-    pub app_id: String,
+    /// Application ids that the raw table's transaction may have: that of the list, and that of version 0.1, which had one
+    /// for each connected account.
+    pub app_ids: Vec<String>,
     landed: Landed,
     account: Option<String>,
+    /// Whether the transaction's version is no proof by itself: another account has made later commits, and the table may
+    /// have been made again before them.
+    needs_rows: bool,
 }
 
 impl Promise {
@@ -28,7 +32,21 @@ impl Promise {
     #[must_use]
     pub fn of(history: &History, extent: Extent, store_id: &str, entity: &str, account: Option<&str>) -> Option<Self> {
         let landed = history.landed(extent)?;
-        Some(Self { app_id: app_id(store_id, entity, account), landed, account: account.map(str::to_owned) })
+        let earlier = account.map(|account| earlier_app_id(store_id, entity, account));
+        let app_ids = [app_id(store_id, entity)].into_iter().chain(earlier).collect();
+        Some(Self { app_ids, landed, account: account.map(str::to_owned), needs_rows: true })
+    }
+
+    /// The same, of the newest commit of all accounts.
+    #[must_use]
+    pub fn of_newest(self) -> Self {
+        Self { needs_rows: false, ..self }
+    }
+
+    /// Whether the account must have a row, whatever the transaction's version is.
+    #[must_use]
+    pub const fn needs_rows(&self) -> bool {
+        self.needs_rows
     }
 
     /// The lowest version that the transaction can have.
@@ -69,7 +87,9 @@ impl Promise {
     pub fn may_be_among<'a>(&self, commits: impl IntoIterator<Item = &'a str>, from_creation: bool) -> bool {
         let Some((run_id, version)) = &self.landed.newest else { return false };
         let named = commits.into_iter().filter_map(named_commit);
-        let seen: Vec<Ordering> = named.filter(|(run, _)| run == run_id).map(|(_, other)| other.cmp(version)).collect();
+        let is_of_run = |run: &Option<String>| run.as_ref().is_none_or(|run| run == run_id);
+        let seen: Vec<Ordering> =
+            named.filter(|(run, _)| is_of_run(run)).map(|(_, other)| other.cmp(version)).collect();
         let reaches_back = from_creation || seen.contains(&Ordering::Less);
         seen.contains(&Ordering::Equal) || !reaches_back
     }
@@ -81,7 +101,7 @@ mod tests {
 
     fn promise(newest: Option<(&str, i64)>) -> Promise {
         let newest = newest.map(|(run_id, version)| (run_id.to_owned(), version));
-        Promise { app_id: String::new(), landed: Landed { version: 0, newest }, account: None }
+        Promise { app_ids: vec![], landed: Landed { version: 0, newest }, account: None, needs_rows: false }
     }
 
     #[test]

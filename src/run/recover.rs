@@ -33,8 +33,8 @@ pub(super) struct Recovery {
     pub(super) edges: HashSet<i64>,
     /// The changed objects that have their row in the run.
     pub(super) changed: HashSet<String>,
-    /// Whether the run turned out to be complete.
-    pub(super) is_complete: bool,
+    /// Whether the run turned out to be complete, or given up: another attempt has ended it since the plan.
+    pub(super) is_over: bool,
     /// The pages made from rows whose events are not handed over yet.
     pages: Option<Vec<PageEvent>>,
 }
@@ -55,22 +55,29 @@ impl Run {
     /// # Errors
     /// Events that this protocol does not write, or a newer attempt took over.
     pub fn recover_events(&mut self, batches: &[RecordBatch]) -> Result<Vec<Vec<Condition>>> {
-        self.step(Stage::Fenced, Stage::EventsRead)?;
-        self.wanted_rows(batches).inspect_err(|error| self.walk.fail(error.clone()))
+        let mut events = Vec::new();
+        for batch in batches {
+            events.extend(events_of(batch)?);
+        }
+        self.recover(events)
     }
 
-    fn wanted_rows(&mut self, batches: &[RecordBatch]) -> Result<Vec<Vec<Condition>>> {
-        for batch in batches {
-            self.recovery.events.extend(events_of(batch)?.into_iter().filter(|event| event.run_id == self.plan.run_id));
-        }
+    /// The same, with the events.
+    pub(super) fn recover(&mut self, events: Vec<Event>) -> Result<Vec<Vec<Condition>>> {
+        self.step(Stage::Fenced, Stage::EventsRead)?;
+        self.recovery.events.extend(events.into_iter().filter(|event| event.run_id == self.plan.run_id));
+        self.wanted_rows().inspect_err(|error| self.walk.fail(error.clone()))
+    }
+
+    fn wanted_rows(&mut self) -> Result<Vec<Vec<Condition>>> {
         let events = &self.recovery.events;
         if let Some(newer) = events.iter().find(|event| event.epoch > self.plan.epoch) {
             let message =
                 format!("{}: a newer attempt at run {} has begun", self.context.scope.entity.name, newer.run_id);
             return Err(Error::new(Class::Fenced, message));
         }
-        if events.iter().any(|event| event.kind == Kind::Completed) {
-            self.recovery.is_complete = true;
+        if events.iter().any(|event| event.kind == Kind::Completed || event.kind.gives_up()) {
+            self.recovery.is_over = true;
             return Ok(vec![]);
         }
         let earlier_attempts = events.iter().any(|event| event.epoch < self.plan.epoch);
@@ -116,7 +123,7 @@ impl Run {
 
     /// Turns the recovered state into the remaining work.
     pub(super) fn open_walk(&mut self, now: Now) -> Result<()> {
-        if self.recovery.is_complete {
+        if self.recovery.is_over {
             self.walk.open(Remaining::default(), now);
             return Ok(());
         }

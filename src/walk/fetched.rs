@@ -41,6 +41,30 @@ pub struct Progress {
     pub deleted: u64,
 }
 
+impl Progress {
+    /// The counters of two runs together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            pages: self.pages + other.pages,
+            rows: self.rows + other.rows,
+            landed: self.landed + other.landed,
+            unchanged: self.unchanged + other.unchanged,
+            requests: self.requests + other.requests,
+            retries: self.retries + other.retries,
+            remaining: self.remaining + other.remaining,
+            bytes: self.bytes + other.bytes,
+            reached: [self.reached, other.reached].into_iter().flatten().min(),
+            newest: self.newest.max(other.newest),
+            undated: self.undated + other.undated,
+            refused: self.refused + other.refused,
+            changed: self.changed + other.changed,
+            of_events: self.of_events + other.of_events,
+            deleted: self.deleted + other.deleted,
+        }
+    }
+}
+
 /// A page that was read. Pages keep the order in which they came.
 #[derive(Debug)]
 pub struct Fetched {

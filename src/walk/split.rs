@@ -65,7 +65,8 @@ impl Walk {
     }
 
     /// Requests that remain for the whole run.
-    pub(super) fn weight(&self) -> f64 {
+    #[must_use]
+    pub fn weight(&self) -> f64 {
         if self.progress.pages == 0 {
             return f64::INFINITY;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use stripe_raw_rs::checkpoint::{Attempt, History, events_of, plan};
+use stripe_raw_rs::checkpoint::{Circumstances, History, events_of, plan};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limiter, Limits, Position, Rates, Turn};
 use stripe_raw_rs::page::Decoder;
@@ -43,7 +43,7 @@ impl Reader {
             history.extend(events_of(batch).unwrap());
         }
         let options = Options { commit_interval: Duration::from_secs(2), ..Options::default() };
-        let attempt = Attempt {
+        let attempt = Circumstances {
             now: now(at),
             owner: "me".to_owned(),
             holder_is_dead: true,
@@ -66,6 +66,7 @@ impl Reader {
             settings: "{}".to_owned(),
             library_version: "test".to_owned(),
             has_asked_lists: false,
+            may_lack: false,
         };
         let mut reader = Self { list, run: Run::new(plan, setting), place: None, events, rows, ranges: HashSet::new() };
         if !reader.run.is_new() {

@@ -14,12 +14,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use stripe_raw_rs::checkpoint::{Attempt, History, plan};
+use stripe_raw_rs::checkpoint::{Circumstances, History, plan};
 use stripe_raw_rs::http_client::{ApiKey, ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, now};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::pace::{Limits, UNLIMITED};
 use stripe_raw_rs::page::{self, Decoder, Decoders, Page, TextPool};
-use stripe_raw_rs::run::{Run, RunContext};
+use stripe_raw_rs::run::{Attempt, Run, RunContext};
 use stripe_raw_rs::simulator::{Settings, StripeSimulator};
 use stripe_raw_rs::stripe::entities::{Entity, by_name};
 use stripe_raw_rs::stripe::exchange::{Outcome, Request};
@@ -179,7 +179,7 @@ fn floor(bench: &Bench) -> Result<()> {
 
 /// One whole run that writes nothing.
 fn ours(bench: &Bench) -> Result<()> {
-    let attempt = Attempt {
+    let attempt = Circumstances {
         now: now(),
         owner: "bench".to_owned(),
         holder_is_dead: false,
@@ -204,9 +204,10 @@ fn ours(bench: &Bench) -> Result<()> {
             settings: "{}".to_owned(),
             library_version: "bench".to_owned(),
             has_asked_lists: false,
+            may_lack: false,
         },
     );
-    let driver = Driver::new(run);
+    let driver = Driver::new(Attempt::of(run));
     let slots = Slots::new(Limits::of(&bench.options, UNLIMITED));
     let resources = Resources {
         client: bench.client.clone(),

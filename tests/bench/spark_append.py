@@ -36,7 +36,7 @@ def charges() -> pa.Table:
     """Rows as the core hands them over."""
     with StripeSimulator(counts={"charges": _CHARGES}, gzip=True) as stripe:
         client = Client(KEY, api_base_url=stripe.url, commit_interval_seconds=3_600)
-        run = client.run("charges", History("charges"), store_id="bench", owner="bench")
+        run = client.attempt("charges", History("charges"), store_id="bench", owner="bench")
         tables = [pa.table(rows) for rows, _ in run]
     return pa.concat_tables([table for table in tables if table.num_rows]).slice(0, _CHARGES)
 

@@ -15,16 +15,12 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 from tests.conftest import DEFAULT, KEY
-from tests.spark.lanes import LANES
+from tests.spark.lanes import LANES, commits_under
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
 
 _ROUNDS = 6
-
-
-def commits(warehouse: Path) -> int:
-    return sum(1 for _ in warehouse.glob("**/_delta_log/*.json"))
 
 
 def main(name: str) -> None:
@@ -35,11 +31,11 @@ def main(name: str) -> None:
         session = lane.session()
         seconds, made = [], []
         for _ in range(1 + _ROUNDS):
-            before, began = commits(warehouse), time.perf_counter()
+            before, began = commits_under(warehouse), time.perf_counter()
             report = ingest(catalog="spark_catalog", schema="bench", api_key=KEY, api_base_url=stripe.url)
             report.raise_for_status()
             seconds.append(time.perf_counter() - began)
-            made.append(commits(warehouse) - before)
+            made.append(commits_under(warehouse) - before)
         tables = [path.parent for path in warehouse.glob("**/_delta_log")]
         files = sum(len(DeltaTable(path).file_uris()) for path in tables)
         idle = statistics.median(seconds[3:])

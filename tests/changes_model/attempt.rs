@@ -28,7 +28,7 @@ pub(crate) struct Fetched {
     pub(crate) unchanged: Vec<(Id, usize)>,
 }
 
-pub(crate) struct Attempt<'job> {
+pub(crate) struct Circumstances<'job> {
     pub(crate) job: &'job mut Job,
     pub(crate) list: List,
     pub(crate) epoch: u32,
@@ -72,7 +72,7 @@ pub(crate) fn run(job: &mut Job, list: List) -> Result<bool, Stop> {
     let known = tables.rows.iter().filter(|row| row.run == started.run).map(|row| row.item.id).collect();
     let next_page = 1 + tables.pages_of(started.run).map(|page| page.facts.number).max().unwrap_or(0);
     let (open, group) = (Vec::new(), Vec::new());
-    let mut attempt = Attempt { job, list, epoch, started, plan, newest, known, open, group, next_page };
+    let mut attempt = Circumstances { job, list, epoch, started, plan, newest, known, open, group, next_page };
     attempt.land_bodies()?;
     attempt.open = attempt.resumed(attempt.remaining()?);
     while !attempt.open.is_empty() {
@@ -107,7 +107,7 @@ fn begin(job: &Job, list: List, epoch: u32) -> Started {
     Started { run: epoch, first_epoch: epoch, gte, is_whole, source_from, source_to, at: job.world.now }
 }
 
-impl Attempt<'_> {
+impl Circumstances<'_> {
     /// Lands the bodies that are rows without a request. They are the same at each attempt.
     fn land_bodies(&mut self) -> Result<(), Stop> {
         let is_body = |planned: &Planned| !planned.is_read && Some(planned.created) < self.started.gte;

@@ -1,6 +1,6 @@
 //! Reading: a page is requested, gets its place in a chain, becomes rows and an event, and is committed with others.
 
-use crate::attempt::{Attempt, Fetched, Open};
+use crate::attempt::{Circumstances, Fetched, Open};
 use crate::coverage::{Chain, Range, aim};
 use crate::job::Stop;
 use crate::lake::{Facts, PageCommitted, Source};
@@ -8,7 +8,7 @@ use crate::plan::Planned;
 use crate::rules::{Fault, Variant};
 use crate::world::{Answer, Gone, Id, Item, World};
 
-impl Attempt<'_> {
+impl Circumstances<'_> {
     /// Reads a page of any open chain.
     pub(crate) fn read_page(&mut self) -> Result<(), Stop> {
         let count = self.open.len() as u64;

@@ -85,7 +85,15 @@ def test_widgets_are_of_the_versions_that_are_rendered() -> None:
 def test_queries_name_the_table_alone() -> None:
     """The bundle sets catalog and schema."""
     for sql in DATASETS.values():
-        assert set(re.findall(r"\b(?:FROM|JOIN)\s+([\w.`]+)", sql)) <= {TABLE, "folded", "runs", "lists"}
+        assert set(re.findall(r"\b(?:FROM|JOIN)\s+([\w.`]+)", sql)) <= {
+            TABLE,
+            "folded",
+            "runs",
+            "accounts",
+            "looked",
+            "behind",
+            "lists",
+        }
 
 
 def test_each_dataset_defines_a_run_in_the_same_words() -> None:
@@ -171,7 +179,7 @@ class Attempt:
 
 
 def story() -> Story:
-    """Eight lists, each with a past of its own."""
+    """Nine lists, each with a past of its own."""
     past = Story()
 
     # Complete, then failed, resumed with a page recovered, and complete: nothing is wrong with it now.
@@ -180,9 +188,9 @@ def story() -> Story:
     last = Attempt(past, "C2", 3, "charges").started(2.5).page(2.4, 2, 70, 27, recovered=True)
     last.page(2.2, 3, 30, 27).completed(2, 3)
 
-    # The same list of another account: it fails now, and has not landed a page of this run.
-    Attempt(past, "D1", 1, "charges", "acct_1A").started(31).page(31, 1, 5, 32).completed(30, 32)
-    Attempt(past, "D2", 2, "charges", "acct_1A").started(1.5).failed(1, "Authentication", "no such key")
+    # A list of a connected account: it fails now, and has not landed a page of this run.
+    Attempt(past, "D1", 1, "topups", "acct_1A").started(31).page(31, 1, 5, 32).completed(30, 32)
+    Attempt(past, "D2", 2, "topups", "acct_1A").started(1.5).failed(1, "Authentication", "no such key")
 
     # Failed, given up on request, and a new run complete.
     Attempt(past, "R1", 1, "refunds").started(20).page(20, 1, 100, 21).failed(19, "Connection", "time-out")
@@ -213,6 +221,15 @@ def story() -> Story:
     # Complete, with nothing in it.
     Attempt(past, "N1", 1, "customers").started(12).page(12, 1, 0, 12).completed(12, None)
     past.events[-2].update(max_created=None, max_created_seen=None, next_cursor=None, has_more=False, range_closed=True)
+
+    # Thirty accounts in one attempt. One of them fails, and one was not looked at for two days.
+    for number in range(30):
+        run = Attempt(past, f"M{number}", 4, "transfers", f"acct_{number:02}").started(3.0).page(3, 1, 2, 4)
+        if number == 7:
+            run.failed(2.5, "Permission", "access was revoked")
+        else:
+            run.completed(2.5, 4)
+    Attempt(past, "M30", 3, "transfers").started(48.2).page(48.1, 1, 2, 49).completed(48, 49)
     return past
 
 
@@ -252,19 +269,24 @@ def test_the_state_of_each_list_is_its_latest_run(checkpoints: SparkSession) -> 
         name: (row["state"], row["run_id"], *(row[key] for key in (*hours, *numbers))) for name, row in found.items()
     } == {
         "charges": ("complete", "C2", 2.0, 3.0, 2, 3, 200, 1),
-        "charges/acct_1A": ("failed", "D2", 30.0, 32.0, 1, 0, 0, 0),
+        "topups/acct_1A": ("failed", "D2", 30.0, 32.0, 1, 0, 0, 0),
         "refunds": ("complete", "R2", 5.0, 40.0, 1, 1, 8, 0),
         "invoices": ("running", "I3", 72.0, None, 1, 1, 100, 0),
         "payouts": ("stalled", "P2", 100.0, 110.0, 1, 1, 100, 0),
         "disputes": ("given up", "S1", None, None, 2, 0, 0, 0),
         "events": ("running", "E1", None, None, 2, 1, 100, 0),
         "customers": ("complete", "N1", 12.0, None, 1, 1, 0, 0),
+        "transfers": ("30 of 31 complete", None, 48.0, 4.0, 1, 31, 62, 0),
     }
     assert {name: row["error"] for name, row in found.items() if row["error"] is not None} == {
-        "charges/acct_1A": "Authentication: no such key"
+        "topups/acct_1A": "Authentication: no such key",
+        "transfers": "acct_07: Permission: access was revoked",
+    }
+    assert {row["list"]: (row["accounts"], row["behind"]) for row in found.values() if row["accounts"] > 1} == {
+        "transfers": (31, "acct_07, own account")
     }
     flags = {name: (row["failed"], row["running"], row["stalled"]) for name, row in found.items()}
-    assert {name for name, (failed, _, _) in flags.items() if failed} == {"charges/acct_1A"}
+    assert {name for name, (failed, _, _) in flags.items() if failed} == {"topups/acct_1A", "transfers"}
     assert {name for name, (_, running, _) in flags.items() if running} == {"events", "invoices"}
     assert {name for name, (_, _, stalled) in flags.items() if stalled} == {"payouts"}
     assert found["payouts"]["owner"] == "job/2"
@@ -273,7 +295,7 @@ def test_the_state_of_each_list_is_its_latest_run(checkpoints: SparkSession) -> 
 @pytest.mark.spark35
 def test_the_worst_list_comes_first(checkpoints: SparkSession) -> None:
     order = [row["list"] for row in rows(checkpoints, DATASETS["lists"])]
-    assert order[:4] == ["charges/acct_1A", "payouts", "disputes", "events"]
+    assert order[:5] == ["transfers", "topups/acct_1A", "payouts", "disputes", "events"]
     assert order[-1] == "charges"
 
 
@@ -283,6 +305,8 @@ def test_the_dashboard_shows_the_same_states_as_the_product(checkpoints: SparkSe
     states = {"running": "unfinished", "stalled": "unfinished"}
     table = past.table()
     for row in rows(checkpoints, DATASETS["lists"]):
+        if row["accounts"] > 1:
+            continue
         entity, _, account = row["list"].partition("/")
         mine = [
             event for event in past.events if event["entity"] == entity and event["stripe_account"] == (account or None)
@@ -309,8 +333,10 @@ def test_each_run_is_there_once_with_all_its_attempts(checkpoints: SparkSession)
     } == {
         ("charges", "C1"): ("complete", 1, 2, 150),
         ("charges", "C2"): ("complete", 2, 3, 200),
-        ("charges/acct_1A", "D1"): ("complete", 1, 1, 5),
-        ("charges/acct_1A", "D2"): ("failed", 1, 0, 0),
+        ("transfers", None): ("29 of 30 complete", 1, 30, 60),
+        ("transfers", "M30"): ("complete", 1, 1, 2),
+        ("topups/acct_1A", "D1"): ("complete", 1, 1, 5),
+        ("topups/acct_1A", "D2"): ("failed", 1, 0, 0),
         ("refunds", "R1"): ("given up", 2, 1, 100),
         ("refunds", "R2"): ("complete", 1, 1, 8),
         ("invoices", "I1"): ("complete", 1, 1, 9),
@@ -322,8 +348,8 @@ def test_each_run_is_there_once_with_all_its_attempts(checkpoints: SparkSession)
         ("events", "E1"): ("running", 2, 1, 100),
         ("customers", "N1"): ("complete", 1, 1, 0),
     }
-    assert len(found) == 14
-    minutes = {row["run_id"]: row["minutes"] for row in found}
+    assert len(found) == 16
+    minutes = {row["run_id"]: row["minutes"] for row in found if row["run_id"]}
     assert (minutes["C1"], minutes["C2"]) == (60.0, 1_440.0)
     assert [row["run_id"] for row in found if row["recovered_pages"]] == ["C2"]
 
@@ -336,7 +362,8 @@ def test_each_failure_shows_its_outcome(checkpoints: SparkSession) -> None:
         (row["list"], row["run_id"], row["epoch"], row["error_class"], row["error_message"], row["outcome"])
         for row in found
     ] == [
-        ("charges/acct_1A", "D2", 2, "Authentication", "no such key", "failed"),
+        ("topups/acct_1A", "D2", 2, "Authentication", "no such key", "failed"),
+        ("transfers/acct_07", "M7", 4, "Permission", "access was revoked", "failed"),
         ("events", "E1", 1, "RateLimit", "too many", "resumed since"),
         ("invoices", "I2", 2, "Reset", "given up: the next run begins at the beginning of the account", "given up"),
         ("refunds", "R1", 2, "Abandoned", "given up: the next run reads its window again", "given up"),
@@ -352,8 +379,7 @@ def test_the_days_add_up_to_all_pages(checkpoints: SparkSession, past: Story) ->
     pages = [event for event in past.events if event["event_type"] == "PAGE_COMMITTED"]
     expected: dict[tuple[Any, str], list[int]] = {}
     for event in pages:
-        name = event["entity"] if event["stripe_account"] is None else f"{event['entity']}/{event['stripe_account']}"
-        day = expected.setdefault((event["event_at"].date(), name), [0, 0, 0])
+        day = expected.setdefault((event["event_at"].date(), event["entity"]), [0, 0, 0])
         for at, number in enumerate((event["row_count"], 1, int(event["recovered"]))):
             day[at] += number
     found = rows(checkpoints, DATASETS["days"])
@@ -379,8 +405,8 @@ def test_every_widget_has_its_columns(checkpoints: SparkSession, name: str) -> N
 @pytest.mark.parametrize(
     ("name", "number"),
     [
-        ("now_lists", 8),
-        ("now_failed", 1),
+        ("now_lists", 9),
+        ("now_failed", 2),
         ("now_stalled", 1),
         ("now_running", 2),
         ("now_hours", 100.0),

@@ -12,7 +12,7 @@ use arrow_array::{
 use arrow_schema::{Field, Schema};
 use stripe_raw_rs::changes::EventIndex;
 use stripe_raw_rs::checkpoint::{
-    Attempt, Carried, Event, GiveUp, History, Kind, LandedCommit, PageEvent, Plan, Position, Purpose, Source,
+    Carried, Circumstances, Event, GiveUp, History, Kind, LandedCommit, PageEvent, Plan, Position, Purpose, Source,
     events_of, filters, plan, to_batch,
 };
 use stripe_raw_rs::error::{Class, Error};
@@ -206,7 +206,7 @@ fn refused(error: &Error) {
 /// Reads any events, folds them, plans by them, and goes on from them.
 pub(crate) fn checkpoint(data: &[u8]) {
     let mut input = Input(data);
-    let attempt = Attempt {
+    let attempt = Circumstances {
         now: NOW,
         owner: "here".to_owned(),
         holder_is_dead: input.truth(),
@@ -261,16 +261,17 @@ fn go_on(plan: &Plan, events: &RecordBatch, rows: &RecordBatch, read: &[Event]) 
         settings: "{}".to_owned(),
         library_version: "1".to_owned(),
         has_asked_lists: false,
+        may_lack: false,
     };
     let mut run = Run::new(plan.clone(), setting);
+    if run.follows() {
+        run.follow(&EventIndex::default())?;
+    }
     if !run.is_new() {
         run.started(NOW)?;
         run.fence()?;
         run.recover_events(std::slice::from_ref(events))?;
         run.recover_rows(std::slice::from_ref(rows))?;
-    }
-    if run.follows() {
-        run.follow(&EventIndex::default());
     }
     if !run.overlap().is_empty() {
         run.compare(rows)?;

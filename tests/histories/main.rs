@@ -2,6 +2,7 @@
 //! that arrive and vanish, failing requests and rival processes. After each history a clean run must leave every object
 //! landed, once a run, and the audit must find nothing.
 
+mod accounts;
 mod changes;
 mod world;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arrow_array::cast::AsArray as _;
-use stripe_raw_rs::checkpoint::{Attempt, History};
+use stripe_raw_rs::checkpoint::{Circumstances, History};
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::{RunContext, page_bytes};
@@ -211,7 +211,7 @@ fn a_page_takes_less_memory_than_it_is_counted_with() {
     for rows in [1, 100] {
         let new_run_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned();
         let options = Options { page_size: 100, ..setting("charges").options };
-        let attempt = Attempt { new_run_id, ..attempt() };
+        let attempt = Circumstances { new_run_id, ..attempt() };
         let setting = RunContext { options, ..setting("charges") };
         let mut reader = Reader::planned(setting, &History::default(), &attempt).opened().0;
         let ids: Vec<String> = (0..=rows).map(|number| format!("ch_3MmlLrLkdIwHu7ix0sn{number:05}")).collect();

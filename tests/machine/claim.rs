@@ -1,7 +1,7 @@
 //! How a run is claimed, and what it may say of itself before and after.
 
 use arrow_array::RecordBatch;
-use stripe_raw_rs::checkpoint::{Attempt, Extent, GiveUp, History, events_of};
+use stripe_raw_rs::checkpoint::{Circumstances, Extent, GiveUp, History, events_of};
 use stripe_raw_rs::run::Promise;
 
 use crate::groups::{kinds, names, some_page};
@@ -103,7 +103,7 @@ fn an_attempt_is_claimed_once_its_caller_comes_back_from_committing_that() {
 #[test]
 fn an_attempt_that_ends_an_earlier_run_is_claimed_with_its_fence_and_each_of_its_commits_must_be_seen() {
     let (_, started) = Reader::begun(&attempt());
-    let mut reader = Reader::after(&started, &Attempt { give_up: Some(GiveUp::Restart), ..attempt() });
+    let mut reader = Reader::after(&started, &Circumstances { give_up: Some(GiveUp::Restart), ..attempt() });
     assert!(reader.run.started(reader.now()).unwrap().must_be_seen && !reader.run.is_claimed());
     assert!(reader.run.fence().unwrap().must_be_seen && reader.run.is_claimed());
     reader.run.recover_events(&started).unwrap();

@@ -1,6 +1,6 @@
 //! How the machine reads a list that Stripe cannot filter by time: newest first, down to the window.
 
-use stripe_raw_rs::checkpoint::{Attempt, History};
+use stripe_raw_rs::checkpoint::{Circumstances, History};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::RunContext;
 use stripe_raw_rs::stripe::exchange::Outcome;
@@ -15,7 +15,7 @@ const WINDOW: i64 = 100;
 fn quotes() -> Reader {
     let setting = setting("quotes");
     let options = Options { page_size: 8, ..setting.options.clone() };
-    let attempt = Attempt { start: Some(TODAY - WINDOW), ..attempt() };
+    let attempt = Circumstances { start: Some(TODAY - WINDOW), ..attempt() };
     Reader::planned(RunContext { options, ..setting }, &History::default(), &attempt).opened().0
 }
 

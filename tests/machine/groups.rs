@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use stripe_raw_rs::checkpoint::{Attempt, Extent, GiveUp, History, Kind, events_of};
+use stripe_raw_rs::checkpoint::{Circumstances, Extent, GiveUp, History, Kind, events_of};
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::{Promise, RunContext, Value, rows_of_second};
@@ -33,7 +33,7 @@ fn failed(class: Class, message: &str) -> Vec<Kind> {
 
 /// The next attempt, planned by RUN_STARTED alone, and opened with all events written since.
 fn next(events: &[RecordBatch], give_up: Option<GiveUp>) -> Reader {
-    let mut reader = Reader::after(&events[..1], &Attempt { give_up, ..attempt() });
+    let mut reader = Reader::after(&events[..1], &Circumstances { give_up, ..attempt() });
     reader.run.started(reader.now()).unwrap();
     reader.run.fence().unwrap();
     reader.run.recover_events(events).unwrap();
@@ -157,7 +157,7 @@ fn each_commit_names_its_run_and_its_writer() {
     let group = reader.group().unwrap();
     let commits = [(&claim.checkpoint, 0), (&group.rows, 1), (&group.checkpoint, 1)];
     for (commit, sequence) in commits {
-        assert_eq!((commit.app_id.as_str(), commit.nonce.as_str()), ("stripe_raw_rs/1/store/charges/acct_1", "nonce"));
+        assert_eq!((commit.app_id.as_str(), commit.nonce.as_str()), ("stripe_raw_rs/1/store/charges", "nonce"));
         assert_eq!(commit.version, (1 << 32) + sequence);
         let said =
             r#"{"entity":"charges","epoch":1,"nonce":"nonce","run_id":"run","sequence":N,"stripe_raw_rs":"test"}"#;
@@ -252,7 +252,7 @@ fn events_promise_the_rows_of_their_groups() {
     reader.take(&page(&[("ch_2", 1)], false));
     let group = reader.group().unwrap();
     let promise = promise(&history(&[started, group.checkpoint.batches].concat())).unwrap();
-    assert_eq!((promise.app_id.as_str(), promise.version()), (group.rows.app_id.as_str(), group.rows.version));
+    assert_eq!((promise.app_ids[0].as_str(), promise.version()), (group.rows.app_id.as_str(), group.rows.version));
     let newest = [
         ("_ingest_run_id", "=", Value::Text(Some("run".to_owned()))),
         ("_commit_version", "=", Value::Long(group.rows.version)),

@@ -3,7 +3,7 @@
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array as _, RecordBatch};
-use stripe_raw_rs::checkpoint::{Attempt, Event, History, Kind, commit_version, events_of};
+use stripe_raw_rs::checkpoint::{Circumstances, Event, History, Kind, commit_version, events_of};
 use stripe_raw_rs::error::Class;
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::{Group, RunContext};
@@ -229,7 +229,7 @@ fn an_object_without_an_id_between_two_parts_is_named_once_whichever_part_answer
 fn objects_without_an_id_inside_of_a_part_are_all_named_even_if_they_look_the_same() {
     let options = Options { page_size: 3, ..setting("charges").options };
     let context = RunContext { options, ..setting("charges") };
-    let attempt = Attempt { start: Some(TODAY - 1_000), ..attempt() };
+    let attempt = Circumstances { start: Some(TODAY - 1_000), ..attempt() };
     let mut reader = Reader::planned(context, &History::default(), &attempt).opened().0;
     reader.take(&list(&[charge("ch_5", 1), charge("ch_4", 2), charge("ch_3", 3)], true));
     reader.take(&list(&[NAMELESS.to_owned(), charge("ch_2", 4)], true));

@@ -1,7 +1,7 @@
 //! How the machine takes objects whose times are out of order, or outside the range that was asked for: Stripe decides
 //! which objects are in a list, and the objects do not.
 
-use stripe_raw_rs::checkpoint::Attempt;
+use stripe_raw_rs::checkpoint::Circumstances;
 use stripe_raw_rs::walk::Effect;
 
 use crate::odd::{charge, list, reader, rows};
@@ -62,7 +62,7 @@ fn stripe_ends_a_part_and_an_object_that_claims_to_lie_below_it_does_not() {
 #[test]
 fn an_object_that_says_it_lies_below_the_range_asked_for_lands_without_a_time() {
     for objects in [vec![charge("ch_odd", 99)], vec![charge("ch_9", 1), charge("ch_odd", 99)]] {
-        let mut reader = Reader::begun(&Attempt { start: Some(TODAY - 9), ..attempt() }).0;
+        let mut reader = Reader::begun(&Circumstances { start: Some(TODAY - 9), ..attempt() }).0;
         reader.take(&list(&objects, false));
         assert_eq!((reader.run.progress().rows, reader.run.progress().undated), (objects.len() as u64, 1));
         if objects.len() == 2 {

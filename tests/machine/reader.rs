@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use stripe_raw_rs::checkpoint::{Attempt, History, Kind, events_of, plan};
+use stripe_raw_rs::checkpoint::{Circumstances, History, Kind, events_of, plan};
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
 use stripe_raw_rs::page::Decoder;
@@ -18,7 +18,7 @@ pub(crate) const TODAY: i64 = 1_735_689_600;
 /// A run that has begun to read, and its clock.
 pub(crate) struct Reader {
     pub(crate) run: Run,
-    setting: RunContext,
+    pub(crate) setting: RunContext,
     clock: Duration,
 }
 
@@ -46,22 +46,13 @@ pub(crate) fn setting(entity: &str) -> RunContext {
         settings: "{}".to_owned(),
         library_version: "test".to_owned(),
         has_asked_lists: false,
+        may_lack: false,
     }
 }
 
-pub(crate) fn attempt() -> Attempt {
-    Attempt {
-        now: Now { monotonic: Duration::ZERO, wall_micros: TODAY * 1_000_000 },
-        owner: "me".to_owned(),
-        holder_is_dead: true,
-        take_over: false,
-        give_up: None,
-        start: None,
-        new_run_id: "run".to_owned(),
-        follows: false,
-        reported: None,
-        parents: None,
-    }
+pub(crate) fn attempt() -> Circumstances {
+    let now = Now { monotonic: Duration::ZERO, wall_micros: TODAY * 1_000_000 };
+    Circumstances { holder_is_dead: true, new_run_id: "run".to_owned(), ..Circumstances::new(now, "me".to_owned()) }
 }
 
 impl Reader {
@@ -76,7 +67,7 @@ impl Reader {
     }
 
     /// The first run of a list, with that attempt; and its RUN_STARTED.
-    pub(crate) fn begun(attempt: &Attempt) -> (Self, Vec<RecordBatch>) {
+    pub(crate) fn begun(attempt: &Circumstances) -> (Self, Vec<RecordBatch>) {
         Self::planned(setting("charges"), &History::default(), attempt).opened()
     }
 
@@ -94,7 +85,7 @@ impl Reader {
                 history.extend(events_of(batch).unwrap());
             }
         }
-        let next = Attempt { new_run_id: "next".to_owned(), ..attempt() };
+        let next = Circumstances { new_run_id: "next".to_owned(), ..attempt() };
         let mut reader = Self::planned(setting("charges"), &history, &next);
         assert!(!reader.run.overlap().is_empty());
         for batch in &rows {
@@ -118,13 +109,13 @@ impl Reader {
     }
 
     /// A run that has done nothing yet.
-    pub(crate) fn planned(setting: RunContext, history: &History, attempt: &Attempt) -> Self {
+    pub(crate) fn planned(setting: RunContext, history: &History, attempt: &Circumstances) -> Self {
         let plan = plan(setting.scope.entity, history, &setting.options, attempt).unwrap();
         Self { run: Run::new(plan, setting.clone()), setting, clock: Duration::ZERO }
     }
 
     /// The attempt after one of which only RUN_STARTED is known.
-    pub(crate) fn after(started: &[RecordBatch], attempt: &Attempt) -> Self {
+    pub(crate) fn after(started: &[RecordBatch], attempt: &Circumstances) -> Self {
         let mut history = History::default();
         for batch in started {
             history.extend(events_of(batch).unwrap());

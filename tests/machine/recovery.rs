@@ -1,9 +1,10 @@
 //! How the machine takes up the work that an earlier attempt left behind.
 
 use arrow_array::RecordBatch;
-use stripe_raw_rs::checkpoint::{Attempt, GiveUp, PageEvent, events_of};
+use stripe_raw_rs::changes::EventIndex;
+use stripe_raw_rs::checkpoint::{Circumstances, GiveUp, PageEvent, Plan, Position, Source, events_of};
 use stripe_raw_rs::error::{Class, Error};
-use stripe_raw_rs::run::Value;
+use stripe_raw_rs::run::{Run, Value};
 
 use crate::reader::{Reader, TODAY, attempt, page, vanished};
 
@@ -16,7 +17,7 @@ struct Killed {
 
 /// A run that was killed after a first page of two objects, which it asked for from `start` on.
 fn killed(start: Option<i64>) -> Killed {
-    let (mut reader, started) = Reader::begun(&Attempt { start, ..attempt() });
+    let (mut reader, started) = Reader::begun(&Circumstances { start, ..attempt() });
     reader.take(&page(&[("ch_4", 1), ("ch_3", 2)], true));
     reader.run.flush();
     let group = reader.group().unwrap();
@@ -24,7 +25,12 @@ fn killed(start: Option<i64>) -> Killed {
 }
 
 /// The next attempt, planned by RUN_STARTED alone, and opened with the events and rows that it then finds.
-fn opened(killed: &Killed, with_event: bool, rows: &[RecordBatch], attempt: &Attempt) -> (Reader, Result<(), Error>) {
+fn opened(
+    killed: &Killed,
+    with_event: bool,
+    rows: &[RecordBatch],
+    attempt: &Circumstances,
+) -> (Reader, Result<(), Error>) {
     let mut reader = Reader::after(&killed.started, attempt);
     let now = reader.now();
     let mut events = killed.started.clone();
@@ -80,14 +86,14 @@ fn if_the_cursor_has_vanished_meanwhile_its_second_is_read_again_and_nothing_lan
 fn a_run_keeps_the_filters_of_its_first_request() {
     let killed = killed(Some(TODAY - 9));
     for with_event in [false, true] {
-        let later = Attempt { start: Some(TODAY - 5), ..attempt() };
+        let later = Circumstances { start: Some(TODAY - 5), ..attempt() };
         let (mut reader, begun) = opened(&killed, with_event, &killed.rows, &later);
         begun.unwrap();
         assert_eq!(reader.run.plan().start_created_gte, Some(TODAY - 9), "with its event: {with_event}");
         let (query, _) = reader.take(&page(&[("ch_2", 3)], false));
         assert_eq!(query, format!("limit=2&created[gte]={}&starting_after=ch_3", TODAY - 9));
     }
-    let later = Attempt { start: Some(TODAY - 5), ..attempt() };
+    let later = Circumstances { start: Some(TODAY - 5), ..attempt() };
     let (reader, begun) = opened(&killed, false, &[], &later);
     begun.unwrap();
     assert_eq!(reader.run.plan().start_created_gte, Some(TODAY - 5), "nothing was asked for before");
@@ -101,7 +107,20 @@ fn a_page_with_holes_ends_the_run_unless_it_is_given_up() {
     let error = begun.unwrap_err();
     assert!(error.class == Class::Table && error.message.contains("page 1 of run run has holes"), "{error:?}");
     assert!(reader.run.has_read_all(), "it asks for nothing");
-    let (reader, begun) = opened(&killed, false, &torn, &Attempt { give_up: Some(GiveUp::Restart), ..attempt() });
+    let (reader, begun) = opened(&killed, false, &torn, &Circumstances { give_up: Some(GiveUp::Restart), ..attempt() });
     begun.unwrap();
     assert!(reader.run.is_finished());
+}
+
+#[test]
+fn a_run_that_goes_on_is_given_the_events_that_it_follows_before_anything_else() {
+    let killed = killed(None);
+    let reader = Reader::after(&killed.started, &attempt());
+    let at = |epoch| Some(Position { epoch, at_micros: TODAY * 1_000_000 });
+    let source = Source { from: at(1), to: at(2), relands: false };
+    let mut run = Run::new(Plan { source, ..reader.run.plan().clone() }, reader.setting.clone());
+    run.follow(&EventIndex::default()).unwrap();
+    run.started(reader.now()).unwrap();
+    let late = run.follow(&EventIndex::default()).unwrap_err();
+    assert_eq!(late.class, Class::Usage, "recovery has to know them to place what has landed");
 }

@@ -2,13 +2,13 @@
 //! tail, times the objects a second, halved, are its requests.
 
 use arrow_array::cast::AsArray as _;
-use stripe_raw_rs::checkpoint::Attempt;
+use stripe_raw_rs::checkpoint::Circumstances;
 
 use crate::reader::{Reader, TODAY, answer, attempt, page, page_of};
 
 /// A run that asks for objects created in the last `seconds`, and has read a first page down to `last` seconds ago.
 fn read(seconds: i64, last: i64) -> Reader {
-    let mut reader = Reader::begun(&Attempt { start: Some(TODAY - seconds), ..attempt() }).0;
+    let mut reader = Reader::begun(&Circumstances { start: Some(TODAY - seconds), ..attempt() }).0;
     reader.take(&page(&[("ch_9", 1), ("ch_8", last)], true));
     reader
 }

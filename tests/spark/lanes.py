@@ -136,3 +136,8 @@ LANES = {
         Lane("connect40", "4.0.5", "delta-spark_2.13", "4.0.1", connect=True),
     )
 }
+
+
+def commits_under(warehouse: Path) -> int:
+    """Count the Delta commits of all tables of a warehouse."""
+    return sum(1 for _ in warehouse.glob("**/_delta_log/*.json"))

@@ -9,16 +9,17 @@ import threading
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs import _core, status, verify
+from stripe_raw_rs import _core, accounts, status, verify
 from stripe_raw_rs.cli import demo
 from stripe_raw_rs.cli.live import live_lines
 from stripe_raw_rs.cli.log import configure_log
 from stripe_raw_rs.key_check import try_lists
+from stripe_raw_rs.list_status import by_list
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.pipeline import land
 from stripe_raw_rs.report import IngestInterrupted
 from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.text import date_time, text_table
+from stripe_raw_rs.text import text_table
 from stripe_raw_rs.views import views
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from stripe_raw_rs.cli.live import LiveLines
     from stripe_raw_rs.config import Config
     from stripe_raw_rs.report import Report
-
-# `status` shows so many of the objects that a list refused; the rest is counted.
-_SHOWN_REFUSED = 3
 
 
 @panics_as_errors()
@@ -97,20 +95,22 @@ def _status(config: Config) -> None:
     _configure_log(config)
     tables, checkpoint_table = open_tables(config.table_options()), config.required("checkpoint_table")
     lookback_seconds = config.required("lookback_seconds")
-    found = status.status(tables, lookback_seconds=lookback_seconds, checkpoint_table=checkpoint_table)
+    found = status.status(
+        tables,
+        lookback_seconds=lookback_seconds,
+        checkpoint_table=checkpoint_table,
+        accounts=accounts.named(config.keywords()),
+    )
     sizes = status.sizes(tables, checkpoint_table)
     if _is_json(config):
         entities, numbers = [row.to_dict() for row in found], [size.to_dict() for size in sizes]
         _print(json.dumps({"tables": tables.location, "entities": entities, "sizes": numbers}))
         return
-    _print(text_table(status.HEADINGS, [row.cells() for row in found]))
-    for row in found:
-        if row.holder is not None:
-            _print(f"{row.label}: {row.holder} works on it (last sign of life {date_time(row.last_event)} UTC)")
-        _print(f"{row.label}: next: {row.next_run}" + (f"; last error: {row.error}" if row.error else ""))
-        more = len(row.refused) - _SHOWN_REFUSED
-        for line in (*row.refused[:_SHOWN_REFUSED], *([f"and {more:,} more"] if more > 0 else [])):
-            _print(f"{row.label}: refused: {line.removeprefix(f'{row.entity}: ')}")
+    lists = by_list(found)
+    _print(text_table(status.HEADINGS, [row.cells() for row in lists]))
+    for row in lists:
+        for line in row.lines():
+            _print(line)
     _print(text_table(status.SIZE_HEADINGS, [size.cells() for size in sizes], left=1))
     for size in sizes:
         if size.error is not None:
@@ -120,10 +120,11 @@ def _status(config: Config) -> None:
 def _verify(config: Config) -> None:
     _configure_log(config)
     tables, checkpoint_table = open_tables(config.table_options()), config.required("checkpoint_table")
+    names = accounts.named(config.keywords())
     if not _is_json(config):
-        verify.verify(tables, checkpoint_table=checkpoint_table, say=_print)
+        verify.verify(tables, checkpoint_table=checkpoint_table, accounts=names, say=_print)
         return
-    found = list(verify.audits(tables, checkpoint_table))
+    found = list(verify.audits(tables, checkpoint_table, names))
     _print(json.dumps({"tables": tables.location, "entities": [audit.to_dict() for audit in found]}))
     verify.raise_for_findings(found, tables)
 
@@ -142,6 +143,8 @@ def _simulate(config: Config) -> None:
             port=config.whole_number("port"),
             seed=config.whole_number("seed"),
             objects=config.whole_number("objects"),
+            connected_accounts=config.whole_number("connected_accounts"),
+            account_objects=config.whole_number("account_objects"),
             rate_limit=config.number("rate_limit"),
             latency_ms=config.whole_number("latency_ms"),
             faults=config.text("faults"),

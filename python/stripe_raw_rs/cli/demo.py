@@ -52,6 +52,8 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
     port: int,
     seed: int,
     objects: int,
+    connected_accounts: int,
+    account_objects: int,
     rate_limit: float | None,
     latency_ms: int,
     faults: str | None,
@@ -60,7 +62,14 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
     """Serve a simulated account until Ctrl-C."""
     try:
         served = StripeSimulator(
-            port=port, seed=seed, objects=objects, rate_limit=rate_limit, latency_ms=latency_ms, faults=faults
+            port=port,
+            seed=seed,
+            objects=objects,
+            connected_accounts=connected_accounts,
+            account_objects=account_objects,
+            rate_limit=rate_limit,
+            latency_ms=latency_ms,
+            faults=faults,
         )
     except ValueError as error:
         raise UsageError(plain(error)) from None
@@ -69,7 +78,7 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
             f"a made-up Stripe account with {objects:,} objects is at {stripe.url}; any rk_test_ key opens it\n"
             f"  curl -H 'Authorization: Bearer rk_test_any' '{stripe.url}/v1/charges?limit=1'\n"
             f"  STRIPE_API_KEY=rk_test_any stripe-raw run --lake ./lake --api-base-url {stripe.url}\n"
-            "Ctrl-C ends it"
+            f"{_connected(stripe)}Ctrl-C ends it"
         )
         try:
             # A signal that comes just before a wait without end would not end it.
@@ -77,6 +86,14 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
                 pass
         except KeyboardInterrupt:
             say("ended")
+
+
+def _connected(stripe: StripeSimulator) -> str:
+    """Say how to read a connected account, if there is one."""
+    accounts = stripe.accounts()
+    if not accounts:
+        return ""
+    return f"{len(accounts):,} accounts are connected to it; one is read with --stripe-account {accounts[0]}\n"
 
 
 def _land(folder: Path, stripe: StripeSimulator, say: Callable[[str], None], display: Display | None) -> None:

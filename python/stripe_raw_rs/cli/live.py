@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
-    from stripe_raw_rs._core import Checkpoint, Run
+    from stripe_raw_rs._core import Attempt, Checkpoint
     from stripe_raw_rs.report import EntityResult
 
 _REDRAW_SECONDS = 0.2
@@ -35,22 +35,22 @@ class LiveLines:
         """Draw on `stream`, a terminal."""
         self._stream = stream
         self._lock = threading.RLock()
-        self._runs: dict[str, tuple[Run, float]] = {}
+        self._attempts: dict[str, tuple[Attempt, float]] = {}
         self._drawn = 0
         self._due = 0.0
 
-    def began(self, run: Run) -> None:
+    def began(self, attempt: Attempt) -> None:
         """Show the entity from now on."""
         with self._lock:
-            self._runs[run.entity] = (run, time.monotonic())
+            self._attempts[attempt.entity] = (attempt, time.monotonic())
 
-    def committed(self, run: Run, checkpoint: Checkpoint) -> None:
+    def committed(self, attempt: Attempt, checkpoint: Checkpoint) -> None:
         """Counters are read when they are drawn."""
 
     def finished(self, result: EntityResult) -> None:
         """Leave the entity to the summary."""
         with self._lock:
-            self._runs.pop(result.entity, None)
+            self._attempts.pop(result.entity, None)
 
     def tick(self) -> None:
         """Draw, if it is time."""
@@ -60,7 +60,7 @@ class LiveLines:
         self._due = now + _REDRAW_SECONDS
         with self._lock:
             size = _size(self._stream)
-            rows = [_row(run, now - since) for run, since in self._runs.values()]
+            rows = [_row(attempt, now - since) for attempt, since in self._attempts.values()]
             lines = _lines(rows, size.lines - _CURSOR_LINES)
             self._clear()
             # In the last column some terminals begin another line.
@@ -97,19 +97,21 @@ def _size(stream: TextIO) -> os.terminal_size:
     return size if size.columns and size.lines else shutil.get_terminal_size()
 
 
-def _row(run: Run, seconds: float) -> tuple[str, ...]:
-    """The cells of a run's line: its name first, then numbers."""
-    now = run.progress()
+def _row(attempt: Attempt, seconds: float) -> tuple[str, ...]:
+    """The cells of a list's line: its name first, then numbers."""
+    now = attempt.progress()
     speed = now.rows / seconds if seconds > 0 else 0.0
     # Nobody knows how many requests remain while the list's end is not in sight.
     remaining = f"{now.remaining:,}" if now.remaining else "?"
     retries = f", {counted(now.retries, 'retry', 'retries')}" if now.retries else ""
+    count = attempt.runs + attempt.remaining
+    accounts = f", {attempt.finished:,} of {count:,} accounts done" if count > 1 else ""
     return (
-        run.entity,
+        attempt.entity,
         counted(now.pages, "page"),
         counted(now.rows, "object"),
         f"{speed:,.0f}/s",
-        f"{remaining} left{retries}",
+        f"{remaining} left{retries}{accounts}",
     )
 
 

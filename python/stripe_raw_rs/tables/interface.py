@@ -146,10 +146,12 @@ class Table(Protocol):
     def read_any(self, columns: Sequence[str], alternatives: Sequence[Sequence[Condition]]) -> ArrowStream:
         """Stream some columns of the rows that meet all conditions of one of the alternatives at least."""
 
-    def largest(self, column: str, by: str, conditions: Sequence[Condition]) -> dict[str, int]:
-        """Of the rows that meet all conditions, find the largest value of a column of whole numbers for each text.
+    def largest(
+        self, column: str, by: Sequence[str], conditions: Sequence[Condition]
+    ) -> dict[tuple[str | None, ...], int]:
+        """Of the rows that meet all conditions, find the largest value of a column of whole numbers.
 
-        `by` is the column of the texts, which has no null.
+        There is one for each combination of texts in the columns `by`.
         """
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:

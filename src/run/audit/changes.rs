@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Audit, RunRows};
+use super::{Audit, RunKey, RunRows};
 use crate::changes::EventIndex;
 use crate::checkpoint::{Event, Kind};
 use crate::error::{Result, counted, foreign};
@@ -37,7 +37,7 @@ impl Audit {
     pub(super) fn check_changes(
         &mut self,
         events: &BTreeMap<(Option<String>, String), Vec<Event>>,
-        rows: &HashMap<String, RunRows>,
+        rows: &HashMap<RunKey, RunRows>,
     ) {
         let (Some(reports), Some(entity)) = (self.reports.clone(), self.list()) else { return };
         let landed = first_landings(events, rows);
@@ -68,12 +68,13 @@ impl Audit {
 
 /// The first attempt of the oldest run that has a row of each object, by account and id.
 fn first_landings<'run>(
-    events: &'run BTreeMap<(Option<String>, String), Vec<Event>>,
-    rows: &'run HashMap<String, RunRows>,
+    events: &'run BTreeMap<RunKey, Vec<Event>>,
+    rows: &'run HashMap<RunKey, RunRows>,
 ) -> HashMap<(Option<&'run str>, &'run str), i64> {
     let mut landed = HashMap::new();
-    for ((account, run_id), run) in events {
-        let Some((epoch, rows)) = run.iter().map(|event| event.epoch).min().zip(rows.get(run_id)) else { continue };
+    for (key, run) in events {
+        let account = &key.0;
+        let Some((epoch, rows)) = run.iter().map(|event| event.epoch).min().zip(rows.get(key)) else { continue };
         for id in &rows.ids {
             let first = landed.entry((account.as_deref(), id.as_str())).or_insert(epoch);
             *first = epoch.min(*first);

@@ -6,7 +6,7 @@ use super::world::{Child, Gone, ParentId};
 use super::{ChildRow, Fault, Job, Killed, Page, Started, Variant};
 
 /// The memory of an attempt.
-struct Attempt {
+struct Circumstances {
     started: Started,
     plan: BTreeSet<ParentId>,
     /// The cursor of each parent that is not read to the end.
@@ -58,7 +58,7 @@ impl Job {
         lake.pages.sort_by_key(|page| (page.run, page.number));
     }
 
-    fn attempt(&self, started: Started) -> Attempt {
+    fn attempt(&self, started: Started) -> Circumstances {
         let plan = self.lake.plan(&started, self.variant);
         let mut open: BTreeMap<ParentId, Option<Child>> = plan.iter().map(|parent| (*parent, None)).collect();
         if self.variant == Variant::BehindTheInline {
@@ -80,14 +80,14 @@ impl Job {
         });
         let held = landed.map(|row| self.key(row.page.parent, row.child)).collect();
         let next_page = 1 + pages.iter().map(|page| page.number).max().unwrap_or(0);
-        Attempt { started, plan, open, held, group: Vec::new(), next_page }
+        Circumstances { started, plan, open, held, group: Vec::new(), next_page }
     }
 
     fn key(&self, parent: ParentId, child: Child) -> (ParentId, Child) {
         (if self.variant == Variant::HeldWithoutParent { 0 } else { parent }, child)
     }
 
-    fn read_page(&mut self, attempt: &mut Attempt) -> Result<(), Killed> {
+    fn read_page(&mut self, attempt: &mut Circumstances) -> Result<(), Killed> {
         let parents: Vec<ParentId> = attempt.open.keys().copied().collect();
         let parent = self.chance.pick(&parents);
         let (children, has_more) = self.world.list(parent, attempt.open[&parent]).unwrap_or_else(|Gone| {
@@ -95,7 +95,7 @@ impl Job {
             self.world.list(parent, None).unwrap_or_else(|Gone| unreachable!("there is no cursor"))
         });
         let next_cursor = children.last().copied().filter(|_| has_more);
-        let Attempt { started: Started { run, .. }, next_page: number, .. } = *attempt;
+        let Circumstances { started: Started { run, .. }, next_page: number, .. } = *attempt;
         let page = Page { run, number, parent, next_cursor };
         attempt.next_page += 1;
         let is_new =
@@ -111,7 +111,7 @@ impl Job {
     }
 
     /// Appends the rows of the group, then its events.
-    fn flush(&mut self, attempt: &mut Attempt) -> Result<(), Killed> {
+    fn flush(&mut self, attempt: &mut Circumstances) -> Result<(), Killed> {
         let group = std::mem::take(&mut attempt.group);
         self.step()?;
         for (page, children) in &group {
@@ -123,7 +123,7 @@ impl Job {
     }
 
     /// Checks the promises of a run before RUN_COMPLETED.
-    fn check_run(&mut self, attempt: &Attempt) {
+    fn check_run(&mut self, attempt: &Circumstances) {
         let run = attempt.started.run;
         let pages: Vec<&Page> = self.lake.pages.iter().filter(|page| page.run == run).collect();
         let is_closed = |parent: &ParentId| {

@@ -1,24 +1,28 @@
 //! A world small enough to try thousands of histories in: a Stripe list, the two Delta tables, a clock, and processes
 //! that can be stopped between any two effects.
 
+mod accounts;
 #[path = "../../chance/mod.rs"]
 mod chance;
 mod lists;
 mod process;
+mod select;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, RecordBatch};
-use stripe_raw_rs::run::{Commit, Condition, Promise, Value};
+use arrow_array::types::Int64Type;
+use stripe_raw_rs::run::{Commit, Promise};
 use stripe_raw_rs::stripe::entities::{Entity, by_name};
 use stripe_raw_rs::stripe::exchange::{Failure, Now, Outcome, Request, Response};
 
+pub(crate) use accounts::{Account, Standing};
 pub(crate) use chance::Chance;
 pub(crate) use lists::Item;
-pub(crate) use process::{Events, Landed, Process};
+pub(crate) use process::{Events, Landed, Process, lands};
+pub(crate) use select::{select, select_any};
 
 /// The reaction of a table to a commit whose version is not newer than the one that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +44,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// Appends, unless a newer or equal version is there. Answers whether it landed, as far as the engine says so.
-    fn append(&mut self, engine: Engine, commit: &Commit) -> bool {
+    pub(crate) fn append(&mut self, engine: Engine, commit: &Commit) -> bool {
         let stored = self.versions.get(&commit.app_id).copied().unwrap_or(-1);
         if commit.version <= stored {
             return engine == Engine::Skips;
@@ -54,15 +58,25 @@ impl Table {
 
     /// Whether it holds what events promise, by either way in which a table can show it: the version of its transaction,
     /// and the rows or, if they were erased, the commits.
-    fn keeps(&self, promise: &Promise) -> bool {
-        let stands_at = self.versions.get(&promise.app_id).copied().unwrap_or(-1);
+    pub(crate) fn keeps(&self, promise: &Promise) -> bool {
+        let stands_at = self.versions.get(&promise.app_ids[0]).copied().unwrap_or(-1);
         let has_rows = !select(&self.batches, &promise.newest_rows()).is_empty();
         let commits: Vec<&str> = self.metadata.iter().map(String::as_str).collect();
         let is_shown = promise.newest_rows() == promise.any_rows() || promise.may_be_among(commits, true);
         stands_at >= promise.version() && has_rows && is_shown
     }
 
-    fn holds(&self, commit: &Commit) -> bool {
+    /// The newest commit: its version, and what distinguishes its attempt.
+    pub(crate) fn newest(&self) -> Option<&(i64, String)> {
+        self.nonces.iter().max_by_key(|(version, _)| version)
+    }
+
+    /// How many commits have landed.
+    pub(crate) const fn commits(&self) -> usize {
+        self.nonces.len()
+    }
+
+    pub(crate) fn holds(&self, commit: &Commit) -> bool {
         self.nonces.contains(&(commit.version, commit.nonce.clone()))
     }
 }
@@ -111,6 +125,8 @@ pub(crate) struct World {
     pub(crate) refuses: fn(&str) -> bool,
     /// The status of that refusal.
     pub(crate) refused_with: u16,
+    /// The accounts, if there are many; else `list` is that of the only one.
+    pub(crate) accounts: BTreeMap<Option<String>, Account>,
     born: usize,
 }
 
@@ -138,6 +154,7 @@ impl World {
             refused: None,
             refuses: |_| false,
             refused_with: 400,
+            accounts: BTreeMap::new(),
             born: 0,
         }
     }
@@ -164,9 +181,8 @@ impl World {
             is_stray: self.born == self.stray,
             state: 0,
         };
-        let at = self.list.partition_point(|other| other.created > created);
         let id = object.id.clone();
-        self.list.insert(at, object);
+        insert(&mut self.list, object);
         id
     }
 
@@ -184,7 +200,7 @@ impl World {
     }
 
     /// The answer that Stripe would give.
-    fn serve(&mut self, request: &Request) -> Outcome {
+    pub(crate) fn serve(&mut self, request: &Request) -> Outcome {
         self.requests += 1;
         self.clock += Duration::from_millis(100);
         if self.faults > 0 && self.chance.one_in(self.faults) {
@@ -201,9 +217,13 @@ impl World {
         if self.entity.parent.is_some() {
             return self.serve_list(request, &query, limit);
         }
+        if let Some(refusal) = self.refusal(request) {
+            return refusal;
+        }
+        let list = self.list_of(&request.account);
         let mut from = 0;
         if let Some(cursor) = query.get("starting_after") {
-            let Some(at) = self.list.iter().position(|object| object.id == *cursor) else {
+            let Some(at) = list.iter().position(|object| object.id == *cursor) else {
                 return self.gone();
             };
             from = at + 1;
@@ -212,7 +232,7 @@ impl World {
         let lt = number("created[lt]").or(number("created_before"));
         let inside =
             |object: &&Object| gte.is_none_or(|gte| object.created >= gte) && lt.is_none_or(|lt| object.created < lt);
-        let rest: Vec<&Object> = self.list[from..].iter().filter(inside).collect();
+        let rest: Vec<&Object> = list[from..].iter().filter(inside).collect();
         assert!(
             self.entity.window.is_filtered() || (gte, lt) == (None, None),
             "a request has a window, but the list has none"
@@ -275,6 +295,12 @@ impl World {
     }
 }
 
+/// Puts an object behind all newer ones.
+fn insert(list: &mut Vec<Object>, object: Object) {
+    let at = list.partition_point(|other| other.created > object.created);
+    list.insert(at, object);
+}
+
 /// An object as it is answered: if it has volatile links, its receipt has another address in each answer.
 fn text(entity: &Entity, object: &Object, answer: usize) -> String {
     let answer = if entity.volatile.is_empty() { 0 } else { answer };
@@ -292,47 +318,4 @@ fn text(entity: &Entity, object: &Object, answer: usize) -> String {
     format!(
         "{{\n  \"id\": \"{id}\", \"object\": \"{kind}\", {time}\"n\": 1.10, \"receipt_url\": \"https://a/{answer}\", \"state\": {state} }}"
     )
-}
-
-/// Rows that meet all conditions.
-fn select(batches: &[RecordBatch], conditions: &[Condition]) -> Vec<RecordBatch> {
-    let mut selected = Vec::new();
-    for batch in batches {
-        for row in 0..batch.num_rows() {
-            let meets = conditions.iter().all(|(column, operator, value)| {
-                let column = batch.column_by_name(column).unwrap();
-                match value {
-                    Value::Text(None) => column.is_null(row),
-                    Value::Text(Some(text)) if *operator == "contains" => {
-                        column.as_string::<i32>().value(row).contains(text.as_str())
-                    }
-                    Value::Text(text) => {
-                        (Some(column.as_string::<i32>().value(row)) == text.as_deref()) == (*operator == "=")
-                    }
-                    Value::Timestamp(micros) => {
-                        let found = column.as_primitive::<TimestampMicrosecondType>().value(row);
-                        let meets = match *operator {
-                            ">=" => found >= *micros,
-                            "<" => found < *micros,
-                            _ => found == *micros,
-                        };
-                        !column.is_null(row) && meets
-                    }
-                    Value::Long(number) => {
-                        let found = column.as_primitive::<Int64Type>().value(row);
-                        match *operator {
-                            ">" => found > *number,
-                            ">=" => found >= *number,
-                            "<" => found < *number,
-                            _ => found == *number,
-                        }
-                    }
-                }
-            });
-            if meets {
-                selected.push(batch.slice(row, 1));
-            }
-        }
-    }
-    selected
 }

@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use stripe_raw_rs::changes::EventIndex;
 use stripe_raw_rs::checkpoint::{
-    Attempt, Event, Extent, GiveUp, History, Kind, ParentRows, Purpose, Reported, events_of, plan,
+    Circumstances, Event, Extent, GiveUp, History, Kind, ParentRows, Purpose, Reported, events_of, plan,
 };
 use stripe_raw_rs::error::{Class, Error};
 use stripe_raw_rs::options::Options;
@@ -16,7 +16,7 @@ use stripe_raw_rs::walk::Ticket;
 use super::{Engine, Table, World, select};
 
 /// Appends, and looks for the commit if that says that it must be seen.
-fn lands(table: &mut Table, engine: Engine, commit: &Commit) -> bool {
+pub(crate) fn lands(table: &mut Table, engine: Engine, commit: &Commit) -> bool {
     table.append(engine, commit) && (!commit.must_be_seen || table.holds(commit))
 }
 
@@ -245,7 +245,7 @@ impl Process {
             let kept = promise.as_ref().is_none_or(|promise| world.raw.keeps(promise));
             assert!(kept, "the raw table lacks rows that events promise: {promise:?}");
         }
-        let attempt = Attempt {
+        let attempt = Circumstances {
             now: world.now(),
             owner: self.name.clone(),
             holder_is_dead: false,
@@ -269,6 +269,7 @@ impl Process {
             settings: "{}".to_owned(),
             library_version: "test".to_owned(),
             has_asked_lists: self.has_asked_lists,
+            may_lack: false,
         };
         let is_idle = plan.is_idle;
         self.run = Some(Run::new(plan, setting));
@@ -291,7 +292,7 @@ impl Process {
             let mut index = EventIndex::default();
             let events = self.events.as_ref().expect("a run that follows events has them");
             events.rows.iter().for_each(|batch| index.add(batch).unwrap());
-            self.run().follow(&index);
+            self.run().follow(&index).unwrap();
         }
         self.in_flight.clear();
         if self.run().is_new() {

@@ -46,10 +46,13 @@ def select(
     return Selection(reader, Schema([schema.field(name) for name in columns]))
 
 
-def select_largest(table: DeltaTable, column: str, by: str, conditions: Sequence[Condition]) -> RecordBatchReader:
-    """Read the largest value of a column for each text of another."""
-    text, largest, where = _identifier(by), f"MAX({_identifier(column)})", _where([conditions])
-    return _execute(table, f"SELECT {text}, {largest} FROM rows WHERE {where} GROUP BY {text}")  # noqa: S608 - quoted
+def select_largest(
+    table: DeltaTable, column: str, by: Sequence[str], conditions: Sequence[Condition]
+) -> RecordBatchReader:
+    """Read the largest value of a column, behind each combination of texts in others."""
+    texts, largest = ", ".join(_identifier(name) for name in by), f"MAX({_identifier(column)})"
+    where = _where([conditions])
+    return _execute(table, f"SELECT {texts}, {largest} FROM rows WHERE {where} GROUP BY {texts}")  # noqa: S608 - quoted
 
 
 def _execute(table: DeltaTable, statement: str) -> RecordBatchReader:

@@ -156,11 +156,15 @@ class DeltaRsTable:
     def kept(self, promise: Promise) -> Kept:
         """Say how many of the rows that events report are still there, by the transaction's version."""
         table = self._load()
-        stored = table.transaction_version(promise.app_id)
-        if stored is not None and stored >= promise.version and has_rows(table):
+        versions = (table.transaction_version(app_id) for app_id in promise.app_ids)
+        stored = max((version for version in versions if version is not None), default=None)
+        has_version = stored is not None and stored >= promise.version and has_rows(table)
+        if has_version and not promise.needs_rows:
             return "all"
         if not self._any(table, promise.any_rows):
             return "none"
+        if has_version:
+            return "all"
         # Without a transaction it is a copy of the rows, or a table whose owner let its transactions expire.
         return "all" if stored is None and self._any(table, promise.newest_rows) else "some"
 
@@ -172,10 +176,13 @@ class DeltaRsTable:
         """Stream the rows that meet all conditions of one of the alternatives."""
         return self._select(self._load(), "SELECT", columns, alternatives)
 
-    def largest(self, column: str, by: str, conditions: Sequence[Condition]) -> dict[str, int]:
-        """Find the largest value of a column for each text of another."""
+    def largest(
+        self, column: str, by: Sequence[str], conditions: Sequence[Condition]
+    ) -> dict[tuple[str | None, ...], int]:
+        """Find the largest value of a column for each combination of texts in others."""
         with self._reading():
-            return dict(_tuples(select_largest(self._load(), column, by, conditions)))
+            found = _tuples(select_largest(self._load(), column, by, conditions))
+        return {row[:-1]: row[-1] for row in found}
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""

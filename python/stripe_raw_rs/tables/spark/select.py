@@ -41,10 +41,10 @@ def select(
 
 
 def select_largest(
-    session: SparkSession, name: str, column: str, by: str, conditions: Sequence[Condition]
+    session: SparkSession, name: str, column: str, by: Sequence[str], conditions: Sequence[Condition]
 ) -> DataFrame:
-    """Find the largest value of a column for each text of another. `name` is quoted already."""
-    return _where(session, name, [conditions]).groupBy(_column(by)).agg(functions.max(_column(column)))
+    """Find the largest value of a column, behind each combination of texts in others. `name` is quoted already."""
+    return _where(session, name, [conditions]).groupBy(*map(_column, by)).agg(functions.max(_column(column)))
 
 
 def _where(session: SparkSession, name: str, alternatives: Sequence[Sequence[Condition]]) -> DataFrame:

@@ -161,10 +161,12 @@ class SparkTable:
         moments = [field.name for field in schema if field.type == TIMESTAMP]
         return self._asked(lambda: Selection(self._select(columns, alternatives, moments).toLocalIterator(), schema))
 
-    def largest(self, column: str, by: str, conditions: Sequence[Condition]) -> dict[str, int]:
-        """Find the largest value of a column for each text of another."""
+    def largest(
+        self, column: str, by: Sequence[str], conditions: Sequence[Condition]
+    ) -> dict[tuple[str | None, ...], int]:
+        """Find the largest value of a column for each combination of texts in others."""
         found = self._asked(lambda: select_largest(self._session, self._sql_name, column, by, conditions).collect())
-        return {row[0]: row[1] for row in found}
+        return {tuple(row)[:-1]: row[-1] for row in found}
 
     def kept(self, promise: Promise) -> Kept:
         """Say how many of the rows that events report are still there.

@@ -1,0 +1,89 @@
+"""The states of a list's accounts, as one row with counts and a line for each account that needs a look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs.text import counted, date_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from stripe_raw_rs.status import EntityStatus
+
+# So many of the objects that a list refused are shown, and so many accounts; the rest is counted. JSON has all.
+_SHOWN_REFUSED = 3
+_SHOWN_ACCOUNTS = 20
+
+
+@dataclass(frozen=True)
+class ListStatus:
+    """A list, with the states of its accounts: one or many."""
+
+    entity: str
+    accounts: tuple[EntityStatus, ...]
+
+    def cells(self) -> tuple[str, ...]:
+        """Its row of the table."""
+        if len(self.accounts) == 1:
+            return self.accounts[0].cells()
+        complete = sum(account.state == "complete" for account in self.accounts)
+        is_held = any(account.holder is not None for account in self.accounts)
+        return (
+            self.entity,
+            counted(len(self.accounts), "account"),
+            f"{complete:,} complete{', running' if is_held else ''}",
+            "-",
+            f"{sum(account.pages for account in self.accounts):,}",
+            f"{sum(account.rows for account in self.accounts):,}",
+            date_time(_largest(account.watermark for account in self.accounts)),
+            # As far as the changes of all accounts were followed.
+            date_time(min((row.followed_to for row in self.accounts if row.followed_to is not None), default=None)),
+            date_time(_largest(account.last_event for account in self.accounts)),
+        )
+
+    def lines(self) -> Iterator[str]:
+        """Lines about the next run, errors and refused objects; of many accounts, of those that are not complete."""
+        if len(self.accounts) == 1:
+            yield from _lines(self.accounts[0])
+            return
+        held = [account for account in self.accounts if account.holder is not None]
+        if held:
+            newest = max(held, key=lambda account: account.last_event or 0)
+            yield f"{self.entity}: {newest.holder} works on it (last sign of life {date_time(newest.last_event)} UTC)"
+        open_ones = [account for account in self.accounts if account.state != "complete"]
+        states = Counter(account.state for account in open_ones)
+        complete = f"{len(self.accounts) - len(open_ones):,} of {counted(len(self.accounts), 'account')} complete"
+        parts = [complete, *(f"{number:,} {state}" for state, number in states.most_common())]
+        yield f"{self.entity}: {', '.join(parts)}"
+        for account in open_ones[:_SHOWN_ACCOUNTS]:
+            yield f"{account.label}: {account.state}" + (f": {account.error}" if account.error else "")
+        if len(open_ones) > _SHOWN_ACCOUNTS:
+            yield f"{self.entity}: and {len(open_ones) - _SHOWN_ACCOUNTS:,} more, which --log-format json lists"
+        for account in self.accounts:
+            yield from _refused(account)
+
+
+def by_list(found: Iterable[EntityStatus]) -> list[ListStatus]:
+    """Put the accounts of each list together; the lists keep their order."""
+    return [ListStatus(name, tuple(rows)) for name, rows in groupby(found, key=lambda row: row.entity)]
+
+
+def _lines(row: EntityStatus) -> Iterator[str]:
+    if row.holder is not None:
+        yield f"{row.label}: {row.holder} works on it (last sign of life {date_time(row.last_event)} UTC)"
+    yield f"{row.label}: next: {row.next_run}" + (f"; last error: {row.error}" if row.error else "")
+    yield from _refused(row)
+
+
+def _refused(row: EntityStatus) -> Iterator[str]:
+    more = len(row.refused) - _SHOWN_REFUSED
+    for line in (*row.refused[:_SHOWN_REFUSED], *([f"and {more:,} more"] if more > 0 else [])):
+        yield f"{row.label}: refused: {line.removeprefix(f'{row.entity}: ')}"
+
+
+def _largest(moments: Iterable[int | None]) -> int | None:
+    return max((moment for moment in moments if moment is not None), default=None)

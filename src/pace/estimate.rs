@@ -1,0 +1,68 @@
+//! What a call will ask of Stripe at least, before it asks anything.
+
+use super::{Limits, SMALLEST_ALLOCATION, UNLIMITED};
+
+/// One line about a call for so many accounts and lists. An account whose list is short is one request.
+#[must_use]
+pub fn estimate(accounts: u64, lists: u64, limits: Limits) -> String {
+    let requests = accounts.saturating_mul(lists);
+    let what = format!("{} of {}", counted(lists, "list", "lists"), counted(accounts, "account", "accounts"));
+    #[expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 52 bits")]
+    let (asked, at_once) = (requests as f64, lists as f64);
+    // The lists are read side by side, each at the rate of its endpoint at most.
+    let rate = limits.rates.overall.min(limits.rates.endpoint * at_once);
+    let time = if rate < UNLIMITED.overall { format!(", {}", duration(asked / rate)) } else { String::new() };
+    format!(
+        "{what}: {} at least{time}, or fewer where events say that nothing has happened; Stripe allots a platform {} reads \
+         in 30 days for all its accounts, or 500 for each transaction if that is more",
+        counted(requests, "request", "requests"),
+        grouped(SMALLEST_ALLOCATION),
+    )
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is a positive number of minutes")]
+fn duration(seconds: f64) -> String {
+    if seconds < 90.0 {
+        return counted(seconds.ceil() as u64, "second", "seconds");
+    }
+    counted((seconds / 60.0).ceil() as u64, "minute", "minutes")
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// The number with a comma before each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{LIVE, Rates};
+    use super::*;
+
+    #[test]
+    fn the_estimate_names_requests_and_the_time_that_the_limits_leave() {
+        let of = |accounts, lists, rates: Rates| estimate(accounts, lists, Limits { rates, at_once: 8 });
+        for (accounts, lists, rates, begins) in [
+            (5_000, 6, LIVE, "6 lists of 5,000 accounts: 30,000 requests at least, 7 minutes, or"),
+            (1, 1, LIVE, "1 list of 1 account: 1 request at least, 1 second, or"),
+            // One list is held by its endpoint's limit.
+            (1_000, 1, LIVE, "1 list of 1,000 accounts: 1,000 requests at least, 50 seconds, or"),
+            (1_000, 5, UNLIMITED, "5 lists of 1,000 accounts: 5,000 requests at least, or"),
+        ] {
+            let line = of(accounts, lists, rates);
+            assert!(line.starts_with(begins), "{line}");
+            assert!(line.contains("10,000 reads in 30 days"), "{line}");
+        }
+    }
+}

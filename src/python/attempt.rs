@@ -1,0 +1,386 @@
+//! One attempt at a list, as an iterator of pairs.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::RecordBatch;
+use pyo3::exceptions::PyStopAsyncIteration;
+use pyo3::prelude::*;
+use pyo3_arrow::PyRecordBatchReader;
+
+use super::changes::EventIndex;
+use super::commit::{Checkpoint, Rows, checkpoint, rows};
+use super::conditions::{PyCondition, alternatives};
+use super::history::{Histories, Known};
+use super::parents::ParentRows;
+use super::process::RUNTIME;
+use super::progress::{Ending, Progress};
+use super::runtime::runtime;
+use super::{batches, each_batch};
+use crate::checkpoint::{Purpose, Span};
+use crate::error::Result as CoreResult;
+use crate::http_client::{Driver, Resources, new_ulid, now, within_a_tick};
+use crate::run::{self, Condition, JointGroup, LandedByAccount, Planner};
+
+/// One attempt at a list: the runs of one account or of many.
+#[pyclass(frozen, module = "stripe_raw_rs._core")]
+pub struct Attempt {
+    driver: Arc<Driver>,
+    resources: Resources,
+    interrupted: Arc<AtomicBool>,
+    planner: Mutex<Planner>,
+}
+
+type Next = Pin<Box<dyn Future<Output = CoreResult<Option<JointGroup>>> + Send>>;
+
+impl Attempt {
+    pub fn new(driver: Driver, resources: Resources, interrupted: Arc<AtomicBool>, planner: Planner) -> Self {
+        Self { driver: Arc::new(driver), resources, interrupted, planner: Mutex::new(planner) }
+    }
+
+    /// The attempt itself. In a process that was forked off, a thread that does not exist there may have locked it.
+    pub(super) fn with<T>(&self, look: impl FnOnce(&mut run::Attempt) -> T) -> PyResult<T> {
+        RUNTIME.check()?;
+        Ok(self.driver.with(look))
+    }
+
+    pub(super) fn follows_from(&self) -> PyResult<HashMap<Option<String>, Span>> {
+        let span = |run: &run::Run| Some((run.scope().account.clone(), run.follows_from()?));
+        self.with(|attempt| attempt.begins().filter_map(span).collect())
+    }
+
+    /// Looks at the run, if there is one alone that is not over.
+    fn only<T>(&self, look: impl FnOnce(&run::Run) -> T) -> PyResult<Option<T>> {
+        self.with(|attempt| attempt.only().map(look))
+    }
+
+    fn reads(&self, of: impl Fn(&mut run::Run) -> Vec<Vec<Condition>>) -> PyResult<Vec<Vec<PyCondition>>> {
+        let reads = self.with(|attempt| attempt.reads(of))?;
+        Ok(alternatives(reads))
+    }
+
+    fn give(
+        &self,
+        py: Python<'_>,
+        rows: PyRecordBatchReader,
+        of: fn(&mut run::Run) -> Vec<Vec<Condition>>,
+        take: fn(&mut run::Run, &RecordBatch) -> CoreResult<()>,
+    ) -> PyResult<()> {
+        RUNTIME.check()?;
+        // Batch by batch: a list without a window is compared as a whole.
+        each_batch(py, rows, |batch| self.driver.with(|attempt| attempt.give(batch, of, take)))
+    }
+
+    fn next(&self) -> PyResult<Next> {
+        let _inside = runtime()?.enter();
+        self.driver.begin(&self.resources)?;
+        Ok(Box::pin(self.driver.next_group()))
+    }
+
+    fn stop_if_asked(&self) {
+        if self.interrupted.load(Ordering::Relaxed) {
+            self.driver.with(run::Attempt::interrupt);
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !RUNTIME.is_here() {
+            std::mem::forget((Arc::clone(&self.driver), self.resources.clone()));
+        }
+    }
+}
+
+type Pair = (Py<Rows>, Py<Checkpoint>);
+
+fn pair(py: Python<'_>, group: Option<JointGroup>) -> PyResult<Option<Pair>> {
+    group.map(|group| Ok((rows(py, group.rows)?, checkpoint(py, group.checkpoint)?))).transpose()
+}
+
+#[pymethods]
+impl Attempt {
+    #[getter]
+    fn entity(&self) -> PyResult<&'static str> {
+        self.with(|attempt| attempt.entity().name)
+    }
+
+    #[getter]
+    fn run_id(&self) -> PyResult<Option<String>> {
+        self.only(|run| run.plan().run_id.clone())
+    }
+
+    #[getter]
+    fn epoch(&self) -> PyResult<i64> {
+        Ok(self.planner()?.epoch())
+    }
+
+    #[getter]
+    fn number(&self) -> PyResult<Option<usize>> {
+        self.only(|run| run.plan().attempt)
+    }
+
+    #[getter]
+    fn resumed(&self) -> PyResult<bool> {
+        Ok(self.only(|run| run.plan().purpose == Purpose::Resume)?.unwrap_or_default())
+    }
+
+    #[getter]
+    fn was_ever_read(&self) -> PyResult<bool> {
+        Ok(self.only(|run| run.plan().was_ever_read)?.unwrap_or_default())
+    }
+
+    #[getter]
+    fn is_new(&self) -> PyResult<bool> {
+        self.with(|attempt| attempt.is_new())
+    }
+
+    #[getter]
+    fn is_claimed(&self) -> PyResult<bool> {
+        self.with(|attempt| attempt.is_claimed())
+    }
+
+    #[getter]
+    fn gives_up(&self) -> PyResult<bool> {
+        self.with(|attempt| attempt.gives_up())
+    }
+
+    #[getter]
+    fn warnings(&self) -> PyResult<Vec<String>> {
+        self.with(|attempt| attempt.lines(|plan| &plan.warnings))
+    }
+
+    #[getter]
+    fn notices(&self) -> PyResult<Vec<String>> {
+        self.with(|attempt| attempt.lines(|plan| &plan.notices))
+    }
+
+    #[getter]
+    fn refusal(&self) -> PyResult<Option<PyErr>> {
+        Ok(self.only(run::Run::refusal)?.flatten().map(PyErr::from))
+    }
+
+    #[getter]
+    fn runs(&self) -> PyResult<usize> {
+        self.with(|attempt| attempt.count())
+    }
+
+    #[getter]
+    fn finished(&self) -> PyResult<usize> {
+        self.with(|attempt| attempt.finished())
+    }
+
+    #[getter]
+    fn remaining(&self) -> PyResult<usize> {
+        Ok(self.planner()?.remaining())
+    }
+
+    #[getter]
+    fn left(&self) -> PyResult<Vec<Option<String>>> {
+        Ok(self.planner()?.left().to_vec())
+    }
+
+    #[getter]
+    fn without_news(&self) -> PyResult<usize> {
+        Ok(self.planner()?.without_news())
+    }
+
+    fn stop_if_over(&self) -> PyResult<()> {
+        let mut planner = self.planner()?;
+        self.with(|attempt| planner.stop_if_over(attempt))
+    }
+
+    #[pyo3(signature = (history, events = None, parents = None))]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted values over by value")]
+    fn next_wave(&self, history: Known<'_>, events: Option<&Histories>, parents: Option<&ParentRows>) -> PyResult<()> {
+        let landed =
+            LandedByAccount { events: events.map(|events| &events.folded), parents: parents.map(|parents| &parents.0) };
+        let mut planner = self.planner()?;
+        let histories = history.histories();
+        Ok(self.with(|attempt| planner.wave(attempt, &histories, landed, now(), &mut new_ulid))??)
+    }
+
+    #[getter]
+    fn endings(&self, py: Python<'_>) -> PyResult<Vec<Ending>> {
+        let endings = self.with(|attempt| attempt.endings(now()))?;
+        Ok(endings.into_iter().map(|ending| Ending::of(py, ending)).collect())
+    }
+
+    fn started(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {
+        checkpoint(py, self.with(|attempt| attempt.started(now()))??)
+    }
+
+    fn fence(&self, py: Python<'_>) -> PyResult<Py<Rows>> {
+        rows(py, self.with(run::Attempt::fence)??)
+    }
+
+    #[getter]
+    fn earlier_fences(&self, py: Python<'_>) -> PyResult<Vec<(Py<Rows>, Py<Checkpoint>)>> {
+        let fences = self.with(|attempt| attempt.earlier_fences())?;
+        // Each table has columns of its own, and takes no commit that has others, even without rows.
+        fences.into_iter().map(|fence| Ok((rows(py, fence.clone())?, checkpoint(py, fence)?))).collect()
+    }
+
+    #[getter]
+    fn continued_runs(&self) -> PyResult<Vec<Vec<PyCondition>>> {
+        let reads = self.with(|attempt| attempt.continued_runs())?;
+        Ok(alternatives(reads))
+    }
+
+    fn recover_events(&self, py: Python<'_>, events: PyRecordBatchReader) -> PyResult<Vec<Vec<PyCondition>>> {
+        let batches = batches(py, events)?;
+        let reads = self.with(|attempt| attempt.recover_events(&batches))??;
+        Ok(alternatives(reads))
+    }
+
+    fn recover_rows(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        let batches = batches(py, rows)?;
+        Ok(self.with(|attempt| attempt.recover_rows(&batches))??)
+    }
+
+    #[getter]
+    fn follows(&self) -> PyResult<bool> {
+        self.with(|attempt| attempt.begins().any(run::Run::follows))
+    }
+
+    fn follow(&self, py: Python<'_>, events: &EventIndex) -> PyResult<()> {
+        RUNTIME.check()?;
+        Ok(py.detach(|| self.driver.with(|attempt| attempt.follow(&events.index)))?)
+    }
+
+    fn due_rows(&self) -> PyResult<Vec<Vec<PyCondition>>> {
+        self.reads(due_rows)
+    }
+
+    fn add_due(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        self.give(py, rows, due_rows, run::Run::add_due)
+    }
+
+    #[getter]
+    fn is_idle(&self) -> PyResult<bool> {
+        self.with(|attempt| attempt.is_idle())
+    }
+
+    #[getter]
+    fn asks_parents(&self) -> PyResult<bool> {
+        self.with(|attempt| attempt.begins().any(|run| run.parent().is_some()))
+    }
+
+    fn shown_rows(&self) -> PyResult<Vec<Vec<PyCondition>>> {
+        self.reads(shown_rows)
+    }
+
+    fn rows_of_parents(&self) -> PyResult<Vec<Vec<PyCondition>>> {
+        self.reads(rows_of_parents)
+    }
+
+    fn add_shown(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        self.give(py, rows, shown_rows, run::Run::add_shown)
+    }
+
+    fn add_parents(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        self.give(py, rows, rows_of_parents, run::Run::add_parents)
+    }
+
+    #[getter]
+    fn parents_to_ask(&self) -> PyResult<usize> {
+        self.with(|attempt| attempt.begins().map(run::Run::parents_to_ask).sum())
+    }
+
+    #[getter]
+    fn landed_parents(&self) -> PyResult<ParentRows> {
+        let endings = self.with(|attempt| attempt.endings(now()))?;
+        let landed = endings.into_iter().filter_map(|ending| Some((ending.account, ending.landed_parents?)));
+        Ok(ParentRows(landed.collect()))
+    }
+
+    fn overlap(&self) -> PyResult<Vec<Vec<PyCondition>>> {
+        self.reads(run::Run::overlap)
+    }
+
+    fn compare(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
+        self.give(py, rows, run::Run::overlap, run::Run::compare)
+    }
+
+    const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Pair>> {
+        let (runtime, mut next) = (runtime()?, self.next()?);
+        loop {
+            // This is checked before each wait: if pages come faster than ticks, no wait ever times out.
+            self.stop_if_asked();
+            if let Some(group) = py.detach(|| runtime.block_on(within_a_tick(next.as_mut()))) {
+                return pair(py, group?);
+            }
+            py.check_signals()?;
+        }
+    }
+
+    const fn __aiter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __anext__<'py>(slf: Bound<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let mut next = slf.get().next()?;
+        let attempt: Py<Self> = slf.unbind();
+        pyo3_async_runtimes::tokio::future_into_py(py, async move {
+            loop {
+                attempt.get().stop_if_asked();
+                if let Some(group) = within_a_tick(next.as_mut()).await {
+                    let group = group?;
+                    return Python::attach(|py| pair(py, group))?.ok_or_else(|| PyStopAsyncIteration::new_err(()));
+                }
+            }
+        })
+    }
+
+    fn close(&self) -> PyResult<()> {
+        RUNTIME.check()?;
+        self.driver.stop();
+        Ok(())
+    }
+
+    fn ended(&self, py: Python<'_>) -> PyResult<Option<Py<Checkpoint>>> {
+        let ended = self.with(|attempt| attempt.ended(now()))??;
+        ended.map(|commit| checkpoint(py, commit)).transpose()
+    }
+
+    fn failed(&self, py: Python<'_>, error_class: &str, message: &str) -> PyResult<Py<Checkpoint>> {
+        checkpoint(py, self.with(|attempt| attempt.failed(error_class, message, now()))??)
+    }
+
+    fn progress(&self) -> PyResult<Progress> {
+        Ok(self.with(|attempt| attempt.progress())?.into())
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        let (entity, runs) = (self.entity()?, self.runs()?);
+        Ok(match self.run_id()? {
+            Some(run_id) => format!("Attempt({entity}, {run_id}, epoch {})", self.epoch()?),
+            None => format!("Attempt({entity}, {runs} runs, epoch {})", self.epoch()?),
+        })
+    }
+}
+
+impl Attempt {
+    fn planner(&self) -> PyResult<MutexGuard<'_, Planner>> {
+        RUNTIME.check()?;
+        Ok(self.planner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn due_rows(run: &mut run::Run) -> Vec<Vec<Condition>> {
+    run.due_rows().into_iter().collect()
+}
+
+fn shown_rows(run: &mut run::Run) -> Vec<Vec<Condition>> {
+    run.shown_rows().into_iter().collect()
+}
+
+fn rows_of_parents(run: &mut run::Run) -> Vec<Vec<Condition>> {
+    run.rows_of_parents().into_iter().collect()
+}
