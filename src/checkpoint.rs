@@ -88,6 +88,15 @@ impl Kind {
         }
     }
 
+    /// The settings of its attempt, if it is a RUN_STARTED.
+    #[must_use]
+    pub const fn settings(&self) -> Option<&str> {
+        match self {
+            Self::Started { settings, .. } => Some(settings.as_str()),
+            _ => None,
+        }
+    }
+
     /// Its message on an object that cannot be a row, if it is an OBJECT_REFUSED.
     #[must_use]
     pub fn refused(&self) -> Option<&str> {

@@ -272,10 +272,10 @@ impl Walk {
         self.error.as_ref()
     }
 
-    /// The error that ends the reading as soon as no answer is outstanding.
+    /// The error that has ended the reading, or ends it as soon as no answer is outstanding.
     #[must_use]
-    pub const fn stopping(&self) -> Option<&Error> {
-        self.stopping.as_ref()
+    pub fn ends_with(&self) -> Option<&Error> {
+        self.error.as_ref().or(self.stopping.as_ref())
     }
 
     /// Sends nothing more. Answers to the requests in flight are still taken in; then the fetching has ended with

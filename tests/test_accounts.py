@@ -60,6 +60,20 @@ def test_accounts_can_be_a_file_with_comments_blank_lines_and_commas(
     assert landed_of(lake) == dict.fromkeys([one, two, three], EACH)
 
 
+@pytest.mark.parametrize("given", ["acct_list.txt", "./acct_list", "~/acct_list", "~/acct.list"])
+def test_a_file_may_begin_like_an_id_and_may_be_in_the_home_folder(
+    lake: Path, stripe: StripeSimulator, given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    one, *_ = stripe.accounts()
+    Path(given).expanduser().write_text(one)
+    land(lake, stripe, accounts=given).raise_for_status()
+    place = ("run", "--lake", lake, "--api-base-url", stripe.url, "--entities", "charges")
+    assert call(*place, "--accounts", given).returncode == 0
+    assert landed_of(lake) == {one: EACH}
+
+
 @pytest.mark.parametrize("given", ["all", " all ", ["all"]])
 def test_all_is_the_keys_own_account_and_those_connected_to_it(
     lake: Path, stripe: StripeSimulator, given: Any, caplog: pytest.LogCaptureFixture
@@ -69,7 +83,7 @@ def test_all_is_the_keys_own_account_and_those_connected_to_it(
     assert landed_of(lake) == dict.fromkeys(stripe.accounts(), EACH) | {None: OWN}
     assert_each_once(lake, stripe, [None, *stripe.accounts()])
     assert "4 accounts are connected to the key's own" in caplog.text
-    assert "1 list of 5 accounts: 5 requests at least" in caplog.text
+    assert "1 list of 5 accounts: 5 requests" in caplog.text
 
 
 def test_a_path_names_the_account_at_its_end(lake: Path, stripe: StripeSimulator) -> None:
@@ -95,9 +109,9 @@ def test_an_account_that_is_named_twice_is_read_once(
 ) -> None:
     one, two, *_ = stripe.accounts()
     land(lake, stripe, accounts=[one, two, one]).raise_for_status()
-    assert "is named twice" not in caplog.text, "the same name twice needs no word"
+    assert "named twice" not in caplog.text, "the same name twice needs no word"
     land(lake, stripe, accounts=[one, f"{stripe.account}/{one}", two]).raise_for_status()
-    assert f"account {one} is named twice, and is read once" in caplog.text
+    assert f"named twice, and read once: {one}\n" in caplog.text
     assert stripe.entity_requests("charges", account=one) == 2
     assert_each_once(lake, stripe, [one, two])
 
@@ -145,6 +159,14 @@ def test_a_lake_that_has_the_own_account_under_its_id_goes_on_so(
         ("acct_1,acct_", "'acct_' is not the id of a connected account"),
         ("acct_1/,acct_2", "'acct_1/' is not the id of a connected account"),
         ("acct_1/cus_1", "'acct_1/cus_1' is not the id of a connected account"),
+        ("all,acct_1", "accounts: 'all' stands alone"),
+        (["acct_1", "all"], "accounts: 'all' stands alone"),
+        ("acct_list.txt", r"accounts: 'acct_list\.txt' is not the id of an account, .* cannot be read: No such file"),
+        (
+            "~nobody-here/a",
+            "accounts: '~nobody-here/a' is not .* cannot be read: Could not determine home",
+        ),
+        ("a\0b", "cannot be read: embedded null byte"),
         ("", "names no account"),
         (" , ", "names no account"),
         ([], "names no account"),
@@ -165,7 +187,7 @@ def test_names_that_are_none_end_in_one_line(lake: Path, stripe: StripeSimulator
         (b"", "names no account"),
         (b"# acct_1\n\n", "names no account"),
         (b"acct_1\n# more\nacct_2, cus_1 # mine\n", "line 3 of '[^']*': 'cus_1' is not the id of a connected account"),
-        (b"acct_1\nall\n", "line 2 of '[^']*': 'all' is not the id"),
+        (b"acct_1\nall\n", "accounts: line 2 of '[^']*': 'all' stands alone"),
         (b"acct_1\0\n", r"line 1 of '[^']*': 'acct_1\\u\{0\}' is not the id"),
         (bytes(range(256)), "it is not a text in UTF-8"),
         (f"acct_1\n{KEY}\n".encode(), r"line 2 of '[^']*': 'rk_\*\*\*' is not the id"),
@@ -183,6 +205,21 @@ def test_a_file_that_holds_something_else_ends_in_one_line(
     assert not lake.exists()
 
 
+def test_the_command_says_its_option_first(lake: Path, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.txt"
+    file.write_text("acct_1\ncus_1\n")
+    for given, said in {
+        "all,acct_1": "'all' stands alone",
+        "acct_1,cus_1": "'cus_1' is not the id of a connected account",
+        "acct_1.txt": "'acct_1.txt' is not the id of an account, and as a file it cannot be read",
+        str(file): f"line 2 of '{file}': 'cus_1' is not",
+    }.items():
+        for command in ("run", "status", "verify"):
+            done = call(command, "--lake", lake, "--accounts", given)
+            assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+            assert f"--accounts IDS: {said}" in done.stderr
+
+
 def test_one_account_and_many_exclude_each_other(lake: Path, stripe: StripeSimulator) -> None:
     place = ("run", "--lake", lake, "--api-base-url", stripe.url)
     done = call(*place, "--stripe-account", "acct_1", "--accounts", "acct_2,acct_3")
@@ -198,6 +235,16 @@ def test_a_key_in_the_place_of_accounts_is_masked(lake: Path, stripe: StripeSimu
         with pytest.raises(UsageError, match="accounts holds a Stripe secret"):
             land(lake, stripe, accounts=[given])
     assert not lake.exists()
+
+
+def test_an_empty_option_is_none_but_an_empty_text_in_a_program_is_a_mistake(
+    lake: Path, stripe: StripeSimulator
+) -> None:
+    place = ("run", "--lake", lake, "--api-base-url", stripe.url, "--entities", "charges")
+    assert call(*place, "--accounts", "").returncode == 0
+    assert landed_of(lake) == {None: OWN}
+    with pytest.raises(UsageError, match="accounts names no account"):
+        land(lake, stripe, accounts="")
 
 
 def test_the_environment_names_accounts_behind_the_option(

@@ -116,7 +116,7 @@ def test_of_many_failures_some_are_named_and_all_are_in_the_report(lake: Path) -
     message = str(report.entities[0].message)
     assert message.startswith(f"charges: 10 of {MANY} accounts complete, 40 failed: ")
     assert message.count("does not have access") == 20
-    assert "and 20 more, which the report has as JSON" in message
+    assert "and 20 more, which the JSON has" in message
     assert len(report.entities[0].accounts.failed) == 40
 
 

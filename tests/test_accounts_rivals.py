@@ -73,7 +73,9 @@ def test_a_process_that_is_taken_over_writes_nothing_more(
     first = accounts[:4]
     second = {"the same": first, "others": accounts[4:], "one": accounts[1:2], "more": accounts}[overlap]
     steps = steps_of(tmp_path / "counted", stripe, **OPTIONS, accounts=first)
-    for step in range(steps.index("after append stripe_ingestion_checkpoints") + 1, len(steps), 3):
+    tried = range(steps.index("after append stripe_ingestion_checkpoints") + 1, len(steps), 3)
+    taken_over = 0
+    for step in tried:
         lake = tmp_path / f"lake{step}"
         with Child(lake, stripe, step, "SIGSTOP", **OPTIONS, accounts=first) as late:
             if not late.stands_still():
@@ -87,8 +89,11 @@ def test_a_process_that_is_taken_over_writes_nothing_more(
             assert late.ended() == 75, steps[step - 1]
             assert {path for path in lake.rglob("*") if path.is_file()} == before, steps[step - 1]
             assert "acct_" not in "".join(late.said)
+            taken_over += 1
         land(lake, stripe, **OPTIONS, accounts=accounts).raise_for_status()
         assert_each_once(lake, stripe, accounts)
+    print(f"{taken_over} of {len(tried)} steps of {len(steps)}")  # noqa: T201 - how many were tried
+    assert taken_over >= max(1, len(tried) // 2)
 
 
 def test_processes_of_single_accounts_hold_each_other(lake: Path, tmp_path: Path, stripe: StripeSimulator) -> None:

@@ -210,6 +210,42 @@ def test_no_frame_holds_a_key_that_is_a_name_or_is_given_in_place_of_an_object(k
     assert_in_no_frame(raised.value)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{KEY}\n".encode(),
+        f"acct_1\nacct_2, {KEY} # mine\n".encode(),
+        f"acct_1 # {KEY}\nshop\n".encode(),
+        f"# {KEY}\n".encode(),
+        f"{KEY}\xff\n".encode("latin-1"),
+        f"{KEY}\n".encode() + b"# " + b"x" * 200,
+    ],
+    ids=["alone", "among accounts", "in a comment", "nothing else", "Latin-1", "too large"],
+)
+def test_no_frame_holds_a_key_that_is_in_the_file_of_accounts(
+    content: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", KEY)
+    monkeypatch.setattr("stripe_raw_rs.accounts._LARGEST", 200)
+    file = tmp_path / "accounts.txt"
+    file.write_bytes(content)
+    lake = tmp_path / "lake"
+    with StripeSimulator(counts={"charges": 1}) as stripe:
+        ingest(lake=lake, entities="charges", api_base_url=stripe.url).raise_for_status()
+    calls: list[Callable[[], object]] = [
+        lambda: ingest(lake=lake, accounts=file),
+        *(
+            lambda command=command: main([command, "--lake", str(lake), "--accounts", str(file)])
+            for command in ("run", "status", "verify")
+        ),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError) as raised:
+            call()
+        assert "_of_file" in {place.split()[2] for place, _ in held(raised.value)}, "there are frames to look at"
+        assert_in_no_frame(raised.value)
+
+
 def test_the_search_in_frames_would_find_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", KEY)
     source = "def fails(given):\n    kept = {'one': [given]}\n    raise KeyError(kept)"

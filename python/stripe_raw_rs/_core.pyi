@@ -94,9 +94,12 @@ class _Options(TypedDict, total=False):
     stripe_version: str
 
 # (column, operator, value, type): one condition of a read; conditions are joined by AND. A value of None with "=" means
-# IS NULL. Values of type "timestamp" are microseconds since 1970.
+# IS NULL, and "in" has a list. Values of type "timestamp" are microseconds since 1970.
 _Condition: TypeAlias = tuple[
-    str, Literal["=", "<>", "<", ">", ">=", "contains"], str | int | None, Literal["string", "long", "timestamp"]
+    str,
+    Literal["=", "<>", "<", ">", ">=", "in", "contains"],
+    str | int | list[str] | None,
+    Literal["string", "long", "timestamp"],
 ]
 
 @final
@@ -337,6 +340,9 @@ class Histories:
     def epoch(self) -> int:
         """Number of the newest attempt at the list; 0 if there was none."""
 
+    def were_before(self, epoch: int) -> None:
+        """Take in that the attempts up to that number were made before this call."""
+
     @property
     def owners(self) -> set[str]:
         """The processes that the newest attempts at the list belong to."""
@@ -443,6 +449,9 @@ class Promise:
     @property
     def any_rows(self) -> list[_Condition]:
         """The rows of the account."""
+
+    def is_of_table(self, created_at_micros: int | None) -> bool:
+        """Whether a table that was created then had the rows: then their owner has erased them."""
 
     def may_be_among(self, commits: list[str], from_creation: bool) -> bool:
         """Whether the newest commit can have landed although none of its rows remains.
@@ -626,8 +635,8 @@ class Attempt:
         """Whether RUN_STARTED is known to be in the checkpoint table: then no other attempt has this one's `epoch`."""
 
     @property
-    def gives_up(self) -> bool:
-        """Whether it ends earlier runs (`--restart-run`, `--from-scratch`)."""
+    def given_up(self) -> list[str | None]:
+        """The accounts whose earlier runs it only ends (`--restart-run`, `--from-scratch`)."""
 
     @property
     def warnings(self) -> list[str]:
@@ -854,7 +863,7 @@ class Client:
         """Ids of the accounts that are connected to the key's own, as Stripe lists them now. Writes nothing."""
 
     def estimate(self, accounts: int, lists: int) -> str:
-        """One line: how many requests so many lists of so many accounts are at least, and how long they take."""
+        """One line: how many requests so many lists of so many accounts are, one page each, and how long they take."""
 
     def reach_by(self, paths: list[str]) -> None:
         """Name these paths from now on when the accounts at their ends are asked: requests carry `Stripe-Context`."""
@@ -898,6 +907,7 @@ class Client:
         parents: ParentRows | None = None,
         has_asked_lists: bool = False,
         may_lack: bool = False,
+        among_others: bool = False,
     ) -> Attempt:
         """The next attempt at `entity`: for each account a new window, or its unfinished run. Sends nothing yet.
 
@@ -906,8 +916,8 @@ class Client:
         processes known to be gone: their runs need not be waited for. `follows` says whether changes are followed,
         `events` what `events` has landed, `parents` what has landed of the objects whose lists these are,
         `has_asked_lists` whether lists that its own objects do not show are asked for in this call, `may_lack` whether
-        an account that does not have the list is skipped. Raises HeldError if another process holds the list and is
-        presumed alive.
+        an account that does not have the list is skipped, `among_others` whether the call has other accounts, too: then
+        an error is one of its account. Raises HeldError if another process holds the list and is presumed alive.
         """
 
     def interrupt(self) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs.exceptions import StripeRawError
-from stripe_raw_rs.text import counted, error_line
+from stripe_raw_rs.exceptions import InterruptedRunError, StripeRawError
+from stripe_raw_rs.text import counted, error_line, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stripe_raw_rs._core import Ending
-
-# So many failed accounts are named in a message; JSON has all of them.
-_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -58,16 +55,22 @@ class AccountOutcomes:
         rest = self.accounts - self.complete - self.skipped - len(self.failed)
         return ", ".join([*parts, *([f"{rest:,} not read to the end"] if rest > 0 else [])])
 
-    def error(self, entity: str, errors: Sequence[BaseException]) -> BaseException | None:
-        """Make one error of those of the accounts, in the order of `failed`; None if there are none."""
-        if not errors or self.accounts == 1:
-            return next(iter(errors), None)
-        named = [failure.line(entity) for failure in self.failed[:_NAMED]]
-        more = len(self.failed) - len(named)
-        lines = "; ".join([*named, *([f"and {more:,} more, which the report has as JSON"] if more else [])])
-        first = errors[0]
+    def error(self, entity: str, whole: BaseException | None, errors: Sequence[BaseException]) -> BaseException | None:
+        """Make one error of the one that ended the list as a `whole` and of its accounts', in the order of `failed`.
+
+        What ended the list must not hide how accounts had ended before. It gives None if there are no errors.
+        """
+        first = whole or next(iter(errors), None)
+        has_ended = self.complete + self.skipped + len(self.failed) > 0
+        if first is None or self.accounts == 1 or not has_ended:
+            return first
+        lines = [] if whole is None else [error_line(whole).removeprefix(f"{entity}: ")]
+        lines += first_of([failure.line(entity) for failure in self.failed])
         kind = type(first) if isinstance(first, StripeRawError) else StripeRawError
-        return kind(f"{entity}: {self.line()}: {lines}")
+        fields = {name: getattr(whole, name, None) for name in ("status", "code", "request_id")}
+        joint = kind(f"{entity}: {self.line()}: {'; '.join(lines)}", **fields)
+        joint.__cause__ = first
+        return joint
 
 
 def outcomes(
@@ -76,11 +79,11 @@ def outcomes(
     """Count the accounts by their endings, and give the errors of those that failed.
 
     An account without an ending had nothing to be asked for. But if the list as a whole has failed with `error`, it was
-    not read to its end, like the accounts that met the same error.
+    not read to its end, like the accounts that met the same error, and those that were stopped because of it.
     """
     errors: dict[str | None, BaseException] = {}
     for account, ending in endings.items():
-        if ending.error is not None and (error is None or error_line(ending.error) != error_line(error)):
+        if ending.error is not None and not (error is not None and _follows(ending.error, error)):
             errors[account] = ending.error
     ended = sum(ending.is_complete and ending.error is None for ending in endings.values())
     unasked = without_news if error is not None else len(accounts) - len(endings)
@@ -95,3 +98,8 @@ def outcomes(
         ),
     )
     return found, [*errors.values()]
+
+
+def _follows(error: BaseException, whole: BaseException) -> bool:
+    """Whether an account's error is no other than the whole list's, or comes of it."""
+    return isinstance(error, InterruptedRunError) or error_line(error) == error_line(whole)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import plain
+from stripe_raw_rs._core import plain, without_secrets
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.surface import option
-from stripe_raw_rs.text import counted
+from stripe_raw_rs.text import counted, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,14 +24,13 @@ logger = logging.getLogger("stripe_raw_rs")
 ALL = "all"
 # A file of names: larger ones are something else.
 _LARGEST = 64 << 20
-# So many unknown accounts are named, the rest is counted.
-_SHOWN = 3
 
 
 def named(options: Mapping[str, Any]) -> list[str] | None:
     """Name the accounts that the options ask for; None for the key's own, and `[ALL]` for all that are connected.
 
-    Raises UsageError for what is neither the id of an account nor a file of them.
+    Raises UsageError for what is neither the id of an account nor a file of them, and for a text that names none. The
+    command line has taken an empty option for one that is not given by then.
     """
     one, many = (options.get(name) for name in ("stripe_account", "accounts"))
     if one is not None and many is not None:
@@ -39,64 +38,88 @@ def named(options: Mapping[str, Any]) -> list[str] | None:
             f"{option('stripe_account')} and {option('accounts')} exclude each other: add the account to the others"
         )
         raise UsageError(message)
-    if isinstance(many, str) and not _split(many):
+    if many is None:
+        if one is not None:
+            _core.check_account(one)
+        return None if one is None else [one]
+    if not isinstance(many, str) or _is_file(many):
+        return _of_file(Path(many))
+    names = _split(many)
+    if not names:
         message = f"{option('accounts')} names no account"
         raise UsageError(message)
-    if many is None:
-        names = None if one is None else [one]
-    elif isinstance(many, str) and many.strip() == ALL:
-        return [ALL]
-    elif isinstance(many, str) and _are_names(many):
-        names = _split(many)
-    else:
-        return _of_file(Path(many))
-    for name in names or ():
-        _core.check_account(name)
+    if names != [ALL]:
+        for name in names:
+            _check(name)
     return names
 
 
-def _are_names(text: str) -> bool:
-    return any(part.startswith(("acct_", "org_")) for part in _split(text)) or "," in text
+def _is_file(text: str) -> bool:
+    """Whether a text names a file. No id has a dot: what has one is a file, although it may begin like an id."""
+    name = text.strip()
+    if not name or name == ALL or "," in name:
+        return False
+    return "." in name or not name.startswith(("acct_", "org_"))
 
 
 def _split(text: str) -> list[str]:
     return [part for part in (part.strip() for part in text.split(",")) if part]
 
 
+def _check(name: str, place: str = "") -> None:
+    """Raise UsageError if it is no account's name; `place` is where it stands."""
+    if name == ALL:
+        message = f"{option('accounts')}: {place}'{ALL}' stands alone, because it is all accounts"
+        raise UsageError(message)
+    try:
+        _core.check_account(name)
+    except UsageError as error:
+        message = f"{option('accounts')}: {place}{error}"
+        raise UsageError(message) from None
+
+
 def _of_file(path: Path) -> list[str]:
     """Read the accounts of a file: one in each line, or several with commas; `#` begins a comment."""
     shown = plain(str(path))
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-        text = content.decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is not a text in UTF-8"
-        message = f"accounts: '{shown}' is not the id of an account, and as a file it cannot be read: {plain(why)}"
-        raise UsageError(message) from None
-    if len(content) > _LARGEST:
-        message = f"accounts: the file '{shown}' is too large to hold accounts"
+        text, why = _text(path.expanduser())
+    except (OSError, RuntimeError, ValueError) as error:
+        text, why = "", plain(getattr(error, "strerror", None) or error)
+    if why:
+        message = f"{option('accounts')}: '{shown}' is not the id of an account, and as a file it cannot be read: {why}"
         raise UsageError(message)
     names = []
     for number, line in enumerate(text.splitlines(), 1):
         for name in _split(line.partition("#")[0]):
-            try:
-                _core.check_account(name)
-            except UsageError as error:
-                message = f"accounts: line {number} of '{shown}': {error}"
-                raise UsageError(message) from None
+            _check(name, f"line {number} of '{shown}': ")
             names.append(name)
     if not names:
-        message = f"accounts: the file '{shown}' names no account"
+        message = f"{option('accounts')}: the file '{shown}' names no account"
         raise UsageError(message)
     return names
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """Give the text of a file with its secrets masked, or what is wrong with it.
+
+    The file with the key may be given by mistake. So no error begins where a variable holds what the file holds.
+    """
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        return "", "it is too large to hold accounts"
+    try:
+        return without_secrets(content.decode("utf-8-sig")), ""
+    except ValueError:
+        return "", "it is not a text in UTF-8"
 
 
 def of_lake(names: list[str] | None, client: Client, state: StateStore) -> list[str | None]:
     """Give the accounts as the lake knows them, each once; None is the key's own."""
     if names is None:
         return [None]
-    own = client.account_id()
+    # If Stripe does not say it now, the lake knows it from an earlier run.
+    own = state.own_account
     if names == [ALL]:
         connected = client.connected_accounts()
         logger.info("%s connected to the key's own", counted(len(connected), "account is", "accounts are"))
@@ -121,9 +144,7 @@ def among(names: Sequence[str] | None, state: StateStore) -> frozenset[str | Non
     known = {state.own_account if account is None else account for _, account in state.entities()}
     unknown = [account for account in dict.fromkeys(_id(name) for name in names) if account not in known]
     if unknown:
-        others = len(unknown) - _SHOWN
-        listed = ", ".join(unknown[:_SHOWN]) + (f" and {others:,} more" if others > 0 else "")
-        message = f"the lake has nothing of {listed}"
+        message = f"the lake has nothing of {', '.join(first_of(unknown, in_json=False))}"
         if len(unknown) == len(ids):
             raise UsageError(message)
         logger.warning("%s", message)
@@ -133,12 +154,15 @@ def among(names: Sequence[str] | None, state: StateStore) -> frozenset[str | Non
 def _each_once(names: list[str | None], own: str | None) -> dict[str | None, str | None]:
     """Give the accounts with the names that they have first: their ids, or paths to them. None is the key's own."""
     accounts: dict[str | None, str | None] = {}
+    twice: dict[str, None] = {}
     for name in names:
         account = None if name is None else _id(name)
         account = None if account == own else account
         if account in accounts and name != accounts[account]:
-            logger.warning("account %s is named twice, and is read once", account or own)
+            twice[str(account or own)] = None
         accounts.setdefault(account, name)
+    if twice:
+        logger.warning("named twice, and read once: %s", ", ".join(first_of([*twice], in_json=False)))
     return accounts
 
 
@@ -154,6 +178,6 @@ def _is_known_by_id(own: str, state: StateStore) -> bool:
 
 
 def estimate(client: Client, accounts: list[str | None], lists: int) -> None:
-    """Say what many accounts will cost at least, before anything is asked."""
+    """Say what many accounts will cost, before their lists are asked."""
     if len(accounts) > 1:
         logger.info("%s", client.estimate(len(accounts), lists))

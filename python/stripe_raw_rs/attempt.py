@@ -11,7 +11,7 @@ from stripe_raw_rs.lost_commits import require_earlier_kept, require_kept
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
-from stripe_raw_rs.text import error_line
+from stripe_raw_rs.text import error_line, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,6 +73,7 @@ def try_list(job: Job, entity: Entity, accounts: Sequence[str | None], attempts:
         parents=parents,
         has_asked_lists=job.parents.are_asked(entity),
         may_lack=not entity.is_named,
+        among_others=len(job.accounts) > 1,
     )
     if attempt.is_idle:
         attempts.append(attempt)
@@ -82,11 +83,13 @@ def try_list(job: Job, entity: Entity, accounts: Sequence[str | None], attempts:
     waves.give(attempt)
     raw = RawWriter(job.tables, entity, job.state.store_id)
     is_there = raw.check()
-    if not attempt.gives_up:
-        require_kept(raw, job.state, histories, accounts)
-    elif give_up == "restart":
+    # Of a run that is given up, nothing need be there. The other accounts rely on what they have landed.
+    given_up = {*attempt.given_up}
+    if others := [account for account in accounts if account not in given_up]:
+        require_kept(raw, job.state, histories, others)
+    if give_up == "restart":
         # The fence of this attempt would hide what is missing from all later ones.
-        for account in accounts:
+        for account in given_up:
             require_earlier_kept(raw, job.state, histories.of(account))
     if is_there or not attempt.is_new:
         raw.create()
@@ -102,7 +105,7 @@ def try_list(job: Job, entity: Entity, accounts: Sequence[str | None], attempts:
 
 @dataclass
 class Waves:
-    """What the runs of an attempt are planned and begun with, some hundreds at a time."""
+    """What the runs of an attempt are planned and begun with, wave by wave."""
 
     job: Job
     entity: Entity
@@ -135,9 +138,10 @@ class Waves:
 
 def _say(attempt: Attempt, entity: Entity) -> None:
     # Nobody has asked anything of a list that comes with its parents'.
-    for warning in attempt.warnings if entity.parent is None or entity.is_named else ():
+    for warning in first_of(attempt.warnings, in_json=False) if entity.parent is None or entity.is_named else ():
         logger.warning("%s: %s", entity.name, warning)
-    for notice in attempt.notices:
+    # Of many accounts, each that goes on has a line of its own.
+    for notice in first_of(attempt.notices, in_json=False):
         logger.info("%s: %s", entity.name, notice)
 
 

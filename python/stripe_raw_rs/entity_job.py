@@ -27,8 +27,21 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     """Ingest one list. Its error, if any, is in the result, and is logged here, in full and once."""
     began = time.monotonic()
     attempts: list[Attempt] = []
-    endings: dict[str | None, Ending] = {}
-    error: BaseException | None = None
+    error = _try(job, entity, attempts)
+    try:
+        result = _result(job, entity, attempts, error, began)
+    except BaseException as caught:  # noqa: BLE001 - as below; the first error is the one to hear about
+        result = EntityResult(entity.name, seconds=time.monotonic() - began, error=error or _of_this_list(caught))
+    error = result.error
+    if error is not None:
+        level = logging.WARNING if isinstance(error, InterruptedRunError) else logging.ERROR
+        logger.log(level, "%s", result.message, extra={"fields": {"entity": entity.name}})
+        logger.debug("%s: traceback", entity.name, exc_info=error)
+    return result
+
+
+def _try(job: Job, entity: Entity, attempts: list[Attempt]) -> BaseException | None:
+    """Make attempts until nothing is left to do; give the error that ended them."""
     try:
         accounts: Sequence[str | None] = job.accounts
         while accounts:
@@ -38,8 +51,14 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
                 raise naming_the_winner(job, entity, attempts[-1], fenced) from fenced
             accounts = _again(attempts[-1])
     except BaseException as caught:  # noqa: BLE001 - no error of one entity may stop the others
-        error = as_error(caught)
-        _forget_locals(error)
+        return _of_this_list(caught)
+    return None
+
+
+def _result(
+    job: Job, entity: Entity, attempts: list[Attempt], error: BaseException | None, began: float
+) -> EntityResult:
+    endings: dict[str | None, Ending] = {}
     ours = frozenset(job.accounts)
     for attempt in attempts:
         endings.update((ending.account, ending) for ending in attempt.endings if ending.account in ours)
@@ -52,9 +71,8 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     counts, errors = outcomes(job.accounts, endings, without_news, error)
     if counts.skipped == counts.accounts > 1:
         absence = f"none of {counted(counts.accounts, 'account')} has the list"
-    error = error or counts.error(entity.name, errors)
     done = [attempt.progress() for attempt in attempts]
-    result = EntityResult(
+    return EntityResult(
         entity=entity.name,
         run_id=next((attempt.run_id for attempt in reversed(attempts) if not attempt.is_idle), None),
         pages=sum(progress.pages for progress in done),
@@ -72,13 +90,8 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
         watermark=done[-1].newest if done else None,
         accounts=counts,
         skipped=absence,
-        error=error,
+        error=counts.error(entity.name, error, errors),
     )
-    if error is not None:
-        level = logging.WARNING if isinstance(error, InterruptedRunError) else logging.ERROR
-        logger.log(level, "%s", result.message, extra={"fields": {"entity": entity.name}})
-        logger.debug("%s: traceback", entity.name, exc_info=error)
-    return result
 
 
 def _again(attempt: Attempt) -> list[str | None]:
@@ -87,9 +100,11 @@ def _again(attempt: Attempt) -> list[str | None]:
     return [*dict.fromkeys([*followed, *attempt.left])]
 
 
-def _forget_locals(error: BaseException) -> None:
-    """Drop the values in the frames of an error's traceback: pages, above all, would live as long as the report."""
+def _of_this_list(caught: BaseException) -> BaseException:
+    """Make a list's error of it, without the values in its frames: pages would live as long as the report."""
+    error = as_error(caught)
     link: BaseException | None = error
     while link is not None:
         traceback.clear_frames(link.__traceback__)
         link = link.__cause__ or link.__context__
+    return error

@@ -72,11 +72,14 @@ class FollowedEvents:
     def _ask(self) -> Histories | None:
         """Read what has landed. If events cannot be read, the lists go on without changes, and follow them later."""
         try:
-            raw = self._raw()
-            return self._state.histories([EVENTS], self._accounts)[EVENTS] if raw.check() else None
+            if not self._raw().check():
+                return None
+            after = self._state.histories([EVENTS], self._accounts)[EVENTS]
+            after.were_before((self._before or after).epoch)
         except TableError as error:
             logger.warning("changes are not followed, because events cannot be read: %s", one_line(error))
             return None
+        return after
 
     def give(self, attempt: Attempt) -> None:
         """Give the runs of an attempt that are about to begin the events that they follow, if they follow any."""

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs.text import counted, date_time
+from stripe_raw_rs.text import counted, date_time, first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stripe_raw_rs.status import EntityStatus
-
-# So many of the objects that a list refused are shown, and so many accounts; the rest is counted. JSON has all.
-_SHOWN_REFUSED = 3
-_SHOWN_ACCOUNTS = 20
 
 
 @dataclass(frozen=True)
@@ -59,12 +55,9 @@ class ListStatus:
         complete = f"{len(self.accounts) - len(open_ones):,} of {counted(len(self.accounts), 'account')} complete"
         parts = [complete, *(f"{number:,} {state}" for state, number in states.most_common())]
         yield f"{self.entity}: {', '.join(parts)}"
-        for account in open_ones[:_SHOWN_ACCOUNTS]:
-            yield f"{account.label}: {account.state}" + (f": {account.error}" if account.error else "")
-        if len(open_ones) > _SHOWN_ACCOUNTS:
-            yield f"{self.entity}: and {len(open_ones) - _SHOWN_ACCOUNTS:,} more, which --log-format json lists"
-        for account in self.accounts:
-            yield from _refused(account)
+        said = [f"{row.label}: {row.state}" + (f": {row.error}" if row.error else "") for row in open_ones]
+        yield from first_of(said, f"{self.entity}: ")
+        yield from _refused(self.entity, self.accounts)
 
 
 def by_list(found: Iterable[EntityStatus]) -> list[ListStatus]:
@@ -76,13 +69,12 @@ def _lines(row: EntityStatus) -> Iterator[str]:
     if row.holder is not None:
         yield f"{row.label}: {row.holder} works on it (last sign of life {date_time(row.last_event)} UTC)"
     yield f"{row.label}: next: {row.next_run}" + (f"; last error: {row.error}" if row.error else "")
-    yield from _refused(row)
+    yield from _refused(row.label, [row])
 
 
-def _refused(row: EntityStatus) -> Iterator[str]:
-    more = len(row.refused) - _SHOWN_REFUSED
-    for line in (*row.refused[:_SHOWN_REFUSED], *([f"and {more:,} more"] if more > 0 else [])):
-        yield f"{row.label}: refused: {line.removeprefix(f'{row.entity}: ')}"
+def _refused(label: str, rows: Sequence[EntityStatus]) -> list[str]:
+    refused = [(row, line.removeprefix(f"{row.entity}: ")) for row in rows for line in row.refused]
+    return first_of([f"{row.label}: refused: {line}" for row, line in refused], f"{label}: refused: ")
 
 
 def _largest(moments: Iterable[int | None]) -> int | None:

@@ -48,7 +48,8 @@ def ingest(**given: Unpack[IngestKeywords]) -> Report:
     complete run left off, "scratch" at the beginning of the account.
 
     Keywords are the options of `stripe-raw run`, with their defaults: one that is None counts as not given. Behind
-    them stand the variables `STRIPE_RAW_...`, as on the command line.
+    them stand the variables `STRIPE_RAW_...`, as on the command line. An empty option of the command line counts as not
+    given, too; `accounts=""` and an empty list are refused, because a program that meant some accounts has none.
 
     Ctrl-C ends all entities at their next page. Their pages are committed; then IngestInterrupted is raised, a
     KeyboardInterrupt that has the report. Before the first list is read, and at a second Ctrl-C, it is a plain

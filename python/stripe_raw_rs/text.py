@@ -12,11 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# So many lines about one list are shown, and so many names in a line, more than anyone reads. The rest is counted.
+_SHOWN = 20
+
+
 def error_line(error: BaseException) -> str:
     """One plain line about an error; for an unforeseen one with its type."""
     if isinstance(error, StripeRawError):
         return one_line(error)
     return plain(f"{type(error).__name__}: {error}")
+
+
+def first_of(lines: Sequence[str], start: str = "", *, in_json: bool = True) -> list[str]:
+    """Give the first lines, and after `start` the number of the others, if there are any."""
+    more = len(lines) - _SHOWN
+    where = ", which the JSON has" if in_json else ""
+    return [*lines[:_SHOWN], *([f"{start}and {more:,} more{where}"] if more > 0 else [])]
 
 
 def counted(number: int, thing: str, things: str = "") -> str:

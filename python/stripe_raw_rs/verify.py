@@ -15,7 +15,7 @@ from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.surface import with_options
-from stripe_raw_rs.text import counted
+from stripe_raw_rs.text import counted, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,8 +38,6 @@ _REMEDIES = (
         "restore the checkpoint table from a backup, or land everything again into another lake",
     ),
 )
-# So many findings of one entity are shown, more than anyone reads; the rest is counted.
-_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class EntityAudit:
     notes: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Give its lines for people; of many findings only the first ones."""
+        """Give its lines for people; of many findings and notes only the first ones."""
         what = counted(len(self.findings), "finding")
         if self.runs is None or self.pages is None or self.rows is None:
             head = f"{self.entity}: not audited: {what}"
@@ -68,12 +66,10 @@ class EntityAudit:
             accounts = [counted(self.accounts, "account")] if self.accounts and self.accounts > 1 else []
             counts = (*accounts, counted(self.runs, "run"), counted(self.pages, "page"), counted(self.rows, "row"))
             head = f"{self.entity}: {', '.join(counts)}: {what if self.findings else whole}"
-        more = len(self.findings) - _SHOWN
         return [
             head,
-            *(f"  {kind}: {message}" for kind, message in self.findings[:_SHOWN]),
-            *([f"  and {more:,} more"] if more > 0 else []),
-            *(f"  note: {note}" for note in self.notes),
+            *first_of([f"  {kind}: {message}" for kind, message in self.findings], "  "),
+            *first_of([f"  note: {note}" for note in self.notes], "  note: "),
         ]
 
     def to_dict(self) -> dict[str, Any]:

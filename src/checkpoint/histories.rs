@@ -11,13 +11,15 @@ pub struct Histories {
     by_account: BTreeMap<Option<String>, History>,
     /// The largest number of an attempt that is known of, beside those of the events at hand.
     newest: i64,
+    /// The newest attempt before this call.
+    before: i64,
 }
 
 impl Histories {
     /// The history of one account alone.
     #[must_use]
     pub fn of_one(account: Option<String>, history: History) -> Self {
-        Self { by_account: BTreeMap::from([(account, history)]), newest: 0 }
+        Self { by_account: BTreeMap::from([(account, history)]), ..Self::default() }
     }
 
     /// Takes in more events, in any order.
@@ -30,6 +32,18 @@ impl Histories {
     /// Takes in that there is an attempt with that number, whose events may not be at hand.
     pub fn know(&mut self, epoch: i64) {
         self.newest = self.newest.max(epoch);
+    }
+
+    /// Takes in that the attempts up to that number were made before this call.
+    pub const fn were_before(&mut self, epoch: i64) {
+        self.before = epoch;
+    }
+
+    /// Whether an attempt of this call, or one beside it, has completed a run of the account, and none is open.
+    #[must_use]
+    pub fn has_completed_since(&self, account: Option<&str>) -> bool {
+        let completed = self.of(account).filter(|history| history.state() == State::Complete);
+        completed.and_then(History::completed).is_some_and(|event| event.epoch > self.before)
     }
 
     /// The history of one account.
@@ -105,6 +119,24 @@ mod tests {
         let mut known = histories(events);
         known.know(7);
         assert_eq!((known.epoch(), known.under_way().count()), (7, 0));
+    }
+
+    #[test]
+    fn a_run_counts_as_one_of_this_call_only_if_an_attempt_since_has_completed_it() {
+        let mut known = histories(vec![
+            of("acct_a", "A", 3, started()),
+            of("acct_a", "A", 3, Kind::Completed),
+            of("acct_b", "B", 4, started()),
+            of("acct_b", "B", 4, Kind::Completed),
+            of("acct_c", "C", 4, started()),
+        ]);
+        let mut since = |epoch| {
+            known.were_before(epoch);
+            ["acct_a", "acct_b", "acct_c", "acct_d"].map(|account| known.has_completed_since(Some(account)))
+        };
+        assert_eq!(since(0), [true, true, false, false]);
+        assert_eq!(since(3), [false, true, false, false]);
+        assert_eq!(since(4), [false; 4]);
     }
 
     #[test]

@@ -277,6 +277,13 @@ impl History {
         self.latest().map(|event| event.at_micros).min()
     }
 
+    /// When a page was committed or a run was complete last, in microseconds since 1970: then the rows were in their place.
+    #[must_use]
+    pub fn landed_at_micros(&self) -> Option<i64> {
+        let has_rows = |event: &&Event| matches!(event.kind, Kind::Page(_) | Kind::Completed);
+        self.events.iter().filter(has_rows).map(|event| event.at_micros).max()
+    }
+
     /// Whether the latest run is the first since the last reset.
     #[must_use]
     pub fn is_first_run(&self) -> bool {
@@ -287,11 +294,7 @@ impl History {
     /// The newest RUN_STARTED of the latest run: its settings.
     #[must_use]
     pub fn settings(&self) -> Option<&str> {
-        let started = self.latest().filter(|event| matches!(event.kind, Kind::Started { .. }));
-        started.max_by_key(|event| event.epoch).and_then(|event| match &event.kind {
-            Kind::Started { settings, .. } => Some(settings.as_str()),
-            _ => None,
-        })
+        self.latest().filter(|event| event.kind.settings().is_some()).max_by_key(|event| event.epoch)?.kind.settings()
     }
 }
 

@@ -337,17 +337,23 @@ fn purpose(history: &History, attempt: &Circumstances, warnings: &mut Vec<String
     }
 }
 
+/// A setting of a RUN_STARTED that is text.
+fn text_of(settings: &str, name: &str) -> Option<String> {
+    let settings: serde_json::Value = serde_json::from_str(settings).ok()?;
+    settings.get(name)?.as_str().map(str::to_owned)
+}
+
 impl History {
-    /// Whether the newest attempt at the latest run has the fence of all accounts.
+    /// Whether all attempts at the latest run have the fence of all accounts.
     #[must_use]
     pub fn shares_fence(&self) -> bool {
-        self.setting(FENCE).is_some()
+        let mut started = self.latest().filter_map(|event| event.kind.settings()).peekable();
+        started.peek().is_some() && started.all(|settings| text_of(settings, FENCE).is_some())
     }
 
     /// A setting of the latest run that is text, as its newest attempt recorded it.
     fn setting(&self, name: &str) -> Option<String> {
-        let settings: serde_json::Value = serde_json::from_str(self.settings()?).ok()?;
-        settings.get(name)?.as_str().map(str::to_owned)
+        text_of(self.settings()?, name)
     }
 }
 
@@ -385,6 +391,22 @@ mod tests {
         let wish = Circumstances { start: Some(77), ..attempt() };
         let plan = planned(vec![], &wish).unwrap();
         assert_eq!((plan.start_created_gte, plan.epoch, plan.run_id.as_str()), (Some(77), 1, "NEW"));
+    }
+
+    #[test]
+    fn a_run_of_which_any_attempt_had_a_fence_of_its_own_is_fenced_that_way_too() {
+        let begun = |epoch: i64, settings: &str| {
+            let kind = Kind::Started { settings: settings.to_owned(), library_version: "0".to_owned() };
+            event("A", epoch, kind, None, None)
+        };
+        let (own, shared) = (r#"{"page_size":"100"}"#, r#"{"fence":"list"}"#);
+        for (settings, expected) in
+            [(vec![own], true), (vec![shared], false), (vec![own, shared], true), (vec![shared, shared], false)]
+        {
+            let events = (1..).zip(&settings).map(|(epoch, settings)| begun(epoch, settings)).collect();
+            let plan = planned(events, &Circumstances { take_over: true, ..attempt() }).unwrap();
+            assert_eq!(plan.had_own_fence, expected, "{settings:?}");
+        }
     }
 
     #[test]

@@ -18,7 +18,16 @@ pub async fn connected_accounts(resources: &Resources, options: &Options) -> Res
     let driver = Driver::new(Attempt::uncommitted(entity, options, origin, now(), &mut new_ulid)?);
     driver.begin(resources)?;
     let mut ids = Vec::new();
-    while let Some(group) = driver.next_group().await? {
+    // Nothing of it is kept, so the next run does not go on with it.
+    let used_up = |error: Error| match error.class {
+        Class::Budget => {
+            let most = options.max_requests;
+            let what = format!("max_requests {most} is used up before all connected accounts are known");
+            Error::new(Class::Budget, format!("accounts: {what}; allow more, or name the accounts"))
+        }
+        _ => error,
+    };
+    while let Some(group) = driver.next_group().await.map_err(used_up)? {
         ids.extend(group.ids()?);
     }
     // An account that cannot be read is one that would be left out.

@@ -1,8 +1,9 @@
-//! What a call will ask of Stripe at least, before it asks anything.
+//! About how much a call will ask of Stripe, before it asks for a list.
 
 use super::{Limits, SMALLEST_ALLOCATION, UNLIMITED};
 
-/// One line about a call for so many accounts and lists. An account whose list is short is one request.
+/// One line about a call for so many accounts and lists. A list of one page is one request, and a longer one takes
+/// more. An account without news takes fewer than its lists are.
 #[must_use]
 pub fn estimate(accounts: u64, lists: u64, limits: Limits) -> String {
     let requests = accounts.saturating_mul(lists);
@@ -11,10 +12,10 @@ pub fn estimate(accounts: u64, lists: u64, limits: Limits) -> String {
     let (asked, at_once) = (requests as f64, lists as f64);
     // The lists are read side by side, each at the rate of its endpoint at most.
     let rate = limits.rates.overall.min(limits.rates.endpoint * at_once);
-    let time = if rate < UNLIMITED.overall { format!(", {}", duration(asked / rate)) } else { String::new() };
+    let time = if rate < UNLIMITED.overall { format!(" ({})", duration(asked / rate)) } else { String::new() };
     format!(
-        "{what}: {} at least{time}, or fewer where events say that nothing has happened; Stripe allots a platform {} reads \
-         in 30 days for all its accounts, or 500 for each transaction if that is more",
+        "{what}: {}{time} if each list is one page; longer lists take more, and accounts without news fewer; Stripe \
+         allots a platform {} reads in 30 days for all its accounts, or 500 for each transaction if that is more",
         counted(requests, "request", "requests"),
         grouped(SMALLEST_ALLOCATION),
     )
@@ -54,11 +55,11 @@ mod tests {
     fn the_estimate_names_requests_and_the_time_that_the_limits_leave() {
         let of = |accounts, lists, rates: Rates| estimate(accounts, lists, Limits { rates, at_once: 8 });
         for (accounts, lists, rates, begins) in [
-            (5_000, 6, LIVE, "6 lists of 5,000 accounts: 30,000 requests at least, 7 minutes, or"),
-            (1, 1, LIVE, "1 list of 1 account: 1 request at least, 1 second, or"),
+            (5_000, 6, LIVE, "6 lists of 5,000 accounts: 30,000 requests (7 minutes) if each list is one page; longer"),
+            (1, 1, LIVE, "1 list of 1 account: 1 request (1 second) if each list is one page; longer"),
             // One list is held by its endpoint's limit.
-            (1_000, 1, LIVE, "1 list of 1,000 accounts: 1,000 requests at least, 50 seconds, or"),
-            (1_000, 5, UNLIMITED, "5 lists of 1,000 accounts: 5,000 requests at least, or"),
+            (1_000, 1, LIVE, "1 list of 1,000 accounts: 1,000 requests (50 seconds) if each list is one page; longer"),
+            (1_000, 5, UNLIMITED, "5 lists of 1,000 accounts: 5,000 requests if each list is one page; longer"),
         ] {
             let line = of(accounts, lists, rates);
             assert!(line.starts_with(begins), "{line}");

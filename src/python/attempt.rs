@@ -69,8 +69,9 @@ impl Attempt {
         take: fn(&mut run::Run, &RecordBatch) -> CoreResult<()>,
     ) -> PyResult<()> {
         RUNTIME.check()?;
+        let asked = self.driver.with(|attempt| attempt.asked(of));
         // Batch by batch: a list without a window is compared as a whole.
-        each_batch(py, rows, |batch| self.driver.with(|attempt| attempt.give(batch, of, take)))
+        each_batch(py, rows, |batch| self.driver.with(|attempt| attempt.give(batch, &asked, take)))
     }
 
     fn next(&self) -> PyResult<Next> {
@@ -143,8 +144,8 @@ impl Attempt {
     }
 
     #[getter]
-    fn gives_up(&self) -> PyResult<bool> {
-        self.with(|attempt| attempt.gives_up())
+    fn given_up(&self) -> PyResult<Vec<Option<String>>> {
+        self.with(|attempt| attempt.given_up().map(|account| account.map(str::to_owned)).collect())
     }
 
     #[getter]
@@ -236,8 +237,8 @@ impl Attempt {
     }
 
     fn recover_rows(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
-        let batches = batches(py, rows)?;
-        Ok(self.with(|attempt| attempt.recover_rows(&batches))??)
+        RUNTIME.check()?;
+        each_batch(py, rows, |batch| self.driver.with(|attempt| attempt.recover_rows(std::slice::from_ref(batch))))
     }
 
     #[getter]

@@ -168,7 +168,7 @@ impl Client {
 
     #[pyo3(signature = (entity, history, *, store_id, owner, accounts = None, dead_owners = None, take_over = false,
                         give_up = None, start = None, settings = None, follows = false, events = None, parents = None,
-                        has_asked_lists = false, may_lack = false))]
+                        has_asked_lists = false, may_lack = false, among_others = false))]
     #[expect(
         clippy::too_many_arguments,
         clippy::fn_params_excessive_bools,
@@ -192,6 +192,7 @@ impl Client {
         parents: Option<&ParentRows>,
         has_asked_lists: bool,
         may_lack: bool,
+        among_others: bool,
     ) -> PyResult<Attempt> {
         if entity != history.entity().name {
             return Err(Error::usage(format!("the history belongs to {}", history.entity().name)).into());
@@ -232,6 +233,7 @@ impl Client {
         let dead_owners = dead_owners.unwrap_or_default();
         let origin = self.origin().to_owned();
         let mut planner = Planner::new(context, settings, origin, circumstances, dead_owners, accounts);
+        planner.has_many |= among_others;
         let landed =
             LandedByAccount { events: events.map(|events| &events.folded), parents: parents.map(|parents| &parents.0) };
         let attempt = planner.begin(&history.histories(), landed, now(), &mut new_ulid)?;

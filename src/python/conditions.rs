@@ -20,12 +20,14 @@ pub(super) type PyCondition = (&'static str, &'static str, PyValue, &'static str
 #[derive(IntoPyObject)]
 pub(super) enum PyValue {
     Text(Option<String>),
+    Texts(Vec<String>),
     Long(i64),
 }
 
 fn condition((column, operator, value): Condition) -> PyCondition {
     match value {
         Value::Text(text) => (column, operator, PyValue::Text(text), "string"),
+        Value::Texts(texts) => (column, operator, PyValue::Texts(texts.into_iter().collect()), "string"),
         Value::Long(number) => (column, operator, PyValue::Long(number), "long"),
         Value::Timestamp(micros) => (column, operator, PyValue::Long(micros), "timestamp"),
     }

@@ -48,6 +48,10 @@ impl Promise {
         conditions(self.0.any_rows())
     }
 
+    fn is_of_table(&self, created_at_micros: Option<i64>) -> bool {
+        self.0.is_of_table(created_at_micros)
+    }
+
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
     fn may_be_among(&self, commits: Vec<String>, from_creation: bool) -> bool {
         self.0.may_be_among(commits.iter().map(String::as_str), from_creation)
@@ -100,6 +104,10 @@ impl Histories {
     #[getter]
     fn epoch(&self) -> i64 {
         self.folded.epoch()
+    }
+
+    const fn were_before(&mut self, epoch: i64) {
+        self.folded.were_before(epoch);
     }
 
     #[getter]

@@ -11,11 +11,12 @@ mod opening;
 mod planning;
 mod reading;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 pub use group::JointGroup;
 pub use members::Ending;
+pub use opening::Asked;
 pub use planning::{Landed, Planner};
 
 use super::Run;
@@ -32,14 +33,23 @@ pub struct Bounds {
     pub wave: usize,
     /// Most runs that read at a time: beyond that, no limit of Stripe's is used any better, and memory grows.
     pub reading: usize,
-    /// Bytes of payload after which a group is committed. It is half of what one run gathers: while the rows of some runs
-    /// are committed, as much of those that join waits.
+    /// Bytes of payload after which a group is committed. While the rows of some runs are committed, as many bytes of
+    /// those that join wait.
     pub joint_bytes: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         Self { wave: 2_048, reading: 64, joint_bytes: 20 << 20 }
+    }
+}
+
+impl Bounds {
+    /// Those for a list. One that Stripe does not filter is compared with all of its rows before it is read.
+    #[must_use]
+    pub fn of(entity: &Entity) -> Self {
+        let all = Self::default();
+        if entity.window.is_filtered() { all } else { Self { wave: all.wave / 8, ..all } }
     }
 }
 
@@ -63,9 +73,13 @@ pub struct Attempt {
     are_prepared: bool,
     /// Whether more runs are to come.
     expects_more: bool,
-    /// Whether it is about one account, and never was to have other runs: a run that numbers its commits with others
-    /// cannot go on by itself.
+    /// Whether its call is about one account, and it never was to have another run: a run that numbers its commits with
+    /// others cannot go on by itself.
     is_alone: bool,
+    /// How many answers have come, of any run.
+    answers: u64,
+    /// The runs whose requests have no answer at present, with the number of answers when that began.
+    silent: HashMap<Member, u64>,
     /// The runs that go on with earlier attempts' and do not read any more: an error has ended all runs before.
     dismissed: Vec<Member>,
     /// The runs that have a part in the commit handed over last.
@@ -95,6 +109,8 @@ impl Attempt {
             are_prepared: false,
             expects_more: true,
             is_alone: false,
+            answers: 0,
+            silent: HashMap::new(),
             dismissed: Vec::new(),
             handed: Vec::new(),
             sequence: None,
@@ -109,17 +125,21 @@ impl Attempt {
     /// An attempt with one run.
     #[must_use]
     pub fn of(run: Run) -> Self {
-        let mut attempt = Self::new(run.entity(), Bounds::default());
+        let mut attempt = Self::new(run.entity(), Bounds::default()).of_one_account();
         attempt.add(vec![run], false);
         attempt
+    }
+
+    /// The same attempt, of a call about one account: if that is its only run, it goes on by itself.
+    #[must_use]
+    pub fn of_one_account(self) -> Self {
+        Self { is_alone: true, ..self }
     }
 
     /// Adds runs that have done nothing yet: they begin to read when others leave room. More may follow if it
     /// `expects_more`.
     pub fn add(&mut self, runs: Vec<Run>, expects_more: bool) {
-        if self.runs.is_empty() {
-            self.is_alone = runs.len() == 1 && !expects_more;
-        }
+        self.is_alone &= !self.runs.is_empty() || (runs.len() == 1 && !expects_more);
         self.expects_more = expects_more;
         self.are_prepared = false;
         for run in runs {
@@ -169,10 +189,9 @@ impl Attempt {
         }
     }
 
-    /// Whether it only ends runs of earlier attempts.
-    #[must_use]
-    pub fn gives_up(&self) -> bool {
-        !self.runs.is_empty() && !self.expects_more && self.runs().all(Run::gives_up)
+    /// The accounts whose runs of earlier attempts it only ends.
+    pub fn given_up(&self) -> impl Iterator<Item = Option<&str>> {
+        self.runs().filter(|run| run.gives_up()).map(|run| run.scope().account.as_deref())
     }
 
     /// Whether it asks for lists of single objects, and none need be asked: nothing is to be done or written.

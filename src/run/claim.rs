@@ -58,16 +58,16 @@ impl Run {
     }
 
     /// The first group of a new run claims it: RUN_STARTED is in the table before any row is. If nothing is to land, it is
-    /// the whole run, in one commit, if it `may_end`.
+    /// the whole run, in one commit, if it `may_end`. A run that had nothing to ask has no page at all.
     pub(super) fn first_group(&mut self, now: Now, may_end: bool) -> Result<Option<Group>> {
-        if self.walk.pages().is_empty() {
+        let lands_nothing = self.lands_nothing();
+        if self.walk.pages().is_empty() && !lands_nothing {
             return Ok(None);
         }
-        let count = if self.lands_nothing() { self.walk.pages().len() } else { 0 };
         self.correct_clock();
         let (mut kinds, mut requested) = (Vec::new(), 0);
-        if count > 0 {
-            for fetched in self.walk.take_pages(count) {
+        if lands_nothing {
+            for fetched in self.walk.take_pages(self.walk.pages().len()) {
                 requested += usize::from(fetched.facts.was_requested());
                 self.take_in(&fetched, &mut kinds);
             }

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::condition::hull;
 use super::{Condition, Value};
-
-/// Most accounts of one list that are read by themselves, because they are behind the others.
-const MOST_BEHIND: usize = 12;
 
 /// The newest attempts of one list, by account.
 #[derive(Debug, Clone, Default)]
@@ -21,32 +19,24 @@ impl NewestAttempts {
     ///
     /// Everything from the newest completed attempt on is read, of all accounts: it shows whether an attempt is under
     /// way. Accounts that are behind are read from their own newest completed attempt on; one that never completed a run is
-    /// read as a whole.
+    /// read as a whole. So accounts that never complete cost their own events, and not those of the others.
     #[must_use]
     pub fn reads(&self, entity: &str, accounts: &[Option<String>]) -> Vec<Vec<Condition>> {
         let list = || ("entity", "=", Value::Text(Some(entity.to_owned())));
         let since = |epoch: i64| ("epoch", ">=", Value::Long(epoch));
-        let of = |account: &Option<String>| ("stripe_account", "=", Value::Text(account.clone()));
         let Some(newest) = self.completed.values().copied().max() else { return vec![vec![list()]] };
         let accounts: BTreeSet<&Option<String>> = accounts.iter().collect();
-        let mut behind: Vec<(i64, &Option<String>)> = Vec::new();
-        for account in accounts {
+        let behind = accounts.into_iter().filter_map(|account| {
+            let of = ("stripe_account", "=", Value::Text(account.clone()));
             match (self.completed.get(account), self.started.get(account)) {
-                (Some(epoch), _) if *epoch >= newest => {}
-                (Some(epoch), _) => behind.push((*epoch, account)),
-                (None, Some(_)) => behind.push((0, account)),
+                (Some(epoch), _) if *epoch >= newest => None,
+                (Some(epoch), _) => Some(vec![list(), since(*epoch), of]),
+                (None, Some(_)) => Some(vec![list(), of]),
                 // It never ran.
-                (None, None) => {}
+                (None, None) => None,
             }
-        }
-        behind.sort_unstable();
-        let single = behind.len().min(MOST_BEHIND);
-        let (alone, others) = behind.split_at(single);
-        let from = others.first().map_or(newest, |(epoch, _)| *epoch);
-        let alone = alone.iter().filter(|(epoch, _)| *epoch < from);
-        let mut reads = vec![vec![list(), since(from)]];
-        reads.extend(alone.map(|(epoch, account)| vec![list(), since(*epoch), of(account)]));
-        reads
+        });
+        [vec![vec![list(), since(newest)]], hull(behind.collect())].concat()
     }
 }
 
@@ -84,17 +74,23 @@ mod tests {
         );
         assert_eq!(
             newest.reads("charges", &[None, Some(text("acct_b")), Some(text("acct_c"))]),
-            [vec![list(), since(9)], vec![list(), since(0), of("acct_c")], vec![list(), since(4), of("acct_b")]]
+            [vec![list(), since(9)], vec![list(), since(4), of("acct_b")], vec![list(), of("acct_c")]]
         );
     }
 
     #[test]
-    fn many_that_are_behind_are_read_together_and_the_furthest_behind_by_themselves() {
+    fn however_many_are_behind_nothing_is_read_of_accounts_that_are_not() {
         let account = |at: i64| Some(format!("acct_{at:03}"));
-        let completed: BTreeMap<_, _> = (0..100).map(|at| (account(at), at)).collect();
-        let accounts: Vec<_> = completed.keys().cloned().collect();
-        let reads = NewestAttempts { completed, ..NewestAttempts::default() }.reads("charges", &accounts);
-        assert_eq!(reads.len(), 1 + MOST_BEHIND);
-        assert_eq!(reads[0], [list(), since(i64::try_from(MOST_BEHIND).unwrap())]);
+        let completed: BTreeMap<_, _> = (0..100).map(|at| (account(at), 500 + at)).collect();
+        let started: BTreeMap<_, _> = (100..200).map(|at| (account(at), at)).collect();
+        let newest = NewestAttempts { completed, started };
+        let accounts: Vec<_> = (0..200).map(account).collect();
+        let among = |from, to| ("stripe_account", "in", Value::Texts((from..to).filter_map(account).collect()));
+        let mut reads = newest.reads("charges", &accounts);
+        reads[1..].sort();
+        assert_eq!(
+            reads,
+            [vec![list(), since(599)], vec![list(), since(500), among(0, 99)], vec![list(), among(100, 200)]]
+        );
     }
 }

@@ -25,6 +25,8 @@ pub struct Promise {
     /// Whether the transaction's version is no proof by itself: another account has made later commits, and the table may
     /// have been made again before them.
     needs_rows: bool,
+    /// When a run of the account has last had its rows in their place.
+    landed_at_micros: Option<i64>,
 }
 
 impl Promise {
@@ -34,7 +36,8 @@ impl Promise {
         let landed = history.landed(extent)?;
         let earlier = account.map(|account| earlier_app_id(store_id, entity, account));
         let app_ids = [app_id(store_id, entity)].into_iter().chain(earlier).collect();
-        Some(Self { app_ids, landed, account: account.map(str::to_owned), needs_rows: true })
+        let landed_at_micros = history.landed_at_micros();
+        Some(Self { app_ids, landed, account: account.map(str::to_owned), needs_rows: true, landed_at_micros })
     }
 
     /// The same, of the newest commit of all accounts.
@@ -47,6 +50,13 @@ impl Promise {
     #[must_use]
     pub const fn needs_rows(&self) -> bool {
         self.needs_rows
+    }
+
+    /// Whether a table that was created then had the account's rows. If it has none of them now, their owner has erased
+    /// them.
+    #[must_use]
+    pub fn is_of_table(&self, created_at_micros: Option<i64>) -> bool {
+        created_at_micros.zip(self.landed_at_micros).is_some_and(|(created, landed)| created < landed)
     }
 
     /// The lowest version that the transaction can have.
@@ -101,7 +111,15 @@ mod tests {
 
     fn promise(newest: Option<(&str, i64)>) -> Promise {
         let newest = newest.map(|(run_id, version)| (run_id.to_owned(), version));
-        Promise { app_ids: vec![], landed: Landed { version: 0, newest }, account: None, needs_rows: false }
+        let landed = Landed { version: 0, newest };
+        Promise { app_ids: vec![], landed, account: None, needs_rows: false, landed_at_micros: Some(50) }
+    }
+
+    #[test]
+    fn a_table_that_was_made_after_the_rows_had_landed_is_another_one() {
+        let of_table = |created| promise(None).is_of_table(created);
+        assert_eq!([Some(49), Some(50), None].map(of_table), [true, false, false]);
+        assert!(!Promise { landed_at_micros: None, ..promise(None) }.is_of_table(Some(49)));
     }
 
     #[test]

@@ -24,6 +24,17 @@ pub enum Received {
     Failed(Failure, String),
 }
 
+impl Received {
+    /// Why there is no complete answer; `None` if there is one.
+    #[must_use]
+    pub const fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Failed(failure, _) => Some(*failure),
+            _ => None,
+        }
+    }
+}
+
 /// A body that is not a page.
 #[derive(Debug)]
 pub struct Unreadable {

@@ -218,7 +218,7 @@ impl Story {
     fn heal(&mut self) {
         (self.lake.world.faults, self.lake.table_faults) = (0, 0);
         for name in self.names.clone() {
-            if self.lake.world.accounts[&name].standing == Standing::Refused {
+            if matches!(self.lake.world.accounts[&name].standing, Standing::Refused | Standing::Silent) {
                 self.lake.world.stand(&name, Standing::Readable);
             }
         }

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 Outcome: TypeAlias = Literal["landed", "absent", "superseded"]
 Kept: TypeAlias = Literal["all", "some", "none"]
 
-# (column, operator, value, type): as the compiled half asks for rows. None with "=" means IS NULL; "contains" means
-# that the value is part of the text; a "timestamp" is in microseconds since 1970.
-Operator: TypeAlias = Literal["=", "<>", "<", ">", ">=", "contains"]
-Condition: TypeAlias = "tuple[str, Operator, str | int | None, Literal['string', 'long', 'timestamp']]"
+# (column, operator, value, type): as the compiled half asks for rows. None with "=" means IS NULL; "in" has a list of
+# texts; "contains" means that the value is part of the text; a "timestamp" is in microseconds since 1970.
+Operator: TypeAlias = Literal["=", "<>", "<", ">", ">=", "in", "contains"]
+Condition: TypeAlias = "tuple[str, Operator, str | int | list[str] | None, Literal['string', 'long', 'timestamp']]"
 
 
 class ArrowStream(Protocol):

@@ -154,9 +154,9 @@ impl Attempt {
         let has_pages = !run.walk().pages().is_empty() || run.has_recovered_pages();
         if run.is_to_join() {
             return match has_pages {
-                false => Part::None,
-                true if run.lands_nothing() => Part::Ends,
+                _ if run.lands_nothing() => Part::Ends,
                 true => Part::GoesOn,
+                false => Part::None,
             };
         }
         let is_last = run.has_whole_list() && run.gathered().1 == run.walk().pages().len();
@@ -171,7 +171,7 @@ impl Attempt {
     fn gather(&mut self, now: Now) -> Result<Option<JointGroup>> {
         // If nothing comes of it, the next try is not at once.
         self.last_group = now.monotonic;
-        self.is_flushing = false;
+        let is_flushing = std::mem::take(&mut self.is_flushing);
         let mut parts = self.parts();
         for (member, _) in parts.extract_if(.., |(_, part)| *part == Part::Skipped).collect::<Vec<_>>() {
             self.close(member, now);
@@ -197,7 +197,10 @@ impl Attempt {
             };
             groups.extend(group.map(|group| (member, group)));
         }
-        self.hand_over(sequence, groups)
+        let group = self.hand_over(sequence, groups)?;
+        // Runs have joined: their pages still wait, and the buffers are as full as before.
+        self.is_flushing = is_flushing && group.as_ref().is_some_and(|group| group.rows.batches.is_empty());
+        Ok(group)
     }
 
     fn hand_over(&mut self, sequence: i64, groups: Vec<(Member, Group)>) -> Result<Option<JointGroup>> {

@@ -8,12 +8,16 @@ use super::{Attempt, JointGroup, Member};
 use crate::changes::EventIndex;
 use crate::checkpoint::events_of;
 use crate::columns::{Columns, by_account};
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::run::commit::Commit;
 use crate::run::condition::{Condition, Value, holds, hull};
 use crate::run::group::Joint;
 use crate::run::{Group, Run};
 use crate::stripe::exchange::Now;
+
+/// The reads of a table that runs have asked for, by account.
+#[derive(Debug, Default)]
+pub struct Asked(HashMap<Option<String>, (Member, Vec<Vec<Condition>>)>);
 
 impl Attempt {
     /// Whether all of its runs are new: nothing can have landed of them.
@@ -129,11 +133,16 @@ impl Attempt {
             }
         }
         let mut reads = Vec::new();
+        let is_alone = self.alone().is_some();
         let members = if self.runs.len() == 1 { vec![0] } else { self.continued() };
         for member in members {
-            if let Some(run) = self.run_mut(member) {
-                let events = by_run.remove(&run.plan().run_id).unwrap_or_default();
-                reads.extend(run.recover(events)?);
+            let Some(run) = self.run_mut(member) else { continue };
+            let events = by_run.remove(&run.plan().run_id).unwrap_or_default();
+            match run.recover(events) {
+                Ok(wanted) => reads.extend(wanted),
+                // Its walk has failed with it, and so it ends by itself.
+                Err(error) if error.class == Class::Table && !is_alone => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(hull(reads))
@@ -153,8 +162,11 @@ impl Attempt {
         for batch in batches {
             for row in 0..batch.num_rows() {
                 let member = by_run.get(Columns(batch).required_text("_ingest_run_id", row)?);
-                if let Some(run) = member.and_then(|member| self.run_mut(*member)) {
-                    run.recover_rows(&[batch.slice(row, 1)])?;
+                let Some(run) = member.and_then(|member| self.run_mut(*member)) else { continue };
+                match run.recover_rows(&[batch.slice(row, 1)]) {
+                    // Rows that other hands changed concern their account.
+                    Err(error) if error.class == Class::Table => run.walk_mut().fail(error),
+                    taken => taken?,
                 }
             }
         }
@@ -171,20 +183,9 @@ impl Attempt {
         hull(reads)
     }
 
-    /// Gives each row of these reads to the run of its account, if that has asked for it.
-    ///
-    /// # Errors
-    /// Columns that this project does not write.
-    pub fn give(
-        &mut self,
-        batch: &RecordBatch,
-        of: impl Fn(&mut Run) -> Vec<Vec<Condition>>,
-        take: impl Fn(&mut Run, &RecordBatch) -> Result<()>,
-    ) -> Result<()> {
-        if let Some(run) = self.alone_mut() {
-            return take(run, batch);
-        }
-        let mut asked: HashMap<Option<String>, (Member, Vec<Vec<Condition>>)> = HashMap::new();
+    /// What the runs that have not begun ask for, by account.
+    pub fn asked(&mut self, of: impl Fn(&mut Run) -> Vec<Vec<Condition>>) -> Asked {
+        let mut asked = HashMap::new();
         for member in self.waiting.clone() {
             let Some(run) = self.run_mut(member) else { continue };
             let reads = of(run);
@@ -192,8 +193,24 @@ impl Attempt {
                 asked.insert(run.scope().account.clone(), (member, reads));
             }
         }
+        Asked(asked)
+    }
+
+    /// Gives each row of a read to the run of its account, if that has asked for it.
+    ///
+    /// # Errors
+    /// Columns that this project does not write.
+    pub fn give(
+        &mut self,
+        batch: &RecordBatch,
+        asked: &Asked,
+        take: impl Fn(&mut Run, &RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(run) = self.alone_mut() {
+            return take(run, batch);
+        }
         for (account, rows) in by_account(batch)? {
-            let Some((member, reads)) = asked.get(&account) else { continue };
+            let Some((member, reads)) = asked.0.get(&account) else { continue };
             for row in 0..rows.num_rows() {
                 let met = reads.iter().map(|read| holds(read, Columns(&rows), row)).collect::<Result<Vec<_>>>()?;
                 if let Some(run) = self.run_mut(*member).filter(|_| met.contains(&true)) {

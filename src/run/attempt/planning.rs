@@ -10,7 +10,7 @@ use crate::error::{Class, Error, Remedy, Result};
 use crate::options::Options;
 use crate::run::{Run, RunContext};
 use crate::stripe::entities::Entity;
-use crate::stripe::events::{self, Coverage};
+use crate::stripe::events;
 use crate::stripe::exchange::Now;
 use crate::stripe::expand;
 use crate::stripe::scope::Scope;
@@ -46,8 +46,8 @@ pub struct Planner {
     accounts: VecDeque<Option<String>>,
     /// The accounts that the next attempt begins with.
     left: Vec<Option<String>>,
-    /// Whether there are several: then those without news are not asked.
-    has_many: bool,
+    /// Whether the call has several accounts, if not this attempt: then those without news are not asked.
+    pub has_many: bool,
     without_news: usize,
     epoch: i64,
 }
@@ -65,12 +65,12 @@ impl Planner {
     ) -> Self {
         Self {
             entity: context.scope.entity,
+            bounds: Bounds::of(context.scope.entity),
             context,
             settings,
             origin,
             circumstances,
             dead_owners,
-            bounds: Bounds::default(),
             has_many: accounts.len() > 1,
             accounts: accounts.into(),
             left: Vec::new(),
@@ -133,7 +133,8 @@ impl Planner {
             histories.of(account.as_deref()).is_some_and(|history| history.is_open() || (resets && history.has_run()))
         };
         let continued: Vec<Option<String>> = self.accounts.iter().filter(|account| goes_on(account)).cloned().collect();
-        let mut attempt = Attempt::new(self.entity, self.bounds);
+        let attempt = Attempt::new(self.entity, self.bounds);
+        let mut attempt = if self.has_many { attempt } else { attempt.of_one_account() };
         let mut runs = Vec::new();
         for account in &continued {
             runs.push(self.run(account.clone(), histories, landed, now, new_id)?);
@@ -227,10 +228,9 @@ impl Planner {
     /// for its `events` stands for one of each list. Once in `whole_every_days`, it is asked all the same.
     fn is_without_news(&self, run: &Run, histories: &Histories, landed: Landed<'_>, now: Now) -> bool {
         let (plan, account) = (run.plan(), run.scope().account.as_deref());
-        let was_asked =
-            landed.events.and_then(|events| events.of(account)).map(History::state) == Some(State::Complete);
-        let follows =
-            plan.source.to.is_some() && !plan.source.relands && events::of(self.entity).coverage != Coverage::None;
+        let was_asked = landed.events.is_some_and(|events| events.has_completed_since(account));
+        // Each new object has an event, too.
+        let follows = plan.source.to.is_some() && !plan.source.relands && events::of(self.entity).created.is_some();
         let options = &self.context.options;
         let days = i64::from(options.whole_every_days);
         let completed = histories.of(account).and_then(|history| history.completed());

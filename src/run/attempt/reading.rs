@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Attempt, Member};
 use crate::error::{Class, Error};
 use crate::run::Run;
-use crate::stripe::exchange::{Now, Request};
+use crate::stripe::exchange::{Failure, Now, Request};
 use crate::walk::{Effect, Received, Ticket};
 
 /// The weight of the remaining requests if a list must be split to send one, as in a walk.
@@ -94,13 +94,48 @@ impl Attempt {
         jitter: f64,
     ) -> Effect {
         let is_alone = self.alone().is_some();
+        let failure = received.failure();
+        self.note_answer(member, failure.is_none());
         let Some(run) = self.run_mut(member) else { return Effect::Nothing };
+        let had_error = run.walk().ends_with().is_some();
         let effect = run.walk_mut().handle_response(ticket, received, now, jitter);
-        let error = run.walk().error().or_else(|| run.walk().stopping()).cloned();
-        if let Some(error) = error.filter(|error| !is_alone && concerns_all(error)) {
+        let error = run.walk().ends_with().filter(|_| !had_error).cloned();
+        if let Some(error) = error.filter(|error| !is_alone && self.concerns_all(member, error, failure)) {
             self.stop_asking(&error);
         }
         effect
+    }
+
+    fn note_answer(&mut self, member: Member, is_answered: bool) {
+        if is_answered {
+            self.answers += 1;
+            self.silent.remove(&member);
+        } else {
+            self.silent.entry(member).or_insert(self.answers);
+        }
+    }
+
+    /// Whether the error would meet any account: the key, the network, the machine and the user are the same for all.
+    ///
+    /// While other accounts are answered, silence is about the account that meets it; so it is if no other remains.
+    fn concerns_all(&self, member: Member, error: &Error, failure: Option<Failure>) -> bool {
+        let reads = |other: &Member| self.run(*other).is_some_and(|run| *other != member && !run.has_read_all());
+        let others_remain = self.expects_more || !self.waiting.is_empty() || self.open.iter().any(reads);
+        match (error.class, failure) {
+            (Class::Connection, Some(Failure::TooLarge | Failure::Encoding)) => false,
+            (Class::Connection, Some(Failure::Connect | Failure::Read | Failure::Timeout)) => {
+                others_remain && self.silent.get(&member) == Some(&self.answers)
+            }
+            (class, _) => matches!(
+                class,
+                Class::Authentication
+                    | Class::Connection
+                    | Class::Budget
+                    | Class::Interrupted
+                    | Class::Internal
+                    | Class::Usage
+            ),
+        }
     }
 
     /// Sends nothing more. Answers to the requests in flight are still taken in; then all runs have ended with `error`.
@@ -125,12 +160,4 @@ impl Attempt {
         }
         self.reading().filter_map(|run| run.walk().next_retry()).min()
     }
-}
-
-/// Whether the error would meet any account: the key, the network, the machine and the user are the same for all.
-const fn concerns_all(error: &Error) -> bool {
-    matches!(
-        error.class,
-        Class::Authentication | Class::Connection | Class::Budget | Class::Interrupted | Class::Internal | Class::Usage
-    )
 }

@@ -182,7 +182,8 @@ impl Caller {
             Next::Prepare => {
                 let reads = self.attempt().reads(Run::overlap);
                 for batch in select_any(&lake.world.raw.batches, &reads) {
-                    self.attempt().give(&batch, Run::overlap, Run::compare)?;
+                    let asked = self.attempt().asked(Run::overlap);
+                    self.attempt().give(&batch, &asked, Run::compare)?;
                 }
                 Next::Land
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stripe_raw_rs::error::Class;
+use stripe_raw_rs::options::Options;
 use stripe_raw_rs::run::Bounds;
 
 use super::{Caller, Case, Story, Wish};
@@ -170,6 +171,29 @@ fn an_account_that_is_refused_ends_its_own_run_only() {
             caller.endings.values().filter_map(|ending| ending.error.as_ref()).map(|e| e.class).collect();
         assert_eq!(errors.len(), 3, "{errors:?}");
         assert_eq!(caller.endings.values().filter(|ending| ending.is_complete).count(), 9);
+        story.lake.gone.push(caller.name);
+        story.heal();
+        story.conclude();
+    }
+}
+
+/// A network that is down is down for all accounts; but one that is silent while others are answered concerns itself.
+#[test]
+fn an_account_that_is_never_answered_in_time_ends_its_own_run_only() {
+    for (silent, ended) in [(vec![3], 1), (vec![1, 6], 2), ((0..12).collect(), 12)] {
+        let mut story = story(case(Engine::Skips, 12, Bounds::default()), 4);
+        for at in &silent {
+            let name = story.names[*at].clone();
+            story.lake.world.stand(&name, Standing::Silent);
+        }
+        let all = story.whole_call();
+        let options = Options { max_retries: 3, ..all.options.clone() };
+        let mut caller = Caller::new(&mut story.lake, &Wish { options, ..all });
+        let outcome = caller.finish(&mut story.lake).map_err(|error| error.class);
+        assert_eq!(outcome, if ended == 12 { Err(Class::Connection) } else { Ok(()) }, "{silent:?}");
+        let failed = caller.endings.values().filter(|ending| ending.error.is_some()).count();
+        let complete = caller.endings.values().filter(|ending| ending.is_complete).count();
+        assert_eq!((failed, complete), (ended, 12 - ended));
         story.lake.gone.push(caller.name);
         story.heal();
         story.conclude();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::ref_option, reason = "names are keys of maps")]
 
-use stripe_raw_rs::stripe::exchange::{Outcome, Request};
+use stripe_raw_rs::stripe::exchange::{Failure, Outcome, Request};
 
 use super::{Object, World, insert};
 
@@ -18,6 +18,8 @@ pub(crate) enum Standing {
     Revoked,
     /// The account does not have the product.
     Lacks,
+    /// No answer comes in time.
+    Silent,
 }
 
 /// One of many accounts.
@@ -43,6 +45,7 @@ impl World {
         let name = request.account.as_deref().unwrap_or_default();
         let (status, said) = match self.accounts.get(&request.account)?.standing {
             Standing::Readable => return None,
+            Standing::Silent => return Some(Outcome::Failed(Failure::Timeout, "late".to_owned())),
             Standing::Refused => {
                 (403, format!("The key does not have the required permissions for this endpoint on account '{name}'."))
             }

@@ -49,6 +49,10 @@ fn narrow(meets: &mut [bool], batch: &RecordBatch, (column, operator, value): &C
                 _ => keep(&|row| column.is_valid(row) && column.value(row) != text),
             }
         }
+        Value::Texts(texts) => {
+            let column = column.as_string::<i32>();
+            keep(&|row| column.is_valid(row) && texts.contains(column.value(row)));
+        }
         Value::Timestamp(micros) => {
             let column = column.as_primitive::<TimestampMicrosecondType>();
             keep(&|row| column.is_valid(row) && compares(column.value(row), operator, *micros));

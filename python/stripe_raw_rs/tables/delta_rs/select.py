@@ -68,11 +68,17 @@ def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _predicate(column: str, operator: str, value: str | int | None, kind: str) -> str:
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _predicate(column: str, operator: str, value: str | int | list[str] | None, kind: str) -> str:
     if value is None:
         return f"{_identifier(column)} IS NULL"
+    if isinstance(value, list):
+        return f"{_identifier(column)} IN ({', '.join(map(_text, value))})"
     if kind == "string":
-        literal = "'" + str(value).replace("'", "''") + "'"
+        literal = _text(str(value))
     elif kind == "timestamp":
         literal = f"to_timestamp_micros({int(value)})"
     else:

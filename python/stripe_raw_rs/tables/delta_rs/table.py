@@ -162,7 +162,8 @@ class DeltaRsTable:
         if has_version and not promise.needs_rows:
             return "all"
         if not self._any(table, promise.any_rows):
-            return "none"
+            # Other accounts have rows in it.
+            return "all" if has_version and promise.is_of_table(_created_at_micros(table)) else "none"
         if has_version:
             return "all"
         # Without a transaction it is a copy of the rows, or a table whose owner let its transactions expire.
@@ -228,6 +229,10 @@ class DeltaRsTable:
             why = reason(error, self.location) if damage is None else f"{damage.what}; {damage.remedy}"
             message = f"table '{self.location}' cannot be read: {why}"
             raise TableError(message) from error
+
+
+def _created_at_micros(table: DeltaTable) -> int:
+    return table.metadata().created_time * 1_000
 
 
 def _tuples(batches: RecordBatchReader) -> list[tuple[Any, ...]]:

@@ -57,10 +57,12 @@ def _column(name: str) -> Column:
     return functions.col(quoted(name))
 
 
-def _predicate(column: str, operator: str, value: str | int | None, kind: str) -> Column:
+def _predicate(column: str, operator: str, value: str | int | list[str] | None, kind: str) -> Column:
     left = _column(column)
     if value is None:
         return left.isNull()
+    if isinstance(value, list):
+        return left.isin(value)
     right = functions.lit(str(value) if kind == "string" else int(value))
     if kind == "timestamp":
         right = functions.timestamp_micros(right)

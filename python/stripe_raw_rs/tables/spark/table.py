@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import pyarrow as pa
+from pyspark.sql import functions
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import StripeRawError, TableError
@@ -177,15 +178,25 @@ class SparkTable:
         if self._any(promise.newest_rows):
             return "all"
         if not self._any(promise.any_rows):
-            return "none"
+            are_erased = self._has_rows() and promise.is_of_table(self._created_at_micros())
+            if not are_erased:
+                return "none"
         commits = self._sql(f"DESCRIBE HISTORY {self._sql_name}")
         metadata = [row["userMetadata"] for row in commits if row["userMetadata"] is not None]
         from_creation = any(row["version"] == 0 for row in commits)
         return "all" if promise.may_be_among(metadata, from_creation) else "some"
 
+    def _created_at_micros(self) -> int | None:
+        detail = self._session.sql(f"DESCRIBE DETAIL {self._sql_name}")
+        ((created,),) = self._asked(lambda: detail.select(functions.unix_micros("createdAt")).collect())
+        return cast("int | None", created)
+
     def _any(self, conditions: Sequence[Condition]) -> bool:
         """Say whether any row meets all conditions; the first one found is enough."""
         return bool(self._asked(lambda: self._select([conditions[0][0]], [conditions]).limit(1).collect()))
+
+    def _has_rows(self) -> bool:
+        return bool(self._asked(lambda: self._select(["_stripe_id"], [[]]).limit(1).collect()))
 
     def distinct(self, columns: Sequence[str], conditions: Sequence[Condition]) -> list[tuple[str | None, ...]]:
         """List the different values of some text columns."""

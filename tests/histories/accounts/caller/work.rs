@@ -56,6 +56,7 @@ impl Caller {
         let (accounts, gone) = (self.accounts.clone(), lake.gone.clone());
         let mut planner = Planner::new(context, BTreeMap::new(), "https://a".to_owned(), circumstances, gone, accounts);
         planner.bounds = self.wish.bounds;
+        planner.has_many = self.wish.accounts.len() > 1;
         let landed = LandedByAccount::default();
         let attempt = planner.begin(&self.histories, landed, now, &mut || lake.new_id())?;
         self.attempts += 1;
