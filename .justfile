@@ -88,7 +88,7 @@ fmt:
     {{ tool }} ruff check --fix
     {{ just_executable() }} --unstable --fmt
 
-# Write the README's tables that follow from the code
+# Write the documents' tables that follow from the code
 readme:
     {{ uv }} run python -m tests.readme_tables
 

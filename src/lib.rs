@@ -1,7 +1,7 @@
 //! Lands everything in a Stripe account as raw, immutable rows in Delta tables.
 //!
-//! README's "Work on it" describes the modules; `tests/test_layers.py` checks which may use which. `simulator` is
-//! separate from them: a fake Stripe that nothing in the product uses.
+//! resources/docs/contributing.md describes the modules; `tests/test_layers.py` checks which may use which. `simulator`
+//! is separate from them: a fake Stripe that nothing in the product uses.
 
 pub mod ask;
 pub mod changes;

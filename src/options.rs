@@ -1,5 +1,5 @@
 //! The options that the core reads, one row each: name, type, bounds, default, unit, help. Command line, environment,
-//! library and README take them from here.
+//! library and the documents take them from here.
 
 mod value;
 

@@ -1,25 +1,85 @@
-"""The README's tables that follow from the code; `just readme` writes them, and a test checks them."""
+"""The documents' tables that follow from the code; `just readme` writes them, and a test checks them."""
 
 from __future__ import annotations
 
+import inspect
 import re
-from pathlib import Path
 
 import pyarrow as pa
 
-from stripe_raw_rs import _core
+from stripe_raw_rs import _core, exceptions
 from stripe_raw_rs.options import COMMANDS, OPTIONS
+from tests.documents import DOCUMENTS
 
-README = Path(__file__).parent.parent / "README.md"
+# The options of `run`, by what a reader needs them for. One that no row names comes under the last heading.
+NEEDS = {
+    "Say where the tables are": ("lake", "catalog", "schema", "checkpoint_table"),
+    "Say what to read": ("entities", "expand", "start", "stripe_account", "accounts"),
+    "Give the key": ("api_key_file", "stripe_secret_scope", "stripe_secret_key"),
+    "Follow changes": ("changes", "lookback_seconds", "relist_days", "whole_every_days", "repeats"),
+    "Go on with an unfinished run, or begin again": ("take_over", "restart_run", "from_scratch", "owner"),
+    "Set the pace": (
+        "max_requests_per_second",
+        "max_requests_per_second_per_endpoint",
+        "max_concurrent_requests",
+        "max_requests",
+        "page_size",
+        "commit_interval_seconds",
+    ),
+    "Try again": (
+        "max_retries",
+        "request_timeout_seconds",
+        "backoff_base_seconds",
+        "backoff_max_seconds",
+        "backoff_jitter",
+    ),
+    "Reach Stripe": ("api_base_url", "ca_file", "stripe_version"),
+    "Shape the tables": ("liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
+    "See what happens": ("log_format", "verbose"),
+}
+_OTHERWISE = "The rest"
 
 
 def _options() -> str:
-    rows = ["| option of `stripe-raw run` | default | what |", "|---|---|---|"]
-    for name in COMMANDS["run"].options:
-        option = OPTIONS[name]
-        written = f"`{option.flag}`" if option.kind == "flag" else f"`{option.flag} {option.metavar}`"
-        rows.append(f"| {written} | {option.default} | {option.help} |")
+    known = COMMANDS["run"].options
+    named = {name for names in NEEDS.values() for name in names}
+    needs = {**NEEDS, _OTHERWISE: tuple(name for name in known if name not in named)}
+    tables = []
+    for need, names in needs.items():
+        rows = [_option(name) for name in names if name in known]
+        if rows:
+            tables.append("\n".join([f"### {need}\n", "| option | default | what |", "|---|---|---|", *rows]))
+    return "\n" + "\n\n".join(tables) + "\n"
+
+
+def _option(name: str) -> str:
+    option = OPTIONS[name]
+    written = f"`{option.flag}`" if option.kind == "flag" else f"`{option.flag} {option.metavar}`"
+    return f"| {written} | {option.default} | {option.help} |"
+
+
+def _commands() -> str:
+    rows = ["| command | what | options |", "|---|---|---|"]
+    for command in COMMANDS.values():
+        names = " ".join(f"`{OPTIONS[name].flag}`" for name in command.options)
+        options = "[below](#options-by-need)" if command.name == "run" else names
+        rows.append(f"| `{command.name}` | {command.help} | {options} |")
     return "\n".join(rows)
+
+
+def _errors() -> str:
+    rows = ["| class | exit code | exception | means |", "|---|---|---|---|"]
+    for name, kind in vars(exceptions).items():
+        if inspect.isclass(kind) and issubclass(kind, exceptions.StripeRawError) and "error_class" in vars(kind):
+            line = (kind.__doc__ or "").split("\n")[0]
+            rows.append(f"| `{kind.error_class}` | {kind.exit_code} | `{name}` | {line} |")
+    return "\n".join(rows)
+
+
+def _checkpoints() -> str:
+    comments = {field.name: (field.metadata or {})[b"comment"] for field in pa.schema(_core.checkpoint_schema())}
+    rows = [f"| `{name}` | {comment.decode()} |" for name, comment in comments.items()]
+    return "\n".join(["| column of the checkpoint table | what |", "|---|---|", *rows])
 
 
 def _columns() -> str:
@@ -71,7 +131,10 @@ def _children() -> str:
 def with_tables(text: str) -> str:
     """Put the tables between their marks."""
     tables = {
+        "commands": _commands(),
         "options": _options(),
+        "errors": _errors(),
+        "checkpoints": _checkpoints(),
         "lists": _lists(),
         "children": _children(),
         "columns": _columns(),
@@ -88,4 +151,5 @@ def with_tables(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in DOCUMENTS:
+        document.write_text(with_tables(document.read_text(encoding="utf-8")), encoding="utf-8")

@@ -124,7 +124,7 @@ def test_the_count_misses_no_effect_of_a_process(tmp_path: Path, library: Path, 
     # Each was made as a whole file of another name.
     made = {path.removesuffix("#1") for kind, path in effects if kind == "open"}
     assert files == made == {path.removesuffix("#1") for kind, path in effects if kind == "write"}
-    assert not kinds["sync"], "README.md says that there is no sync"
+    assert not kinds["sync"], "resources/docs/guarantees.md says that there is no sync"
 
 
 @MODES

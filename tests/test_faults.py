@@ -172,8 +172,8 @@ class Whole:
 class Unseen:
     """The run is complete and something is missing, which neither it nor `verify` can know.
 
-    Such an answer looks like the end of a list. README says so under what is not promised. The next run reads only new
-    objects, so only one from scratch brings the missing ones.
+    Such an answer looks like the end of a list. The guarantees say so under what is not promised. The next run reads
+    only new objects, so only one from scratch brings the missing ones.
     """
 
 

@@ -190,7 +190,7 @@ def test_a_copy_of_the_rows_without_its_transactions_is_judged_by_its_rows(lake:
 
 
 def erase(lake: Path, condition: str) -> None:
-    """Erase rows as README.md says, as somebody who may."""
+    """Erase rows as resources/docs/security.md says, as somebody who may."""
     table = DeltaTable(lake / RAW)
     table.alter.set_table_properties({"delta.appendOnly": "false"})
     table.delete(condition)

@@ -125,7 +125,7 @@ def test_objects_whose_rows_were_erased_are_not_asked_and_stop_nobody(lake: Path
         stripe.advance(HOUR)
         (new,) = stripe.add("customers", 1)
         land(lake, stripe, "customers")
-        # As README says, by somebody who may.
+        # As resources/docs/security.md says, by somebody who may.
         table = DeltaTable(lake / "stripe_customers_raw")
         table.alter.set_table_properties({"delta.appendOnly": "false"})
         table.delete(f"_stripe_id = '{new}'")

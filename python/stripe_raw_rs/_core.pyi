@@ -185,7 +185,7 @@ class Entity:
 
 @final
 class Option:
-    """One option of a run, as the command line, the environment and the README show it."""
+    """One option of a run, as the command line, the environment and the documents show it."""
 
     @property
     def name(self) -> str: ...

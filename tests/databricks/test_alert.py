@@ -1,4 +1,4 @@
-"""The alert of README.md, and the dashboard's *Now*: which accounts are behind, and which have left the platform."""
+"""The alert of the guide for Databricks, and the dashboard's *Now*: which accounts are behind, and which have left the platform."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.databricks.test_dashboard import DATASETS, TABLE, Attempt, Story, row
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-(ALERT,) = (part.split("```")[0] for part in README.split("```sql\n") if "accounts_behind" in part.split("```")[0])
+GUIDE = (Path(__file__).parents[2] / "resources/docs/databricks.md").read_text(encoding="utf-8")
+(ALERT,) = (part.split("```")[0] for part in GUIDE.split("```sql\n") if "accounts_behind" in part.split("```")[0])
 DAY = 24.0
 
 
