@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from stripe_raw_rs import ingest, views
+from stripe_raw_rs import ingest, verify, views
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, events, landed
 from tests.oracle import run_view
 from tests.places import place_of
@@ -97,7 +96,7 @@ def assert_each_once(
     if complete:
         assert_events_match(rows, events(lake, f"entity = '{name}'"))
     # delta-rs reads the tables, whichever engine wrote them.
-    verify(open_tables({"lake": lake}), say=lambda _line: None)
+    verify(tables=open_tables({"lake": lake})).raise_for_status()
 
 
 def _state(row: Mapping[str, Any]) -> tuple[str | None, str, str, int | None]:

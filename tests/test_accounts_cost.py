@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs import ingest
+from stripe_raw_rs import ingest, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.verify import verify
 from tests.conftest import DEFAULT, KEY
 from tests.places import commits, tables_of
 
@@ -57,7 +56,7 @@ def test_an_account_without_news_costs_the_request_for_its_events(lake: Path) ->
         assert found["charges"].accounts.without_news == 40
         assert found["charges"].rows == 1
         assert found["balance_transactions"].accounts.without_news == 0
-        verify(tables_of(lake), say=lambda _: None)
+        verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_all_lists_of_several_accounts_land_and_are_followed(lake: Path) -> None:
@@ -71,4 +70,4 @@ def test_all_lists_of_several_accounts_land_and_are_followed(lake: Path) -> None
         run(lake, stripe, "all")
         again = run(lake, stripe, "all")
         assert sum(result.rows for result in again.entities) <= len(again.entities), "nothing is new"
-        verify(tables_of(lake), say=lambda _: None)
+        verify(tables=tables_of(lake)).raise_for_status()

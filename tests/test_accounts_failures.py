@@ -53,7 +53,7 @@ def test_some_accounts_fail_in_their_own_ways_and_the_others_complete(
         assert report.exit_code == 1
         (result,) = report.entities
         assert (result.state, result.accounts.complete, result.accounts.skipped) == ("failed", MANY - 4, 0)
-        classes = {failure.account: failure.error_class for failure in result.accounts.failed}
+        classes = {failure.stripe_account: failure.error_class for failure in result.accounts.failed}
         (server_error,) = classes.keys() - {revoked, denied, odd}
         expected = {revoked: "Request", denied: "Permission", odd: "Answer", server_error: "Server"}
         assert classes == expected
@@ -103,7 +103,7 @@ def test_the_command_names_the_accounts_that_failed(lake: Path) -> None:
         assert again.returncode == 1
         found = json.loads(again.stdout)["entities"][0]["accounts"]
         assert (found["accounts"], found["complete"]) == (MANY, MANY - 2)
-        assert {failure["account"] for failure in found["failed"]} == {accounts[3], accounts[20]}
+        assert {failure["stripe_account"] for failure in found["failed"]} == {accounts[3], accounts[20]}
         assert all(json.loads(text)["message"] for text in again.stderr.splitlines())
 
 
@@ -128,7 +128,7 @@ def test_accounts_without_the_product_are_skipped_unless_the_list_is_named(lake:
         report = land(lake, stripe, entities=entities)
         (result,) = [each for each in report.entities if each.entity == "issuing_cards"]
         if entities == "issuing_cards":
-            assert (result.exit_code, [each.account for each in result.accounts.failed]) == (1, [without])
+            assert (result.exit_code, [each.stripe_account for each in result.accounts.failed]) == (1, [without])
             assert result.accounts.failed[0].error_class == "Product"
         else:
             assert (result.exit_code, result.accounts.skipped, result.accounts.complete) == (0, 1, 4)
@@ -143,7 +143,7 @@ def test_accounts_without_the_product_are_skipped_unless_the_list_is_named(lake:
         stripe.set_products_off(["Issuing"], account=without)
         report = land(lake, stripe, entities=entities)
         (result,) = [each for each in report.entities if each.entity == "issuing_cards"]
-        assert [each.account for each in result.accounts.failed] == [without]
+        assert [each.stripe_account for each in result.accounts.failed] == [without]
 
 
 def test_a_list_that_no_account_has_is_skipped(lake: Path) -> None:

@@ -118,7 +118,7 @@ def test_an_account_whose_events_were_changed_by_other_hands_does_not_stop_the_o
     tamper(lake, "stripe_ingestion_checkpoints", break_chain)
     report = land(lake, stripe, accounts=[one, two, three])
     (result,) = report.entities
-    assert [(each.account, each.error_class) for each in result.accounts.failed] == [(one, "Table")]
+    assert [(each.stripe_account, each.error_class) for each in result.accounts.failed] == [(one, "Table")]
     assert "changed by other hands" in str(result.message)
     assert result.accounts.complete == 2
     assert {account: count for account, count in landed_of(lake).items() if account != one} == {two: EACH, three: EACH}

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from stripe_raw_rs import Report
-    from stripe_raw_rs.report import EntityResult
+    from stripe_raw_rs import EntityResult, Report
     from stripe_raw_rs.simulator import StripeSimulator
 
 WITH_EVENTS = "charges,events"
@@ -55,7 +54,7 @@ def test_an_account_that_is_asked_alone_and_fails_is_named_with_the_counts(
     result = of(land(lake, stripe, entities=WITH_EVENTS), "charges")
     assert set(asked(stripe, since)["charges"]) == {news}
     assert (result.state, result.accounts.complete, result.accounts.without_news) == ("failed", 4, 4)
-    assert [(each.account, each.error_class) for each in result.accounts.failed] == [(news, kind)]
+    assert [(each.stripe_account, each.error_class) for each in result.accounts.failed] == [(news, kind)]
     assert str(result.message).startswith(
         f"charges: 4 of 5 accounts complete, 4 of them without news, 1 failed: {news}: "
     )

@@ -74,8 +74,8 @@ def test_status_counts_the_accounts_of_a_list_and_names_those_that_need_a_look(
 def test_status_as_json_has_each_account(whole: Path, stripe: StripeSimulator) -> None:
     _, text = shown("status", whole, "--log-format", "json")
     rows = json.loads(text)["entities"]
-    assert {row["account"] for row in rows} == {None, *stripe.accounts()}
-    states = {row["account"]: row["state"] for row in rows}
+    assert {row["stripe_account"] for row in rows} == {None, *stripe.accounts()}
+    states = {row["stripe_account"]: row["state"] for row in rows}
     assert [states[name] for name in stripe.accounts()[3:5]] == ["failed", "failed"]
     assert [*states.values()].count("complete") == MANY - 1
 
@@ -94,7 +94,7 @@ def test_status_is_narrowed_to_accounts(whole: Path, stripe: StripeSimulator, tm
         "all": ("all", {None, *names}),
     }[named]
     _, text = shown("status", whole, "--accounts", given, "--log-format", "json")
-    assert {row["account"] for row in json.loads(text)["entities"]} == expected
+    assert {row["stripe_account"] for row in json.loads(text)["entities"]} == expected
 
 
 @pytest.mark.parametrize("command", ["status", "verify"])

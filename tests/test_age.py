@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
-from stripe_raw_rs import ingest
+from stripe_raw_rs import ingest, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.status import sizes
-from stripe_raw_rs.verify import verify
+from stripe_raw_rs.table_size import sizes
 from tests.aged import CHECKPOINTS, write_runs
 from tests.conftest import KEY, assert_whole, events
 from tests.places import tables_of
@@ -74,13 +73,13 @@ def aged(lake: Path, stripe: StripeSimulator) -> Path:
 
 
 def test_an_old_lake_is_whole_and_a_run_goes_on_from_its_last_one(aged: Path, stripe: StripeSimulator) -> None:
-    verify(tables_of(aged), say=lambda _line: None)
+    verify(tables=tables_of(aged)).raise_for_status()
     started = events(aged, "event_type = 'RUN_STARTED'")
     assert len({event["run_id"] for event in started}) == len(started) == OLD * len(LISTS)
     assert len({event["event_id"] for event in events(aged)}) == len(events(aged))
     stripe.add("charges", 3)
     land(aged, stripe)
-    verify(tables_of(aged), say=lambda _line: None)
+    verify(tables=tables_of(aged)).raise_for_status()
     for name in LISTS:
         assert_whole(aged, stripe, name)
         assert events(aged, f"entity = '{name}'")[-1]["epoch"] == OLD + 1

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from deltalake import DeltaTable
 
-from stripe_raw_rs import Client, UsageError, ingest
+from stripe_raw_rs import Client, UsageError, ingest, verify
 from stripe_raw_rs.owner import default_owner
 from stripe_raw_rs.progress import LogLines
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, landed
 from tests.places import place_of, tables_of
 
@@ -50,7 +49,7 @@ def test_a_lake_without_rows_goes_to_the_account_that_lands_the_first_ones(
         assert origin_of(lake) == right.url
         assert caplog.text.count("the lake had no rows: it belongs to this key's account, mode and server") == 1
         assert set(landed(lake, "charges")["_stripe_id"].to_pylist()) == set(right.ids("charges"))
-        verify(tables_of(lake), say=print)
+        verify(tables=tables_of(lake)).raise_for_status()
         with pytest.raises(UsageError, match="belongs to server"):
             land(lake, wrong)
 
@@ -86,7 +85,7 @@ def test_a_run_whose_lake_went_to_another_account_lands_nothing(lake: Path) -> N
         with pytest.raises(UsageError, match="belongs to server"):
             report.raise_for_status()
         assert landed(lake, "charges").num_rows == 0
-        verify(tables_of(lake), say=print)
+        verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_rows_that_no_event_names_count(lake: Path) -> None:

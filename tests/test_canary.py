@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import Client, StripeRawError, check, ingest
+from stripe_raw_rs import Client, StripeRawError, check, ingest, status, verify
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import CANARY, KEY, events, landed
 
@@ -108,7 +108,11 @@ def test_no_exception_of_the_library_holds_the_key(tmp_path: Path, path: str, ca
         report = ingest(lake=tmp_path / "lake", **options)
         found = check(api_key=KEY, api_base_url=stripe.url, entities="charges", request_timeout_seconds=0.3)
     assert_absent(f"{report} {report!r} {report.to_dict()} {report._repr_html_()}", "the report")
-    assert_absent(f"{found} {found!r} {found.to_dict()}", "the check")
+    assert_absent(f"{found} {found!r} {found.to_dict()} {found._repr_html_()}", "the check")
+    for answer in (
+        (status(lake=tmp_path / "lake"), verify(lake=tmp_path / "lake")) if (tmp_path / "lake").exists() else ()
+    ):
+        assert_absent(f"{answer} {answer!r} {answer.to_dict()} {answer._repr_html_()}", "an answer about the tables")
     for result in report.entities:
         if result.error is not None:
             error = result.error

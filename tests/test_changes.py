@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import ingest
+from stripe_raw_rs import ingest, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, events, landed
 from tests.oracle import assert_latest_is_the_account
 from tests.places import place_of, tables_of
@@ -225,4 +224,4 @@ def test_a_balance_transaction_is_read_again_when_it_becomes_available(lake: Pat
         become(pending[0], "available", DAY)
         assert run()[0] == 1, "Stripe was late with one of them, and the other was not due"
         assert run() == (0, 1)
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()

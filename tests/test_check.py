@@ -21,7 +21,7 @@ def test_a_check_says_that_the_key_may_read_everything() -> None:
         found = check(api_key=KEY, api_base_url=stripe.url, entities="all")
         assert {probe.state for probe in found.entities} == {"readable"}
         assert len(found.entities) == 79
-        assert (found.mode, found.origin, found.account) == ("test", stripe.url, stripe.account)
+        assert (found.mode, found.origin, found.stripe_account) == ("test", stripe.url, stripe.account)
         assert abs(found.clock_offset_seconds or 0) <= 2
         assert stripe.requests == 79 + 1, "one request for each list, one for the account"
         lists = [path for _, path, _ in stripe.request_log() if path != "/v1/account"]
@@ -55,7 +55,7 @@ def test_a_key_that_is_refused_is_not_tried_again() -> None:
         (tried,) = found.entities
         said = f"{tried.entity} cannot be read, and 4 other lists would fail the same and were not tried"
         assert raised.value.summary == said
-        assert found.account is None
+        assert found.stripe_account is None
 
 
 def test_a_server_that_cannot_be_reached_is_not_tried_again() -> None:
@@ -91,4 +91,4 @@ def test_a_caller_can_read_the_missing_permission() -> None:
         (probe,) = check(api_key=KEY, api_base_url=stripe.url, entities="charges").entities
         assert isinstance(probe.error, PermissionMissingError)
         assert (probe.error.status, probe.permission) == (403, "rak_charge_read")
-        assert repr(probe) == "Probe(charges: permission missing)"
+        assert repr(probe) == "EntityCheck(charges: permission missing)"

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from deltalake import DeltaTable
 
-from stripe_raw_rs import StripeRawError, TableError, ingest
+from stripe_raw_rs import TableError, ingest, status, verify
 from stripe_raw_rs import commit as committing
-from stripe_raw_rs.status import status
 from stripe_raw_rs.tables.delta_rs.log import emptied, missing_data, unreadable
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, SCHEMA, Columns, HandMade, assert_whole, rows_of
 from tests.places import tables_of
 
@@ -188,11 +186,13 @@ def restore(table: Path) -> None:
 
 
 def lines_of(lake: Path) -> tuple[list[str], str]:
-    said: list[str] = []
-    with pytest.raises(StripeRawError) as raised:
-        verify(tables_of(lake), say=said.append)
-    assert raised.value.exit_code == 1
-    return said, str(raised.value)
+    try:
+        found = verify(tables=tables_of(lake))
+    except TableError as error:
+        return [], str(error)
+    assert found.exit_code == 1
+    *lines, last = str(found).splitlines()
+    return lines, last
 
 
 @each_case
@@ -208,7 +208,7 @@ def test_a_raw_table_that_cannot_be_read_stops_its_own_list_and_its_file_is_name
     restore(whole / RAW)
     land(whole, stripe).raise_for_status()
     assert_whole(whole, stripe, "charges")
-    verify(tables_of(whole), say=lambda _line: None)
+    verify(tables=tables_of(whole)).raise_for_status()
 
 
 @each_case
@@ -221,7 +221,7 @@ def test_a_checkpoint_table_that_cannot_be_read_is_refused_and_its_file_is_named
     assert str(raised.value) == said
     assert lines_of(whole) == ([], said)
     with pytest.raises(TableError) as raised:
-        status(tables_of(whole), lookback_seconds=0)
+        status(tables=tables_of(whole), lookback_seconds=0)
     assert str(raised.value) == said
     restore(whole / CHECKPOINTS)
     land(whole, stripe).raise_for_status()
@@ -268,7 +268,7 @@ def test_a_data_file_that_cannot_be_read_is_named(
         else:
             assert (lines, error) == ([], said)
             with pytest.raises(TableError) as raised:
-                status(tables_of(whole), lookback_seconds=0)
+                status(tables=tables_of(whole), lookback_seconds=0)
             assert str(raised.value) == said
             report = land(whole, stripe)
             # The other files belong to the other list.
@@ -277,7 +277,7 @@ def test_a_data_file_that_cannot_be_read_is_named(
             assert messages
         file.write_bytes(kept)
     land(whole, stripe).raise_for_status()
-    verify(tables_of(whole), say=lambda _line: None)
+    verify(tables=tables_of(whole)).raise_for_status()
 
 
 def test_a_log_that_is_torn_while_a_run_writes_is_named_by_its_file(

@@ -24,9 +24,9 @@ from stripe_raw_rs import (
     RequestError,
     ServerError,
     ingest,
+    verify,
 )
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole, events, landed
 from tests.places import tables_of
 from tests.truth import assert_true, served
@@ -372,7 +372,7 @@ def assert_odd(lake: Path, account: Account) -> None:
     assert {row["_stripe_id"] for row in rows} == account.before.keys()
     (odd,) = [row for row in rows if row["_stripe_created_at"] is None]
     assert [row for row in rows if row["_raw_json"] != account.before[row["_stripe_id"]][0]] == [odd]
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def assert_refused(lake: Path, report: Report) -> None:
@@ -381,17 +381,17 @@ def assert_refused(lake: Path, report: Report) -> None:
     (event,) = events(lake, "event_type = 'OBJECT_REFUSED'")
     assert event["error_message"] == str(raised.value)
     assert events(lake, "event_type = 'RUN_COMPLETED'")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def assert_unseen(lake: Path, account: Account) -> None:
     for _ in range(2):
         assert 0 < len(set(landed(lake, "charges", "_stripe_id").column(0).to_pylist())) < OBJECTS
-        verify(tables_of(lake), say=lambda _line: None)
+        verify(tables=tables_of(lake)).raise_for_status()
         account.land(lake).raise_for_status()
     account.land(lake, give_up="scratch").raise_for_status()
     assert_whole(lake, account.stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def assert_one_clear_line(lake: Path, report: Report, outcome: Fails) -> None:
@@ -425,7 +425,7 @@ def test_a_cursor_that_vanishes_each_time_still_ends_whole(lake: Path) -> None:
         rows = landed(lake, "invoices", "_stripe_id").column(0).to_pylist()
         # Each was read before it vanished.
         assert sorted(rows) == sorted(everything)
-        verify(tables_of(lake), say=lambda _line: None)
+        verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_permission_that_is_missing_is_named_and_the_others_go_on(lake: Path) -> None:

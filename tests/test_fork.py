@@ -21,11 +21,9 @@ if TYPE_CHECKING:
 # The beginning of each program; `within` runs an action in a forked child and prints its outcome in one line.
 PROLOGUE = '''
 import asyncio, os, signal, subprocess, sys
-from stripe_raw_rs import ApiKey, Client, History, check, ingest, main
+from stripe_raw_rs import ApiKey, Client, History, check, ingest, main, status, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.status import status
 from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.verify import verify
 
 _, key, url, lake = sys.argv
 options = {"api_key": key, "api_base_url": url, "entities": "charges"}
@@ -128,8 +126,8 @@ print(len(first) < 650, len(first) + sum(len(rows) for rows, _ in run))
     [
         'main(["status", "--lake", lake])',
         'main(["verify", "--lake", lake])',
-        "status(open_tables({'lake': lake}), lookback_seconds=0)",
-        "verify(open_tables({'lake': lake}), say=print)",
+        "status(tables=open_tables({'lake': lake}), lookback_seconds=0)",
+        "verify(tables=open_tables({'lake': lake})).raise_for_status()",
         "land()",
     ],
 )
@@ -150,7 +148,7 @@ land_elsewhere()
 DeltaTable(os.path.join(lake, "stripe_charges_raw")).version()
 within(land)
 within(lambda: main(["verify", "--lake", lake]))
-within(lambda: status(open_tables({"lake": lake}), lookback_seconds=0))
+within(lambda: status(tables=open_tables({"lake": lake}), lookback_seconds=0))
 """
     lines = said(program, lake, stripe.url)
     assert lines[1::2] == ["ended"] * 3

@@ -15,10 +15,10 @@ from stripe_raw_rs import (
     RequestError,
     check,
     ingest,
+    status,
+    verify,
 )
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.status import status
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole, events, landed
 from tests.gateway import Answer, Gateway
 from tests.places import tables_of
@@ -163,13 +163,13 @@ def test_neither_a_clock_nor_an_object_of_the_future_moves_the_window_there(lake
     with StripeSimulator(seed=7, counts={"charges": OBJECTS}) as stripe, Gateway(stripe.url, ahead) as gateway:
         stripe.add("charges", 1, 3_350_000_000)
         land(lake, gateway.url).raise_for_status()
-        (stands,) = status(tables_of(lake), lookback_seconds=3600)
+        (stands,) = status(tables=tables_of(lake))
         assert stands.watermark is not None
         assert stands.watermark < 3_000_000_000
         stripe.add("charges", 5)
         land(lake, gateway.url).raise_for_status()
         assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_lake_whose_window_was_moved_to_the_future_goes_on_from_when_that_was(

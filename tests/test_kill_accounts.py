@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs.status import status
-from stripe_raw_rs.tables import open_tables
+from stripe_raw_rs import status
 from tests.children import Child, steps_of
 from tests.conftest import events
 from tests.connected import IN_ONE_GROUP, assert_each_once, assert_latest, land, landed_of, platform, states
@@ -85,7 +84,7 @@ class Begun:
 @pytest.fixture(scope="module")
 def begun(stripe: StripeSimulator, tmp_path_factory: pytest.TempPathFactory) -> Begun:
     begun = Begun(tmp_path_factory.mktemp("kills"), stripe)
-    found = Counter(each.state for each in status(open_tables({"lake": begun.lake}), lookback_seconds=0))
+    found = Counter(each.state for of_list in status(lake=begun.lake) for each in of_list.accounts)
     assert found.keys() == {"complete", "failed", "unfinished"}
     assert found.total() == 12, "the others are new"
     return begun

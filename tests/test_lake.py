@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import UsageError, ingest
+from stripe_raw_rs import UsageError, ingest, status, verify
 from stripe_raw_rs.commit import commit
-from stripe_raw_rs.status import status
 from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, PROPERTIES, SCHEMA, Columns, HandMade, assert_whole, ids, rows_of
 from tests.places import tables_of
 
@@ -82,8 +80,8 @@ def test_a_lake_of_an_unusual_name_works(tmp_path: Path, stripe: StripeSimulator
     stripe.add("charges", 3)
     land(lake, stripe)
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
-    assert [one.state for one in status(tables_of(lake), lookback_seconds=0)] == ["complete"]
+    verify(tables=tables_of(lake)).raise_for_status()
+    assert [one.state for one in status(tables=tables_of(lake), lookback_seconds=0)] == ["complete"]
     assert os.listdir(tmp_path) == [name]  # noqa: PTH208 - the names alone
 
 

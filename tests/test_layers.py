@@ -77,6 +77,7 @@ RUST_CRATES: dict[str, set[str]] = {
     "flate2": {"http_client", "simulator"},
 }
 
+ANSWER = {"markup", "text", "value"}
 BASE = {"_core", "exceptions", "surface"}
 WRITERS = {"raw_writer", "state_store"}
 
@@ -91,8 +92,13 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "environment": {"_core"},
     "panics": BASE,
     "text": BASE,
+    # The answers: what they have in common, and their looks.
+    "value": {"options"},
+    "markup": set(),
     "account_outcomes": BASE | {"text"},
-    "report": BASE | {"account_outcomes", "text"},
+    "entity_result": BASE | ANSWER | {"account_outcomes"},
+    "report": BASE | ANSWER | {"entity_result"},
+    "tracker": BASE | {"entity_result"},
     "start": BASE,
     # The tables, and their writers.
     # Spark is a child process.
@@ -106,14 +112,17 @@ PYTHON_MODULES: dict[str, set[str]] = {
     # The calls that a user starts.
     "api_key": BASE | {"environment"},
     "config": BASE | {"options", "tables"},
+    "notebook": BASE | {"entity_result", "markup", "progress", "text", "tracker"},
+    "request_rate": BASE | {"entity_result", "progress", "tracker"},
     "keywords": BASE | {"config", "options", "progress", "tables"},
-    "progress": BASE | {"report", "text"},
+    "keyword_help": {"keywords", "options"},
+    "progress": BASE | {"entity_result", "text"},
     "account": BASE | WRITERS | {"tables"},
     "accounts": BASE | WRITERS | {"text"},
     "attempt": BASE
     | WRITERS
     | {"followed_events", "followed_parents", "lost_commits", "owner", "panics", "progress", "tables", "text"},
-    "entity_job": BASE | {"account_outcomes", "attempt", "panics", "report", "text"},
+    "entity_job": BASE | {"account_outcomes", "attempt", "entity_result", "panics", "text"},
     "pipeline": BASE
     | WRITERS
     | {
@@ -122,30 +131,43 @@ PYTHON_MODULES: dict[str, set[str]] = {
         "api_key",
         "attempt",
         "entity_job",
+        "entity_result",
         "followed_events",
         "followed_parents",
+        "keyword_help",
         "keywords",
+        "notebook",
         "owner",
         "panics",
         "progress",
         "report",
+        "request_rate",
         "start",
     }
     | {"tables", "text", "threads", "upkeep"},
     "upkeep": BASE | {"panics", "tables", "text"},
-    "key_check": BASE | {"api_key", "followed_events", "keywords", "panics", "text"},
-    "status": BASE | WRITERS | {"accounts", "owner", "panics", "tables", "text"},
-    "list_status": BASE | {"status", "text"},
-    "verify": BASE | WRITERS | {"accounts", "followed_events", "panics", "tables", "text"},
+    "key_check": BASE | ANSWER | {"api_key", "followed_events", "keyword_help", "keywords", "panics"},
+    "entity_list": BASE | ANSWER,
+    "entity_status": BASE | WRITERS | {"accounts", "owner", "panics", "tables", "text", "value"},
+    "list_status": BASE | ANSWER | {"entity_status"},
+    "table_size": BASE | {"panics", "tables", "value"},
+    "status": BASE
+    | ANSWER
+    | {"accounts", "entity_status", "keyword_help", "keywords", "list_status", "options", "panics", "table_size"},
+    "audit": BASE | ANSWER | WRITERS | {"accounts", "followed_events", "panics", "tables"},
+    "verify": BASE | ANSWER | {"accounts", "audit", "keyword_help", "keywords", "panics"},
     "dialects": set(),
+    "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},
     "simulator": BASE,
     # The command line.
     "cli": BASE
     | {"config", "key_check", "options", "panics", "pipeline", "progress", "report", "simulator", "status", "tables"}
-    | {"accounts", "followed_events", "list_status", "text", "verify", "views"},
+    | {"entity_list", "entity_result", "followed_events", "text", "tracker", "value", "verify", "views"},
     "main": BASE | {"cli", "tables", "text"},
-    "__init__": BASE | {"config", "key_check", "main", "pipeline", "report", "views"},
+    "__init__": BASE
+    | {"audit", "config", "entity_list", "entity_result", "entity_status", "key_check", "latest", "list_status", "main"}
+    | {"pipeline", "report", "status", "table_size", "verify", "views"},
     "__main__": {"main"},
 }
 
@@ -154,6 +176,8 @@ PYTHON_PACKAGES: dict[str, set[str]] = {
     "delta": {"tables"},
     "pyspark": {"tables"},
     "pyarrow": {"tables"},
+    "IPython": {"notebook"},
+    "duckdb": {"tables"},
     "databricks": {"api_key", "tables"},
 }
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import BudgetError, ingest
+from stripe_raw_rs import BudgetError, ingest, verify
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.verify import verify
 from tests.conftest import DEFAULT, KEY, assert_whole, events
 from tests.places import tables_of
 from tests.stepped import SteppedTables
@@ -57,7 +56,7 @@ def test_a_limit_that_is_not_known_is_found_by_its_refusals(lake: Path, limit: s
         assert refused == report.entities[0].retries
         assert refused < 75, "the rate is lowered below the limit, not to a share of a rate that is far above it"
         assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_refusal_for_too_many_requests_at_once_lowers_their_number(lake: Path) -> None:
@@ -76,7 +75,7 @@ def test_faults_of_any_kind_while_a_list_is_read_in_parts_lose_nothing(lake: Pat
         assert any(land(lake, stripe, entities="invoices", **options).exit_code == 0 for _ in range(20))
         assert parts(lake) > 4
         assert_whole(lake, stripe, "invoices")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_list_is_read_in_parts_if_slots_are_idle_and_a_small_window_in_one_request(lake: Path) -> None:
@@ -89,7 +88,7 @@ def test_a_list_is_read_in_parts_if_slots_are_idle_and_a_small_window_in_one_req
         land(lake, stripe, entities="charges", lookback_seconds=0).raise_for_status()
         assert stripe.entity_requests("charges") - before == 1
         assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_budget_ends_a_run_at_a_page_and_the_next_one_goes_on(lake: Path) -> None:
@@ -107,7 +106,7 @@ def test_a_budget_ends_a_run_at_a_page_and_the_next_one_goes_on(lake: Path) -> N
         assert len(runs) == 4, "both go on, and then look for new objects"
         for name in ("charges", "refunds"):
             assert_whole(lake, stripe, name)
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_slow_commit_does_not_hold_up_the_fetching(lake: Path) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stripe_raw_rs import verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.verify import verify
 from tests.children import Child, steps_of
 from tests.conftest import events, landed
 from tests.lists import CHILDREN, DAY, HOUR, PARENTS, account, cut, land, result
@@ -49,7 +49,7 @@ def test_each_list_that_an_object_shows_the_beginning_of_lands_whole_and_follows
         assert result(report, "invoices_lines").requests == pages
         assert result(report, "radar_value_list_items") is None
     # delta-rs reads the tables, whichever engine wrote them.
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_every_list_of_single_objects_lands(lake: Path) -> None:
@@ -66,7 +66,7 @@ def test_every_list_of_single_objects_lands(lake: Path) -> None:
         report = land(lake, stripe, everything, whole_every_days=0)
         again = {entity.name for entity in CHILDREN if not entity.is_reported}
         assert {entity.name for entity in CHILDREN if result(report, entity.name).requests > 0} == again
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_an_object_that_shows_its_whole_list_because_it_is_expanded_is_not_asked(lake: Path) -> None:
@@ -96,7 +96,7 @@ def test_an_event_of_an_item_alone_makes_its_list_whole_again(lake: Path, change
         stripe.change_items("customers", one, added=1, event_type="customer.tax_id.created")
         stripe.advance(HOUR)
         assert result(land(lake, stripe, "events,customers", changes=changes), "customers").rows == 0
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_nothing_is_asked_written_or_said_unless_a_list_is_cut_off(lake: Path) -> None:
@@ -168,4 +168,4 @@ def test_a_kill_at_any_step_leaves_each_list_whole(tmp_path: Path, is_first: boo
                 assert child.ended() == -signal.SIGKILL
             land(lake, stripe, **options)
             assert_lists_are_the_accounts(lake, stripe, ["invoices_lines"])
-            verify(tables_of(lake), say=lambda _line: None)
+            verify(tables=tables_of(lake)).raise_for_status()

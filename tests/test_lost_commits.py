@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
-from stripe_raw_rs import BudgetError, PermissionMissingError, TableError, ingest
+from stripe_raw_rs import BudgetError, PermissionMissingError, TableError, ingest, verify
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole, events, landed, tamper
 from tests.places import place_of, tables_of
 
@@ -116,7 +115,7 @@ def test_a_run_goes_on_from_a_commit_that_is_restored(
     file.write_bytes(kept)
     land(lake, stripe)
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_table_that_was_put_back_from_an_older_backup_is_noticed(
@@ -146,7 +145,7 @@ def test_a_lost_commit_without_rows_loses_nothing(
     lose(commits(lake)[-1])
     land(lake, stripe)
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 @LOSSES
@@ -176,7 +175,7 @@ def test_a_lost_commit_that_no_event_names_is_read_again(
     lose(commits(lake)[-1])
     land(lake, stripe)
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_copy_of_the_rows_without_its_transactions_is_judged_by_its_rows(lake: Path, stripe: StripeSimulator) -> None:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import AnswerError, check, ingest, main
+from stripe_raw_rs import AnswerError, check, ingest, main, status, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.status import status
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, compact, events, landed
 from tests.places import place_of, tables_of
 from tests.truth import assert_true
@@ -155,14 +153,13 @@ def test_an_object_that_cannot_be_a_row_is_named_and_all_others_land(
     assert (named["error_class"], named["error_message"]) == ("Answer", line)
     assert named["request_id"] in line
     assert f"of page {named['page_number']} " in line
-    said: list[str] = []
-    verify(tables_of(lake), say=said.append)
+    said = str(verify(tables=tables_of(lake))).splitlines()
     assert any(line.removeprefix("customers: ") in finding for finding in said)
-    (stands,) = status(tables_of(lake), lookback_seconds=3600)
+    (stands,) = status(tables=tables_of(lake))["customers"].accounts
     assert (stands.state, stands.refused) == ("complete", (line,))
     # It is below the lookback, so the next run does not see it; the message about it stays.
     account.land(lake).raise_for_status()
-    (stands,) = status(tables_of(lake), lookback_seconds=3600)
+    (stands,) = status(tables=tables_of(lake))["customers"].accounts
     assert stands.refused == (line,)
 
 
@@ -185,7 +182,7 @@ def test_a_list_in_which_each_fiftieth_object_is_odd_in_another_way_lands(lake: 
         account.assert_landed(lake)
         named = events(lake, "event_type = 'OBJECT_REFUSED'")
         assert len({(event["page_number"], event["error_message"]) for event in named}) == len(REFUSED)
-        verify(tables_of(lake), say=print)
+        verify(tables=tables_of(lake)).raise_for_status()
         account.land(lake).raise_for_status()
 
 

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import StripeRawError, check, ingest, main
+from stripe_raw_rs import StripeRawError, check, ingest, main, status, verify
 from stripe_raw_rs.progress import LogLines
-from stripe_raw_rs.status import status
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole, events
 
 if TYPE_CHECKING:
@@ -73,8 +71,8 @@ def test_a_panic_over_one_list_becomes_the_error_of_that_list(lake: Path, stripe
 CALLS: dict[str, Callable[[Any], object]] = {
     "ingest": lambda raises: ingest(tables=raises, api_key=KEY, api_base_url="http://127.0.0.1:9"),
     "check": lambda raises: check(entities=raises, api_key=KEY, api_base_url="http://127.0.0.1:9"),
-    "status": lambda raises: status(raises, lookback_seconds=0),
-    "verify": lambda raises: verify(raises, say=print),
+    "status": lambda raises: status(tables=raises, lookback_seconds=0),
+    "verify": lambda raises: verify(tables=raises).raise_for_status(),
 }
 
 

@@ -19,12 +19,12 @@ from stripe_raw_rs import (
     entities,
     ingest,
     pipeline,
+    verify,
 )
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.verify import verify
 from tests.children import wait_for
 from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events, landed
 from tests.places import place_of, tables_of
@@ -56,7 +56,7 @@ def test_everything_lands_as_sent(lake: Path, stripe: StripeSimulator) -> None:
     for result in report.entities:
         assert_whole(lake, stripe, result.entity)
         assert result.rows == len(stripe.ids(result.entity))
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_second_run_reads_only_new_objects(lake: Path, stripe: StripeSimulator) -> None:
@@ -77,7 +77,7 @@ def test_a_run_of_an_empty_account_is_complete(lake: Path) -> None:
         for _ in range(2):
             report = land(lake, stripe)
             assert (report.exit_code, sum(result.rows for result in report.entities)) == (0, 0)
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_one_entity_that_fails_does_not_stop_the_others(lake: Path, stripe: StripeSimulator) -> None:
@@ -137,7 +137,7 @@ def test_a_column_that_the_owner_added_to_a_table_disturbs_nobody(lake: Path, st
     land(lake, stripe, entities="charges").raise_for_status()
     assert_whole(lake, stripe, "charges")
     assert set(DeltaTable(lake / "stripe_charges_raw").to_pyarrow_table()["mine"].to_pylist()) == {None}
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_stripe_is_asked_for_the_account_while_the_tables_are_opened(
@@ -160,10 +160,9 @@ def test_a_raw_table_of_another_lake_is_not_written_to(lake: Path, tmp_path: Pat
     with pytest.raises(TableError, match=r"belongs to store .* one of them was replaced"):
         land(lake, stripe, entities="charges").raise_for_status()
     assert version(lake, "stripe_charges_raw") == version(tmp_path / "other", "stripe_charges_raw")
-    said: list[str] = []
-    with pytest.raises(TableError, match="1 finding"):
-        verify(tables_of(lake), say=said.append)
-    assert "belongs to store" in said[1]
+    ((_, kind, message),) = verify(tables=tables_of(lake)).findings
+    assert kind == "unreadable"
+    assert "belongs to store" in message
 
 
 @pytest.mark.parametrize("objects", [0, 7])
@@ -248,7 +247,7 @@ def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: P
     with nullcontext() if silent else pytest.raises(FencedError):
         by_hand.state.append(checkpoint)
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 @contract
@@ -264,7 +263,7 @@ def test_rows_without_events_are_recovered_however_many_they_are(lake: Path) -> 
         land(lake, stripe, entities="charges", owner="job one").raise_for_status()
         assert sum(event["row_count"] for event in events(lake, "recovered")) == without
         assert_whole(lake, stripe, "charges")
-        verify(tables_of(lake), say=lambda _line: None)
+        verify(tables=tables_of(lake)).raise_for_status()
 
 
 @contract

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import ProductMissingError, check, entities, ingest
+from stripe_raw_rs import ProductMissingError, check, entities, ingest, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.verify import verify
 from tests.command import call
 from tests.conftest import KEY, assert_whole, events
 from tests.places import tables_of
@@ -37,7 +36,7 @@ def test_lists_that_the_account_does_not_have_are_skipped_and_leave_nothing(lake
         assert_whole(lake, stripe, "charges")
     assert not [folder for folder in lake.iterdir() if any(name in folder.name for name in ABSENT)]
     assert not {event["entity"] for event in events(lake)} & {*ABSENT}
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_list_that_is_named_must_be_there(lake: Path) -> None:
@@ -72,7 +71,7 @@ def test_a_list_that_once_failed_is_skipped_as_soon_as_nobody_names_it(lake: Pat
         for _ in range(2):
             report = ingest(**given, entities="issuing")
             assert (report.exit_code, len(report.skipped)) == (0, 7)
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_missing_permission_is_a_failure_beside_lists_that_are_skipped(lake: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs import Report
     from stripe_raw_rs._core import Attempt, Checkpoint
-    from stripe_raw_rs.report import EntityResult
+    from stripe_raw_rs.entity_result import EntityResult
 
 ENTITIES = ("charges", "refunds")
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import BudgetError, ingest
+from stripe_raw_rs import BudgetError, ingest, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.verify import verify
 from tests.children import Child, steps_of
 from tests.conftest import EACH_PAGE, KEY, events, landed
 from tests.places import place_of, tables_of
@@ -78,7 +77,7 @@ def test_only_the_objects_that_have_changed_land_again(lake: Path, stripe: Strip
         assert sum(event["unchanged_count"] for event in counted) == second.unchanged
         third = land(lake, stripe)
         assert (third.rows, third.unchanged) == (0, 232)
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_state_that_comes_back_is_a_state_again(lake: Path, stripe: StripeSimulator) -> None:
@@ -150,7 +149,7 @@ def test_a_list_without_a_window_is_compared_as_a_whole(lake: Path, stripe: Stri
         # Eight pages without a row are one group, apart from the page with the changed object.
         assert len(events(lake, "epoch = 2 AND event_type = 'PAGE_COMMITTED'")) == 8
         assert states(lake, "accounts", "country")[id_][-1] == "XX"
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_the_same_id_in_two_accounts_is_two_objects(lake: Path, stripe: StripeSimulator) -> None:
@@ -160,7 +159,7 @@ def test_the_same_id_in_two_accounts_is_two_objects(lake: Path, stripe: StripeSi
         refund(stripe, stripe.ids("charges")[0], 7)
         rows = [land(lake, stripe, stripe_account=account).rows for account in (None, "acct_1other", None)]
         assert rows == [1, 1, 0]
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_what_a_given_up_run_landed_is_known_and_a_reset_lands_all_again(lake: Path, stripe: StripeSimulator) -> None:
@@ -174,7 +173,7 @@ def test_what_a_given_up_run_landed_is_known_and_a_reset_lands_all_again(lake: P
         assert set(new) < states(lake).keys()
         assert land(lake, stripe, give_up="scratch").rows == 380
         assert land(lake, stripe).rows == 0
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_an_object_whose_row_was_erased_lands_again(lake: Path, stripe: StripeSimulator) -> None:
@@ -221,4 +220,4 @@ def test_a_kill_of_a_run_that_finds_changes_neither_loses_a_state_nor_lands_one_
                     step - 1
                 ]
             assert found[changed[3]] == [0, 7], steps[step - 1]
-        verify(tables_of(lake), say=lambda _line: None)
+        verify(tables=tables_of(lake)).raise_for_status()

@@ -9,6 +9,7 @@ import pickle
 import pytest
 
 from stripe_raw_rs.cli.log import JsonFormatter, TextFormatter
+from stripe_raw_rs.entity_result import EntityResult
 from stripe_raw_rs.exceptions import (
     AuthenticationError,
     FencedError,
@@ -17,7 +18,7 @@ from stripe_raw_rs.exceptions import (
     StripeRawError,
     UsageError,
 )
-from stripe_raw_rs.report import EntityResult, IngestInterrupted, Report
+from stripe_raw_rs.report import IngestInterrupted, Report
 from stripe_raw_rs.text import date_time
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from stripe_raw_rs import StripeRawError, UsageError, main
 from stripe_raw_rs.cli.log import JsonFormatter, TextFormatter
-from stripe_raw_rs.report import EntityResult, Report
+from stripe_raw_rs.entity_result import EntityResult
+from stripe_raw_rs.report import Report
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import wait_for
 from tests.command import call, start

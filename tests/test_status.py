@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.status import TableSize, sizes
+from stripe_raw_rs.table_size import TableSize, sizes
 from tests.children import wait_for
 from tests.command import call, start
 from tests.conftest import KEY, events, tamper
@@ -97,7 +97,7 @@ def test_status_counts_the_files_and_log_entries_of_each_table(lake: Path) -> No
             assert size["bytes"] == sum(actions["size_bytes"].to_pylist())
             assert size["log_entries"] == table.version() + 1
         shown = call("status", "--lake", lake, key=None).stdout
-        number = rf"{young[RAW]['files']} +0\.\d +{young[RAW]['log_entries']}"
+        number = rf"30 +{young[RAW]['files']} +0\.\d +{young[RAW]['log_entries']}"
         assert re.search(rf"^{RAW} +{number}$", shown, re.MULTILINE)
         # A checkpoint of the log takes the place of the entries before it.
         DeltaTable(lake / CHECKPOINTS).create_checkpoint()
@@ -113,7 +113,7 @@ def test_status_names_a_table_that_cannot_be_read_beside_the_sizes_of_the_others
     (lake / RAW / "_delta_log" / f"{1:020}.json").write_text("{")
     done = call("status", "--lake", lake, key=None)
     assert done.returncode == 0
-    assert re.search(rf"^{RAW} +- +- +-$", done.stdout, re.MULTILINE)
+    assert re.search(rf"^{RAW} +- +- +- +-$", done.stdout, re.MULTILINE)
     assert re.search(rf"^{RAW}: table .* cannot be read: its commit file .* is torn", done.stdout, re.MULTILINE)
     read = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)["sizes"]
     assert [(size["table"], size["files"] is None, size["error"] is None) for size in read] == [
@@ -130,7 +130,7 @@ def test_the_sizes_of_tables_that_cannot_measure_themselves_are_unknown() -> Non
             return SimpleNamespace(name=name, exists=lambda: name in {CHECKPOINTS, RAW})
 
     assert sizes(OfACallersOwn()) == [TableSize(CHECKPOINTS), TableSize(RAW)]  # type: ignore[arg-type]
-    assert TableSize(RAW).cells() == (RAW, "-", "-", "-")
+    assert TableSize(RAW).cells() == (RAW, "-", "-", "-", "-")
 
 
 @pytest.mark.parametrize("locale", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])

@@ -20,11 +20,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.table import TableAlterer
 
-from stripe_raw_rs import TableError, UsageError, _core, ingest
+from stripe_raw_rs import TableError, UsageError, _core, ingest, status, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.status import status
-from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.verify import verify
 from tests.children import Child, steps_of
 from tests.conftest import KEY, events, landed
 from tests.lakes.make import CONNECTED, END, LISTS, OPTIONS, RUNS, account_after
@@ -100,13 +97,13 @@ def lacks(lake: Path, table: str) -> list[str]:
 
 def findings(lake: Path) -> str:
     """The last line of an audit without findings; else its error is raised."""
-    said: list[str] = []
-    verify(open_tables({"lake": lake}), say=said.append)
-    return said[-1]
+    found = verify(lake=lake)
+    found.raise_for_status()
+    return str(found).splitlines()[-1]
 
 
 def states(lake: Path) -> dict[str, str]:
-    return {one.label: one.state for one in status(open_tables({"lake": lake}), lookback_seconds=0)}
+    return {one.label: one.state for row in status(lake=lake) for one in row.accounts}
 
 
 def assert_upgraded(lake: Path, stripe: StripeSimulator, name: str) -> None:

@@ -11,11 +11,9 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
-from stripe_raw_rs import FencedError, Report, ingest
+from stripe_raw_rs import FencedError, Report, ingest, status, verify
 from stripe_raw_rs.commit import commit
-from stripe_raw_rs.status import status
 from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.verify import verify
 from tests.children import Child, assert_mostly_killed, steps_of
 from tests.conftest import KEY, HandMade, events, landed, tamper
 from tests.lakes.make import CONNECTED, END, LISTS, OPTIONS, account_after
@@ -69,8 +67,8 @@ def assert_whole(lake: Path, stripe: StripeSimulator) -> None:
         assert set(since.values()) == {1}
         assert_events_match(rows, events(lake, f"entity = '{name}'"))
     tables = open_tables({"lake": lake})
-    verify(tables, say=lambda _line: None)
-    assert {each.state for each in status(tables, lookback_seconds=0)} == {"complete"}
+    verify(tables=tables).raise_for_status()
+    assert {each.state for each in status(tables=tables)} == {"complete"}
 
 
 def test_a_lake_of_version_0_1_0_goes_on_with_its_accounts_and_new_ones(old: Path, stripe: StripeSimulator) -> None:

@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
-from stripe_raw_rs import ingest
+from stripe_raw_rs import ingest, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole
 from tests.places import place_of, tables_of
 
@@ -64,7 +63,7 @@ def test_many_small_files_become_one_and_no_row_changes(lake: Path, stripe: Stri
     after = rows(lake, RAW)
     assert after.filter(pc.equal(after["_ingest_run_id"], first)).equals(before[RAW])
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_run_goes_on_after_its_tables_were_maintained(lake: Path, stripe: StripeSimulator) -> None:
@@ -74,7 +73,7 @@ def test_a_run_goes_on_after_its_tables_were_maintained(lake: Path, stripe: Stri
     assert files(lake, RAW) < 8
     land(lake, stripe)
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_the_log_gets_a_checkpoint_when_many_commits_have_gathered(lake: Path, stripe: StripeSimulator) -> None:
@@ -138,7 +137,7 @@ def test_rivals_append_while_the_table_is_maintained(lake: Path, stripe: StripeS
         thread.join()
     assert faults == []
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def maintain_at(lake: Path, name: str, barrier: Any) -> None:
@@ -162,4 +161,4 @@ def test_processes_that_maintain_a_table_at_once_change_no_row(lake: Path, strip
         assert [process.exitcode for process in processes] == [0, 0, 0]
         assert files(lake, name) < 8
     assert {name: rows(lake, name) for name in before} == before
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()

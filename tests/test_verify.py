@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from stripe_raw_rs import ingest
+from stripe_raw_rs import ingest, verify
 from stripe_raw_rs._core import checkpoint_schema, raw_schema
 from stripe_raw_rs.exceptions import StripeRawError, TableError, UsageError
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, SCHEMA, Columns, tamper
 from tests.places import place_of, tables_of
 
@@ -34,10 +33,12 @@ def whole(lake: Path, stripe: StripeSimulator) -> Path:
 
 
 def findings(lake: Path) -> str:
-    said: list[str] = []
+    found = verify(tables=tables_of(lake))
     with pytest.raises(StripeRawError) as raised:
-        verify(tables_of(lake), say=said.append)
-    assert raised.value.exit_code == 1
+        found.raise_for_status()
+    assert raised.value.exit_code == found.exit_code == 1
+    *said, last = str(found).splitlines()
+    assert last == str(raised.value)
     return "\n".join(said)
 
 
@@ -51,9 +52,10 @@ CHECKPOINTS = "stripe_ingestion_checkpoints"
 
 
 def test_a_lake_as_it_was_written_has_no_findings(whole: Path) -> None:
-    said: list[str] = []
-    verify(tables_of(whole), say=said.append)
-    assert said[-1] == "no findings"
+    found = verify(tables=tables_of(whole))
+    found.raise_for_status()
+    assert found.findings == ()
+    assert str(found).splitlines()[-1] == "no findings"
 
 
 def test_an_altered_payload_is_found(whole: Path) -> None:
@@ -164,7 +166,7 @@ def test_a_raw_table_that_is_gone_gives_one_finding(whole: Path) -> None:
 
 def test_a_place_without_tables_is_refused(lake: Path) -> None:
     with pytest.raises(UsageError, match=f"holds no tables of stripe-raw: table '{CHECKPOINTS}' is not there"):
-        verify(tables_of(lake), say=lambda _line: None)
+        verify(tables=tables_of(lake)).raise_for_status()
     assert not lake.exists(), "nothing was made there"
 
 
@@ -174,12 +176,11 @@ def test_tables_of_others_are_refused(lake: Path) -> None:
     tables.table("theirs").create(checkpoint_schema(), {}, "")
     for name, said in (("mine", "another schema"), ("theirs", "was not created by stripe-raw")):
         with pytest.raises(UsageError, match=said):
-            verify(tables, say=lambda _line: None, checkpoint_table=name)
+            verify(tables=tables, checkpoint_table=name).raise_for_status()
 
 
 def test_a_list_without_findings_names_the_checks_and_one_with_findings_does_not(whole: Path) -> None:
-    said: list[str] = []
-    verify(tables_of(whole), say=said.append)
+    said = str(verify(tables=tables_of(whole))).splitlines()
     assert said[0] == f"charges: 2 runs, 8 pages, 653 rows: {ALL_WELL}"
     tamper(whole, RAW, lambda rows: pa.concat_tables([rows, rows.slice(7, 1)]))
     lines = findings(whole).splitlines()
@@ -188,10 +189,10 @@ def test_a_list_without_findings_names_the_checks_and_one_with_findings_does_not
 
 def test_the_remedy_is_said_once_and_helps(whole: Path, stripe: StripeSimulator, tmp_path: Path) -> None:
     tamper(whole, RAW, lambda rows: rows.filter(pc.greater(rows["_page_number"], 4)))
-    said: list[str] = []
+    found = verify(tables=tables_of(whole))
+    assert not [line for audit in found for line in audit.lines() if "scratch" in line]
     with pytest.raises(TableError) as raised:
-        verify(tables_of(whole), say=said.append)
-    assert not [line for line in said if "scratch" in line]
+        found.raise_for_status()
     assert str(raised.value) == (
         f"5 findings in '{whole}': your log of erasures explains what was erased on purpose; for the rest restore the "
         'tables from a backup, or move the raw table away and land everything again with give_up="scratch"'
@@ -199,8 +200,7 @@ def test_the_remedy_is_said_once_and_helps(whole: Path, stripe: StripeSimulator,
     (whole / RAW).rename(tmp_path / "away")
     options: dict[str, Any] = {"entities": "charges", "give_up": "scratch"}
     ingest(**place_of(whole), api_key=KEY, api_base_url=stripe.url, **options).raise_for_status()
-    verify(tables_of(whole), say=said.append)
-    assert said[-1] == "no findings"
+    assert verify(tables=tables_of(whole)).findings == ()
 
 
 def without_events(events: pa.Table) -> pa.Table:
@@ -225,7 +225,7 @@ def test_the_remedy_follows_from_the_findings(
 ) -> None:
     tamper(whole, name, change)
     with pytest.raises(TableError) as raised:
-        verify(tables_of(whole), say=lambda _line: None)
+        verify(tables=tables_of(whole)).raise_for_status()
     assert str(raised.value).partition("': ")[2] == remedy
 
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 import pytest
 
-from stripe_raw_rs import BudgetError, TableError, UsageError, ingest
+from stripe_raw_rs import BudgetError, TableError, UsageError, ingest, verify
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, assert_whole, events, landed, tamper
 from tests.places import tables_of
 
@@ -46,7 +45,7 @@ def test_the_first_run_begins_at_start_and_no_later_one_reaches_below(lake: Path
     assert set(landed(lake, "charges", "_stripe_id").column(0).to_pylist()) == expected
     land(lake, stripe, start=start - 1_000_000, lookback_seconds=300_000_000)
     assert set(landed(lake, "charges", "_stripe_id").column(0).to_pylist()) == expected
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_the_next_run_looks_back_from_the_newest_object(lake: Path, stripe: StripeSimulator) -> None:
@@ -75,7 +74,7 @@ def test_from_scratch_lands_everything_again(lake: Path, stripe: StripeSimulator
     assert len(runs_of(lake)) == 2
     (reset,) = events(lake, "error_class = 'Reset'")
     assert reset["event_type"] == "RUN_FAILED"
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_restart_run_gives_up_the_unfinished_run(lake: Path, stripe: StripeSimulator) -> None:
@@ -88,7 +87,7 @@ def test_restart_run_gives_up_the_unfinished_run(lake: Path, stripe: StripeSimul
     complete = events(lake, "event_type = 'RUN_COMPLETED'")
     assert [event["run_id"] == abandoned["run_id"] for event in complete] == [False]
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_resumed_run_keeps_its_api_version(lake: Path, stripe: StripeSimulator) -> None:
@@ -113,7 +112,7 @@ def test_two_connected_accounts_share_a_lake(lake: Path, stripe: StripeSimulator
         mine = {row["_stripe_id"] for row in rows if row["_stripe_account"] == account}
         assert mine == set(stripe.ids("charges"))
     assert len(events(lake, "event_type = 'RUN_COMPLETED'")) == 2 * len(accounts)
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_all_lists_of_the_registry_land(lake: Path) -> None:
@@ -129,7 +128,7 @@ def test_all_lists_of_the_registry_land(lake: Path) -> None:
         assert sum(result.rows for result in again.entities) == 0
         missing = landed(lake, "accounts", "_stripe_created_at").column(0).null_count
         assert missing > 0
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_run_also_resumes_with_another_page_size(lake: Path, stripe: StripeSimulator) -> None:
@@ -139,7 +138,7 @@ def test_a_run_also_resumes_with_another_page_size(lake: Path, stripe: StripeSim
     stripe.reset_faults()
     land(lake, stripe, page_size=7)
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_start_in_the_future_is_refused(lake: Path, stripe: StripeSimulator) -> None:

@@ -1,7 +1,8 @@
 """Lands everything a Stripe account holds as raw, immutable rows in Delta tables.
 
-`ingest` runs the whole job and returns a report. `Client(...).attempt(...)` gives the pairs of rows and checkpoints, to
-be written anywhere.
+`ingest` runs the whole job and returns a report. `check`, `status`, `verify` and `entities` give answers that print as
+tables, and `latest` gives the newest state of each object. `Client(...).attempt(...)` gives the pairs of rows and
+checkpoints, to be written anywhere.
 """
 
 from stripe_raw_rs._core import (
@@ -19,9 +20,12 @@ from stripe_raw_rs._core import (
     Rows,
     __version__,
     checkpoint_schema,
-    entities,
     raw_schema,
 )
+from stripe_raw_rs.audit import EntityAudit
+from stripe_raw_rs.entity_list import Entities, entities
+from stripe_raw_rs.entity_result import EntityResult
+from stripe_raw_rs.entity_status import EntityStatus
 from stripe_raw_rs.exceptions import (
     AnswerError,
     AuthenticationError,
@@ -40,10 +44,15 @@ from stripe_raw_rs.exceptions import (
     TableError,
     UsageError,
 )
-from stripe_raw_rs.key_check import Check, check
+from stripe_raw_rs.key_check import Check, EntityCheck, check
+from stripe_raw_rs.latest import Latest, latest
+from stripe_raw_rs.list_status import ListStatus
 from stripe_raw_rs.main import main
 from stripe_raw_rs.pipeline import ingest
-from stripe_raw_rs.report import EntityResult, IngestInterrupted, Report
+from stripe_raw_rs.report import IngestInterrupted, Report
+from stripe_raw_rs.status import Status, status
+from stripe_raw_rs.table_size import TableSize
+from stripe_raw_rs.verify import Verification, verify
 from stripe_raw_rs.views import views
 
 __all__ = [
@@ -57,14 +66,20 @@ __all__ = [
     "Checkpoint",
     "Client",
     "ConnectionFailedError",
+    "Entities",
     "Entity",
+    "EntityAudit",
+    "EntityCheck",
     "EntityResult",
+    "EntityStatus",
     "FencedError",
     "Finding",
     "HeldError",
     "History",
     "IngestInterrupted",
     "InterruptedRunError",
+    "Latest",
+    "ListStatus",
     "PermissionMissingError",
     "Probe",
     "ProductMissingError",
@@ -75,16 +90,27 @@ __all__ = [
     "RequestError",
     "Rows",
     "ServerError",
+    "Status",
     "StripeError",
     "StripeRawError",
     "TableError",
+    "TableSize",
     "UsageError",
+    "Verification",
     "__version__",
     "check",
     "checkpoint_schema",
     "entities",
     "ingest",
+    "latest",
     "main",
     "raw_schema",
+    "status",
+    "verify",
     "views",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name what is public: modules that were imported on the way are not."""
+    return sorted(__all__)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 class AccountFailure:
     """An account whose run has failed. Others of the list went on."""
 
-    account: str | None
+    stripe_account: str | None
     error_class: str
     message: str
 
     @property
     def name(self) -> str:
         """The account's id."""
-        return self.account or "the key's own account"
+        return self.stripe_account or "the key's own account"
 
     def line(self, entity: str) -> str:
         """Say which account failed and why, without the name of the list."""

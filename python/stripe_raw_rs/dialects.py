@@ -67,5 +67,30 @@ class DuckDb(Dialect):
         return f"CAST(unnest(CASE WHEN json_valid(_raw_json) THEN _raw_json -> '$.{path}[*]' END) AS VARCHAR)"
 
 
+class DuckDbNames(DuckDb):
+    """The SQL of DuckDB, over tables that are registered under their names."""
+
+    def table(self, name: str) -> str:
+        """Name a table that is read."""
+        return _quoted(name, '"')
+
+
+class DataFusion(Dialect):
+    """The SQL of DataFusion, which comes with delta-rs: tables under their names. It takes nothing out of JSON."""
+
+    text = "VARCHAR"
+
+    def __init__(self) -> None:
+        """Tables have no other place than their names."""
+
+    def table(self, name: str) -> str:
+        """Name a table that is read."""
+        return _quoted(name, '"')
+
+    def seconds(self, timestamp: str) -> str:
+        """Convert a moment to seconds since 1970."""
+        return f"date_part('epoch', {timestamp})"
+
+
 def _quoted(name: str, quote: str) -> str:
     return quote + name.replace(quote, 2 * quote) + quote

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from stripe_raw_rs.account_outcomes import outcomes
 from stripe_raw_rs.attempt import naming_the_winner, skipped, try_list
+from stripe_raw_rs.entity_result import EntityResult
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError
 from stripe_raw_rs.panics import as_error
-from stripe_raw_rs.report import EntityResult
 from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     try:
         result = _result(job, entity, attempts, error, began)
     except BaseException as caught:  # noqa: BLE001 - as below; the first error is the one to hear about
-        result = EntityResult(entity.name, seconds=time.monotonic() - began, error=error or _of_this_list(caught))
+        result = EntityResult(
+            entity.name, duration_seconds=time.monotonic() - began, error=error or _of_this_list(caught)
+        )
     error = result.error
     if error is not None:
         level = logging.WARNING if isinstance(error, InterruptedRunError) else logging.ERROR
@@ -86,7 +88,7 @@ def _result(
         changed=sum(progress.changed for progress in done),
         from_events=sum(progress.of_events for progress in done),
         deleted=sum(progress.deleted for progress in done),
-        seconds=time.monotonic() - began,
+        duration_seconds=time.monotonic() - began,
         watermark=done[-1].newest if done else None,
         accounts=counts,
         skipped=absence,

@@ -6,21 +6,23 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from stripe_raw_rs import _core
+from stripe_raw_rs import _core, markup
 from stripe_raw_rs._core import one_line
 from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError, ProductMissingError, StripeRawError
 from stripe_raw_rs.followed_events import EVENTS
-from stripe_raw_rs.keywords import signature, take_key, with_environment
+from stripe_raw_rs.keyword_help import with_keywords
+from stripe_raw_rs.keywords import take_key, with_environment
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.text import counted, text_table
+from stripe_raw_rs.value import Listing, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from typing_extensions import Unpack
 
-    from stripe_raw_rs._core import ApiKey, Client, Entity, Probe
+    from stripe_raw_rs._core import ApiKey, Client, Probe
     from stripe_raw_rs.keywords import CheckKeywords
 
 logger = logging.getLogger("stripe_raw_rs")
@@ -30,15 +32,59 @@ _HEADINGS = ("entity", "state", "permission", "changes")
 _FOLLOWED = {"full": "fully", "partial": "partly", "none": "not"}
 
 
-@dataclass(frozen=True)
-class Check:
-    """The result of `check`. Its text is a table for people, with a line for each thing to do."""
+@dataclass(frozen=True, eq=False)
+class EntityCheck(Value):
+    """One list: whether the key can read it, and if not, why.
+
+    `state` is "readable", "permission missing", "not available" (the account does not have it) or "failed".
+    `permission` is the one that reads the list, None if nobody knows; `event_coverage` says how far events report later
+    changes: "full", "partial" or "none".
+    """
+
+    entity: str
+    state: str
+    permission: str | None
+    event_coverage: str
+    error: BaseException | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Values only, fit for JSON."""
+        return {**vars(self), "error": None if self.error is None else one_line(self.error)}
+
+    def __repr__(self) -> str:
+        """Say the list and its state."""
+        return f"EntityCheck({self.entity}: {self.state})"
+
+    def __str__(self) -> str:
+        """Say the same as a line, with what is wrong."""
+        return f"{self.entity}: {self.state}" + (f": {one_line(self.error)}" if self.error else "")
+
+    def _repr_html_(self) -> str:
+        return markup.block(markup.line(str(self), "bad" if self.error else "good"))
+
+    def cells(self) -> tuple[str, ...]:
+        """Its row of the table."""
+        # An event never changes.
+        changes = "-" if self.entity == EVENTS else _FOLLOWED[self.event_coverage]
+        return (self.entity, self.state, self.permission or "-", changes)
+
+
+@dataclass(frozen=True, eq=False)
+class Check(Listing[EntityCheck]):
+    """The result of `check`: `check["charges"]` is one list. Its text is a table for people, in a notebook HTML.
+
+    `origin` is the server, `mode` the key's ("test" or "live"), `stripe_account` the account that is read, None if the
+    key does not show it. `authorities` says whose certificates are trusted, and `api_version` is Stripe-Version as
+    answered. `clock_offset_seconds` is how far this machine's clock is ahead of Stripe's, to about one second.
+    """
 
     origin: str
     mode: str
-    account: str | None
+    stripe_account: str | None
     authorities: str
-    entities: tuple[Probe, ...]
+    entities: tuple[EntityCheck, ...]
+    api_version: str | None = None
+    clock_offset_seconds: int | None = None
     # A key that is refused altogether, or a server that cannot be reached, is not asked again.
     not_tried: tuple[str, ...] = ()
     # Entities that the account may lack: they were not named, but came with a group, or with all.
@@ -46,59 +92,53 @@ class Check:
 
     def _errors(self) -> dict[str, BaseException]:
         """Give the errors, without those of entities that the account may lack."""
-        errors = {probe.entity: probe.error for probe in self.entities if probe.error is not None}
+        errors = {row.entity: row.error for row in self.entities if row.error is not None}
         lacks = {name for name, error in errors.items() if isinstance(error, ProductMissingError)} & self.may_lack
         return {name: error for name, error in errors.items() if name not in lacks}
 
-    @property
-    def api_version(self) -> str | None:
-        """Stripe-Version as answered."""
-        return next((probe.api_version for probe in self.entities if probe.api_version), None)
+    def _rows(self) -> list[tuple[str, ...]]:
+        coverage = {entity.name: entity.event_coverage for entity in _core.all_entities()}
+        rest = (EntityCheck(name, "not tried", None, coverage[name]) for name in self.not_tried)
+        return [row.cells() for row in (*self.entities, *rest)]
 
-    @property
-    def clock_offset_seconds(self) -> int | None:
-        """How far this machine's clock is ahead of Stripe's, in seconds, to about one."""
-        offsets = [offset for probe in self.entities if (offset := probe.clock_offset_seconds) is not None]
-        return min(offsets, key=abs, default=None)
+    def _facts(self) -> str:
+        offset = self.clock_offset_seconds
+        clock = "unknown" if offset is None else f"{offset:+d} s against Stripe's"
+        account = self.stripe_account or "unknown (the key need not show it)"
+        return (
+            f"{self.mode} mode at {self.origin}, account {account}, API version {self.api_version or 'unknown'}, "
+            f"clock {clock}, certificate authorities {self.authorities}"
+        )
+
+    def _summary(self) -> str:
+        count = counted(len(self.entities) + len(self.not_tried), "list")
+        return f"{sum(row.state == 'readable' for row in self.entities)} of {count} readable"
 
     def __str__(self) -> str:
         """Show the table, the facts, and what to do."""
-        changes = {entity.name: _changes(entity) for entity in _core.all_entities()}
-        rows: list[tuple[str, ...]] = [
-            (probe.entity, probe.state, probe.permission or "-", changes[probe.entity]) for probe in self.entities
-        ]
-        offset = self.clock_offset_seconds
-        clock = "unknown" if offset is None else f"{offset:+d} s against Stripe's"
-        facts = (
-            f"{self.mode} mode at {self.origin}, account {self.account or 'unknown (the key need not show it)'}, "
-            f"API version {self.api_version or 'unknown'}, clock {clock}, certificate authorities {self.authorities}"
-        )
-        rows += [(name, "not tried", "-", changes[name]) for name in self.not_tried]
         errors = [one_line(error) for error in self._errors().values()]
-        return "\n".join([text_table(_HEADINGS, rows), facts, *errors])
+        return "\n".join([text_table(_HEADINGS, self._rows(), left=len(_HEADINGS)), self._facts(), *errors])
+
+    def __repr__(self) -> str:
+        """Say the server, and how many lists can be read."""
+        return f"Check({self.mode} mode at {self.origin}: {self._summary()})"
+
+    def _repr_html_(self) -> str:
+        errors = self._errors()
+        wrong = [number for number, row in enumerate(self.entities) if row.entity in errors]
+        what = "give the key what the lines above name" if errors else "land the lists: stripe_raw_rs.ingest"
+        return markup.block(
+            markup.title(self._summary(), self._facts()),
+            markup.table(_HEADINGS, self._rows(), bad=wrong),
+            markup.lines((one_line(error) for error in errors.values()), "bad"),
+            markup.line(f"next: {what}", "muted"),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
-        coverage = {entity.name: entity.event_coverage for entity in _core.all_entities()}
-        return {
-            "origin": self.origin,
-            "mode": self.mode,
-            "account": self.account,
-            "authorities": self.authorities,
-            "api_version": self.api_version,
-            "clock_offset_seconds": self.clock_offset_seconds,
-            "entities": [
-                {
-                    "entity": probe.entity,
-                    "state": probe.state,
-                    "permission": probe.permission,
-                    "event_coverage": coverage[probe.entity],
-                    "error": None if probe.error is None else one_line(probe.error),
-                }
-                for probe in self.entities
-            ],
-            "not_tried": list(self.not_tried),
-        }
+        names = ("origin", "mode", "stripe_account", "authorities", "api_version", "clock_offset_seconds")
+        rows = {"entities": [row.to_dict() for row in self.entities], "not_tried": list(self.not_tried)}
+        return {**{name: getattr(self, name) for name in names}, **rows}
 
     def raise_for_status(self) -> None:
         """Raise the error of the first entity that cannot be read; one that the account lacks, if it was named."""
@@ -113,11 +153,7 @@ class Check:
             raise error
 
 
-def _changes(entity: Entity) -> str:
-    """Say whether later changes of a list's objects can be followed; an event never changes."""
-    return "-" if entity.name == EVENTS else _FOLLOWED[entity.event_coverage]
-
-
+@with_keywords("check")
 def check(**given: Unpack[CheckKeywords]) -> Check:
     """Try to read each entity: whether the key can, and if not, which permission is missing or what else is wrong.
 
@@ -129,9 +165,6 @@ def check(**given: Unpack[CheckKeywords]) -> Check:
     key = take_key(keywords)
     with panics_as_errors():
         return try_lists(key, with_environment("check", keywords))
-
-
-check.__signature__ = signature("check")  # type: ignore[attr-defined]
 
 
 def try_lists(key: ApiKey | None, options: Mapping[str, Any]) -> Check:
@@ -152,9 +185,22 @@ def try_lists(key: ApiKey | None, options: Mapping[str, Any]) -> Check:
     entities = list(dict.fromkeys(entity.parent or entity.name for entity in selection))
     may_lack = frozenset(entity.name for entity in selection if not entity.is_named)
     found = tuple(_probes(client, entities, account))
-    account_id = account or (client.account_id() if found[-1].api_version else None)
-    not_tried = tuple(entities[len(found) :])
-    return Check(client.origin, client.mode, account_id, client.authorities, found, not_tried, may_lack)
+    coverage = {entity.name: entity.event_coverage for entity in _core.all_entities()}
+    offsets = [offset for probe in found if (offset := probe.clock_offset_seconds) is not None]
+    return Check(
+        origin=client.origin,
+        mode=client.mode,
+        stripe_account=account or (client.account_id() if found[-1].api_version else None),
+        authorities=client.authorities,
+        entities=tuple(
+            EntityCheck(probe.entity, probe.state, probe.permission or None, coverage[probe.entity], probe.error)
+            for probe in found
+        ),
+        api_version=next((probe.api_version for probe in found if probe.api_version), None),
+        clock_offset_seconds=min(offsets, key=abs, default=None),
+        not_tried=tuple(entities[len(found) :]),
+        may_lack=may_lack,
+    )
 
 
 def _probes(client: Client, names: list[str], account: str | None) -> Iterable[Probe]:

@@ -1,4 +1,4 @@
-"""The keywords of `ingest` and `check`, with the environment behind them, as on the command line."""
+"""The keywords of the library's functions, with the environment behind them, as on the command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain, without_secrets
@@ -15,14 +15,15 @@ from stripe_raw_rs.config import COMMAND_LINE_ONLY, PATHS, Config
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import COMMANDS, OPTIONS, in_environment, nearest
 from stripe_raw_rs.surface import OTHER_KEYWORDS
+from stripe_raw_rs.tables import TableOptions, open_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Literal
 
     from stripe_raw_rs._core import ApiKey, _Options
     from stripe_raw_rs.progress import Display
-    from stripe_raw_rs.tables import TableOptions, Tables
+    from stripe_raw_rs.tables import Tables
 
     class CheckKeywords(_Options, total=False):
         """Keywords of `check`."""
@@ -48,12 +49,31 @@ if TYPE_CHECKING:
         maintenance: Literal["auto", "no"]
         display: Display | None
 
+    class TablesKeywords(TableOptions, total=False):
+        """Keywords of what reads the tables: `latest`."""
+
+        tables: Tables | None
+        checkpoint_table: str | None
+
+    class VerifyKeywords(TablesKeywords, total=False):
+        """Keywords of `verify`."""
+
+        accounts: str | Path | Iterable[str] | None
+
+    class StatusKeywords(VerifyKeywords, total=False):
+        """Keywords of `status`."""
+
+        lookback_seconds: int
+
 
 # Keywords without an option of that name on the command line.
 _PYTHON_ONLY = {
     "run": ("tables", "api_key", "give_up", "display"),
     "check": ("api_key", *(option.name for option in _core.options())),
+    **dict.fromkeys(("status", "verify", "latest"), ("tables",)),
 }
+# Functions that are no command, with the options that are keywords of theirs.
+_FUNCTIONS = {"latest": ("lake", "catalog", "schema", "checkpoint_table")}
 # Keywords that are not texts: a method that the value must have, and what to call it.
 _OBJECTS = {"tables": ("table", "an object with the methods of Tables"), "display": ("tick", "a Display")}
 # Keywords that may be lists of texts.
@@ -68,14 +88,26 @@ _MORE_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 
 def keyword_names(command: str) -> list[str]:
     """Name the keywords that the library's function for a command takes."""
-    options = (name for name in COMMANDS[command].options if name not in COMMAND_LINE_ONLY)
+    options = (name for name in _options_of(command) if name not in COMMAND_LINE_ONLY)
     return list(dict.fromkeys([*options, *_PYTHON_ONLY[command]]))
 
 
-def signature(command: str) -> inspect.Signature:
+def _options_of(command: str) -> tuple[str, ...]:
+    return _FUNCTIONS.get(command) or COMMANDS[command].options
+
+
+def signature(command: str, *first: str) -> inspect.Signature:
     """Make the function's signature, for `help` and editors: a keyword that is None counts as not given."""
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Signature([inspect.Parameter(name, kind, default=None) for name in keyword_names(command)])
+    kind, named = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    keywords = (inspect.Parameter(name, kind, default=None) for name in keyword_names(command))
+    return inspect.Signature([*(inspect.Parameter(name, named) for name in first), *keywords])
+
+
+def place_of(options: Mapping[str, Any]) -> Tables:
+    """Open the tables that keywords name: those of a caller's own, or where the options say."""
+    given: Tables | None = options.get("tables")
+    place = {name: value for name, value in options.items() if name in TableOptions.__annotations__}
+    return open_tables(cast("TableOptions", place)) if given is None else given
 
 
 def take_key(given: dict[str, Any]) -> ApiKey | None:
@@ -106,7 +138,7 @@ def with_environment(
             message = f"unknown option '{plain(name)}'{meant}"
             raise UsageError(message)
     said = {name: value for name, value in given.items() if value is not None}
-    options = [name for name in COMMANDS[command].options if name not in ("log_format", "verbose")]
+    options = [name for name in _options_of(command) if name not in ("log_format", "verbose")]
     behind = in_environment(options, said, variable)
     if error := _core.stray_secret({**behind, **{name: said[name] for name in said if name not in _OBJECTS}}):
         raise error

@@ -5,22 +5,91 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from stripe_raw_rs import markup
 from stripe_raw_rs.text import counted, date_time, first_of
+from stripe_raw_rs.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from stripe_raw_rs.status import EntityStatus
+    from stripe_raw_rs.entity_status import EntityStatus
+
+HEADINGS = (
+    "entity",
+    "last run",
+    "state",
+    "attempt",
+    "pages",
+    "objects",
+    "newest created",
+    "changes followed to",
+    "last event",
+)
+# The state of several accounts is the first of these that one of them has.
+_WORST_FIRST = ("unreadable", "failed", "unfinished", "given up", "never ran", "complete")
 
 
-@dataclass(frozen=True)
-class ListStatus:
-    """A list, with the states of its accounts: one or many."""
+@dataclass(frozen=True, eq=False)
+class ListStatus(Value):
+    """A list, with the states of its accounts: one or many. Times are seconds since 1970."""
 
     entity: str
     accounts: tuple[EntityStatus, ...]
+
+    @property
+    def state(self) -> str:
+        """The state of its last run; of many accounts the gravest."""
+        states = {account.state for account in self.accounts}
+        return next((state for state in _WORST_FIRST if state in states), min(states))
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the last run of an account has failed, or cannot be read."""
+        return self.state in ("unreadable", "failed")
+
+    @property
+    def pages(self) -> int:
+        """Pages of the last run, over all accounts."""
+        return sum(account.pages for account in self.accounts)
+
+    @property
+    def rows(self) -> int:
+        """Objects that the last run has landed, over all accounts."""
+        return sum(account.rows for account in self.accounts)
+
+    @property
+    def watermark(self) -> int | None:
+        """The newest creation time that was seen."""
+        return _largest(account.watermark for account in self.accounts)
+
+    @property
+    def next_run(self) -> str:
+        """What the next run will do; of many accounts, each different answer."""
+        return "; ".join(dict.fromkeys(account.next_run for account in self.accounts))
+
+    @property
+    def error(self) -> str | None:
+        """The last error; of many accounts the first that has one."""
+        return next((account.error for account in self.accounts if account.error is not None), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Values only, fit for JSON."""
+        return {"entity": self.entity, "accounts": [account.to_dict() for account in self.accounts]}
+
+    def __repr__(self) -> str:
+        """Say the list, its state and its rows."""
+        many = f" of {len(self.accounts):,} accounts" if len(self.accounts) > 1 else ""
+        return f"ListStatus({self.entity}{many}: {self.state}, {counted(self.rows, 'row')})"
+
+    def __str__(self) -> str:
+        """Show its lines."""
+        return "\n".join([f"{self.entity}: {self.state}, {counted(self.rows, 'row')}", *self.lines()])
+
+    def _repr_html_(self) -> str:
+        head = markup.line(f"{self.entity}: {self.state}", "bad" if self.is_wrong else "good")
+        return markup.block(head, markup.lines(self.lines(), "muted"))
 
     def cells(self) -> tuple[str, ...]:
         """Its row of the table."""
@@ -33,9 +102,9 @@ class ListStatus:
             counted(len(self.accounts), "account"),
             f"{complete:,} complete{', running' if is_held else ''}",
             "-",
-            f"{sum(account.pages for account in self.accounts):,}",
-            f"{sum(account.rows for account in self.accounts):,}",
-            date_time(_largest(account.watermark for account in self.accounts)),
+            f"{self.pages:,}",
+            f"{self.rows:,}",
+            date_time(self.watermark),
             # As far as the changes of all accounts were followed.
             date_time(min((row.followed_to for row in self.accounts if row.followed_to is not None), default=None)),
             date_time(_largest(account.last_event for account in self.accounts)),

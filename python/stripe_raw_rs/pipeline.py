@@ -14,11 +14,14 @@ from stripe_raw_rs.entity_job import ingest_entity
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.followed_events import EVENTS, FollowedEvents
 from stripe_raw_rs.followed_parents import FollowedParents
-from stripe_raw_rs.keywords import signature, take_key, with_environment
+from stripe_raw_rs.keyword_help import with_keywords
+from stripe_raw_rs.keywords import take_key, with_environment
+from stripe_raw_rs.notebook import usual_display
 from stripe_raw_rs.owner import default_owner
 from stripe_raw_rs.panics import panics_as_errors
-from stripe_raw_rs.progress import LogLines, drain_log
-from stripe_raw_rs.report import EntityResult, IngestInterrupted, Report
+from stripe_raw_rs.progress import drain_log
+from stripe_raw_rs.report import IngestInterrupted, Report
+from stripe_raw_rs.request_rate import Measured, limit_of
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.tables import TableOptions, check_schema, open_tables, require_methods
@@ -32,12 +35,14 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from stripe_raw_rs._core import ApiKey, Entity
+    from stripe_raw_rs.entity_result import EntityResult
     from stripe_raw_rs.keywords import IngestKeywords
 
 
 logger = logging.getLogger("stripe_raw_rs")
 
 
+@with_keywords("run")
 def ingest(**given: Unpack[IngestKeywords]) -> Report:
     """Land what is new in the entities' lists, and report on each.
 
@@ -61,16 +66,15 @@ def ingest(**given: Unpack[IngestKeywords]) -> Report:
         return land(key, with_environment("run", keywords))
 
 
-ingest.__signature__ = signature("run")  # type: ignore[attr-defined]
-
-
 def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     """Do the work of `ingest` with exactly these keywords, whatever the environment says."""
     began = time.monotonic()
     selection = _core.entities_to_land(options.get("entities", ""))
-    job = _job(key, options, selection)
+    display = Measured(usual_display() if options.get("display") is None else options["display"])
+    job = _job(key, {**options, "display": display}, selection)
     results, interrupted = _all(job, selection)
-    report = Report(job.tables.location, tuple(results), time.monotonic() - began)
+    seconds, limit = time.monotonic() - began, limit_of(job.client, options)
+    report = Report(job.tables.location, tuple(results), seconds, display.rate.per_second(), limit)
     if report.skipped:
         logger.info("skipped, because the account does not have them: %s", ", ".join(report.skipped))
     tables, names = job.tables, [job.state.table_name]
@@ -139,7 +143,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         client=client,
         tables=tables,
         state=state,
-        display=LogLines() if options.get("display") is None else options["display"],
+        display=options["display"],
         accounts=read,
         owner=options.get("owner") or default_owner(),
         take_over=bool(options.get("take_over")),
@@ -182,12 +186,12 @@ def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], boo
             job.display.finished(result)
 
     def tick() -> None:
-        drain_log()
+        drain_log(job.display)
         job.display.tick()
 
     interrupted = each_in_a_thread(work, selection, tick=tick, interrupt=job.client.interrupt)
     job.display.close()
-    drain_log()
+    drain_log(job.display)
     done = [(entity, results[entity.name]) for entity in selection]
     # A list that comes with its parents' is worth a line only if anything was asked of it.
     return [result for entity, result in done if entity.is_named or not result.is_idle], interrupted

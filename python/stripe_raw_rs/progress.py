@@ -6,11 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from stripe_raw_rs import _core
-from stripe_raw_rs.text import counted, date_time
+from stripe_raw_rs.text import counted, date_time, rfc3339
 
 if TYPE_CHECKING:
     from stripe_raw_rs._core import Attempt, Checkpoint
-    from stripe_raw_rs.report import EntityResult
+    from stripe_raw_rs.entity_result import EntityResult
 
 logger = logging.getLogger("stripe_raw_rs")
 
@@ -58,7 +58,7 @@ class LogLines:
             "commit_version": checkpoint.commit_version,
             "pages": checkpoint.pages,
             "rows": checkpoint.rows,
-            "reached": checkpoint.reached,
+            "reached": rfc3339(checkpoint.reached),
             "requests_left": remaining or None,
             **({"accounts": count, "accounts_done": attempt.finished} if count > 1 else {}),
         }
@@ -89,7 +89,12 @@ class LogLines:
         """Nothing to clear away."""
 
 
-def drain_log() -> None:
-    """Hand the log of the compiled half to `logging`."""
+# So begins the compiled half's line about a request that is sent again.
+_RETRY = "the request is tried again"
+
+
+def drain_log(display: Display) -> None:
+    """Hand the log of the compiled half to `logging`. A display that counts retries needs no line for each."""
+    is_counted = getattr(display, "counts_retries", False)
     for level, line in _core.log_records():
-        logger.log(level, "%s", line)
+        logger.log(logging.DEBUG if is_counted and _RETRY in line else level, "%s", line)

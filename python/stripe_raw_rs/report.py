@@ -2,136 +2,41 @@
 
 from __future__ import annotations
 
-import html
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
-from stripe_raw_rs.account_outcomes import AccountOutcomes
+from stripe_raw_rs import markup
+from stripe_raw_rs.entity_result import HEADINGS, EntityResult, State, number_cells
 from stripe_raw_rs.exceptions import StripeRawError
-from stripe_raw_rs.text import counted, date_time, error_line, text_table
-
-State: TypeAlias = Literal["complete", "skipped", "failed", "held", "interrupted"]
+from stripe_raw_rs.text import counted, text_table
+from stripe_raw_rs.value import Listing
 
 # The exit code of several entities is the first of these that one of them has.
 _WORST_FIRST = (130, 1, 2, 75)
 _STATES_NAMED: tuple[State, ...] = ("failed", "held", "interrupted")
-_STATES: dict[int, State] = {0: "complete", 75: "held", 130: "interrupted"}
-_HEADINGS = (
-    "entity",
-    "state",
-    "pages",
-    "objects",
-    "unchanged",
-    "objects/s",
-    "requests",
-    "retries",
-    "MB",
-    "seconds",
-    "newest created",
-)
+# What to do next, by exit code.
+_NEXT = {
+    0: "next: run again whenever you like, it lands what is new; status and verify look at the tables",
+    1: "next: see the errors, then run again, it goes on after the last commit",
+    2: "next: mend what the errors name, then run again",
+    75: "next: run again when the other process is done",
+    130: "next: run again, it goes on after the last commit",
+}
 
 
-@dataclass(frozen=True)
-class EntityResult:
-    """The outcome of one entity, over all attempts of this call.
+@dataclass(frozen=True, eq=False)
+class Report(Listing[EntityResult]):
+    """The outcome of `ingest`: `report["charges"]` is that of one list. Printing it shows a table, a notebook HTML.
 
-    `rows` is the number of objects that landed, and `unchanged` that of the objects that were listed again and did not:
-    their newest rows have the same content.
+    `location` is where the tables are. `rates` are requests a second over all lists, at moments in seconds since the
+    beginning, and `rate_limit` is the most that the options allowed; None for no limit.
     """
-
-    entity: str
-    run_id: str | None = None
-    pages: int = 0
-    rows: int = 0
-    unchanged: int = 0
-    requests: int = 0
-    retries: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    watermark: int | None = None
-    undated: int = 0
-    refused: int = 0
-    # Older objects that had changed or were due; of the rows those that were in events, and of these the deletions.
-    changed: int = 0
-    from_events: int = 0
-    deleted: int = 0
-    accounts: AccountOutcomes = field(default_factory=AccountOutcomes)
-    # Why the list was skipped, although nothing went wrong: the account does not have it.
-    skipped: str | None = None
-    error: BaseException | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code that `stripe-raw` would have for this entity alone."""
-        return 0 if self.error is None else getattr(self.error, "exit_code", 1)
-
-    @property
-    def state(self) -> State:
-        """The state in which it ended."""
-        if self.skipped is not None:
-            return "skipped"
-        return _STATES.get(self.exit_code, "failed")
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing had to be asked: no object shows less than the whole of its list."""
-        return self.requests == 0 and self.error is None and self.skipped is None
-
-    @property
-    def error_class(self) -> str | None:
-        """The class of the error, as a RUN_FAILED event carries it."""
-        return None if self.error is None else getattr(self.error, "error_class", "Internal")
-
-    @property
-    def message(self) -> str | None:
-        """One line about the error, with the entity's name first."""
-        if self.error is None:
-            return None
-        line = error_line(self.error)
-        return line if line.startswith(f"{self.entity}: ") else f"{self.entity}: {line}"
-
-    @property
-    def notices(self) -> list[str]:
-        """Lines about changes that were followed, and about rows that are odd and did land."""
-        lines = []
-        if self.accounts.accounts > 1 and self.error is None:
-            lines.append(f"{self.entity}: {self.accounts.line()}")
-        if self.changed:
-            ways = f"{self.from_events:,} landed from events, {self.deleted:,} of them deleted"
-            lines.append(f"{self.entity}: {counted(self.changed, 'older object')} had changed or were due; {ways}")
-        if self.undated:
-            odd = counted(self.undated, "object")
-            lines.append(f"{self.entity}: {odd} landed without a usable time, see _stripe_created_at")
-        return lines
-
-    def to_dict(self) -> dict[str, Any]:
-        """Values only, fit for JSON."""
-        values = asdict(EntityResult(**{**vars(self), "error": None}))
-        del values["error"]
-        said = {name: getattr(self, name) for name in ("state", "error_class", "message", "exit_code")}
-        return {**values, "seconds": round(self.seconds, 3), **said}
-
-    def cells(self) -> tuple[str, ...]:
-        """Its row of the summary table."""
-        speed = (self.rows + self.unchanged) / self.seconds if self.seconds > 0 else 0.0
-        numbers = (self.pages, self.rows, self.unchanged, round(speed), self.requests, self.retries)
-        return (
-            self.entity,
-            self.state,
-            *(f"{number:,}" for number in numbers),
-            f"{self.bytes / 1e6:,.1f}",
-            f"{self.seconds:.1f}",
-            date_time(self.watermark),
-        )
-
-
-@dataclass(frozen=True)
-class Report:
-    """The outcome of `ingest`. Printing it shows a table; a notebook shows it as one."""
 
     location: str
     entities: tuple[EntityResult, ...]
-    seconds: float
+    duration_seconds: float
+    rates: tuple[tuple[float, float], ...] = ()
+    rate_limit: float | None = None
 
     @property
     def exit_code(self) -> int:
@@ -173,7 +78,7 @@ class Report:
         return {
             "tables": self.location,
             "exit_code": self.exit_code,
-            "seconds": round(self.seconds, 3),
+            "duration_seconds": round(self.duration_seconds, 3),
             "entities": [result.to_dict() for result in self.entities],
         }
 
@@ -185,7 +90,7 @@ class Report:
     def table(self) -> str:
         """Show the numbers and the notices; the errors are reported elsewhere."""
         rows = [result.cells() for result in self.entities if result.state != "skipped"]
-        return "\n".join([text_table(_HEADINGS, rows), *self._notices()])
+        return "\n".join([text_table(HEADINGS, rows), *self._notices()])
 
     def _notices(self) -> list[str]:
         notices = [notice for result in self.entities for notice in result.notices]
@@ -194,12 +99,28 @@ class Report:
             notices.append(f"{lists} skipped, because the account does not have them: {', '.join(self.skipped)}")
         return notices
 
+    def __repr__(self) -> str:
+        """Say the place, how the lists ended, and the rows."""
+        rows = counted(sum(result.rows for result in self.entities), "row")
+        return f"Report({self.location!r}: {self.summary}, {rows})"
+
     def _repr_html_(self) -> str:
-        rows = [_HEADINGS, *(result.cells() for result in self.entities if result.state != "skipped")]
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        shown = [result for result in self.entities if result.state != "skipped"]
         messages = [result.message for result in self.entities if result.message is not None]
-        lines = "".join(f"<p>{html.escape(line)}</p>" for line in (*self._notices(), *messages))
-        return f"<p>{html.escape(self.location)}</p><table>{body}</table>{lines}"
+        return markup.block(
+            markup.title(self.summary, f"{self.location}, {self.duration_seconds:.1f} s"),
+            markup.table(
+                HEADINGS,
+                [result.cells() for result in shown],
+                numbers=HEADINGS[2:-1],
+                bad=[number for number, result in enumerate(shown) if result.error is not None],
+                total=("in all", "", *number_cells(shown, self.duration_seconds), "") if len(shown) > 1 else (),
+            ),
+            markup.chart(self.rates, name="answered requests a second", limit=self.rate_limit),
+            markup.lines(messages, "bad"),
+            markup.lines(self._notices(), "muted"),
+            markup.line(_NEXT.get(self.exit_code, _NEXT[1]), "muted"),
+        )
 
 
 class IngestInterrupted(KeyboardInterrupt):

@@ -1,183 +1,107 @@
-"""The state of each entity, from the checkpoint table, and the sizes of the tables. Reads only, and needs no key."""
+"""The state of each list and the sizes of the tables, as one answer. Reads only, and needs no key."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from itertools import groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
-from stripe_raw_rs import _core
-from stripe_raw_rs._core import one_line
-from stripe_raw_rs.accounts import among
-from stripe_raw_rs.exceptions import StripeRawError, UsageError
-from stripe_raw_rs.owner import is_dead
+from stripe_raw_rs import accounts as account_names
+from stripe_raw_rs import markup, table_size
+from stripe_raw_rs.entity_status import states
+from stripe_raw_rs.keyword_help import with_keywords
+from stripe_raw_rs.keywords import place_of, with_environment
+from stripe_raw_rs.list_status import HEADINGS, ListStatus, by_list
+from stripe_raw_rs.options import OPTIONS
 from stripe_raw_rs.panics import panics_as_errors
-from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.text import date_time
+from stripe_raw_rs.table_size import TableSize, sizes
+from stripe_raw_rs.text import counted, text_table
+from stripe_raw_rs.value import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping
 
-    from stripe_raw_rs._core import History
-    from stripe_raw_rs.tables import Size, Table, Tables
+    from typing_extensions import Unpack
 
-HEADINGS = (
-    "entity",
-    "last run",
-    "state",
-    "attempt",
-    "pages",
-    "objects",
-    "newest created",
-    "changes followed to",
-    "last event",
-)
-SIZE_HEADINGS = ("table", "files", "MB", "log entries")
+    from stripe_raw_rs.keywords import StatusKeywords
+
+_NUMBERS = ("attempt", "pages", "objects")
 
 
-@dataclass(frozen=True)
-class EntityStatus:
-    """One entity: its last run, and what the next one will do."""
+@dataclass(frozen=True, eq=False)
+class Status(Listing[ListStatus]):
+    """The result of `status`: `status["charges"]` is one list. Its text is a table for people, in a notebook HTML.
 
-    entity: str
-    account: str | None
-    next_run: str
-    error: str | None
-    run_id: str | None = None
-    state: str = "unreadable"
-    attempts: int = 0
-    pages: int = 0
-    rows: int = 0
-    watermark: int | None = None
-    # The time up to which changes were followed; None if they are not.
-    followed_to: int | None = None
-    last_event: int | None = None
-    refused: tuple[str, ...] = ()
-    # The process that works on the run now, so far as is known; None if it is known to be gone.
-    holder: str | None = None
+    `location` is where the tables are. `entities` are the lists that have ever run, each with its accounts, and `sizes`
+    the tables that are there.
+    """
 
-    @property
-    def label(self) -> str:
-        """The entity, with its account if that is not the key's own."""
-        return self.entity if self.account is None else f"{self.entity}/{self.account}"
+    location: str
+    entities: tuple[ListStatus, ...]
+    sizes: tuple[TableSize, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Values only, fit for JSON."""
-        return asdict(self)
+        """Values only, fit for JSON: a row for each list of each account."""
+        rows = [account.to_dict() for row in self.entities for account in row.accounts]
+        return {"tables": self.location, "entities": rows, "sizes": [size.to_dict() for size in self.sizes]}
 
-    def cells(self) -> tuple[str, ...]:
-        """Its row of the table."""
-        numbers = (f"{self.attempts:,}", f"{self.pages:,}", f"{self.rows:,}")
-        return (
-            self.label,
-            self.run_id or "-",
-            self.state if self.holder is None else "running",
-            *numbers,
-            date_time(self.watermark),
-            date_time(self.followed_to),
-            date_time(self.last_event),
+    def __repr__(self) -> str:
+        """Say the place, and how many lists are complete."""
+        complete = sum(row.state == "complete" for row in self.entities)
+        return f"Status({self.location!r}: {complete} of {counted(len(self.entities), 'list')} complete)"
+
+    def __str__(self) -> str:
+        """Show both tables, each with the lines that belong to it."""
+        return "\n".join(
+            [
+                text_table(HEADINGS, [row.cells() for row in self.entities]),
+                *(line for row in self.entities for line in row.lines()),
+                text_table(table_size.HEADINGS, [size.cells() for size in self.sizes], left=1),
+                *self._unmeasured(),
+            ]
+        )
+
+    def _unmeasured(self) -> list[str]:
+        return [f"{size.table}: {size.error}" for size in self.sizes if size.error is not None]
+
+    def _repr_html_(self) -> str:
+        complete = sum(row.state == "complete" for row in self.entities)
+        wrong = [number for number, row in enumerate(self.entities) if row.is_wrong]
+        return markup.block(
+            markup.title(f"{complete} of {counted(len(self.entities), 'list')} complete", self.location),
+            markup.table(HEADINGS, [row.cells() for row in self.entities], numbers=_NUMBERS, bad=wrong),
+            markup.lines((line for number in wrong for line in self.entities[number].lines()), "bad"),
+            markup.lines((line for row in self.entities if not row.is_wrong for line in row.lines()), "muted"),
+            markup.table(
+                table_size.HEADINGS,
+                [size.cells() for size in self.sizes],
+                numbers=table_size.HEADINGS[1:],
+                bad=[number for number, size in enumerate(self.sizes) if size.error is not None],
+            ),
+            markup.lines(self._unmeasured(), "bad"),
         )
 
 
-@dataclass(frozen=True)
-class TableSize:
-    """One table: how many files and log entries a reader opens. None is a number that nobody can know."""
+@with_keywords("status")
+def status(**given: Unpack[StatusKeywords]) -> Status:
+    """Say how far each list is, what its next run will do, and how large the tables are. Reads the tables alone.
 
-    table: str
-    files: int | None = None
-    bytes: int | None = None
-    log_entries: int | None = None
-    error: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Values only, fit for JSON."""
-        return asdict(self)
-
-    def cells(self) -> tuple[str, ...]:
-        """Its row of the table."""
-        megabytes = "-" if self.bytes is None else f"{self.bytes / 1e6:,.1f}"
-        files, entries = ("-" if number is None else f"{number:,}" for number in (self.files, self.log_entries))
-        return self.table, files, megabytes, entries
+    No key is needed, and nothing is sent to Stripe. Keywords are the options of `stripe-raw status`, with the
+    environment behind them: the place of the tables as in `ingest`; `accounts`, without them all; `lookback_seconds`,
+    with which the next run will begin (seconds, 3600 by default); `checkpoint_table`. Raises UsageError if something
+    cannot be used as given, or if there are no tables of this package.
+    """
+    with panics_as_errors():
+        return read_status(with_environment("status", cast("dict[str, Any]", given)))
 
 
 @panics_as_errors()
-def status(
-    tables: Tables,
-    *,
-    lookback_seconds: int | str,
-    checkpoint_table: str | None = None,
-    accounts: Sequence[str] | None = None,
-) -> list[EntityStatus]:
-    """Read the state of all entities that ever ran into these tables, list by list; of these accounts, or of all."""
-    state = StateStore(tables, None, checkpoint_table)
-    only = among(accounts, state)
-    pairs = [pair for pair in state.entities() if only is None or pair[1] in only]
-    found = []
-    for entity, of_list in groupby(pairs, key=itemgetter(0)):
-        names = [account for _, account in of_list]
-        found += _accounts_or_errors(state, entity, names, lookback_seconds)
-    return found
-
-
-@panics_as_errors()
-def sizes(tables: Tables, checkpoint_table: str | None = None) -> list[TableSize]:
-    """Measure the checkpoint table, and the raw tables that are there."""
-    names = [checkpoint_table or _core.CHECKPOINT_TABLE, *(entity.table for entity in _core.all_entities())]
-    found = (_size_or_error(tables.table(name)) for name in names)
-    return [size for size in found if size is not None]
-
-
-def _size_or_error(table: Table) -> TableSize | None:
-    """Measure one table; None if it is not there. If it cannot be read, the error takes the place of its numbers."""
-    # Tables of a caller's own may have no such method.
-    measure: Callable[[], Size | None] | None = getattr(table, "size", None)
-    try:
-        with panics_as_errors():
-            if not table.exists():
-                return None
-            size = None if measure is None else measure()
-    except StripeRawError as error:
-        return TableSize(table.name, error=one_line(error))
-    return TableSize(table.name) if size is None else TableSize(table.name, *size)
-
-
-def _accounts_or_errors(
-    state: StateStore, entity: str, accounts: list[str | None], lookback_seconds: int | str
-) -> list[EntityStatus]:
-    """Read the states of a list's accounts; if its events cannot be read, the error takes their place."""
-    try:
-        with panics_as_errors():
-            # Events of an earlier layout do not say what older ones do: they are read account by account.
-            if len(accounts) == 1 or not state.is_current:
-                runs = ((state.latest_run(entity, account), account) for account in accounts)
-                return [_state(history, entity, account, lookback_seconds) for history, account in runs]
-            histories = state.histories([entity], accounts)[entity]
-            return [_state(histories.of(account), entity, account, lookback_seconds) for account in accounts]
-    except UsageError:
-        # It is about an option, and not about the list.
-        raise
-    except StripeRawError as error:
-        line = one_line(error)
-        return [EntityStatus(entity, account, next_run="fails the same", error=line) for account in accounts]
-
-
-def _state(history: History, entity: str, account: str | None, lookback_seconds: int | str) -> EntityStatus:
-    newest = history.newest_event_at_micros
-    holder = history.holder()
-    return EntityStatus(
-        entity=entity,
-        account=account,
-        run_id=history.run_id,
-        state=history.state,
-        attempts=history.attempts,
-        pages=history.pages,
-        rows=history.rows,
-        watermark=history.watermark,
-        followed_to=history.followed_to,
-        last_event=None if newest is None else newest // 1_000_000,
-        next_run=history.next_run(lookback_seconds),
-        error=one_line(f"{history.error_class}: {history.error_message}") if history.error_class else None,
-        refused=tuple(one_line(line) for line in history.refused),
-        holder=None if holder is None or is_dead(holder[0]) else one_line(holder[0]),
+def read_status(options: Mapping[str, Any]) -> Status:
+    """Do what `status` does with exactly these keywords, whatever the environment says."""
+    tables, checkpoint_table = place_of(options), options.get("checkpoint_table")
+    found = states(
+        tables,
+        lookback_seconds=options.get("lookback_seconds", OPTIONS["lookback_seconds"].default),
+        checkpoint_table=checkpoint_table,
+        accounts=account_names.named(options),
     )
+    return Status(tables.location, tuple(by_list(found)), tuple(sizes(tables, checkpoint_table)))

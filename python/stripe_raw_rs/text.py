@@ -43,6 +43,19 @@ def date_time(seconds: int | None) -> str:
         return "-"
 
 
+def clock(seconds: float) -> str:
+    """A time that passes, as a clock shows it: `0:07`, `12:30`, `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def rfc3339(seconds: int | None) -> str | None:
+    """Seconds since 1970 as RFC 3339 in UTC, for machines; None for none, and for one that no calendar has."""
+    shown = date_time(seconds)
+    return None if shown == "-" else shown.replace(" ", "T") + "Z"
+
+
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 2) -> str:
     """Columns under headings: the first columns, `left` of them, to the left; numbers to the right."""
     table = [headings, *rows]

@@ -1,29 +1,27 @@
-"""An audit of the tables, from the tables alone. The compiled half has the rules; this module feeds it and reports."""
+"""An audit of all lists, as one answer, with what to do about its findings."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
-from stripe_raw_rs import _core
-from stripe_raw_rs._core import one_line
-from stripe_raw_rs.accounts import among
-from stripe_raw_rs.exceptions import StripeRawError, TableError
-from stripe_raw_rs.followed_events import EVENTS
+from stripe_raw_rs import accounts as account_names
+from stripe_raw_rs import markup
+from stripe_raw_rs.audit import EntityAudit, audits
+from stripe_raw_rs.exceptions import TableError
+from stripe_raw_rs.keyword_help import with_keywords
+from stripe_raw_rs.keywords import place_of, with_environment
 from stripe_raw_rs.panics import panics_as_errors
-from stripe_raw_rs.raw_writer import RawWriter
-from stripe_raw_rs.state_store import StateStore
 from stripe_raw_rs.surface import with_options
 from stripe_raw_rs.text import counted, first_of
+from stripe_raw_rs.value import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Mapping
 
-    from stripe_raw_rs._core import Audit, AuditedEvents, Entity
-    from stripe_raw_rs.tables import Tables
+    from typing_extensions import Unpack
 
-logger = logging.getLogger("stripe_raw_rs")
+    from stripe_raw_rs.keywords import VerifyKeywords
 
 # Each remedy, after the kinds of findings that it helps with. An unreadable table names its own remedy, and a window of
 # the future needs none.
@@ -38,142 +36,95 @@ _REMEDIES = (
         "restore the checkpoint table from a backup, or land everything again into another lake",
     ),
 )
+_HEADINGS = ("entity", "accounts", "runs", "pages", "rows", "findings")
 
 
-@dataclass(frozen=True)
-class EntityAudit:
-    """The outcome of the audit of one entity.
+@dataclass(frozen=True, eq=False)
+class Verification(Listing[EntityAudit]):
+    """The result of `verify`: `verification["charges"]` is the audit of one list. Its text says what was found.
 
-    `findings` are pairs of kind and message. `accounts`, `runs`, `pages` and `rows` are those that were seen; None if
-    it could not be audited.
+    `location` is where the tables are.
     """
 
-    entity: str
-    accounts: int | None
-    runs: int | None
-    pages: int | None
-    rows: int | None
-    findings: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
+    location: str
+    entities: tuple[EntityAudit, ...]
 
-    def lines(self) -> list[str]:
-        """Give its lines for people; of many findings and notes only the first ones."""
-        what = counted(len(self.findings), "finding")
-        if self.runs is None or self.pages is None or self.rows is None:
-            head = f"{self.entity}: not audited: {what}"
-        else:
-            whole = "every payload hashed again, every page whole, pages chained, no row twice, completed runs covered"
-            accounts = [counted(self.accounts, "account")] if self.accounts and self.accounts > 1 else []
-            counts = (*accounts, counted(self.runs, "run"), counted(self.pages, "page"), counted(self.rows, "row"))
-            head = f"{self.entity}: {', '.join(counts)}: {what if self.findings else whole}"
-        return [
-            head,
-            *first_of([f"  {kind}: {message}" for kind, message in self.findings], "  "),
-            *first_of([f"  note: {note}" for note in self.notes], "  note: "),
-        ]
+    @property
+    def findings(self) -> tuple[tuple[str, str, str], ...]:
+        """All findings: entity, kind and message of each."""
+        return tuple((audit.entity, kind, message) for audit in self.entities for kind, message in audit.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `stripe-raw verify`: 1 if there is a finding, else 0."""
+        return TableError.exit_code if self.findings else 0
+
+    def raise_for_status(self) -> None:
+        """Raise TableError if there are findings, and say what to do."""
+        if self.findings:
+            raise TableError(self._said())
+
+    def _said(self) -> str:
+        kinds = {kind for _, kind, _ in self.findings}
+        remedies = [with_options(remedy) for helped, remedy in _REMEDIES if helped & kinds]
+        message = f"{counted(len(self.findings), 'finding')} in '{self.location}'{': ' if remedies else ''}"
+        return message + "; for the rest ".join(remedies)
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
-        findings = [{"kind": kind, "message": message} for kind, message in self.findings]
-        return {**asdict(self), "findings": findings, "notes": list(self.notes)}
+        rows = [audit.to_dict() for audit in self.entities]
+        return {"tables": self.location, "exit_code": self.exit_code, "entities": rows}
+
+    def __repr__(self) -> str:
+        """Say the place, and how many findings there are."""
+        what = counted(len(self.findings), "finding") if self.findings else "no findings"
+        return f"Verification({self.location!r}: {what} in {counted(len(self.entities), 'list')})"
+
+    def __str__(self) -> str:
+        """Show what was checked and found, list by list, and what to do."""
+        lines = [line for audit in self.entities for line in audit.lines()]
+        return "\n".join([*lines, self._said() if self.findings else "no findings"])
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                audit.entity,
+                *("-" if number is None else f"{number:,}" for number in audit.numbers),
+                f"{len(audit.findings):,}",
+            )
+            for audit in self.entities
+        ]
+        notes = [f"{audit.entity}: {note}" for audit in self.entities for note in audit.notes]
+        wrong = [number for number, audit in enumerate(self.entities) if audit.findings]
+        what = counted(len(self.findings), "finding") if self.findings else "no findings"
+        return markup.block(
+            markup.title(what, self.location),
+            markup.table(_HEADINGS, rows, numbers=_HEADINGS[1:], bad=wrong),
+            markup.lines((line for number in wrong for line in self.entities[number].lines()), "bad"),
+            markup.lines(first_of(notes), "muted"),
+            markup.line(f"next: {self._said()}" if self.findings else "next: nothing, the tables are whole", "muted"),
+        )
+
+
+@with_keywords("verify")
+def verify(**given: Unpack[VerifyKeywords]) -> Verification:
+    """Audit the tables, from the tables alone: every payload is hashed again, every page and every run is whole.
+
+    It reads all rows. No key is needed, and nothing is sent to Stripe. It does not raise because of what it finds: the
+    answer's `raise_for_status()` does. Keywords are the options of `stripe-raw verify`, with the environment behind
+    them: the place of the tables as in `ingest`; `accounts`, without them all; `checkpoint_table`. Raises UsageError if
+    something cannot be used as given, or if there are no tables of this package.
+    """
+    with panics_as_errors():
+        return run_verify(with_environment("verify", cast("dict[str, Any]", given)))
 
 
 @panics_as_errors()
-def verify(
-    tables: Tables,
-    *,
-    say: Callable[[str], None],
-    checkpoint_table: str | None = None,
-    accounts: Sequence[str] | None = None,
-) -> None:
-    """Audit all entities of these tables, say what was checked and found, and raise TableError on any finding.
-
-    `accounts` are those to look at; None for all.
-    """
-    found = []
-    for audit in audits(tables, checkpoint_table, accounts):
+def run_verify(options: Mapping[str, Any], say: Callable[[str], None] = lambda _line: None) -> Verification:
+    """Do what `verify` does with exactly these keywords, and say the lines of each list as soon as it is audited."""
+    tables, found = place_of(options), []
+    for audit in audits(tables, options.get("checkpoint_table"), account_names.named(options)):
         found.append(audit)
         for line in audit.lines():
             say(line)
-    raise_for_findings(found, tables)
-    say("no findings")
-
-
-def audits(
-    tables: Tables, checkpoint_table: str | None = None, accounts: Sequence[str] | None = None
-) -> Iterator[EntityAudit]:
-    """Audit one entity of these tables after the other; an entity that cannot be audited is a finding."""
-    state = StateStore(tables, None, checkpoint_table)
-    narrowed = among(accounts, state)
-    only = None if narrowed is None else [*narrowed]
-    known = {entity for entity, _ in state.entities()}
-    events = _followed_events(tables, state)
-    for entity in _core.all_entities():
-        try:
-            with panics_as_errors():
-                fed = _core.Audit(entity.name, only)
-                if events is not None:
-                    fed.follow(events)
-                audit = _audit(tables, state, entity, fed, is_known=entity.name in known)
-        except StripeRawError as error:
-            audit = EntityAudit(entity.name, None, None, None, None, (("unreadable", one_line(error)),), ())
-        if audit is not None:
-            yield audit
-
-
-def raise_for_findings(found: Iterable[EntityAudit], tables: Tables) -> None:
-    """Raise TableError if there are findings, and say what to do."""
-    kinds = [kind for audit in found for kind, _ in audit.findings]
-    if kinds:
-        remedies = [with_options(remedy) for helped, remedy in _REMEDIES if helped & {*kinds}]
-        message = f"{counted(len(kinds), 'finding')} in '{tables.location}'{': ' if remedies else ''}"
-        raise TableError(message + "; for the rest ".join(remedies))
-
-
-def _followed_events(tables: Tables, state: StateStore) -> AuditedEvents | None:
-    """Read the events that lists have followed; None if there are none, or if their own audit says why not."""
-    (entity,) = _core.entities(EVENTS)
-    raw, events = RawWriter(tables, entity, state.store_id), _core.AuditedEvents()
-    try:
-        with panics_as_errors():
-            if not raw.check():
-                return None
-            raw.read(events.add, _core.AUDITED_EVENT_COLUMNS, [[]])
-    except StripeRawError:
-        return None
-    return events
-
-
-def _add_parents(audit: Audit, tables: Tables, state: StateStore, entity: Entity) -> None:
-    """Give an audit the rows of the objects that have the list. If they cannot be read, their own audit says why."""
-    for parent in (each for each in _core.all_entities() if each.name == entity.parent):
-        raw = RawWriter(tables, parent, state.store_id)
-        try:
-            with panics_as_errors():
-                if raw.check():
-                    raw.read(audit.add_parents, _core.AUDITED_PARENT_COLUMNS, [[]])
-        except StripeRawError as error:
-            logger.debug("%s: its parents cannot be read: %s", entity.name, one_line(error))
-
-
-def _audit(
-    tables: Tables,
-    state: StateStore,
-    entity: Entity,
-    audit: Audit,
-    *,
-    is_known: bool,
-) -> EntityAudit | None:
-    raw = RawWriter(tables, entity, state.store_id)
-    is_there = raw.check()
-    if not is_there and not is_known:
-        return None
-    state.audit(audit, entity.name)
-    _add_parents(audit, tables, state, entity)
-    if is_there:
-        raw.audit(audit)
-    else:
-        audit.without_table()
-    findings = tuple((finding.kind, one_line(finding.message)) for finding in audit.finish())
-    notes = tuple(one_line(note) for note in audit.notes)
-    return EntityAudit(entity.name, audit.accounts, audit.runs, audit.pages, audit.rows, findings, notes)
+    return Verification(tables.location, tuple(found))

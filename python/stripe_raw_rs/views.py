@@ -94,6 +94,20 @@ def views(*, entities: str = "", checkpoint_table: str | None = None, **place: U
         return _views(place, selection, checkpoint_table or _core.CHECKPOINT_TABLE)
 
 
+def latest_query(tables: Tables, dialect: Dialect, entity: Entity, checkpoint_table: str) -> str:
+    """Write the query of a list's latest state: that of its view. Raises UsageError if it has not landed here."""
+    _require_current(tables, checkpoint_table, _core.checkpoint_schema())
+    parents = [each for each in _core.all_entities() if each.name == entity.parent]
+    for each in (entity, *parents):
+        if not tables.table(each.table).exists():
+            message = f"'{tables.location}' has no raw table of {each.name}: land it first"
+            raise UsageError(message)
+        _require_current(tables, each.table, _core.raw_schema())
+    if parents:
+        return _lists(dialect, entity, parents[0], checkpoint_table)
+    return _latest(dialect, entity, checkpoint_table)
+
+
 def _views(options: TableOptions, entities: Sequence[Entity], checkpoint_table: str) -> list[str]:
     tables = open_tables(options)
     catalog, schema = options.get("catalog"), options.get("schema")

@@ -29,7 +29,7 @@ from tests.bench.programs import KEY, say
 
 from stripe_raw_rs import ingest
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.status import sizes
+from stripe_raw_rs.table_size import sizes
 from stripe_raw_rs.tables import open_tables
 
 if TYPE_CHECKING:

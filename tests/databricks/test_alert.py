@@ -1,4 +1,4 @@
-"""The alert of the guide for Databricks, and the dashboard's *Now*: which accounts are behind, and which have left the platform."""
+"""The alert of the guide for Databricks, and the dashboard's *Now*: which accounts are behind, and which have left."""
 
 from __future__ import annotations
 

@@ -11,14 +11,13 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from stripe_raw_rs import _core, ingest
+from stripe_raw_rs import _core, ingest, verify
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
 from stripe_raw_rs.tables import open_tables
 from stripe_raw_rs.tables.spark import frames as spark_frames
 from stripe_raw_rs.tables.spark import session as spark_session
 from stripe_raw_rs.tables.spark.frames import Frames
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, PROPERTIES, SCHEMA, Columns, HandMade, assert_whole, events, ids, rows_of
 from tests.lakes.make import END, account_after
 from tests.lakes.make import OPTIONS as OLD_OPTIONS
@@ -250,7 +249,7 @@ def test_columns_of_any_type_that_the_owner_added_stay_null(
     ingest(**place_of(lake), **options).raise_for_status()
     assert_whole(lake, stripe, "refunds")
     assert set(map(tuple, spark.table(table).select("a", "b", "e").collect())) == {(None, None, None)}
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_lost_commits_are_distinguished_from_rows_that_were_erased(
@@ -284,10 +283,7 @@ def test_tables_go_from_one_writer_to_the_other_and_back(
         assert_whole(lake, stripe, "refunds")
         assert len(events(lake, "event_type = 'RUN_COMPLETED'")) == round_ + 1
         spark.catalog.clearCache()
-    said: list[str] = []
-    verify(tables_of(lake), say=said.append)
-    verify(open_tables({"lake": lake}), say=said.append)
-    assert said.count("no findings") == 2
+    assert verify(tables=tables_of(lake)).findings == verify(lake=lake).findings == ()
 
 
 def test_spark_goes_on_with_tables_that_delta_rs_made(
@@ -300,20 +296,20 @@ def test_spark_goes_on_with_tables_that_delta_rs_made(
     stripe.add("refunds", 3)
     ingest(**place_of(lake), **options).raise_for_status()
     assert_whole(lake, stripe, "refunds")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_spark_gives_a_lake_of_version_0_1_0_its_columns(spark: SparkSession, lake: Path) -> None:
     with account_after("unfinished") as stripe:
         adopt(spark, unpack("unfinished", lake, stripe))
-        verify(tables_of(lake), say=lambda _line: None)
+        verify(tables=tables_of(lake)).raise_for_status()
         stripe.add("charges", 3, created=END - 500)
         for _again in range(2):
             ingest(
                 **place_of(lake), api_key=KEY, api_base_url=stripe.url, **OLD_OPTIONS, entities="charges"
             ).raise_for_status()
         assert_upgraded(lake, stripe, "unfinished")
-        verify(tables_of(lake), say=lambda _line: None)
+        verify(tables=tables_of(lake)).raise_for_status()
         assert metadata_changes(lake) == 3 * 2, "each table is created, given its columns, and given its version"
 
 

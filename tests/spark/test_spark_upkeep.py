@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
-from stripe_raw_rs import ingest
+from stripe_raw_rs import ingest, verify
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.tables.spark import upkeep
-from stripe_raw_rs.verify import verify
 from tests.conftest import KEY, HandMade, assert_whole, ids, rows_of
 from tests.places import place_of, tables_of
 
@@ -88,7 +87,7 @@ def test_many_small_files_become_one_and_no_row_changes(lake: Path, stripe: Stri
     stripe.add("charges", 2)
     land(lake, stripe, lookback_seconds=0)
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 @pytest.mark.kill
@@ -98,7 +97,7 @@ def test_a_run_goes_on_after_its_tables_were_maintained(lake: Path, stripe: Stri
     assert "OPTIMIZE" in operations(lake, RAW)
     land(lake, stripe)
     assert_whole(lake, stripe, "charges")
-    verify(tables_of(lake), say=lambda _line: None)
+    verify(tables=tables_of(lake)).raise_for_status()
 
 
 def test_a_commit_is_found_after_the_table_was_maintained(table: Table, lake: Path) -> None:

@@ -9,17 +9,17 @@ import threading
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs import _core, accounts, status, verify
+from stripe_raw_rs import _core
 from stripe_raw_rs.cli import demo
 from stripe_raw_rs.cli.live import live_lines
 from stripe_raw_rs.cli.log import configure_log
+from stripe_raw_rs.entity_list import Entities
 from stripe_raw_rs.key_check import try_lists
-from stripe_raw_rs.list_status import by_list
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.pipeline import land
 from stripe_raw_rs.report import IngestInterrupted
-from stripe_raw_rs.tables import open_tables
-from stripe_raw_rs.text import text_table
+from stripe_raw_rs.status import read_status
+from stripe_raw_rs.verify import run_verify
 from stripe_raw_rs.views import views
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stripe_raw_rs.cli.live import LiveLines
     from stripe_raw_rs.config import Config
     from stripe_raw_rs.report import Report
+    from stripe_raw_rs.value import Value
 
 
 @panics_as_errors()
@@ -66,23 +67,12 @@ def _print_report(config: Config, report: Report) -> None:
 def _check(config: Config) -> None:
     _configure_log(config)
     found = try_lists(None, config.keywords())
-    _print(json.dumps(found.to_dict()) if _is_json(config) else str(found))
+    _answer(config, found)
     found.raise_for_status()
 
 
 def _entities(config: Config) -> None:
-    if _is_json(config):
-        about = ("name", "path", "object", "table", "group", "product", "permission", "note")
-        names = (*about, "time_field", "window", "can_vanish", "default", "parent", "is_shown")
-        _print(json.dumps([{name: getattr(entity, name) for name in names} for entity in _core.all_entities()]))
-        return
-    for entity in _core.all_entities():
-        default = "default" if entity.default else ""
-        needs = f"needs {entity.product}" if entity.product else ""
-        of = f"of each object of {entity.parent}" if entity.parent else ""
-        with_parents = "comes with them where they are cut off" if entity.is_shown else ""
-        note = "; ".join(filter(None, (of, with_parents, needs, entity.note)))
-        _print(f"{entity.name:<41} {entity.group:<22} {entity.window:<7} {default:<8} {note}".rstrip())
+    _answer(config, Entities(_core.all_entities()))
 
 
 def _demo(config: Config) -> None:
@@ -93,40 +83,19 @@ def _demo(config: Config) -> None:
 
 def _status(config: Config) -> None:
     _configure_log(config)
-    tables, checkpoint_table = open_tables(config.table_options()), config.required("checkpoint_table")
-    lookback_seconds = config.required("lookback_seconds")
-    found = status.status(
-        tables,
-        lookback_seconds=lookback_seconds,
-        checkpoint_table=checkpoint_table,
-        accounts=accounts.named(config.keywords()),
-    )
-    sizes = status.sizes(tables, checkpoint_table)
-    if _is_json(config):
-        entities, numbers = [row.to_dict() for row in found], [size.to_dict() for size in sizes]
-        _print(json.dumps({"tables": tables.location, "entities": entities, "sizes": numbers}))
-        return
-    lists = by_list(found)
-    _print(text_table(status.HEADINGS, [row.cells() for row in lists]))
-    for row in lists:
-        for line in row.lines():
-            _print(line)
-    _print(text_table(status.SIZE_HEADINGS, [size.cells() for size in sizes], left=1))
-    for size in sizes:
-        if size.error is not None:
-            _print(f"{size.table}: {size.error}")
+    _answer(config, read_status(config.keywords()))
 
 
 def _verify(config: Config) -> None:
     _configure_log(config)
-    tables, checkpoint_table = open_tables(config.table_options()), config.required("checkpoint_table")
-    names = accounts.named(config.keywords())
+    if _is_json(config):
+        found = run_verify(config.keywords())
+        _answer(config, found)
+    else:
+        found = run_verify(config.keywords(), say=_print)
+    found.raise_for_status()
     if not _is_json(config):
-        verify.verify(tables, checkpoint_table=checkpoint_table, accounts=names, say=_print)
-        return
-    found = list(verify.audits(tables, checkpoint_table, names))
-    _print(json.dumps({"tables": tables.location, "entities": [audit.to_dict() for audit in found]}))
-    verify.raise_for_findings(found, tables)
+        _print("no findings")
 
 
 def _views(config: Config) -> None:
@@ -150,6 +119,10 @@ def _simulate(config: Config) -> None:
             faults=config.text("faults"),
             say=_print,
         )
+
+
+def _answer(config: Config, value: Value) -> None:
+    _print(json.dumps(value.to_dict()) if _is_json(config) else str(value))
 
 
 def _is_json(config: Config) -> bool:

@@ -44,8 +44,14 @@ class JsonFormatter(logging.Formatter):
 
 def last_line(text: str, exit_code: int) -> str:
     """The last line of a failed command whose log is JSON."""
-    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    return json.dumps({"time": now, "level": "error", "message": one_line(text), "exit_code": exit_code})
+    return json.dumps(
+        {
+            "time": _rfc3339(datetime.now(timezone.utc)),
+            "level": "error",
+            "message": one_line(text),
+            "exit_code": exit_code,
+        }
+    )
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for type checkers only
@@ -74,7 +80,11 @@ def configure_log(
 
 
 def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+    return _rfc3339(datetime.fromtimestamp(record.created, timezone.utc))
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:

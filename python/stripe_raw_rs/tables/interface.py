@@ -81,6 +81,8 @@ class Size(NamedTuple):
     bytes: int
     # Commits since the last checkpoint of the log, which a reader reads one by one; None if nobody can know.
     log_entries: int | None
+    # Rows of the newest version; None if the log does not say.
+    rows: int | None = None
 
 
 class Table(Protocol):

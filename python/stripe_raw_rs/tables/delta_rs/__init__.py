@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from arro3.core import Table as ArrowTable
 
 from stripe_raw_rs._core import enter_delta_rs
 from stripe_raw_rs.tables import check_table_name
 from stripe_raw_rs.tables.delta_rs.folder import LakeFolder, as_text
+from stripe_raw_rs.tables.delta_rs.query import by_datafusion, by_duckdb
 from stripe_raw_rs.tables.delta_rs.table import DeltaRsTable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from stripe_raw_rs.tables import ArrowStream
 
 
 class DeltaRsTables:
@@ -30,3 +35,14 @@ class DeltaRsTables:
         enter_delta_rs()
         with self._lock:
             return self._tables.setdefault(name, DeltaRsTable(self._folder, name))
+
+    def query(self, sql: str, *, needs_json: bool = False) -> ArrowStream:
+        """Stream the rows of a query, which names tables in double quotes."""
+        if needs_json:
+            return by_duckdb(sql, lambda name: self.table(name).loaded())
+        return by_datafusion(sql, lambda name: self.table(name).loaded(), self.location)
+
+    def values(self, sql: str, *, needs_json: bool = False) -> dict[str, list[Any]]:
+        """Give the few values of a query, column by column."""
+        found = ArrowTable.from_arrow(self.query(sql, needs_json=needs_json))
+        return {name: found[name].to_pylist() for name in found.column_names}

@@ -208,6 +208,10 @@ class DeltaRsTable:
         with self._reading():
             return select(table, verb, columns, alternatives, limit=limit)
 
+    def loaded(self) -> DeltaTable:
+        """Give the table as it is now, to be read."""
+        return self._load()
+
     def _load(self) -> DeltaTable:
         with self._read_lock, self._reading():
             table = self._to_read.take()

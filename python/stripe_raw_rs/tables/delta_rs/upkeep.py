@@ -46,9 +46,12 @@ def maintain(table: DeltaTable, folder: Path) -> str | None:
 
 
 def size_of(table: DeltaTable, folder: Path) -> Size:
-    """Count the table's files, and the commits since the last checkpoint of its log."""
-    sizes = table.get_add_actions()["size_bytes"].to_pylist()
-    return Size(len(sizes), sum(sizes), _commits_since_checkpoint(table, folder))
+    """Count the table's files and rows, and the commits since the last checkpoint of its log."""
+    files = table.get_add_actions()
+    sizes, rows = files["size_bytes"].to_pylist(), files["num_records"].to_pylist()
+    # A file without statistics does not say how many rows it has.
+    in_all = None if None in rows else sum(rows)
+    return Size(len(sizes), sum(sizes), _commits_since_checkpoint(table, folder), in_all)
 
 
 def _size_to_reach(table: DeltaTable) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import check_table_name
 from stripe_raw_rs.tables.spark import session
 from stripe_raw_rs.tables.spark.errors import reason
@@ -17,6 +17,8 @@ from stripe_raw_rs.tables.spark.sql import check_name, quoted
 from stripe_raw_rs.tables.spark.table import SparkTable
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from stripe_raw_rs.tables import TableOptions
 
 
@@ -29,6 +31,9 @@ class SparkTables:
         check_name("schema", schema)
         self.location = f"{catalog}.{schema}"
         self.session = session.find_session()
+        lacks = session.without_delta(self.session)
+        if lacks is not None:
+            raise lacks
         self.frames = Frames(self.session, options.get("staging_volume"))
         self.clustered = session.clustered(options.get("liquid_clustering", "auto"))
         self.check_payloads = options.get("check_payloads", False)
@@ -43,6 +48,14 @@ class SparkTables:
         check_table_name(name)
         with self._lock:
             return self._tables.setdefault(name, SparkTable(self, name, quoted(self._catalog, self._schema, name)))
+
+    def query(self, sql: str) -> DataFrame:
+        """Make the frame of a query; Spark reads when somebody asks for rows."""
+        try:
+            return self.session.sql(sql)
+        except Exception as error:
+            message = f"tables in '{self.location}' cannot be read: {reason(error)}"
+            raise TableError(message) from error
 
     def require_schema(self) -> None:
         """Create the schema if it is absent. The catalog is for its administrator to create."""
@@ -64,6 +77,10 @@ class SparkTables:
         try:
             found = self.session.sql(f"SHOW SCHEMAS IN {quoted(self._catalog)}").collect()
         except Exception as error:
+            lacks = session.without_delta(self.session, error)
+            if lacks is not None:
+                # Spark's own traceback is a hundred lines that say nothing more.
+                raise lacks from None
             message = (
                 f"catalog '{self._catalog}' is not there, or this identity may not use it: {reason(error)}; create it, "
                 f"or GRANT USE CATALOG ON CATALOG {quoted(self._catalog)} to this identity"

@@ -32,6 +32,37 @@ def find_session() -> SparkSession:
     return session
 
 
+# What a session needs to write Delta tables, beside Delta's jars.
+_SETTINGS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+# So Spark says that it does not know Delta: by its error class, or, in 3.5, in words; the last one is about a catalog.
+_NO_DELTA = ("DATA_SOURCE_NOT_FOUND", "Failed to find the data source", "delta.catalog.DeltaCatalog")
+
+
+def without_delta(session: SparkSession, error: BaseException | None = None) -> UsageError | None:
+    """Say what a session lacks that has no Delta; None if it has it, or if `error` is about something else.
+
+    Platforms that bring Delta need no settings, so Delta itself is asked for, and only if no setting names it.
+    """
+    if error is None:
+        if on_databricks() or "delta" in (session.conf.get("spark.sql.extensions", "") or "").lower():
+            return None
+        try:
+            session.read.format("delta").load("/").schema  # noqa: B018 - a session behind Connect only then asks
+        except Exception as asked:  # noqa: BLE001 - any other error shows that Delta was there to raise it
+            error = asked
+    if error is None or not any(sign in str(error) for sign in _NO_DELTA):
+        return None
+    settings = ", ".join(f"{name}={value}" for name, value in _SETTINGS.items())
+    return UsageError(
+        f"this Spark {session.version} has no Delta Lake, which writes the tables: set spark.jars.packages to the "
+        f"delta-spark that goes with it (for Spark 4.0 io.delta:delta-spark_2.13:4.0.1), {settings}; "
+        "or give a lake, which needs no Spark"
+    )
+
+
 def clustered(wish: str) -> bool:
     """Decide whether new raw tables are clustered: by default where the readers are Databricks' own."""
     if wish not in ("auto", "yes", "no"):
