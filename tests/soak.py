@@ -54,7 +54,7 @@ def soak(objects: int, lake: Path, **options: str) -> Soak:
     """Land that many objects over five lists, with faults on; raises if the run or its audit fails."""
     counts = dict.fromkeys(LISTS, objects // len(LISTS))
     with StripeSimulator(seed=13, counts=counts, gzip=True, faults=FAULTS) as stripe:
-        arguments = ["run", f"--lake={lake}", f"--api-base-url={stripe.url}", "--log-format=json", *_QUICK]
+        arguments = ["run", f"--lake={lake}", f"--api-base-url={stripe.url}", "--output=json", *_QUICK]
         arguments += [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
         began = time.monotonic()
         with (

@@ -99,7 +99,7 @@ def test_the_command_names_the_accounts_that_failed(lake: Path) -> None:
         (said,) = [text for text in done.stderr.splitlines() if line in text]
         assert all(accounts[number] in said for number in (3, 20))
         assert f"{MANY:,} accounts" in done.stderr
-        again = call("run", *given, "--log-format", "json")
+        again = call("run", *given, "--output", "json", "--log-format", "json")
         assert again.returncode == 1
         found = json.loads(again.stdout)["entities"][0]["accounts"]
         assert (found["accounts"], found["complete"]) == (MANY, MANY - 2)

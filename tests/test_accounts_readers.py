@@ -72,7 +72,7 @@ def test_status_counts_the_accounts_of_a_list_and_names_those_that_need_a_look(
 
 
 def test_status_as_json_has_each_account(whole: Path, stripe: StripeSimulator) -> None:
-    _, text = shown("status", whole, "--log-format", "json")
+    _, text = shown("status", whole, "--output", "json")
     rows = json.loads(text)["entities"]
     assert {row["stripe_account"] for row in rows} == {None, *stripe.accounts()}
     states = {row["stripe_account"]: row["state"] for row in rows}
@@ -93,7 +93,7 @@ def test_status_is_narrowed_to_accounts(whole: Path, stripe: StripeSimulator, tm
         "file": (file, {names[0], names[3]}),
         "all": ("all", {None, *names}),
     }[named]
-    _, text = shown("status", whole, "--accounts", given, "--log-format", "json")
+    _, text = shown("status", whole, "--accounts", given, "--output", "json")
     assert {row["stripe_account"] for row in json.loads(text)["entities"]} == expected
 
 

@@ -69,7 +69,7 @@ def test_a_server_that_cannot_be_reached_is_not_tried_again() -> None:
 
 def test_a_check_prints_json_for_machines(tmp_path: Path) -> None:
     with StripeSimulator(objects=10, denied=["payouts"]) as stripe:
-        done = call("check", "--api-base-url", stripe.url, "--entities", "payouts,charges", "--log-format", "json")
+        done = call("check", "--api-base-url", stripe.url, "--entities", "payouts,charges", "--output", "json")
         printed = json.loads(done.stdout)
         assert [(row["entity"], row["state"]) for row in printed["entities"]] == [
             ("payouts", "permission missing"),

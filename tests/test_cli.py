@@ -41,7 +41,7 @@ def test_a_run_says_what_it_did(lake: Path, stripe: StripeSimulator) -> None:
 
 
 def test_a_run_prints_json_for_machines(lake: Path, stripe: StripeSimulator) -> None:
-    done = call("run", "--lake", lake, "--api-base-url", stripe.url, "--log-format", "json")
+    done = call("run", "--lake", lake, "--api-base-url", stripe.url, "--output", "json", "--log-format", "json")
     assert done.returncode == 0, done.stderr
     assert {json.loads(line)["level"] for line in done.stderr.splitlines()} <= {"info", "debug"}
     report = json.loads(done.stdout)
@@ -62,7 +62,7 @@ def test_named_parameters_of_a_job_are_enough(lake: Path, stripe: StripeSimulato
         (("--entities", "charge"), KEY, "charges"),
         (("--page-size", "0"), KEY, "1 to 100"),
         (("--page-size", "101"), KEY, "1 to 100"),
-        (("--lookback-seconds", "-1"), KEY, "lookback_seconds"),
+        (("--lookback-seconds", "-1"), KEY, "--lookback-seconds"),
         ((), "pk_test_123456789", "pk_"),
         ((), "hello", "sk_"),
         ((), None, "STRIPE_API_KEY"),
@@ -89,13 +89,13 @@ def test_bad_input_ends_in_one_line_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--port", "80000"), "port cannot be 80000"),
-        (("--port", "-1"), "port cannot be -1"),
-        (("--objects", "9" * 20), f"objects cannot be {'9' * 20}"),
-        (("--rate-limit", "0"), "rate_limit must be more than 0 requests a second"),
+        (("--port", "80000"), "--port cannot be 80000"),
+        (("--port", "-1"), "--port cannot be -1"),
+        (("--objects", "9" * 20), f"--objects cannot be {'9' * 20}"),
+        (("--rate-limit", "0"), "--rate-limit must be more than 0 requests a second"),
         (("--faults", "x"), "fault 'x': say when, as in reset@n7 or reset@p0.01"),
-        (("--latency-ms", "-1"), "latency_ms cannot be -1"),
-        (("--connected-accounts", "-1"), "connected_accounts cannot be -1"),
+        (("--latency-ms", "-1"), "--latency-ms cannot be -1"),
+        (("--connected-accounts", "-1"), "--connected-accounts cannot be -1"),
         (("--account-objects", "9" * 12), "a list of the simulator starts with at most 100000000 objects"),
     ],
 )

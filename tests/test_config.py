@@ -11,13 +11,13 @@ import pytest
 
 from stripe_raw_rs import Client, History, _core, check, ingest, main
 from stripe_raw_rs.cli.arguments import parse
-from stripe_raw_rs.config import Config
+from stripe_raw_rs.config import COMMAND_LINE_ONLY, Config
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.keywords import with_environment
 from stripe_raw_rs.options import COMMANDS, OPTIONS
 from stripe_raw_rs.simulator import StripeSimulator
-from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.tables import Table, TableOptions, Tables, open_tables
+from stripe_raw_rs.written import Written
 from tests.conftest import events
 
 if TYPE_CHECKING:
@@ -28,22 +28,6 @@ SECRET = "rk_test_CANARYcanary0123456789"  # noqa: S105 - made up, to be looked 
 
 def read(*arguments: str, **environment: str) -> Config:
     return parse(arguments, environment.get)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("run", "--lake", "l", "--page-size", "7"),
-        ("run", "--lake=l", "--page-size=7"),
-        ("run", "--lake=l", "--page_size=7"),
-        ("--page_size", "7", "--lake", "l"),
-        ("--lake=l", "--page-size=7"),
-    ],
-)
-def test_one_option_may_be_written_in_many_ways(arguments: tuple[str, ...]) -> None:
-    config = read(*arguments)
-    assert (config.command, config.required("lake")) == ("run", "l")
-    assert config.keywords() == {"lake": "l", "page_size": "7"}
 
 
 def test_the_command_line_wins_over_the_environment() -> None:
@@ -89,7 +73,8 @@ def test_the_library_reads_the_variables_that_the_command_line_reads(
         assert [(result.entity, result.pages > 2, result.rows) for result in report.entities] == [("charges", True, 30)]
         assert report.location == str(tmp_path / "lake")
         monkeypatch.setenv("STRIPE_RAW_PAGE_SIZE", "many")
-        with pytest.raises(UsageError, match=r"page_size must be a whole number from 1 to 100 \(objects\), not 'many'"):
+        said = r"STRIPE_RAW_PAGE_SIZE \(page_size\) must be a whole number from 1 to 100 \(objects\), not 'many'"
+        with pytest.raises(UsageError, match=said):
             ingest()
         assert ingest(page_size=5).exit_code == 0
 
@@ -98,7 +83,7 @@ def test_the_library_has_the_keywords_of_the_command_line() -> None:
     for call, command in ((ingest, "run"), (check, "check")):
         names = inspect.signature(call).parameters
         assert COMMANDS[command].options != ()
-        assert set(COMMANDS[command].options) - set(names) <= {"restart_run", "from_scratch", "log_format", "verbose"}
+        assert set(COMMANDS[command].options) - set(names) <= set(COMMAND_LINE_ONLY)
     declared = {*TableOptions.__annotations__, *(option.name for option in _core.options())}
     assert declared <= set(inspect.signature(ingest).parameters)
 
@@ -143,6 +128,18 @@ def test_a_keyword_of_another_type_is_refused_by_its_name(
     assert str(refused.value) == said
 
 
+@pytest.mark.parametrize("call", [ingest, check])
+def test_all_mistakes_of_the_keywords_are_told_at_once(call: Callable[..., object]) -> None:
+    with pytest.raises(UsageError) as refused:
+        call(
+            api_key=SECRET, page_size=0, max_retries="x", entities=["charge"], stripe_account=5, lakes=1, changes="yes"
+        )
+    said = ["lakes'", "stripe_account must", "max_retries must", "unknown entity", "changes must", "page_size must"]
+    assert len(refused.value.mistakes) == len(said)
+    for part in said:
+        assert any(part in mistake for mistake in refused.value.mistakes), part
+
+
 @pytest.mark.parametrize(
     ("keyword", "value", "said"),
     [
@@ -172,17 +169,6 @@ def test_a_text_for_a_value_of_another_type_is_read_as_on_the_command_line(tmp_p
     }
     with pytest.raises(UsageError, match="take_over must be yes or no, not 'maybe'"):
         ingest(lake=tmp_path, api_key=SECRET, take_over="maybe")  # type: ignore[arg-type]
-
-
-def test_a_command_line_without_words_means_the_main_job() -> None:
-    assert read(STRIPE_RAW_LAKE="l").command == "run"
-
-
-def test_an_empty_job_parameter_counts_as_missing() -> None:
-    config = read("--lake", "l", "--start=", "--entities", "")
-    assert config.keywords() == {"lake": "l"}
-    config = read("--lake=l", "--checkpoint-table=", STRIPE_RAW_CHECKPOINT_TABLE="mine")
-    assert config.keywords() == {"lake": "l", "checkpoint_table": "mine"}
 
 
 @pytest.mark.parametrize(
@@ -256,7 +242,7 @@ def test_a_number_that_is_refused_is_shown_as_it_was_written(value: Any, shown: 
 def test_status_reads_an_option_as_a_run_does(written: str, tmp_path: Path) -> None:
     with StripeSimulator(counts={"charges": 3}) as stripe:
         ingest(lake=tmp_path, api_key=SECRET, api_base_url=stripe.url, entities="charges").raise_for_status()
-    with pytest.raises(UsageError, match="lookback_seconds must be a whole number from 0 to"):
+    with pytest.raises(UsageError, match="--lookback-seconds must be a whole number from 0 to"):
         main(["status", "--lake", str(tmp_path), f"--lookback-seconds={written}"])
 
 
@@ -277,114 +263,10 @@ def test_every_compiled_option_is_an_option_of_run() -> None:
         assert OPTIONS[option.name].default == option.default
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_shows_defaults_and_units(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        read(command, "--help")
-    assert end.value.code == 0
-    text = " ".join(capsys.readouterr().out.split())
-    for name in COMMANDS[command].options:
-        assert OPTIONS[name].flag in text
-        assert " ".join(OPTIONS[name].help.split()) in text
-    if command == "run":
-        assert "(seconds) [default: 3600]" in text
-
-
-def test_the_command_prints_its_version(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        read("--version")
-    assert capsys.readouterr().out == f"stripe-raw {_core.__version__}\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("rum",), "unknown command 'rum', did you mean run?; see stripe-raw --help"),
-        (("run", "--pagesize", "1"), "unknown option '--pagesize' of run, did you mean --page-size?"),
-        (("run", "--page", "1"), "unknown option '--page' of run, did you mean --page-size?"),
-        (("run", "--restart"), "unknown option '--restart' of run, did you mean --restart-run?"),
-        (("run", "--json"), "unknown option '--json' of run; see"),
-        (("run", "--owner", "job\udcff"), "owner must be UTF-8, and 'job\\udcff' is not"),
-        (("run", "--entities", "\udcff"), "entities must be UTF-8, and '\\udcff' is not"),
-        (("run", "extra"), "unexpected argument 'extra'; options begin with --"),
-        (("run", "--lake"), "argument --lake: expected one argument; see stripe-raw run --help"),
-        (("run", f"--api-key={SECRET}"), "the key is not given as an option"),
-        (("run", "--api-key", SECRET), "the key is not given as an option"),
-        (("run", "--api_key", SECRET), "the key is not given as an option"),
-        (("run", SECRET), "unexpected argument 'rk_***'"),
-        (("run", f"--secret={SECRET}"), "unknown option '--secret' of run"),
-        ((SECRET,), "unknown command 'rk_***'"),
-    ],
-)
-def test_an_argument_that_is_not_an_option_is_refused(arguments: tuple[str, ...], message: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        read(*arguments)
-    line = str(refused.value)
-    assert line.startswith(message)
-    assert SECRET not in line
-    assert "\n" not in line
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--page-size", "x"), "page_size must be a whole number from 1 to 100 (objects), not 'x'"),
-        (("--page-size", "1.5"), "page_size must be a whole number from 1 to 100 (objects), not '1.5'"),
-        (("--backoff-jitter", "x"), "backoff_jitter must be a number from 0 to 1 (share), not 'x'"),
-        (("--start", "tomorrow"), "start 'tomorrow' must be a date or date-time in UTC, such as"),
-        (("--start", "2999-01-01"), "start '2999-01-01' is in the future"),
-        (("--start", "1969-12-31"), "start '1969-12-31' is before 1970"),
-        (("--restart-run", "--from-scratch"), "--restart-run and --from-scratch exclude each other"),
-        (("--take-over=maybe",), "take_over must be yes or no, not 'maybe'"),
-        (("--log-format", "xml"), "log_format must be text or json, not 'xml'"),
-        (("--liquid-clustering", "on"), "liquid_clustering must be auto, yes or no, not 'on'"),
-    ],
-)
-def test_an_impossible_value_is_refused(
-    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STRIPE_API_KEY", SECRET)
-    with pytest.raises(UsageError) as refused:
-        main(["run", "--lake", str(tmp_path / "lake"), *arguments])
-    assert str(refused.value).startswith(message)
-
-
-@pytest.mark.parametrize(
-    ("written", "seconds"),
-    [
-        ("1970-01-02", 86_400),
-        ("2024-01-01", 1_704_067_200),
-        ("2024-01-01T00:00:01", 1_704_067_201),
-        ("2024-01-01 00:00:01", 1_704_067_201),
-        ("2024-01-01T00:00:01Z", 1_704_067_201),
-        ("2024-01-01T02:00:00+02:00", 1_704_067_200),
-        (1_704_067_200, 1_704_067_200),
-    ],
-)
-def test_a_start_is_read_as_utc(written: str | int, seconds: int) -> None:
-    assert start_seconds(written) == seconds
-
-
-@pytest.mark.parametrize("option", OPTIONS)
-def test_no_option_takes_a_secret_for_its_value(option: str) -> None:
-    command = next(name for name, row in COMMANDS.items() if option in row.options)
-    value = f"x/{SECRET}"
-    row = OPTIONS[option]
-    for arguments, environment in [
-        ((row.flag, value), {}),
-        ((f"{row.flag}={value}",), {}),
-        ((), {row.variable: value}),
-    ]:
-        with pytest.raises(UsageError, match=f"^{option} holds a Stripe secret") as refused:
-            read(command, *arguments, **environment)
-        assert "CANARY" not in str(refused.value)
-        assert refused.value.exit_code == 2
-
-
 KEYWORDS = {"give_up", *COMMANDS["run"].options}
 
 
-@pytest.mark.parametrize("keyword", sorted(KEYWORDS - {"restart_run", "from_scratch", "log_format", "verbose"}))
+@pytest.mark.parametrize("keyword", sorted(KEYWORDS - set(COMMAND_LINE_ONLY)))
 def test_no_keyword_takes_a_secret_for_its_value(keyword: str, tmp_path: Path) -> None:
     place: dict[str, Any] = {"lake": tmp_path / "lake"}
     calls: list[Callable[..., object]] = [lambda **options: ingest(**{**place, **options})]
@@ -410,14 +292,8 @@ def test_a_run_by_hand_takes_no_secret_either(name: str) -> None:
         client.attempt("charges", History("charges"), store_id="mine", owner="me", settings={SECRET: "x"})
 
 
-def test_names_that_begin_like_an_old_key_are_accepted(tmp_path: Path) -> None:
-    for name in ("sk_lake", "rk_warehouse_of_many_letters", "desk_4"):
-        assert read("run", "--lake", str(tmp_path / name), "--owner", name).required("owner") == name
-        assert read("run", STRIPE_RAW_LAKE=name).required("lake") == name
-
-
 def test_a_config_shows_no_secret() -> None:
-    assert SECRET not in repr(Config("run", {"lake": SECRET, "owner": SECRET}))
+    assert SECRET not in repr(Config("run", {"lake": Written(SECRET), "owner": Written(SECRET)}))
 
 
 def test_tables_must_be_in_a_lake_or_in_a_catalog() -> None:

@@ -53,7 +53,7 @@ def test_a_line_of_the_crontab_is_a_command_of_ours(block: Block) -> None:
     assert shlex.split(enter)[0] == "cd"
     config = read(shlex.split(words.partition(" 2>>")[0]))
     assert config.command == "run"
-    assert config.written["entities"] == LISTS
+    assert config.text("entities") == LISTS
     assert {"lake", "api_key_file"} <= config.written.keys()
 
 
@@ -61,9 +61,9 @@ def test_the_service_runs_a_command_of_ours() -> None:
     service = configparser.ConfigParser(interpolation=None)
     service.read_string(units()[0])
     config = read(shlex.split(service["Service"]["ExecStart"]))
-    assert config.written["lake"] == service["Service"]["ReadWritePaths"]
+    assert config.text("lake") == service["Service"]["ReadWritePaths"]
     name, place = service["Service"]["LoadCredential"].split(":")
-    assert config.written["api_key_file"] == f"${{CREDENTIALS_DIRECTORY}}/{name}"
+    assert config.text("api_key_file") == f"${{CREDENTIALS_DIRECTORY}}/{name}"
     assert place.endswith("secrets/stripe-key")
 
 
@@ -95,9 +95,9 @@ def test_the_container_runs_a_command_of_ours() -> None:
     variables = dict(word.split("=") for word in shlex.split(instructions["ENV"]))
     words = [*yaml.safe_load(instructions["ENTRYPOINT"]), *yaml.safe_load(instructions["CMD"])]
     config = read(words, **variables)
-    assert config.written["entities"] == LISTS
-    assert config.written["lake"] == instructions["VOLUME"]
-    assert config.written["owner"] == variables["STRIPE_RAW_OWNER"]
+    assert config.text("entities") == LISTS
+    assert config.text("lake") == instructions["VOLUME"]
+    assert config.text("owner") == variables["STRIPE_RAW_OWNER"]
     assert f"-o {instructions['USER']} {instructions['VOLUME']}" in instructions["RUN"]
 
 

@@ -85,7 +85,8 @@ PYTHON_MODULES: dict[str, set[str]] = {
     # At the bottom: the extension, words, and facts about this process.
     "_core": set(),
     "options": {"_core"},
-    "surface": {"options"},
+    "suggestions": set(),
+    "surface": {"_core", "options"},
     "exceptions": set(),
     "owner": set(),
     "threads": set(),
@@ -93,13 +94,17 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "panics": BASE,
     "text": BASE,
     # The answers: what they have in common, and their looks.
-    "value": {"options"},
+    "value": {"suggestions"},
     "markup": set(),
     "account_outcomes": BASE | {"text"},
     "entity_result": BASE | ANSWER | {"account_outcomes"},
     "report": BASE | ANSWER | {"entity_result"},
     "tracker": BASE | {"entity_result"},
     "start": BASE,
+    # What the user wrote, and where.
+    "settings_file": BASE | {"options", "suggestions"},
+    "written": BASE | {"options", "settings_file"},
+    "checks": BASE | {"options", "start", "written"},
     # The tables, and their writers.
     # Spark is a child process.
     "tables": BASE | {"environment"},
@@ -111,14 +116,14 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "followed_parents": BASE | WRITERS | {"tables", "text"},
     # The calls that a user starts.
     "api_key": BASE | {"environment"},
-    "config": BASE | {"options", "tables"},
+    "config": BASE | {"checks", "options", "tables", "written"},
     "notebook": BASE | {"entity_result", "markup", "progress", "text", "tracker"},
     "request_rate": BASE | {"entity_result", "progress", "tracker"},
-    "keywords": BASE | {"config", "options", "progress", "tables"},
+    "keywords": BASE | {"checks", "config", "options", "progress", "suggestions", "tables", "written"},
     "keyword_help": {"keywords", "options"},
     "progress": BASE | {"entity_result", "text"},
     "account": BASE | WRITERS | {"tables"},
-    "accounts": BASE | WRITERS | {"text"},
+    "accounts": BASE | WRITERS | {"options", "text"},
     "attempt": BASE
     | WRITERS
     | {"followed_events", "followed_parents", "lost_commits", "owner", "panics", "progress", "tables", "text"},
@@ -163,7 +168,8 @@ PYTHON_MODULES: dict[str, set[str]] = {
     # The command line.
     "cli": BASE
     | {"config", "key_check", "options", "panics", "pipeline", "progress", "report", "simulator", "status", "tables"}
-    | {"entity_list", "entity_result", "followed_events", "text", "tracker", "value", "verify", "views"},
+    | {"entity_list", "entity_result", "followed_events", "text", "tracker", "value", "verify", "views"}
+    | {"accounts", "checks", "list_status", "suggestions", "written"},
     "main": BASE | {"cli", "tables", "text"},
     "__init__": BASE
     | {"audit", "config", "entity_list", "entity_result", "entity_status", "key_check", "latest", "list_status", "main"}

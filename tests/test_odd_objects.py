@@ -196,7 +196,7 @@ def test_the_command_line_shows_refused_objects(
     said = capsys.readouterr().out
     assert said.count("customers: refused: ") == 21
     assert "customers: refused: and 5 more, which the JSON has" in said
-    main(["status", "--lake", str(lake), "--log-format", "json"])
+    main(["status", "--lake", str(lake), "--output", "json"])
     assert len(json.loads(capsys.readouterr().out)["entities"][0]["refused"]) == 25
 
 

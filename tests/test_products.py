@@ -48,7 +48,7 @@ def test_a_list_that_is_named_must_be_there(lake: Path) -> None:
         assert "the account does not have Issuing; leave the entity out" in done.stderr
         (failed,) = events(lake, "event_type = 'RUN_FAILED'")
         assert (failed["entity"], failed["error_class"]) == ("issuing_cards", "Product")
-        group = call("run", *chosen, "treasury", "--log-format", "json")
+        group = call("run", *chosen, "treasury", "--output", "json")
         assert group.returncode == 0, group.stderr
         (result,) = json.loads(group.stdout)["entities"]
         assert (result["state"], result["rows"]) == ("skipped", 0)

@@ -22,7 +22,11 @@ CHARGES = 5_025
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
     said: list[str] = []
-    demo(tmp_path_factory.mktemp("demo") / "it's", say=said.append)
+
+    def say(text: str, /, **_values: object) -> None:
+        said.append(text)
+
+    demo(tmp_path_factory.mktemp("demo") / "it's", say=say)
     return said[-1]
 
 

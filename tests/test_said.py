@@ -81,7 +81,7 @@ def json_lines(text: str) -> list[dict[str, Any]]:
 
 def test_each_json_line_has_a_message_and_the_last_one_names_the_failed_lists(lake: Path) -> None:
     with StripeSimulator(objects=50, denied=["charges"]) as stripe:
-        done = call("run", "--lake", lake, "--api-base-url", stripe.url, "--log-format", "json")
+        done = call("run", "--lake", lake, "--api-base-url", stripe.url, "--output", "json", "--log-format", "json")
     lines = json_lines(done.stderr)
     assert any(line["message"].startswith("invoices: complete, ") for line in lines)
     last = lines[-1]
@@ -97,7 +97,7 @@ def test_each_json_line_has_a_message_and_the_last_one_names_the_failed_lists(la
         (("run", "--log_format", "json", "--lakes", "x"), {}, "unknown option '--lakes'"),
         (("rum", "--log-format", "json"), {}, "unknown command 'rum'"),
         (("status",), {"STRIPE_RAW_LOG_FORMAT": "json", "STRIPE_RAW_LAKE": "/nowhere"}, "/nowhere"),
-        (("run", "--log-format=text", "--log-format", "json", "--page-size", "x"), {}, "page_size must be a whole"),
+        (("run", "--log-format=text", "--log-format", "json", "--page-size", "x"), {}, "--page-size must be a whole"),
     ],
 )
 def test_the_last_line_is_json_whatever_is_wrong(
@@ -113,7 +113,7 @@ def test_the_last_line_is_json_whatever_is_wrong(
 def test_an_interrupt_prints_the_report_and_its_last_line_names_the_interrupted_lists(lake: Path) -> None:
     with StripeSimulator(counts=dict.fromkeys(DEFAULT, 20_000), latency_ms=30) as stripe:
         given = ("--lake", lake, "--api-base-url", stripe.url, "--commit-interval-seconds", "0.5")
-        child = start("run", *given, "--log-format", "json")
+        child = start("run", *given, "--output", "json", "--log-format", "json")
         wait_for(lambda: len(events(lake, "event_type = 'PAGE_COMMITTED'")) > 5)
         child.send_signal(signal.SIGINT)
         printed, said = child.communicate(timeout=30)
@@ -128,7 +128,7 @@ def test_verify_prints_its_findings_as_json(
     lake: Path, stripe: StripeSimulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", "rk_test_any")
-    place = ("--lake", str(lake), "--log-format", "json")
+    place = ("--lake", str(lake), "--output", "json")
     main(["run", *place, "--entities", "charges,refunds", "--api-base-url", stripe.url])
     capsys.readouterr()
     main(["verify", *place])

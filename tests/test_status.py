@@ -34,7 +34,7 @@ def test_status_names_the_process_that_writes_a_lake_and_its_last_sign_of_life(l
         try:
             wait_for(lambda: events(lake, "event_type = 'PAGE_COMMITTED'"))
             shown = call("status", "--lake", lake, key=None).stdout
-            read = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
+            read = json.loads(call("status", "--lake", lake, "--output", "json", key=None).stdout)
         finally:
             child.kill()
             child.communicate()
@@ -55,7 +55,7 @@ def test_status_counts_the_attempts_of_the_latest_run(lake: Path) -> None:
     with StripeSimulator(counts={"charges": 30}) as stripe:
         for _ in range(3):
             ingest(lake=lake, api_key=KEY, api_base_url=stripe.url, entities="charges").raise_for_status()
-    (row,) = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)["entities"]
+    (row,) = json.loads(call("status", "--lake", lake, "--output", "json", key=None).stdout)["entities"]
     assert (row["state"], row["attempts"], row["holder"]) == ("complete", 1, None)
 
 
@@ -82,7 +82,7 @@ def test_status_names_a_list_whose_events_cannot_be_read_and_shows_the_others(la
 
 def test_status_counts_the_files_and_log_entries_of_each_table(lake: Path) -> None:
     def measured() -> dict[str, dict[str, object]]:
-        read = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)
+        read = json.loads(call("status", "--lake", lake, "--output", "json", key=None).stdout)
         return {size.pop("table"): size for size in read["sizes"]}
 
     with StripeSimulator(counts={"charges": 30}) as stripe:
@@ -115,7 +115,7 @@ def test_status_names_a_table_that_cannot_be_read_beside_the_sizes_of_the_others
     assert done.returncode == 0
     assert re.search(rf"^{RAW} +- +- +- +-$", done.stdout, re.MULTILINE)
     assert re.search(rf"^{RAW}: table .* cannot be read: its commit file .* is torn", done.stdout, re.MULTILINE)
-    read = json.loads(call("status", "--lake", lake, "--log-format", "json", key=None).stdout)["sizes"]
+    read = json.loads(call("status", "--lake", lake, "--output", "json", key=None).stdout)["sizes"]
     assert [(size["table"], size["files"] is None, size["error"] is None) for size in read] == [
         (CHECKPOINTS, False, True),
         (RAW, True, False),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain, without_secrets
 from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.options import are_accounts
 from stripe_raw_rs.surface import option
 from stripe_raw_rs.text import counted, first_of
 
@@ -42,7 +43,7 @@ def named(options: Mapping[str, Any]) -> list[str] | None:
         if one is not None:
             _core.check_account(one)
         return None if one is None else [one]
-    if not isinstance(many, str) or _is_file(many):
+    if not isinstance(many, str) or not are_accounts(many):
         return _of_file(Path(many))
     names = _split(many)
     if not names:
@@ -52,14 +53,6 @@ def named(options: Mapping[str, Any]) -> list[str] | None:
         for name in names:
             _check(name)
     return names
-
-
-def _is_file(text: str) -> bool:
-    """Whether a text names a file. No id has a dot: what has one is a file, although it may begin like an id."""
-    name = text.strip()
-    if not name or name == ALL or "," in name:
-        return False
-    return "." in name or not name.startswith(("acct_", "org_"))
 
 
 def _split(text: str) -> list[str]:

@@ -5,6 +5,11 @@ Every message is one plain line: what is wrong, where, what to do. The API key i
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class StripeRawError(Exception):
     """Base of all errors of this package.
@@ -42,10 +47,24 @@ class StripeRawError(Exception):
 
 
 class UsageError(StripeRawError):
-    """An option, a key, a lake or a name that cannot be used as given. Nothing was written."""
+    """An option, a key, a lake or a name that cannot be used as given. Nothing was written.
+
+    Attributes:
+        mistakes: one line for each mistake, if several were found; the message has them all.
+
+    """
 
     error_class = "Usage"
     exit_code = 2
+    mistakes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, mistakes: Iterable[str]) -> UsageError:
+        """Make one error of some mistakes, each a line; one that was made twice is told once."""
+        lines = tuple(dict.fromkeys(mistakes))
+        error = cls(lines[0] if len(lines) == 1 else f"{len(lines)} mistakes: {'; '.join(lines)}")
+        error.mistakes = lines
+        return error
 
 
 class StripeError(StripeRawError):

@@ -12,7 +12,7 @@ from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError, ProductMissingError, StripeRawError
 from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.keyword_help import with_keywords
-from stripe_raw_rs.keywords import take_key, with_environment
+from stripe_raw_rs.keywords import keywords_of, take_key
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.text import counted, text_table
 from stripe_raw_rs.value import Listing, Value
@@ -158,13 +158,13 @@ def check(**given: Unpack[CheckKeywords]) -> Check:
     """Try to read each entity: whether the key can, and if not, which permission is missing or what else is wrong.
 
     One request of one object for each entity, and one for the account's id. A key that is refused altogether, or a
-    server that cannot be reached, is not asked again. Keywords are those of `ingest`, with the environment behind them.
-    Raises UsageError if something cannot be used as given.
+    server that cannot be reached, is not asked again. Keywords are those of `ingest`, with the environment and the
+    settings file behind them. Raises UsageError if something cannot be used as given.
     """
     keywords = cast("dict[str, Any]", given)
     key = take_key(keywords)
-    with panics_as_errors():
-        return try_lists(key, with_environment("check", keywords))
+    with panics_as_errors(), keywords_of("check", keywords) as options:
+        return try_lists(key, options)
 
 
 def try_lists(key: ApiKey | None, options: Mapping[str, Any]) -> Check:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterable
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain, without_secrets
-from stripe_raw_rs.config import COMMAND_LINE_ONLY, PATHS, Config
+from stripe_raw_rs.checks import mistakes_in
+from stripe_raw_rs.config import COMMAND_LINE_ONLY, SOURCES, Config
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import COMMANDS, OPTIONS, in_environment, nearest
+from stripe_raw_rs.options import COMMANDS, LISTS, OPTIONS, PATHS
+from stripe_raw_rs.suggestions import nearest
 from stripe_raw_rs.surface import OTHER_KEYWORDS
 from stripe_raw_rs.tables import TableOptions, open_tables
+from stripe_raw_rs.written import Written, behind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Literal
 
     from stripe_raw_rs._core import ApiKey, _Options
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
         api_key_file: str | Path | None
         stripe_secret_scope: str | None
         stripe_secret_key: str | None
+        settings: str | Path | None
+        profile: str | None
 
     class IngestKeywords(CheckKeywords, TableOptions, total=False):
         """Keywords of `ingest`."""
@@ -66,18 +72,17 @@ if TYPE_CHECKING:
         lookback_seconds: int
 
 
+_COMPILED = tuple(option.name for option in _core.options())
 # Keywords without an option of that name on the command line.
 _PYTHON_ONLY = {
     "run": ("tables", "api_key", "give_up", "display"),
-    "check": ("api_key", *(option.name for option in _core.options())),
+    "check": ("api_key", *_COMPILED),
     **dict.fromkeys(("status", "verify", "latest"), ("tables",)),
 }
 # Functions that are no command, with the options that are keywords of theirs.
 _FUNCTIONS = {"latest": ("lake", "catalog", "schema", "checkpoint_table")}
 # Keywords that are not texts: a method that the value must have, and what to call it.
 _OBJECTS = {"tables": ("table", "an object with the methods of Tables"), "display": ("tick", "a Display")}
-# Keywords that may be lists of texts.
-_LISTS = ("entities", "accounts")
 # Keywords of more types than a text.
 _MORE_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "entities": ((str,), "a text or a list of texts"),
@@ -125,31 +130,56 @@ def take_key(given: dict[str, Any]) -> ApiKey | None:
 def with_environment(
     command: str, given: dict[str, Any], variable: Callable[[str], str | None] = os.getenv
 ) -> dict[str, Any]:
-    """Give those keywords of a call that are not None, with the environment's behind them.
+    """Give those keywords of a call that are not None, with the environment's and the settings file's behind them.
 
-    Raises UsageError for an unknown name, for a value of another type, and for a value that holds a secret: that value
-    is first masked in `given`, since the caller's traceback shows it.
+    Raises UsageError for unknown names, for values of another type, and for values that hold a secret, all at once:
+    such a value is first masked in `given`, since the caller's traceback shows it.
     """
+    said, config = _read(command, given, variable)
+    return {**said, **config.keywords()}
+
+
+@contextmanager
+def keywords_of(command: str, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Do something with what `with_environment` gives; a UsageError there says where its value was written."""
+    said, config = _read(command, given, os.getenv)
+    with config.blaming():
+        yield {**said, **config.keywords()}
+
+
+def _read(command: str, given: dict[str, Any], variable: Callable[[str], str | None]) -> tuple[dict[str, Any], Config]:
+    """Read the keywords that have no row, as they are, and those that have one."""
     _mask_secrets(given)
     names = keyword_names(command)
-    for name in given:
-        if name not in names:
-            meant = f", write {OTHER_KEYWORDS[name]}" if name in OTHER_KEYWORDS else nearest(name, names)
-            message = f"unknown option '{plain(name)}'{meant}"
-            raise UsageError(message)
-    said = {name: value for name, value in given.items() if value is not None}
-    options = [name for name in _options_of(command) if name not in ("log_format", "verbose")]
-    behind = in_environment(options, said, variable)
-    if error := _core.stray_secret({**behind, **{name: said[name] for name in said if name not in _OBJECTS}}):
-        raise error
-    said = {name: _usable(name, value) for name, value in said.items()}
-    texts = {name: value for name, value in said.items() if isinstance(value, str) and name in OPTIONS}
-    return {**said, **Config(command, {**behind, **texts}).keywords()}
+    mistakes = [_unknown(name, names) for name in given if name not in names]
+    said = {name: given[name] for name in names if given.get(name) is not None}
+    said = {name: _as_text(name, value) for name, value in said.items()}
+    mistakes += filter(None, (_mistake(name, value) for name, value in said.items()))
+    texts = {name: Written(value) for name, value in said.items() if isinstance(value, str) and name in OPTIONS}
+    files = {name: Written(str(said[name])) for name in SOURCES if name in said}
+    options = [name for name in _options_of(command) if name in names or name in OTHER_KEYWORDS]
+    taken = [name for name, value in given.items() if value is not None]
+    written = texts
+    try:
+        written = {**behind(options, files, taken, variable), **texts}
+    except UsageError as error:
+        mistakes += error.mistakes or [str(error)]
+    # A value of a wrong type is refused above.
+    numbers = {name: value for name, value in said.items() if name in _COMPILED and type(value) in (int, float)}
+    mistakes += mistakes_in(written, numbers)
+    if mistakes:
+        raise UsageError.of(mistakes)
+    return {name: value for name, value in said.items() if name not in SOURCES}, Config(command, written)
+
+
+def _unknown(name: str, names: list[str]) -> str:
+    meant = f", write {OTHER_KEYWORDS[name]}" if name in OTHER_KEYWORDS else nearest(name, names)
+    return f"unknown option '{plain(name)}'{meant}"
 
 
 def _mask_secrets(given: dict[str, Any]) -> None:
     """Mask the keywords in place: their names, too, and the items of an iterator, which are seen only here."""
-    for name in _LISTS:
+    for name in LISTS:
         values = given.get(name)
         if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
             given[name] = [_shown(value) for value in values]
@@ -171,10 +201,16 @@ def _shown(value: object) -> object:
     return value if shown == str(value) else shown
 
 
-def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - the caller may give anything
-    """Give a value as the options take it, the names of entities as one text. Raises UsageError for another type."""
-    if name in _LISTS and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ",".join(value)
+def _as_text(name: str, value: Any) -> Any:  # noqa: ANN401 - the caller may give anything
+    """Write the names of a list as one text, as the options take it."""
+    is_list = name in LISTS and isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return ",".join(value) if is_list else value
+
+
+def _mistake(name: str, value: object) -> str | None:
+    """Say what is wrong with the type of a value; texts are checked as on the command line."""
+    if name not in _OBJECTS and (error := _core.stray_secret({name: value})):
+        return str(error)
     if name in _OBJECTS:
         fits, what = _is_object(name, value), _OBJECTS[name][1]
     elif name == "give_up":
@@ -182,10 +218,7 @@ def _usable(name: str, value: Any) -> Any:  # noqa: ANN401 - the caller may give
     else:
         types, what = _types(name)
         fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
-    if not fits:
-        message = f"{name} must be {what}, not {plain(repr(value))}"
-        raise UsageError(message)
-    return value
+    return None if fits else f"{name} must be {what}, not {plain(repr(value))}"
 
 
 def _types(name: str) -> tuple[tuple[type, ...], str]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs._core import one_line
-from stripe_raw_rs.cli.arguments import parse, wants_json
+from stripe_raw_rs.cli.arguments import as_far_as_possible, parse
+from stripe_raw_rs.cli.colors import RED, is_colored, paint
 from stripe_raw_rs.cli.commands import execute
 from stripe_raw_rs.cli.log import last_line
 from stripe_raw_rs.cli.memory import return_freed_memory
-from stripe_raw_rs.exceptions import StripeRawError
+from stripe_raw_rs.exceptions import StripeRawError, UsageError
 from stripe_raw_rs.surface import command_line
 from stripe_raw_rs.text import error_line
 
@@ -48,9 +49,10 @@ def console() -> int:
         sys.stdout.flush()
     except StripeRawError as error:
         # The log has already reported how each list ended.
-        return _failed(f"error: {error.summary or one_line(error)}", error.exit_code)
+        mistakes = error.mistakes if isinstance(error, UsageError) else ()
+        return _failed([*map(one_line, mistakes)] or [error.summary or one_line(error)], error.exit_code)
     except KeyboardInterrupt as error:
-        _failed(f"interrupted: {line}" if (line := one_line(error)) else "interrupted", 130)
+        _failed([one_line(error)], 130, "interrupted")
         sys.stdout.flush()
         sys.stderr.flush()
         # Threads may still be at work after a second Ctrl-C. An interpreter that ends around them can crash; the user
@@ -61,7 +63,7 @@ def console() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the last resort: any error becomes one line
-        return _failed(f"error: {error_line(error)}", 1)
+        return _failed([error_line(error)], 1)
     return 0
 
 
@@ -72,10 +74,14 @@ def _open_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as the process
 
 
-def _failed(line: str, exit_code: int) -> int:
-    """Write the last line, which says what went wrong, in the format of the log."""
-    if wants_json(sys.argv[1:]):
-        sys.stderr.write(last_line(line.removeprefix("error: "), exit_code) + "\n")
-    else:
-        sys.stderr.write(f"stripe-raw: {line}\n")
+def _failed(lines: Sequence[str], exit_code: int, what: str = "error") -> int:
+    """Write the last lines, which say what went wrong, in the format of the log."""
+    config = as_far_as_possible(sys.argv[1:])
+    word = paint(what, RED) if is_colored(config.chosen("color"), sys.stderr) else what
+    for line in lines:
+        if config.chosen("log_format") == "json":
+            said = line if what == "error" else f"{what}: {line}".removesuffix(": ")
+            sys.stderr.write(last_line(said, exit_code) + "\n")
+        else:
+            sys.stderr.write(f"stripe-raw: {word}: {line}".removesuffix(": ") + "\n")
     return exit_code

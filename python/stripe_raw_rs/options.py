@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import without_secrets
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
 
 Kind = Literal["text", "integer", "decimal", "auto or decimal", "flag"]
 
@@ -39,11 +34,12 @@ class OptionRow:
 
 @dataclass(frozen=True)
 class CommandRow:
-    """One subcommand and the names of its options."""
+    """One subcommand, the names of its options, and what a word without an option's name is, if it takes one."""
 
     name: str
     help: str
     options: tuple[str, ...]
+    word: OptionRow | None = None
 
 
 def _text(name: str, metavar: str, default: str, help_line: str, *choices: str) -> OptionRow:
@@ -56,7 +52,7 @@ def _flag(name: str, help_line: str) -> OptionRow:
 
 _PLACE = ("lake", "catalog", "schema")
 _KEY = ("api_key_file", "stripe_secret_scope", "stripe_secret_key")
-_LOG = ("log_format", "verbose")
+_OUTPUT = ("output", "log_format", "color", "quiet", "verbose", "settings", "profile", "show_settings")
 _CONNECTION = ("api_base_url", "ca_file", "stripe_version", "request_timeout_seconds")
 _COMPILED = tuple(option.name for option in _core.options())
 
@@ -103,8 +99,14 @@ _ROWS = (
         "connected accounts to read, in one run: a comma list, a file of them, or all; among them the key's own",
     ),
     _text("api_key_file", "FILE", "", "file with the key; without it STRIPE_API_KEY has the key"),
-    _text("log_format", "FORMAT", "text", "text or json", "text", "json"),
+    _text("output", "FORMAT", "text", "what is printed (stdout): text, or json for programs", "text", "json"),
+    _text("log_format", "FORMAT", "text", "the log (stderr): text, or json for programs", "text", "json"),
+    _text("color", "WHEN", "auto", "colors: auto (on a terminal), always, never", "auto", "always", "never"),
+    _flag("quiet", "log errors only"),
     _flag("verbose", "log more, and tracebacks of errors"),
+    _text("settings", "FILE", "", "settings file; without it stripe-raw.toml here or in the user's folder of settings"),
+    _text("profile", "NAME", "", "profile of the settings file"),
+    _flag("show_settings", "show the value of each option and where it is from; do nothing else"),
     OptionRow("port", "integer", "PORT", "8420", "port to listen on; 0 takes a free one"),
     OptionRow("seed", "integer", "N", "1", "the same seed makes the same objects"),
     OptionRow("objects", "integer", "N", "20000", "objects over the five default entities"),
@@ -128,14 +130,13 @@ _ROWS = (
 
 OPTIONS = {row.name: row for row in _ROWS}
 
-# Ways to say one thing. If one of them is named, by a caller or on the command line, the environment is not asked for
-# the others: an option that was given on purpose wins over a variable that happens to be set.
-WAYS = (
-    (("tables",), ("lake",), ("catalog", "schema")),
-    (("api_key",), ("api_key_file",), ("stripe_secret_scope", "stripe_secret_key")),
-    (("give_up",), ("restart_run",), ("from_scratch",)),
-    (("stripe_account",), ("accounts",)),
-)
+# The options that name a file or a folder.
+PATHS = ("lake", "staging_volume", "api_key_file", "ca_file", "settings")
+# The options that take several words, or a comma list of them.
+LISTS = ("entities", "accounts")
+# One letter in place of a name.
+SHORT = {"-q": "quiet", "-v": "verbose"}
+_LAKE = OPTIONS["lake"]
 
 COMMANDS = {
     row.name: row
@@ -144,69 +145,64 @@ COMMANDS = {
             "run",
             "land what is new in Stripe (also without the word: stripe-raw --lake DIR)",
             (
-                *(
-                    *_PLACE,
-                    "entities",
-                    "start",
-                    "take_over",
-                    "restart_run",
-                    "from_scratch",
-                    "stripe_account",
-                    "accounts",
-                ),
+                *(*_PLACE, "entities", "start", "take_over", "restart_run", "from_scratch"),
+                *("stripe_account", "accounts"),
                 *(*_KEY, *_COMPILED),
                 *("checkpoint_table", "liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
-                *("owner", "bundle_target", *_LOG),
+                *("owner", "bundle_target", *_OUTPUT),
             ),
+            _LAKE,
         ),
         CommandRow(
             "check",
             "try each entity with one request of one object; write nothing",
-            ("entities", "stripe_account", *_KEY, *_CONNECTION, *_LOG),
+            ("entities", "stripe_account", *_KEY, *_CONNECTION, *_OUTPUT),
         ),
-        CommandRow("entities", "list the entities that can be landed", _LOG),
-        CommandRow("demo", "land a made-up account, twice, into ./demo-lake", ("lake", *_LOG)),
+        CommandRow("entities", "list the entities that can be landed", _OUTPUT),
+        CommandRow("demo", "land a made-up account, twice, into ./demo-lake", ("lake", *_OUTPUT), _LAKE),
         CommandRow(
             "status",
             "show the last run of each entity and what the next one will do",
-            (*_PLACE, "accounts", "lookback_seconds", "checkpoint_table", *_LOG),
+            (*_PLACE, "accounts", "lookback_seconds", "checkpoint_table", *_OUTPUT),
+            _LAKE,
         ),
         CommandRow(
             "views",
             "print SQL that creates views of the latest state and of all states of each object",
-            (*_PLACE, "entities", "checkpoint_table", *_LOG),
+            (*_PLACE, "entities", "checkpoint_table", *_OUTPUT),
+            _LAKE,
         ),
         CommandRow(
-            "verify", "audit the tables, from the tables alone", (*_PLACE, "accounts", "checkpoint_table", *_LOG)
+            "verify",
+            "audit the tables, from the tables alone",
+            (*_PLACE, "accounts", "checkpoint_table", *_OUTPUT),
+            _LAKE,
         ),
         CommandRow(
             "simulate",
             "serve a made-up Stripe account on this machine",
             (
                 *("port", "seed", "objects", "connected_accounts", "account_objects"),
-                *("rate_limit", "latency_ms", "faults", *_LOG),
+                *("rate_limit", "latency_ms", "faults", *_OUTPUT),
             ),
+        ),
+        CommandRow(
+            "completions",
+            "print a script that lets a shell complete commands, options and their values",
+            (),
+            _text("shell", "SHELL", "", "the shell that the script is for", "bash", "zsh", "fish"),
+        ),
+        CommandRow(
+            "help", "show the help of a command", (), _text("topic", "COMMAND", "", "command; without it all of them")
         ),
     )
 }
 
 
-def in_environment(
-    names: Iterable[str], given: Collection[str], variable: Callable[[str], str | None]
-) -> dict[str, str]:
-    """Read from the environment the options that are not given, and that no given one replaces.
+def are_accounts(text: str) -> bool:
+    """Say whether a value of `accounts` has the accounts themselves; else it names a file of them.
 
-    Secrets are masked, so that no traceback shows them.
+    No id has a dot: what has one is a file, although it may begin like an id.
     """
-    ways = [way for ways in WAYS if any(set(way) & set(given) for way in ways) for way in ways]
-    spoken_for = {name for way in ways if not set(way) & set(given) for name in way}
-    names = [name for name in names if name not in {*given, *spoken_for}]
-    written = {name: without_secrets(variable(OPTIONS[name].variable) or "") for name in names}
-    return {name: value for name, value in written.items() if value}
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The end of a message about an unknown word: the one of `words` that was probably meant, if any."""
-    choice = list(words)
-    near = [one for one in choice if one.startswith(word)] or difflib.get_close_matches(word, choice, n=1, cutoff=0.65)
-    return f", did you mean {near[0]}?" if near else ""
+    name = text.strip()
+    return not name or name == "all" or "," in name or ("." not in name and name.startswith(("acct_", "org_")))

@@ -15,7 +15,7 @@ from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.followed_events import EVENTS, FollowedEvents
 from stripe_raw_rs.followed_parents import FollowedParents
 from stripe_raw_rs.keyword_help import with_keywords
-from stripe_raw_rs.keywords import take_key, with_environment
+from stripe_raw_rs.keywords import keywords_of, take_key
 from stripe_raw_rs.notebook import usual_display
 from stripe_raw_rs.owner import default_owner
 from stripe_raw_rs.panics import panics_as_errors
@@ -53,8 +53,9 @@ def ingest(**given: Unpack[IngestKeywords]) -> Report:
     complete run left off, "scratch" at the beginning of the account.
 
     Keywords are the options of `stripe-raw run`, with their defaults: one that is None counts as not given. Behind
-    them stand the variables `STRIPE_RAW_...`, as on the command line. An empty option of the command line counts as not
-    given, too; `accounts=""` and an empty list are refused, because a program that meant some accounts has none.
+    them stand the variables `STRIPE_RAW_...`, and behind these the settings file and its `profile`, as on the command
+    line. An empty option of the command line counts as not given, too; `accounts=""` and an empty list are refused,
+    because a program that meant some accounts has none.
 
     Ctrl-C ends all entities at their next page. Their pages are committed; then IngestInterrupted is raised, a
     KeyboardInterrupt that has the report. Before the first list is read, and at a second Ctrl-C, it is a plain
@@ -62,8 +63,8 @@ def ingest(**given: Unpack[IngestKeywords]) -> Report:
     """
     keywords = cast("dict[str, Any]", given)
     key = take_key(keywords)
-    with panics_as_errors():
-        return land(key, with_environment("run", keywords))
+    with panics_as_errors(), keywords_of("run", keywords) as options:
+        return land(key, options)
 
 
 def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:

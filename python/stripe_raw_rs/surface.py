@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from stripe_raw_rs._core import plain
 from stripe_raw_rs.options import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 # The options that are another keyword in the library.
 OTHER_KEYWORDS = {"restart_run": 'give_up="restart"', "from_scratch": 'give_up="scratch"'}
@@ -50,3 +51,23 @@ def option(name: str) -> str:
 def with_options(text: str) -> str:
     """Write the options in a text of ours, in which each is `{name}`, as the surface does."""
     return _MARK.sub(lambda mark: option(mark[1]), text)
+
+
+def with_place(name: str, message: str, place: str) -> str:
+    """Let a message about an option's value begin with the place where the value was written, and the option."""
+    bare = OPTIONS[name].flag if _written.get() is _flag else name
+    subject = f"{place} ({bare})" if place and not place.startswith(f"{bare} ") else place or bare
+    rest = message.removeprefix(name)
+    is_about_it = rest != message and rest[:1] in (" ", ":")
+    return subject + rest if is_about_it else f"{subject}: {message}"
+
+
+def blamed(message: str, written: Mapping[str, tuple[str, str]]) -> str:
+    """Let a message of later say where the value was written that it is about: the text and the place of each."""
+    for name, (_, place) in written.items():
+        if message.startswith((f"{name} ", f"{name}: ")):
+            return with_place(name, message, place)
+    for name, (text, place) in written.items():
+        if place and f"'{plain(text)}'" in message:
+            return f"{message}; {with_place(name, f'{name} says so', place)}"
+    return message

@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from stripe_raw_rs.options import nearest
+from stripe_raw_rs.suggestions import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -129,7 +129,7 @@ def measured(lake: Path, url: str, prepare: Callable[[], None]) -> tuple[Process
         prepare()
         before = Tables.of(lake)
         # Else the objects that were added for one age would be in the lookback of all later ones.
-        options = ("--lake", str(lake), "--api-base-url", url, "--lookback-seconds", "0", "--log-format", "json")
+        options = ("--lake", str(lake), "--api-base-url", url, "--lookback-seconds", "0", "--output", "json")
         processes.append(run([sys.executable, "-m", "stripe_raw_rs", "run", *options]))
     middle = Process(
         began=0.0,

@@ -94,7 +94,7 @@ def ours(account: Account, limits: Mapping[str, Any], *options: str) -> Cost:
     """Land the account with `stripe-raw run`; its start-up counts."""
     with tempfile.TemporaryDirectory() as lake, simulator(account, limits) as traffic:
         place = ("--lake", lake, "--api-base-url", traffic.url)
-        command = ["-m", "stripe_raw_rs", "run", *place, "--entities", ",".join(account.lists), "--log-format", "json"]
+        command = ["-m", "stripe_raw_rs", "run", *place, "--entities", ",".join(account.lists), "--output", "json"]
         process = run([sys.executable, *command, *options])
     check(account, sum(entity["rows"] for entity in json.loads(process.said)["entities"]))
     took = (process.seconds, process.cpu_seconds, process.peak_bytes)

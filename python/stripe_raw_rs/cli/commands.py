@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import signal
 import sys
 import threading
@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
 from stripe_raw_rs.cli import demo
+from stripe_raw_rs.cli.answer import Answer
+from stripe_raw_rs.cli.colors import is_colored
+from stripe_raw_rs.cli.completions import completions
+from stripe_raw_rs.cli.help import help_of
 from stripe_raw_rs.cli.live import live_lines
-from stripe_raw_rs.cli.log import configure_log
+from stripe_raw_rs.cli.log import JsonFormatter, TextFormatter, configure_log
+from stripe_raw_rs.cli.settings import show_settings
 from stripe_raw_rs.entity_list import Entities
 from stripe_raw_rs.key_check import try_lists
 from stripe_raw_rs.panics import panics_as_errors
@@ -28,14 +33,13 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs.cli.live import LiveLines
     from stripe_raw_rs.config import Config
-    from stripe_raw_rs.report import Report
     from stripe_raw_rs.value import Value
 
 
 @panics_as_errors()
 def execute(config: Config) -> None:
     """Do what a command line says. Raises if it fails."""
-    commands: dict[str, Callable[[Config], None]] = {
+    commands: dict[str, Callable[[Config, Answer], None]] = {
         "run": _run,
         "check": _check,
         "entities": _entities,
@@ -44,68 +48,77 @@ def execute(config: Config) -> None:
         "verify": _verify,
         "views": _views,
         "simulate": _simulate,
+        "completions": lambda config, answer: answer.give(completions(config.written["shell"].text)),
+        "help": _help,
+        "version": lambda _, answer: answer.give(f"stripe-raw {_core.__version__}"),
     }
-    commands[config.command](config)
+    answer = Answer(config)
+    if config.flag("show_settings"):
+        show_settings(config, answer)
+        return
+    with config.blaming():
+        commands[config.command](config, answer)
 
 
-def _run(config: Config) -> None:
+def _run(config: Config, answer: Answer) -> None:
     live = _configure_log(config)
     try:
         with _terminable():
             report = land(None, {**config.keywords(), "display": live})
     except IngestInterrupted as interrupted:
-        _print_report(config, interrupted.report)
+        answer.give(interrupted.report.table(), **interrupted.report.to_dict())
         raise
-    _print_report(config, report)
+    answer.give(report.table(), **report.to_dict())
     report.raise_for_status()
 
 
-def _print_report(config: Config, report: Report) -> None:
-    _print(json.dumps(report.to_dict()) if _is_json(config) else report.table())
-
-
-def _check(config: Config) -> None:
+def _check(config: Config, answer: Answer) -> None:
     _configure_log(config)
     found = try_lists(None, config.keywords())
-    _answer(config, found)
+    _give(answer, found)
     found.raise_for_status()
 
 
-def _entities(config: Config) -> None:
-    _answer(config, Entities(_core.all_entities()))
+def _help(config: Config, answer: Answer) -> None:
+    topic = config.written.get("topic")
+    answer.give(help_of(None if topic is None else topic.text))
 
 
-def _demo(config: Config) -> None:
+def _entities(config: Config, answer: Answer) -> None:
+    _configure_log(config)
+    _give(answer, Entities(_core.all_entities()))
+
+
+def _demo(config: Config, answer: Answer) -> None:
     live = _configure_log(config)
     with _terminable():
-        demo.demo(config.text("lake") or "demo-lake", say=_print, display=live)
+        demo.demo(config.text("lake") or "demo-lake", say=answer.give, display=live)
 
 
-def _status(config: Config) -> None:
+def _status(config: Config, answer: Answer) -> None:
     _configure_log(config)
-    _answer(config, read_status(config.keywords()))
+    _give(answer, read_status(config.keywords()))
 
 
-def _verify(config: Config) -> None:
+def _verify(config: Config, answer: Answer) -> None:
     _configure_log(config)
-    if _is_json(config):
+    if answer.is_json:
         found = run_verify(config.keywords())
-        _answer(config, found)
+        _give(answer, found)
     else:
-        found = run_verify(config.keywords(), say=_print)
+        found = run_verify(config.keywords(), say=answer.give)
     found.raise_for_status()
-    if not _is_json(config):
-        _print("no findings")
+    answer.give("no findings")
 
 
-def _views(config: Config) -> None:
+def _views(config: Config, answer: Answer) -> None:
     _configure_log(config)
     entities, checkpoint_table = config.text("entities") or "", config.required("checkpoint_table")
     statements = views(entities=entities, checkpoint_table=checkpoint_table, **config.table_options())
-    _print(json.dumps(statements) if _is_json(config) else "\n\n".join(f"{statement};" for statement in statements))
+    answer.give("\n\n".join(f"{statement};" for statement in statements), statements=statements)
 
 
-def _simulate(config: Config) -> None:
+def _simulate(config: Config, answer: Answer) -> None:
     _configure_log(config)
     with _terminable():
         demo.simulate(
@@ -117,29 +130,22 @@ def _simulate(config: Config) -> None:
             rate_limit=config.number("rate_limit"),
             latency_ms=config.whole_number("latency_ms"),
             faults=config.text("faults"),
-            say=_print,
+            say=answer.give,
         )
 
 
-def _answer(config: Config, value: Value) -> None:
-    _print(json.dumps(value.to_dict()) if _is_json(config) else str(value))
-
-
-def _is_json(config: Config) -> bool:
-    return config.log_format() == "json"
+def _give(answer: Answer, value: Value) -> None:
+    answer.give(str(value), **value.to_dict())
 
 
 def _configure_log(config: Config) -> LiveLines | None:
     """Write the log to stderr; if that is a terminal, above lines that show how far the lists are."""
-    live = None if _is_json(config) else live_lines(sys.stderr)
-    around = nullcontext if live is None else live.away
-    configure_log(config.log_format(), verbose=config.flag("verbose"), around=around)
+    is_json, is_quiet = config.chosen("log_format") == "json", config.flag("quiet")
+    live = None if is_json or is_quiet else live_lines(sys.stderr)
+    formatter = JsonFormatter() if is_json else TextFormatter(colored=is_colored(config.chosen("color"), sys.stderr))
+    level = logging.ERROR if is_quiet else logging.DEBUG if config.flag("verbose") else logging.INFO
+    configure_log(formatter, level, nullcontext if live is None else live.away)
     return live
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 @contextmanager

@@ -16,9 +16,16 @@ from stripe_raw_rs.pipeline import land
 from stripe_raw_rs.simulator import StripeSimulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Any, Protocol
 
     from stripe_raw_rs.progress import Display
+
+    class Say(Protocol):
+        """Print a text for people, or values for programs."""
+
+        def __call__(self, text: str, /, **values: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+            """Print one of both."""
+
 
 _LOOK_UP_SECONDS = 0.5
 _KEY = "rk_test_demo"
@@ -29,12 +36,15 @@ _CHANGED_CHARGES = 10
 _MARKER = ".stripe-raw-demo"
 
 
-def demo(lake: str | Path, *, say: Callable[[str], None], display: Display | None = None) -> None:
+def demo(lake: str | Path, *, say: Say, display: Display | None = None) -> None:
     """Land a simulated account, let some objects arrive, land those, and say how to query the tables."""
     folder = Path(lake).expanduser()
     _prepare(folder, say)
     with StripeSimulator(objects=_OBJECTS, seed=1, object_events=True) as stripe:
-        say(f"a made-up Stripe account with {_OBJECTS:,} objects is at {stripe.url}\n\nthe first run reads all of it:")
+        begin = (
+            f"a made-up Stripe account with {_OBJECTS:,} objects is at {stripe.url}\n\nthe first run reads all of it:"
+        )
+        say(begin, event="serving", url=stripe.url, objects=_OBJECTS)
         _land(folder, stripe, say, display)
         for entity in _core.entities(""):
             stripe.add(entity.name, _NEW_OBJECTS)
@@ -44,7 +54,8 @@ def demo(lake: str | Path, *, say: Callable[[str], None], display: Display | Non
             "the second run reads\nthe new ones, the lookback before them, and what events report as changed:"
         )
         _land(folder, stripe, say, display)
-    say(f"\nquery it, in Python:\n\n{programs(folder / 'stripe_charges_raw')}")
+    table = folder / "stripe_charges_raw"
+    say(f"\nquery it, in Python:\n\n{programs(table)}", event="ended", tables=str(folder))
 
 
 def simulate(  # noqa: PLR0913 - keywords only, each an option of the command line
@@ -57,7 +68,7 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
     rate_limit: float | None,
     latency_ms: int,
     faults: str | None,
-    say: Callable[[str], None],
+    say: Say,
 ) -> None:
     """Serve a simulated account until Ctrl-C."""
     try:
@@ -74,18 +85,22 @@ def simulate(  # noqa: PLR0913 - keywords only, each an option of the command li
     except ValueError as error:
         raise UsageError(plain(error)) from None
     with served as stripe:
-        say(
-            f"a made-up Stripe account with {objects:,} objects is at {stripe.url}; any rk_test_ key opens it\n"
-            f"  curl -H 'Authorization: Bearer rk_test_any' '{stripe.url}/v1/charges?limit=1'\n"
-            f"  STRIPE_API_KEY=rk_test_any stripe-raw run --lake ./lake --api-base-url {stripe.url}\n"
-            f"{_connected(stripe)}Ctrl-C ends it"
-        )
         try:
+            say(
+                f"a made-up Stripe account with {objects:,} objects is at {stripe.url}; any rk_test_ key opens it\n"
+                f"  curl -H 'Authorization: Bearer rk_test_any' '{stripe.url}/v1/charges?limit=1'\n"
+                f"  STRIPE_API_KEY=rk_test_any stripe-raw run --lake ./lake --api-base-url {stripe.url}\n"
+                f"{_connected(stripe)}Ctrl-C ends it",
+                event="serving",
+                url=stripe.url,
+                objects=objects,
+                accounts=stripe.accounts(),
+            )
             # A signal that comes just before a wait without end would not end it.
             while not threading.Event().wait(_LOOK_UP_SECONDS):
                 pass
         except KeyboardInterrupt:
-            say("ended")
+            say("ended", event="ended")
 
 
 def _connected(stripe: StripeSimulator) -> str:
@@ -96,10 +111,10 @@ def _connected(stripe: StripeSimulator) -> str:
     return f"{len(accounts):,} accounts are connected to it; one is read with --stripe-account {accounts[0]}\n"
 
 
-def _land(folder: Path, stripe: StripeSimulator, say: Callable[[str], None], display: Display | None) -> None:
+def _land(folder: Path, stripe: StripeSimulator, say: Say, display: Display | None) -> None:
     options = {"lake": folder, "api_base_url": stripe.url, "display": display}
     report = land(_core.ApiKey(_KEY), {**options, "entities": ",".join(_lists())})
-    say(report.table())
+    say(report.table(), event="landed", **report.to_dict())
     report.raise_for_status()
 
 
@@ -108,7 +123,7 @@ def _lists() -> list[str]:
     return [EVENTS, *(entity.name for entity in _core.entities(""))]
 
 
-def _prepare(folder: Path, say: Callable[[str], None]) -> None:
+def _prepare(folder: Path, say: Say) -> None:
     """Make the folder, or remove the tables that an earlier demo made in it. Nothing else is ever removed."""
     marker = folder / _MARKER
     try:

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs._core import one_line
+from stripe_raw_rs.cli.colors import RED, YELLOW, paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
 class TextFormatter(logging.Formatter):
     """One line per record; a traceback follows indented, so that no line of it can pass for a record."""
 
+    def __init__(self, *, colored: bool = False) -> None:
+        super().__init__()
+        self._colored = colored
+
     def format(self, record: logging.LogRecord) -> str:
         """Format a record."""
-        line = f"{_time(record)} {record.levelname.lower():<7} {one_line(record.getMessage())}"
+        level = f"{record.levelname.lower():<7}"
+        if self._colored and record.levelno >= logging.WARNING:
+            level = paint(level, RED if record.levelno >= logging.ERROR else YELLOW)
+        line = f"{_time(record)} {level} {one_line(record.getMessage())}"
         trace = _trace(self, record)
         return line if trace is None else line + "".join(f"\n    {part}" for part in trace.splitlines())
 
@@ -65,16 +73,16 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for 
 
 
 def configure_log(
-    log_format: str, *, verbose: bool, around: Callable[[], AbstractContextManager[None]] = nullcontext
+    formatter: logging.Formatter, level: int, around: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> None:
-    """Write this package's log to stderr; each record is written inside of what `around` makes."""
+    """Write this package's log to stderr, from this level on; each record is written inside of what `around` makes."""
     handler = _Handler(around)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    handler.setFormatter(formatter)
     logger = logging.getLogger("stripe_raw_rs")
     for old in [old for old in logger.handlers if isinstance(old, _Handler)]:
         logger.removeHandler(old)
     logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.setLevel(level)
     # Job runners configure the root logger too; each line is wanted once.
     logger.propagate = False
 
