@@ -134,6 +134,10 @@ bench:
 bench-age *ages:
     {{ uv }} run python tests/bench/age.py {{ ages }}
 
+# Measures how fast a list is read without tables, beside landing it
+bench-read *objects:
+    {{ uv }} run python tests/bench/read.py {{ objects }}
+
 # 1,000 and 2,000 accounts in one call, and the rate that five lists of 1,000 hold (Linux; two minutes)
 bench-accounts:
     {{ uv }} run python -m tests.bench.accounts

@@ -3,7 +3,7 @@
 use std::fmt;
 
 pub use crate::remedy::Remedy;
-pub use crate::text::{foreign, one_line};
+pub use crate::text::{foreign, nearest, one_line};
 
 /// `Result` of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -16,6 +16,7 @@ pub mod pace;
 pub mod page;
 pub mod parents;
 pub mod raw;
+pub mod read;
 pub mod remedy;
 pub mod run;
 pub mod secrets;

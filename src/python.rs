@@ -9,12 +9,15 @@ mod conditions;
 mod errors;
 mod facts;
 mod history;
+mod interrupts;
 mod key;
 mod log;
 mod parents;
 mod probe;
 mod process;
 mod progress;
+mod reader;
+mod record_batch;
 mod runtime;
 mod simulator;
 mod written;
@@ -91,6 +94,10 @@ mod _core {
     use super::process::enter_delta_rs;
     #[pymodule_export]
     use super::progress::{Ending, Progress};
+    #[pymodule_export]
+    use super::reader::{Reading, Stream};
+    #[pymodule_export]
+    use super::record_batch::RecordBatch;
 
     use super::of_account;
 

@@ -7,4 +7,4 @@ mod schema;
 
 pub use batches::{Batches, EVENT, RowFacts};
 pub use rows::{RECOVERY_COLUMNS, Row, rows};
-pub use schema::{ADDED, schema};
+pub use schema::{ADDED, OF_OBJECTS, schema};

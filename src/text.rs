@@ -63,6 +63,28 @@ pub fn is_unseen(character: char) -> bool {
         || character.is_control()
 }
 
+/// The one of these words that was probably meant.
+#[must_use]
+pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    words.into_iter().min_by_key(|candidate| distance(word, candidate))
+}
+
+/// Levenshtein distance: the number of single-character edits between two words.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut costs: Vec<usize> = (0..=right.len()).collect();
+    for (row, from) in left.chars().enumerate() {
+        let mut diagonal = costs[0];
+        costs[0] = row + 1;
+        for (column, to) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = costs[column + 1];
+            costs[column + 1] = replaced.min(diagonal + 1).min(costs[column] + 1);
+        }
+    }
+    costs[right.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

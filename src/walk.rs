@@ -4,6 +4,7 @@
 //! slots. Each part is a [`coverage::Chain`].
 
 mod accept;
+mod ahead;
 mod answer;
 mod chain;
 pub mod coverage;
@@ -59,6 +60,8 @@ pub struct Walk {
     tickets: u64,
     /// Pages that nobody has taken yet.
     pages: VecDeque<Fetched>,
+    /// About how many bytes of pages wait at most, if they are given out in the list's order.
+    ahead: Option<usize>,
     /// Newest `created`, as far as it is known.
     newest: Option<i64>,
     /// Ids of the rows without a time in a list whose other rows have one: their place in the list is not known to the
@@ -97,6 +100,7 @@ impl Walk {
             parents: ParentLists::default(),
             tickets: 0,
             pages: VecDeque::new(),
+            ahead: None,
             newest: None,
             undated: HashSet::new(),
             refused: HashSet::new(),

@@ -36,10 +36,11 @@ RUST_MODULES: dict[str, set[str]] = {
     "parents": VALUES | {"columns"},
     "raw": VALUES | {"changes", "columns", "digest", "page"},
     "walk": VALUES | {"changes", "page", "parents"},
+    "read": VALUES | {"columns", "page", "raw", "walk"},
     "ask": VALUES | {"page"},
     "run": VALUES | {"changes", "checkpoint", "columns", "digest", "page", "parents", "raw", "walk"},
     # A module that reads a key makes sure that no message shows it.
-    "http_client": VALUES | {"pace", "page", "run", "secrets", "text", "walk"},
+    "http_client": VALUES | {"pace", "page", "read", "run", "secrets", "text", "walk"},
     "simulator": {"error", "stripe"},
     "python": VALUES
     | {
@@ -53,6 +54,7 @@ RUST_MODULES: dict[str, set[str]] = {
         "page",
         "parents",
         "raw",
+        "read",
         "run",
         "secrets",
         "simulator",
@@ -161,6 +163,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     | {"accounts", "entity_status", "keyword_help", "keywords", "list_status", "options", "panics", "table_size"},
     "audit": BASE | ANSWER | WRITERS | {"accounts", "followed_events", "panics", "tables"},
     "verify": BASE | ANSWER | {"accounts", "audit", "keyword_help", "keywords", "panics"},
+    "read": BASE | {"api_key", "keyword_help", "keywords", "panics", "start"},
     "dialects": set(),
     "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},
@@ -173,7 +176,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "main": BASE | {"cli", "tables", "text"},
     "__init__": BASE
     | {"audit", "config", "entity_list", "entity_result", "entity_status", "key_check", "latest", "list_status", "main"}
-    | {"pipeline", "report", "status", "table_size", "verify", "views"},
+    | {"pipeline", "read", "report", "status", "table_size", "verify", "views"},
     "__main__": {"main"},
 }
 

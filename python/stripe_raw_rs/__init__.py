@@ -1,8 +1,8 @@
 """Lands everything a Stripe account holds as raw, immutable rows in Delta tables.
 
 `ingest` runs the whole job and returns a report. `check`, `status`, `verify` and `entities` give answers that print as
-tables, and `latest` gives the newest state of each object. `Client(...).attempt(...)` gives the pairs of rows and
-checkpoints, to be written anywhere.
+tables, and `latest` gives the newest state of each object. `read` gives one list as a stream of rows, without tables.
+`Client(...).attempt(...)` gives the pairs of rows and checkpoints, to be written anywhere.
 """
 
 from stripe_raw_rs._core import (
@@ -17,7 +17,10 @@ from stripe_raw_rs._core import (
     Probe,
     Progress,
     Promise,
+    Reading,
+    RecordBatch,
     Rows,
+    Stream,
     __version__,
     checkpoint_schema,
     raw_schema,
@@ -49,6 +52,7 @@ from stripe_raw_rs.latest import Latest, latest
 from stripe_raw_rs.list_status import ListStatus
 from stripe_raw_rs.main import main
 from stripe_raw_rs.pipeline import ingest
+from stripe_raw_rs.read import read
 from stripe_raw_rs.report import IngestInterrupted, Report
 from stripe_raw_rs.status import Status, status
 from stripe_raw_rs.table_size import TableSize
@@ -86,11 +90,14 @@ __all__ = [
     "Progress",
     "Promise",
     "RateLimitError",
+    "Reading",
+    "RecordBatch",
     "Report",
     "RequestError",
     "Rows",
     "ServerError",
     "Status",
+    "Stream",
     "StripeError",
     "StripeRawError",
     "TableError",
@@ -105,6 +112,7 @@ __all__ = [
     "latest",
     "main",
     "raw_schema",
+    "read",
     "status",
     "verify",
     "views",

@@ -4,7 +4,7 @@ Values go in, values come out; nothing here touches a table. Errors are the clas
 times are UTC; `created` values are whole seconds since 1970, `_micros` microseconds.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Literal, Protocol, TypeAlias, TypedDict, final
 
@@ -41,8 +41,11 @@ __all__ = [
     "Probe",
     "Progress",
     "Promise",
+    "Reading",
+    "RecordBatch",
     "Rows",
     "Schema",
+    "Stream",
     "StripeSimulator",
     "__version__",
     "all_entities",
@@ -514,6 +517,65 @@ class Checkpoint(Commit):
         """`created` of the oldest object in them."""
 
 @final
+class RecordBatch:
+    """Rows of one answer, newest first, as an Arrow record batch: pyarrow, polars, duckdb and others take it."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __len__(self) -> int: ...
+
+@final
+class Stream:
+    """One list of an account as a stream of rows, newest first.
+
+    It can be read more than once. Each loop and each library that takes it asks Stripe again; nothing is asked before.
+    Parts of the list are read in parallel, and about 64 MiB of pages wait at most. An error comes after the rows before
+    it: a loop raises it as a class of `stripe_raw_rs.exceptions`, and a library that takes Arrow streams raises an
+    error of its own with the same line. An object that cannot be a row is left out, with a warning in the log.
+    """
+
+    @property
+    def entity(self) -> str:
+        """Name of the list."""
+
+    @property
+    def account(self) -> str | None:
+        """The connected account; None for the key's own."""
+
+    @property
+    def schema(self) -> Schema:
+        """The columns of the rows."""
+
+    @property
+    def refused(self) -> int:
+        """Number of objects that cannot be rows, in the newest reading, so far."""
+
+    @property
+    def error(self) -> Exception | None:
+        """The error that has ended the newest reading; None if none has."""
+
+    def __iter__(self) -> Reading: ...
+    def __aiter__(self) -> AsyncIterator[RecordBatch]: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
+
+@final
+class Reading:
+    """One reading of a stream, as an iterator of record batches. Dropping it ends its requests."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> RecordBatch: ...
+    def ready(self) -> Awaitable[None]:
+        """Come back when `poll` may have something new to say; to be awaited in a running loop."""
+
+    def poll(self) -> RecordBatch | None:
+        """The next rows if they are there; None if not. Raises StopAsyncIteration at the end."""
+
+    def close(self) -> None:
+        """End the requests, and drop the rows that wait."""
+
+@final
 class Progress:
     """Counters of one attempt so far."""
 
@@ -876,6 +938,17 @@ class Client:
 
     def probe(self, entity: str, account: str | None = None) -> Probe:
         """Ask once for one object of the list. Raises for bad input only; Stripe's errors are in the answer."""
+
+    def read(
+        self,
+        entity: str,
+        *,
+        account: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Stream:
+        """One list as a stream of rows, from second `start` on and below second `end`; see `stripe_raw_rs.read`."""
 
     def store_properties(self, store_id: str, account_id: str | None = None) -> dict[str, str]:
         """Properties of a new checkpoint table: which account, mode and server the lake belongs to."""

@@ -22,6 +22,8 @@ _ONLY_HERE = {
     "tables": "instead of a place: an object of your own with the methods of stripe_raw_rs.tables.Tables",
     "give_up": "'restart' gives an unfinished run up and begins again where the last complete one left off; 'scratch' "
     "begins again at the beginning of the account; rows that are there stay",
+    "end": "objects created before this date or date-time (UTC)",
+    "columns": "columns of the raw table that need no run, in this order; without it all of them",
     "display": "an object with the methods of stripe_raw_rs.progress.Display, which hears how far the run is",
 }
 

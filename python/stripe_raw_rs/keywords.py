@@ -15,7 +15,7 @@ from stripe_raw_rs._core import plain, without_secrets
 from stripe_raw_rs.checks import mistakes_in
 from stripe_raw_rs.config import COMMAND_LINE_ONLY, SOURCES, Config
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import COMMANDS, LISTS, OPTIONS, PATHS
+from stripe_raw_rs.options import COMMANDS, LISTS, OPTIONS, PATHS, READ
 from stripe_raw_rs.suggestions import nearest
 from stripe_raw_rs.surface import OTHER_KEYWORDS
 from stripe_raw_rs.tables import TableOptions, open_tables
@@ -23,7 +23,7 @@ from stripe_raw_rs.written import Written, behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Literal
+    from typing import Literal, TypedDict
 
     from stripe_raw_rs._core import ApiKey, _Options
     from stripe_raw_rs.progress import Display
@@ -55,6 +55,32 @@ if TYPE_CHECKING:
         maintenance: Literal["auto", "no"]
         display: Display | None
 
+    class ReadKeywords(TypedDict, total=False):
+        """Keywords of `read`."""
+
+        start: str | date | int | None
+        end: str | date | int | None
+        columns: Iterable[str] | None
+        stripe_account: str | None
+        api_key: str | ApiKey | None
+        api_key_file: str | Path | None
+        stripe_secret_scope: str | None
+        stripe_secret_key: str | None
+        page_size: int
+        expand: str
+        max_requests_per_second: float | Literal["auto"]
+        max_requests_per_second_per_endpoint: float | Literal["auto"]
+        max_concurrent_requests: int
+        max_requests: int
+        max_retries: int
+        request_timeout_seconds: float
+        backoff_base_seconds: float
+        backoff_max_seconds: float
+        backoff_jitter: float
+        api_base_url: str
+        ca_file: str
+        stripe_version: str
+
     class TablesKeywords(TableOptions, total=False):
         """Keywords of what reads the tables: `latest`."""
 
@@ -78,16 +104,20 @@ _PYTHON_ONLY = {
     "run": ("tables", "api_key", "give_up", "display"),
     "check": ("api_key", *_COMPILED),
     **dict.fromkeys(("status", "verify", "latest"), ("tables",)),
+    "read": ("start", "end", "columns", "api_key"),
 }
 # Functions that are no command, with the options that are keywords of theirs.
-_FUNCTIONS = {"latest": ("lake", "catalog", "schema", "checkpoint_table")}
+_FUNCTIONS = {"latest": ("lake", "catalog", "schema", "checkpoint_table"), "read": READ}
 # Keywords that are not texts: a method that the value must have, and what to call it.
 _OBJECTS = {"tables": ("table", "an object with the methods of Tables"), "display": ("tick", "a Display")}
+_MOMENT = "a text, a date, a datetime or whole seconds since 1970"
 # Keywords of more types than a text.
 _MORE_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "entities": ((str,), "a text or a list of texts"),
     "accounts": ((str, Path), "a text, a list of texts or a pathlib.Path"),
-    "start": ((str, date, int), "a text, a date, a datetime or whole seconds since 1970"),
+    "start": ((str, date, int), _MOMENT),
+    "end": ((str, date, int), _MOMENT),
+    "columns": ((), "a list of texts"),
 }
 
 
@@ -179,7 +209,7 @@ def _unknown(name: str, names: list[str]) -> str:
 
 def _mask_secrets(given: dict[str, Any]) -> None:
     """Mask the keywords in place: their names, too, and the items of an iterator, which are seen only here."""
-    for name in LISTS:
+    for name in (*LISTS, "columns"):
         values = given.get(name)
         if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
             given[name] = [_shown(value) for value in values]
@@ -213,6 +243,9 @@ def _mistake(name: str, value: object) -> str | None:
         return str(error)
     if name in _OBJECTS:
         fits, what = _is_object(name, value), _OBJECTS[name][1]
+    elif name == "columns":
+        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        what = _MORE_TYPES[name][1]
     elif name == "give_up":
         fits, what = value in ("restart", "scratch"), "'restart' or 'scratch'"
     else:

@@ -198,6 +198,10 @@ COMMANDS = {
     )
 }
 
+# The options of `read`, which is no command: those that a list has without a run.
+_OF_RUNS = ("lookback_seconds", "relist_days", "whole_every_days", "repeats", "changes", "commit_interval_seconds")
+READ = ("stripe_account", *_KEY, *(name for name in _COMPILED if name not in _OF_RUNS))
+
 
 def are_accounts(text: str) -> bool:
     """Say whether a value of `accounts` has the accounts themselves; else it names a file of them.

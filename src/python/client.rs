@@ -15,6 +15,7 @@ use super::key::Given;
 use super::parents::ParentRows;
 use super::probe::Probe;
 use super::process::RUNTIME;
+use super::reader::{Source, Stream};
 use super::runtime::{runtime, wait};
 use super::written::written;
 use crate::ask::{probe, witness};
@@ -27,9 +28,11 @@ use crate::http_client::{
 use crate::options::{Options, refuse_secret};
 use crate::pace::{Limits, estimate};
 use crate::page::{Decoders, TextPool};
+use crate::read::{Columns, Query};
 use crate::run::{LandedByAccount, Planner, RunContext};
 use crate::store::{self, Identity};
 use crate::stripe::scope::Scope;
+use crate::stripe::window::Range;
 use crate::stripe::{entities, expand};
 
 /// Buffers of all clients of the process together.
@@ -128,6 +131,27 @@ impl Client {
         let request = probe::request(entity, &self.options, account);
         let outcome = wait(py, self.resources.ask(&request))??;
         Ok(probe::read(entity, &outcome, now()).into())
+    }
+
+    #[pyo3(signature = (entity, *, account = None, start = None, end = None, columns = None))]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+    fn read(
+        &self,
+        entity: &str,
+        account: Option<String>,
+        start: Option<i64>,
+        end: Option<i64>,
+        columns: Option<Vec<String>>,
+    ) -> PyResult<Stream> {
+        account.as_deref().map_or(Ok(()), store::check_account)?;
+        let columns = match &columns {
+            None => Columns::all(),
+            Some(names) => Columns::named(names.iter().map(String::as_str))?,
+        };
+        let window = Range { gte: start, lt: end };
+        let query = Query::new(entity, account, window, columns, &self.options)?;
+        let resources = self.resources.clone();
+        Ok(Stream::new(Source { resources, options: self.options.clone(), livemode: self.livemode, query }))
     }
 
     #[pyo3(signature = (store_id, account_id = None))]

@@ -208,6 +208,13 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// The columns of rows that are in no table.
+    pub(super) const fn of_rows(columns: SchemaRef) -> Self {
+        Self(columns, &[])
+    }
+}
+
 /// The columns of a raw table.
 #[pyfunction]
 pub(super) fn raw_schema() -> Schema {

@@ -1,4 +1,4 @@
-//! The log lines of the compiled half, kept until Python asks: nothing here ever calls back.
+//! The log lines of the compiled half, kept until Python asks: no thread of ours ever calls back.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -67,6 +67,14 @@ impl Visit for Line {
 /// Begins to collect; a subscriber that is set already stays.
 pub(super) fn install() {
     drop(tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Collect)));
+}
+
+/// Hands the lines over to `logging`. For calls that Python itself makes, and that wait: nobody asks for lines meanwhile.
+pub(super) fn hand_over(py: Python<'_>) -> PyResult<()> {
+    if !lines().is_empty() {
+        py.import("stripe_raw_rs.progress")?.call_method0("drain_log")?;
+    }
+    Ok(())
 }
 
 /// The lines logged since the last call.

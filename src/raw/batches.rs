@@ -71,91 +71,106 @@ struct SharedColumn<T> {
 
 type Made = std::result::Result<ArrayRef, ArrowError>;
 
-impl<T: PartialEq> SharedColumn<T> {
-    fn column(&mut self, value: T, rows: usize, make: impl FnOnce(&T) -> Made) -> Made {
+impl<T: PartialEq + Clone> SharedColumn<T> {
+    fn column(&mut self, value: &T, rows: usize, make: impl FnOnce(&T) -> Made) -> Made {
         if let Some((last, column)) = &self.last
-            && (last, column.len()) == (&value, rows)
+            && (last, column.len()) == (value, rows)
         {
             return Ok(Arc::clone(column));
         }
-        let column = make(&value)?;
-        self.last = Some((value, Arc::clone(&column)));
+        let column = make(value)?;
+        self.last = Some((value.clone(), Arc::clone(&column)));
         Ok(column)
     }
 }
 
 impl Batches {
-    /// A page as a batch of [`schema`]. The page's own columns are moved, not copied.
+    /// A page as a batch of [`schema`](super::schema()). Its columns share the page's own memory.
     ///
     /// # Errors
     /// Texts that are the same in each row are longer than 2 GiB together.
-    pub fn batch(&mut self, page: Page, facts: RowFacts) -> Result<RecordBatch> {
-        self.columns(page, facts)
-            .and_then(|columns| RecordBatch::try_new(Arc::clone(&SCHEMA), columns))
+    pub fn batch(&mut self, page: &Page, facts: &RowFacts) -> Result<RecordBatch> {
+        self.select(page, facts, &SCHEMA)
+    }
+
+    /// A page as a batch of some of the columns: of those that a schema has. No other is made.
+    ///
+    /// # Errors
+    /// As [`Batches::batch`], or a column that raw tables do not have.
+    pub fn select(&mut self, page: &Page, facts: &RowFacts, schema: &Arc<Schema>) -> Result<RecordBatch> {
+        let columns = schema.fields().iter().map(|field| self.column(field.name(), page, facts));
+        columns
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .and_then(|columns| RecordBatch::try_new(Arc::clone(schema), columns))
             .map_err(|error| Error::new(Class::Table, format!("a page does not fit its columns: {error}")))
     }
 
-    fn of_origins<'a>(&mut self, origins: &'a [Arc<Report>], rows: usize, value: fn(&'a Report) -> &'a str) -> Made {
+    fn of_origins(&mut self, origins: &[Arc<Report>], rows: usize, value: for<'a> fn(&'a Report) -> &'a str) -> Made {
         if origins.is_empty() {
-            return self.nothing.column((), rows, |()| repeated(None, rows));
+            return self.nothing.column(&(), rows, |()| repeated(None, rows));
         }
         Ok(mixed(origins, rows, None, |origin| Some(value(origin))))
     }
 
-    fn columns(&mut self, page: Page, facts: RowFacts) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
+    fn column(&mut self, name: &str, page: &Page, facts: &RowFacts) -> Made {
         let rows = page.len();
-        let created = moments(page.created.iter().copied());
-        let ingested = TimestampMicrosecondArray::from_value(facts.ingested_at_micros, rows);
         let seconds = |value: &Option<i64>| -> Made { Ok(Arc::new(repeat_n(*value, rows).collect::<Int64Array>())) };
-        Ok(vec![
-            Arc::new(page.ids),
-            created,
-            self.entity.column(facts.scope.entity.name, rows, |entity| repeated(Some(entity), rows))?,
-            self.account.column(facts.scope.account, rows, |account| repeated(account.as_deref(), rows))?,
-            self.run_id.column(facts.run_id, rows, |run_id| repeated(Some(run_id), rows))?,
-            Arc::new(ingested.with_timezone("UTC")),
-            Arc::new(Int64Array::from_value(facts.page_number, rows)),
-            self.page_row.column((), rows, |()| positions(rows))?,
-            self.range_gte.column(facts.page.range.gte, rows, seconds)?,
-            self.range_lt.column(facts.page.range.lt, rows, seconds)?,
-            repeated(facts.page.starting_after.as_deref(), rows)?,
-            repeated(facts.page.next_cursor.as_deref(), rows)?,
-            self.has_more.column(facts.page.has_more, rows, |has_more| {
+        Ok(match name {
+            "_stripe_id" => Arc::new(page.ids.clone()),
+            "_stripe_created_at" => moments(page.created.iter().copied()),
+            "_entity" => self.entity.column(&facts.scope.entity.name, rows, |entity| repeated(Some(entity), rows))?,
+            "_stripe_account" => {
+                self.account.column(&facts.scope.account, rows, |account| repeated(account.as_deref(), rows))?
+            }
+            "_ingest_run_id" => self.run_id.column(&facts.run_id, rows, |run_id| repeated(Some(run_id), rows))?,
+            "_ingested_at" => {
+                let ingested = TimestampMicrosecondArray::from_value(facts.ingested_at_micros, rows);
+                Arc::new(ingested.with_timezone("UTC"))
+            }
+            "_page_number" => Arc::new(Int64Array::from_value(facts.page_number, rows)),
+            "_page_row" => self.page_row.column(&(), rows, |()| positions(rows))?,
+            "_range_gte" => self.range_gte.column(&facts.page.range.gte, rows, seconds)?,
+            "_range_lt" => self.range_lt.column(&facts.page.range.lt, rows, seconds)?,
+            "_request_cursor" => repeated(facts.page.starting_after.as_deref(), rows)?,
+            "_next_cursor" => repeated(facts.page.next_cursor.as_deref(), rows)?,
+            "_has_more" => self.has_more.column(&facts.page.has_more, rows, |has_more| {
                 Ok(Arc::new(BooleanArray::from(vec![*has_more; rows])))
             })?,
-            self.http_status.column(facts.page.http_status, rows, |status| {
+            "_http_status" => self.http_status.column(&facts.page.http_status, rows, |status| {
                 Ok(Arc::new(Int32Array::from_value(i32::try_from(*status).unwrap_or_default(), rows)))
             })?,
-            repeated(facts.page.request_id.as_deref(), rows)?,
-            match &facts.origins[..] {
+            "_request_id" => repeated(facts.page.request_id.as_deref(), rows)?,
+            "_api_version" => match &facts.origins[..] {
                 [] => self
                     .api_version
-                    .column(facts.page.api_version, rows, |version| repeated(version.as_deref(), rows))?,
+                    .column(&facts.page.api_version, rows, |version| repeated(version.as_deref(), rows))?,
                 origins => mixed(origins, rows, facts.page.api_version.as_deref(), |it| it.api_version.as_deref()),
             },
-            Arc::new(page.sha256),
-            self.commit_version
-                .column(facts.commit_version, rows, |version| Ok(Arc::new(Int64Array::from_value(*version, rows))))?,
-            page.content_sha256.map_or_else(
-                || self.nothing.column((), rows, |()| repeated(None, rows)),
-                |sha256| Ok(Arc::new(sha256)),
-            )?,
-            match &facts.origins[..] {
-                [] => self.source.column((), rows, |()| repeated(Some(LIST), rows))?,
+            "_payload_sha256" => Arc::new(page.sha256.clone()),
+            "_commit_version" => self
+                .commit_version
+                .column(&facts.commit_version, rows, |version| Ok(Arc::new(Int64Array::from_value(*version, rows))))?,
+            "_content_sha256" => match &page.content_sha256 {
+                None => self.nothing.column(&(), rows, |()| repeated(None, rows))?,
+                Some(sha256) => Arc::new(sha256.clone()),
+            },
+            "_source" => match &facts.origins[..] {
+                [] => self.source.column(&(), rows, |()| repeated(Some(LIST), rows))?,
                 origins => mixed(origins, rows, Some(LIST), |_| Some(EVENT)),
             },
-            self.of_origins(&facts.origins, rows, |it| &it.event_id)?,
-            self.of_origins(&facts.origins, rows, |it| it.event_type)?,
-            match facts.page.parent.as_deref() {
-                None => self.nothing.column((), rows, |()| repeated(None, rows))?,
+            "_event_id" => self.of_origins(&facts.origins, rows, |it| &it.event_id)?,
+            "_event_type" => self.of_origins(&facts.origins, rows, |it| it.event_type)?,
+            "_parent_id" => match facts.page.parent.as_deref() {
+                None => self.nothing.column(&(), rows, |()| repeated(None, rows))?,
                 parent => repeated(parent, rows)?,
             },
-            match facts.scope.entity.due {
-                None => self.never.column((), rows, |()| Ok(moments(repeat_n(None, rows))))?,
+            "_due_at" => match facts.scope.entity.due {
+                None => self.never.column(&(), rows, |()| Ok(moments(repeat_n(None, rows))))?,
                 Some(due) => moments(page.json.iter().map(|json| due_at(json?, due))),
             },
-            Arc::new(page.json),
-        ])
+            "_raw_json" => Arc::new(page.json.clone()),
+            _ => return Err(ArrowError::SchemaError(format!("raw tables have no column '{name}'"))),
+        })
     }
 }
 
@@ -226,10 +241,10 @@ mod tests {
     #[test]
     fn pages_with_the_same_facts_share_their_columns() {
         let mut batches = Batches::default();
-        let first = batches.batch(page(3), facts()).unwrap();
-        let second = batches.batch(page(3), RowFacts { page_number: 2, ..facts() }).unwrap();
+        let first = batches.batch(&page(3), &facts()).unwrap();
+        let second = batches.batch(&page(3), &RowFacts { page_number: 2, ..facts() }).unwrap();
         assert_eq!(shared(&first, &second), 16);
-        let longer = batches.batch(page(4), facts()).unwrap();
+        let longer = batches.batch(&page(4), &facts()).unwrap();
         assert_eq!(shared(&second, &longer), 0);
     }
 
@@ -260,8 +275,8 @@ mod tests {
             for second in &others {
                 for rows in [2, 3, 0] {
                     for facts in [first, second] {
-                        let alone = Batches::default().batch(page(rows), facts.clone()).unwrap();
-                        assert_eq!(batches.batch(page(rows), facts.clone()).unwrap(), alone);
+                        let alone = Batches::default().batch(&page(rows), facts).unwrap();
+                        assert_eq!(batches.batch(&page(rows), facts).unwrap(), alone);
                     }
                 }
             }

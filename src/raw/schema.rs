@@ -55,3 +55,19 @@ pub fn schema() -> Schema {
 
 /// The columns that layout 2 has added.
 pub const ADDED: [&str; 6] = ["_content_sha256", "_source", "_event_id", "_event_type", "_parent_id", "_due_at"];
+
+/// The columns that need no run: those of a list that is read without tables.
+pub const OF_OBJECTS: [&str; 12] = [
+    "_stripe_id",
+    "_stripe_created_at",
+    "_entity",
+    "_stripe_account",
+    "_ingested_at",
+    "_http_status",
+    "_request_id",
+    "_api_version",
+    "_payload_sha256",
+    "_content_sha256",
+    "_due_at",
+    "_raw_json",
+];

@@ -329,7 +329,7 @@ impl Run {
             commit_version,
             origins: fetched.origins,
         };
-        self.groups.batches.batch(fetched.page, facts)
+        self.groups.batches.batch(&fetched.page, &facts)
     }
 }
 

@@ -4,7 +4,7 @@ pub use super::children::Parent;
 use super::children::{CHILDREN, shown_by};
 pub use super::registry::ENTITIES;
 use super::window::Window;
-use crate::error::{Error, Result, foreign};
+use crate::error::{self, Error, Result, foreign};
 
 /// One Stripe list.
 #[derive(Debug, PartialEq, Eq)]
@@ -194,24 +194,7 @@ fn path_segment(id: &str) -> String {
 }
 
 fn nearest(name: &str) -> &'static str {
-    let names = all().flat_map(|entity| [entity.name, entity.group]);
-    names.min_by_key(|candidate| distance(name, candidate)).unwrap_or("charges")
-}
-
-/// Levenshtein distance: the number of single-character edits between two words.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut costs: Vec<usize> = (0..=right.len()).collect();
-    for (row, from) in left.chars().enumerate() {
-        let mut diagonal = costs[0];
-        costs[0] = row + 1;
-        for (column, to) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = costs[column + 1];
-            costs[column + 1] = replaced.min(diagonal + 1).min(costs[column] + 1);
-        }
-    }
-    costs[right.len()]
+    error::nearest(name, all().flat_map(|entity| [entity.name, entity.group])).unwrap_or("charges")
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::chain::{ActiveChain, Ticket};
 use crate::stripe::exchange::Now;
 
 /// Requests that a tail must be worth before it is split: below that, one chain is as fast.
-const WORTH_SPLITTING: f64 = 3.0;
+pub(super) const WORTH_SPLITTING: f64 = 3.0;
 /// 1 January 2011, when Stripe began: a list may reach this deep.
 const STRIPE_BEGAN: i64 = 1_293_840_000;
 /// A tail that is open at the bottom is assumed to reach this many times as deep as the run has come, and is split at
@@ -23,10 +23,15 @@ const DEEPER: i64 = 4;
 
 impl Walk {
     /// The chain to send the next request for: not in flight, and its retry, if any, due. Hot seconds come first: they
-    /// cannot be split, and would otherwise be the last to remain. Then comes the heaviest.
+    /// cannot be split, and would otherwise be the last to remain. Then comes the heaviest. If pages are given out in
+    /// order, it is the newest.
     pub(super) fn ready(&self, now: Now) -> Option<usize> {
         let due = |active: &ActiveChain| active.retry.is_none_or(|retry| now.monotonic >= retry.at);
-        let ready = self.chains.iter().enumerate().filter(|(_, active)| !active.in_flight && due(active));
+        let is_ready = |active: &ActiveChain| !active.in_flight && due(active);
+        if let Some(room) = self.room() {
+            return self.within(room).into_iter().find(|at| is_ready(&self.chains[*at]));
+        }
+        let ready = self.chains.iter().enumerate().filter(|(_, active)| is_ready(active));
         let urgency = |active: &ActiveChain| (active.is_hot(), self.requests_for(active).unwrap_or(f64::INFINITY));
         ready
             .map(|(at, active)| (at, urgency(active)))
@@ -39,6 +44,9 @@ impl Walk {
     pub(super) fn heaviest(&self) -> Option<(usize, i64)> {
         if !self.scope.entity.window.is_filtered() || self.chains.iter().any(|active| active.retry.is_some()) {
             return None;
+        }
+        if let Some(room) = self.room() {
+            return self.heaviest_within(room);
         }
         let heavy = self.chains.iter().enumerate().filter_map(|(at, active)| {
             let requests = self.requests_for(active).filter(|requests| *requests >= WORTH_SPLITTING)?;
@@ -93,7 +101,7 @@ impl Walk {
     }
 
     /// Requests that a chain's tail is worth, if its objects are as dense as those read.
-    fn requests_for(&self, active: &ActiveChain) -> Option<f64> {
+    pub(super) fn requests_for(&self, active: &ActiveChain) -> Option<f64> {
         let seconds = active.read_to()?.saturating_sub(self.bottom(active)?).max(0) as f64;
         Some(self.at_most(active, active.expected_in(seconds)? / f64::from(self.options.page_size)))
     }
@@ -108,7 +116,7 @@ impl Walk {
     }
 
     /// The second where a chain's tail ends, or is assumed to end if it is open.
-    fn bottom(&self, active: &ActiveChain) -> Option<i64> {
+    pub(super) fn bottom(&self, active: &ActiveChain) -> Option<i64> {
         let last = active.read_to()?;
         let read = self.newest?.saturating_sub(last).max(1);
         active.chain.range.gte.or_else(|| Some(last.saturating_sub(read.saturating_mul(DEEPER)).max(0)))
@@ -116,7 +124,7 @@ impl Walk {
 
     /// The second to split a chain's tail at: its middle, or its end if it is open. A tail that is worth it is longer
     /// than two seconds, since each page counts for at least one: so something remains on both sides.
-    fn middle(&self, active: &ActiveChain) -> Option<i64> {
+    pub(super) fn middle(&self, active: &ActiveChain) -> Option<i64> {
         let (last, bottom) = (active.read_to()?, self.bottom(active)?);
         if self.work.is_old(active.chain.range) {
             return self.work.middle(active.chain.range.gte, last);

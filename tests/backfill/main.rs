@@ -3,6 +3,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "small numbers")]
 
+mod ahead;
 mod clock;
 mod list;
 

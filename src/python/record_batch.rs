@@ -1,0 +1,61 @@
+//! Rows that were read together, as an Arrow record batch.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, StructArray};
+use arrow_schema::{Field, FieldRef, Schema};
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyTuple};
+use pyo3_arrow::error::PyArrowResult;
+use pyo3_arrow::ffi::{ArrayIterator, to_array_pycapsules, to_schema_pycapsule, to_stream_pycapsule};
+
+/// The field that a batch of these columns is the value of.
+pub(super) fn field_of(schema: &Schema) -> FieldRef {
+    Arc::new(Field::new_struct("", schema.fields().clone(), false))
+}
+
+/// Rows of one answer, newest first, as an Arrow record batch.
+///
+/// `pyarrow.record_batch`, `polars.DataFrame`, `duckdb` and others take it.
+#[pyclass(frozen, module = "stripe_raw_rs._core")]
+pub struct RecordBatch(pub(super) arrow_array::RecordBatch);
+
+impl RecordBatch {
+    fn rows(&self) -> ArrayRef {
+        Arc::new(StructArray::from(self.0.clone()))
+    }
+}
+
+#[pymethods]
+impl RecordBatch {
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyArrowResult<Bound<'py, PyTuple>> {
+        to_array_pycapsules(py, field_of(&self.0.schema()), &self.rows(), requested_schema)
+    }
+
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        let reader = ArrayIterator::new([Ok(self.rows())], field_of(&self.0.schema()));
+        to_stream_pycapsule(py, Box::new(reader), requested_schema)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        to_schema_pycapsule(py, self.0.schema().as_ref())
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.num_rows()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("RecordBatch({} rows, {} columns)", self.0.num_rows(), self.0.num_columns())
+    }
+}
