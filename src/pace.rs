@@ -10,7 +10,7 @@ mod bound;
 mod bucket;
 mod estimate;
 
-pub use estimate::estimate;
+pub use estimate::{estimate, seconds};
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};

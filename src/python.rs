@@ -12,6 +12,7 @@ mod history;
 mod interrupts;
 mod key;
 mod log;
+mod outlook;
 mod parents;
 mod probe;
 mod process;
@@ -20,6 +21,7 @@ mod reader;
 mod record_batch;
 mod runtime;
 mod simulator;
+mod survey;
 mod written;
 
 use pyo3::prelude::*;
@@ -87,6 +89,8 @@ mod _core {
     #[pymodule_export]
     use super::log::log_records;
     #[pymodule_export]
+    use super::outlook::{NextRun, Outlook};
+    #[pymodule_export]
     use super::parents::ParentRows;
     #[pymodule_export]
     use super::probe::Probe;
@@ -98,6 +102,8 @@ mod _core {
     use super::reader::{Reading, Stream};
     #[pymodule_export]
     use super::record_batch::RecordBatch;
+    #[pymodule_export]
+    use super::survey::Survey;
 
     use super::of_account;
 
@@ -108,6 +114,8 @@ mod _core {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("KEY_VARIABLE", crate::http_client::KEY_VARIABLE)?;
         module.add("CHECKPOINT_TABLE", crate::checkpoint::CHECKPOINT_TABLE)?;
+        module.add("SMALLEST_ALLOCATION", crate::pace::SMALLEST_ALLOCATION)?;
+        module.add("MOST_SURVEY_REQUESTS", crate::ask::estimate::MOST_REQUESTS)?;
         module.add("LAYOUT_VERSION", crate::store::LAYOUT_VERSION)?;
         module.add("AUDITED_EVENT_COLUMNS", of_account(&crate::changes::COLUMNS))?;
         module.add("EVENT_COLUMNS", of_account(&crate::changes::COLUMNS))?;

@@ -25,7 +25,9 @@ mod uncommitted;
 use std::collections::HashSet;
 use std::time::Duration;
 
-pub use attempt::{Asked, Attempt, Bounds, Ending, JointGroup, Landed as LandedByAccount, Member, Planner};
+pub use attempt::{
+    Asked, Attempt, Bounds, Ending, JointGroup, Landed as LandedByAccount, Member, NextRun, Outlook, Planner,
+};
 pub use commit::Commit;
 pub use condition::{Condition, Value, hull};
 pub use follow::{events_since, fresh_events, oldest_event};

@@ -152,6 +152,22 @@ PYTHON_MODULES: dict[str, set[str]] = {
         "start",
     }
     | {"tables", "text", "threads", "upkeep"},
+    "plan_report": BASE | ANSWER,
+    "plan_list": BASE | WRITERS | {"followed_events", "lost_commits", "owner", "panics", "plan_report", "tables"},
+    "plan": BASE
+    | WRITERS
+    | {
+        "account",
+        "accounts",
+        "api_key",
+        "followed_events",
+        "keyword_help",
+        "keywords",
+        "panics",
+        "plan_list",
+        "plan_report",
+    }
+    | {"progress", "start", "tables", "threads"},
     "upkeep": BASE | {"panics", "tables", "text"},
     "key_check": BASE | ANSWER | {"api_key", "followed_events", "keyword_help", "keywords", "panics"},
     "entity_list": BASE | ANSWER,
@@ -167,26 +183,27 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "dialects": set(),
     "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},
+    "query": BASE | {"dialects", "followed_events", "panics", "suggestions", "tables", "views"},
     "simulator": BASE,
     # The command line.
     "cli": BASE
     | {"config", "key_check", "options", "panics", "pipeline", "progress", "report", "simulator", "status", "tables"}
     | {"entity_list", "entity_result", "followed_events", "text", "tracker", "value", "verify", "views"}
-    | {"accounts", "checks", "list_status", "suggestions", "written"},
+    | {"accounts", "checks", "list_status", "plan", "query", "suggestions", "written"},
     "main": BASE | {"cli", "tables", "text"},
     "__init__": BASE
     | {"audit", "config", "entity_list", "entity_result", "entity_status", "key_check", "latest", "list_status", "main"}
-    | {"pipeline", "read", "report", "status", "table_size", "verify", "views"},
+    | {"pipeline", "plan", "plan_report", "query", "read", "report", "status", "table_size", "verify", "views"},
     "__main__": {"main"},
 }
 
 PYTHON_PACKAGES: dict[str, set[str]] = {
-    "deltalake": {"tables"},
+    "deltalake": {"query", "tables"},
     "delta": {"tables"},
     "pyspark": {"tables"},
-    "pyarrow": {"tables"},
+    "pyarrow": {"cli", "query", "tables"},
     "IPython": {"notebook"},
-    "duckdb": {"tables"},
+    "duckdb": {"cli", "query", "tables"},
     "databricks": {"api_key", "tables"},
 }
 

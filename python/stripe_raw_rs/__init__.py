@@ -52,6 +52,9 @@ from stripe_raw_rs.latest import Latest, latest
 from stripe_raw_rs.list_status import ListStatus
 from stripe_raw_rs.main import main
 from stripe_raw_rs.pipeline import ingest
+from stripe_raw_rs.plan import plan
+from stripe_raw_rs.plan_report import Plan, PlannedList
+from stripe_raw_rs.query import query
 from stripe_raw_rs.read import read
 from stripe_raw_rs.report import IngestInterrupted, Report
 from stripe_raw_rs.status import Status, status
@@ -85,6 +88,8 @@ __all__ = [
     "Latest",
     "ListStatus",
     "PermissionMissingError",
+    "Plan",
+    "PlannedList",
     "Probe",
     "ProductMissingError",
     "Progress",
@@ -111,6 +116,8 @@ __all__ = [
     "ingest",
     "latest",
     "main",
+    "plan",
+    "query",
     "raw_schema",
     "read",
     "status",

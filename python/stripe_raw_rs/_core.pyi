@@ -19,10 +19,12 @@ __all__ = [
     "FRESH_COLUMNS",
     "KEY_VARIABLE",
     "LAYOUT_VERSION",
+    "MOST_SURVEY_REQUESTS",
     "OVERLAP_COLUMNS",
     "PARENT_COLUMNS",
     "RECOVERY_COLUMNS",
     "SHOWN_COLUMNS",
+    "SMALLEST_ALLOCATION",
     "ApiKey",
     "Attempt",
     "Audit",
@@ -36,7 +38,9 @@ __all__ = [
     "Finding",
     "Histories",
     "History",
+    "NextRun",
     "Option",
+    "Outlook",
     "ParentRows",
     "Probe",
     "Progress",
@@ -47,6 +51,7 @@ __all__ = [
     "Schema",
     "Stream",
     "StripeSimulator",
+    "Survey",
     "__version__",
     "all_entities",
     "check_account",
@@ -848,6 +853,8 @@ SHOWN_COLUMNS: list[str]
 OVERLAP_COLUMNS: list[str]
 DUE_COLUMNS: list[str]
 EVENT_COLUMNS: list[str]
+SMALLEST_ALLOCATION: int
+MOST_SURVEY_REQUESTS: int
 FRESH_COLUMNS: list[str]
 AUDITED_EVENT_COLUMNS: list[str]
 
@@ -871,6 +878,80 @@ class Probe:
     @property
     def error(self) -> Exception | None:
         """The reason that the list cannot be read."""
+
+@final
+class Survey:
+    """About how many objects a list has, and whether the key may read it."""
+
+    @property
+    def probe(self) -> Probe:
+        """What the first answer shows."""
+    @property
+    def objects(self) -> int:
+        """Objects of the window, without those that have landed; rounded to two digits if they are estimated."""
+    @property
+    def accuracy(self) -> Literal["exact", "about", "at least"]:
+        """How the number is to be read; "at least" if nobody knows how many there are."""
+    @property
+    def requests(self) -> int:
+        """Requests that a run needs for so many objects."""
+    @property
+    def sent(self) -> int:
+        """Requests that were sent to find it out, `MOST_SURVEY_REQUESTS` at most."""
+
+class _Wishes(TypedDict):
+    owner: str
+    dead_owners: list[str]
+    take_over: bool
+    give_up: Literal["restart", "scratch"] | None
+    start: int | None
+    follows: bool
+    account: str | None
+
+@final
+class NextRun:
+    """What the next run of an account would do."""
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that it goes on with, or gives up; None for a new one."""
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on with an unfinished run."""
+    @property
+    def start_created_gte(self) -> int | None:
+        """Lower end of its window, in seconds since 1970; None if it is open."""
+    @property
+    def landed(self) -> int:
+        """Objects that the unfinished run has landed already."""
+    @property
+    def was_ever_read(self) -> bool:
+        """Whether an earlier attempt has ever read anything of the list."""
+    @property
+    def line(self) -> str:
+        """In words."""
+    @property
+    def warnings(self) -> list[str]:
+        """Things that would be done in another way than asked, or that are unwise."""
+    @property
+    def notices(self) -> list[str]:
+        """Lines about the run that goes on."""
+
+@final
+class Outlook:
+    """The runs that the next attempt at a list would have."""
+
+    @property
+    def continued(self) -> int:
+        """Runs that go on, or are given up first."""
+    @property
+    def new(self) -> int: ...
+    @property
+    def without_news(self) -> int:
+        """Accounts that get no run, unless something happens in them."""
+    @property
+    def one(self) -> NextRun | None:
+        """The run of the account that was asked about; None if it gets none."""
 
 @final
 class ApiKey:
@@ -919,6 +1000,30 @@ class Client:
         """The account behind the key; None if no answer names it. One request, however often it is called.
 
         Raises ConnectionFailedError if no connection can be made: there is no network.
+        """
+
+    def seconds(self, requests: list[int]) -> float | None:
+        """The time that so many requests to each of some lists take at the limits; None if nothing limits them."""
+
+    def survey(self, entity: str, account: str | None = None, *, since: int | None = None, landed: int = 0) -> Survey:
+        """Ask for some pages of the list from that second on, to find out about how many objects it has.
+
+        Raises for bad input only; Stripe's errors are in the answer's probe. `landed` of these have landed already.
+        """
+
+    def outlook(
+        self,
+        entity: str,
+        histories: History | Histories | None = None,
+        *,
+        accounts: list[str | None],
+        wishes: _Wishes,
+        events: Histories | None = None,
+        parents: ParentRows | None = None,
+    ) -> Outlook:
+        """Say what the next attempt at the list would do. Nothing is asked, and nothing begins.
+
+        Raises as `attempt` does: HeldError if another process works on the list.
         """
 
     def connected_accounts(self) -> list[str]:

@@ -15,10 +15,20 @@ from stripe_raw_rs.text import counted, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
     from stripe_raw_rs._core import Client
     from stripe_raw_rs.state_store import StateStore
+
+    class Known(Protocol):
+        """A lake, or one that is not there yet."""
+
+        # The key's own account, if the lake or the key names it.
+        own_account: str | None
+
+        def entities(self) -> list[tuple[str, str | None]]:
+            """List the entities, each with its account, that have events."""
+
 
 logger = logging.getLogger("stripe_raw_rs")
 
@@ -107,7 +117,7 @@ def _text(path: Path) -> tuple[str, str]:
         return "", "it is not a text in UTF-8"
 
 
-def of_lake(names: list[str] | None, client: Client, state: StateStore) -> list[str | None]:
+def of_lake(names: list[str] | None, client: Client, state: Known) -> list[str | None]:
     """Give the accounts as the lake knows them, each once; None is the key's own."""
     if names is None:
         return [None]
@@ -164,7 +174,7 @@ def _id(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _is_known_by_id(own: str, state: StateStore) -> bool:
+def _is_known_by_id(own: str, state: Known) -> bool:
     """Whether the lake has runs of the key's own account under its id alone: an earlier version wrote them so."""
     known = {account for _, account in state.entities()}
     return own in known and None not in known

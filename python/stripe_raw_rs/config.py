@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Options that are `give_up` in the library, and those of the command's own output.
 COMMAND_LINE_ONLY = (
-    *("restart_run", "from_scratch", "output", "log_format", "color", "quiet", "verbose"),
+    *("restart_run", "from_scratch", "dry_run", "output", "log_format", "color", "quiet", "verbose"),
     "show_settings",
 )
 # They say where values are from, and are none themselves.

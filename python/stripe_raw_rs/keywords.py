@@ -102,6 +102,7 @@ _COMPILED = tuple(option.name for option in _core.options())
 # Keywords without an option of that name on the command line.
 _PYTHON_ONLY = {
     "run": ("tables", "api_key", "give_up", "display"),
+    "plan": ("tables", "api_key", "give_up", "display"),
     "check": ("api_key", *_COMPILED),
     **dict.fromkeys(("status", "verify", "latest"), ("tables",)),
     "read": ("start", "end", "columns", "api_key"),

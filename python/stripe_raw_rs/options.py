@@ -87,6 +87,7 @@ _ROWS = (
     ),
     _flag("take_over", "take an unfinished run over although its process may still be alive"),
     _flag("restart_run", "give an unfinished run up and begin again where the last complete one left off"),
+    _flag("dry_run", "do not run: say what the run would do, as the command plan does; nothing is written"),
     _flag("from_scratch", "begin again at the beginning of the account; rows that are there stay"),
     _text("start", "DATE", "", "first run of an entity: nothing created before this date or date-time (UTC)"),
     _text("checkpoint_table", "NAME", _core.CHECKPOINT_TABLE, "name of the checkpoint table"),
@@ -149,6 +150,17 @@ COMMANDS = {
                 *("stripe_account", "accounts"),
                 *(*_KEY, *_COMPILED),
                 *("checkpoint_table", "liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
+                *("owner", "bundle_target", "dry_run", *_OUTPUT),
+            ),
+            _LAKE,
+        ),
+        CommandRow(
+            "plan",
+            "say what the next run would do, and about what it would cost; write nothing",
+            (
+                *(*_PLACE, "entities", "start", "take_over", "restart_run", "from_scratch"),
+                *("stripe_account", "accounts", *_KEY, *_COMPILED),
+                *("checkpoint_table", "liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
                 *("owner", "bundle_target", *_OUTPUT),
             ),
             _LAKE,
@@ -171,6 +183,12 @@ COMMANDS = {
             "print SQL that creates views of the latest state and of all states of each object",
             (*_PLACE, "entities", "checkpoint_table", *_OUTPUT),
             _LAKE,
+        ),
+        CommandRow(
+            "query",
+            "run a SELECT over a lake with DuckDB, whose tables are charges, charges_raw, charges_history and so on",
+            ("lake", "checkpoint_table", *_OUTPUT),
+            _text("statement", "SELECT|-", "", "one SELECT of DuckDB's SQL; - reads it from stdin"),
         ),
         CommandRow(
             "verify",

@@ -32,8 +32,10 @@ RECENT_MICROS = 7 * 86_400 * 1_000_000
 class StateStore:
     """The checkpoint table of a lake."""
 
-    def __init__(self, tables: Tables, client: Client | None, name: str | None = None) -> None:
-        """Open the table, and create it if it is absent; without a client it is only read, and must be there.
+    def __init__(
+        self, tables: Tables, client: Client | None, name: str | None = None, *, only_reads: bool = False
+    ) -> None:
+        """Open the table, and create it if it is absent. Without a client, or if it `only_reads`, it must be there.
 
         Raises UsageError if the lake belongs to another account, mode or server, or has another schema. A lake without
         rows that belongs to another then becomes the client's.
@@ -43,8 +45,9 @@ class StateStore:
         self.location = self._table.location
         self.table_name = self._table.name
         self._client = client
+        self._only_reads = only_reads or client is None
         self._account = account = None if client is None else client.account_id()
-        if client is not None:
+        if client is not None and not only_reads:
             self._table.create(
                 _core.checkpoint_schema(),
                 client.store_properties(str(uuid4()), account),
@@ -82,6 +85,8 @@ class StateStore:
         """
         if self._is_in_use():
             return None
+        if self._only_reads:
+            return {**self._table.properties(), **properties}
         self._table.set_properties(properties)
         if self._is_in_use():
             message = f"another process has begun to use the lake at '{self._tables.location}': run again"
@@ -107,7 +112,7 @@ class StateStore:
 
     def record_account(self) -> None:
         """Record the account that the lake belongs to, if it is known for the first time."""
-        if self._missing:
+        if self._missing and not self._only_reads:
             self._table.set_properties(self._missing)
 
     def upgrade(self) -> None:

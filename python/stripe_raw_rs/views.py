@@ -113,28 +113,32 @@ def _views(options: TableOptions, entities: Sequence[Entity], checkpoint_table: 
     catalog, schema = options.get("catalog"), options.get("schema")
     dialect = Dialect(catalog, schema) if catalog and schema else DuckDb(tables.location)
     _require_current(tables, checkpoint_table, _core.checkpoint_schema())
-    known = {entity.name: entity for entity in _core.all_entities()}
-    events = known[EVENTS].table
-    events_table = dialect.table(events) if tables.table(events).exists() else None
     statements = []
     for entity in entities:
         if entity.name == EVENTS or not tables.table(entity.table).exists():
             continue
-        _require_current(tables, entity.table, _core.raw_schema())
-        if entity.parent is None:
-            queries = _latest(dialect, entity, checkpoint_table), _history(dialect, entity, events_table)
-        else:
-            parent = known[entity.parent]
-            _require_current(tables, parent.table, _core.raw_schema())
-            every = _ALL_LISTS.format(raw=dialect.table(entity.table))
-            queries = _lists(dialect, entity, parent, checkpoint_table), every
         name = entity.table.removesuffix("_raw")
-        for suffix, query in zip(("latest", "history"), queries, strict=True):
+        for suffix, query in queries(tables, dialect, entity, checkpoint_table).items():
             statements.append(f"CREATE OR REPLACE VIEW {dialect.view(f'{name}_{suffix}')} AS\n{query}")
     if not statements:
         message = f"'{tables.location}' has no raw table of these entities: there is nothing to see"
         raise UsageError(message)
     return statements
+
+
+def queries(tables: Tables, dialect: Dialect, entity: Entity, checkpoint_table: str) -> dict[str, str]:
+    """Give the queries of both views of a list that has landed: `latest` and `history`."""
+    known = {one.name: one for one in _core.all_entities()}
+    _require_current(tables, entity.table, _core.raw_schema())
+    if entity.parent is not None:
+        parent = known[entity.parent]
+        _require_current(tables, parent.table, _core.raw_schema())
+        every = _ALL_LISTS.format(raw=dialect.table(entity.table))
+        return {"latest": _lists(dialect, entity, parent, checkpoint_table), "history": every}
+    events = known[EVENTS].table
+    events_table = dialect.table(events) if tables.table(events).exists() else None
+    history = _history(dialect, entity, events_table)
+    return {"latest": _latest(dialect, entity, checkpoint_table), "history": history}
 
 
 def _latest(dialect: Dialect, entity: Entity, checkpoint_table: str) -> str:

@@ -52,7 +52,7 @@ pub struct Probe {
 }
 
 /// Objects that are asked for.
-const OBJECTS: usize = 1;
+pub const OBJECTS: usize = 1;
 
 /// The plainest request for a list: one object, no window.
 #[must_use]
@@ -61,12 +61,14 @@ pub fn request(entity: &Entity, options: &Options, account: Option<String>) -> R
     Request::to(entity.path, query, options.stripe_version.clone(), account)
 }
 
-/// Reads the outcome of [`request`].
+/// Reads the outcome of [`request`], or of another request for so many objects of the list.
 #[must_use]
-pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
+pub fn read(entity: &'static Entity, outcome: &Outcome, objects: usize, now: Now) -> Probe {
     let (answer, error) = match outcome {
         Outcome::Failed(failure, cause) => (None, Some(retry::silence(entity.name, *failure, cause, 0))),
-        Outcome::Answered(response) if response.is_success() => (Some(response), undecodable(entity, response)),
+        Outcome::Answered(response) if response.is_success() => {
+            (Some(response), undecodable(entity, response, objects))
+        }
         Outcome::Answered(response) => {
             let refusal = || retry::refusal(entity.name, response, 0);
             (Some(response), Some(retry::product_off(entity, response).unwrap_or_else(refusal)))
@@ -92,9 +94,11 @@ pub fn read(entity: &'static Entity, outcome: &Outcome, now: Now) -> Probe {
     }
 }
 
-fn undecodable(entity: &'static Entity, response: &Response) -> Option<Error> {
-    let wrong = match Decoder::default().decode(&response.body, entity, entity.most_objects(OBJECTS)) {
-        Ok(page) => page.refused.first()?.fault.to_string(),
+/// Why nothing of an answer can be a row; `None` if anything can, or if it is empty.
+fn undecodable(entity: &'static Entity, response: &Response, objects: usize) -> Option<Error> {
+    let wrong = match Decoder::default().decode(&response.body, entity, entity.most_objects(objects)) {
+        Ok(page) if page.is_empty() => page.refused.first()?.fault.to_string(),
+        Ok(_) => return None,
         Err(error) => error.to_string(),
     };
     Some(Error::answer(entity.name, wrong, response.request_id.as_deref()))
@@ -117,7 +121,7 @@ mod tests {
 
     fn probe(name: &str, outcome: &Outcome) -> Probe {
         let now = Now { monotonic: Duration::ZERO, wall_micros: 1_000_000_000 };
-        read(by_name(name).unwrap(), outcome, now)
+        read(by_name(name).unwrap(), outcome, OBJECTS, now)
     }
 
     fn answer(status: u16, body: &str) -> Outcome {

@@ -1,5 +1,7 @@
 //! The resources that the runs of a process share.
 
+use std::time::Duration;
+
 use super::{ByteBudget, HttpClient, Quota, Slots, now};
 use crate::error::Result;
 use crate::page::Decoders;
@@ -21,6 +23,15 @@ pub struct Resources {
 }
 
 impl Resources {
+    /// Does what [`Self::ask`] does, after a wait.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn ask_after(&self, wait: Duration, request: &Request) -> Result<Outcome> {
+        tokio::time::sleep(wait).await;
+        self.ask(request).await
+    }
+
     /// Sends one request once, within the limits that all runs share.
     ///
     /// # Errors

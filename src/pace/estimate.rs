@@ -1,6 +1,6 @@
-//! About how much a call will ask of Stripe, before it asks for a list.
+//! What a call will ask of Stripe, before it does: requests, and the time that they take.
 
-use super::{Limits, SMALLEST_ALLOCATION, UNLIMITED};
+use super::{Limits, Rates, SMALLEST_ALLOCATION, UNLIMITED};
 
 /// One line about a call for so many accounts and lists. A list of one page is one request, and a longer one takes
 /// more. An account without news takes fewer than its lists are.
@@ -8,17 +8,28 @@ use super::{Limits, SMALLEST_ALLOCATION, UNLIMITED};
 pub fn estimate(accounts: u64, lists: u64, limits: Limits) -> String {
     let requests = accounts.saturating_mul(lists);
     let what = format!("{} of {}", counted(lists, "list", "lists"), counted(accounts, "account", "accounts"));
-    #[expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 52 bits")]
-    let (asked, at_once) = (requests as f64, lists as f64);
-    // The lists are read side by side, each at the rate of its endpoint at most.
-    let rate = limits.rates.overall.min(limits.rates.endpoint * at_once);
-    let time = if rate < UNLIMITED.overall { format!(" ({})", duration(asked / rate)) } else { String::new() };
+    let each = vec![accounts; usize::try_from(lists).unwrap_or_default()];
+    let time = seconds(&each, limits).map_or_else(String::new, |seconds| format!(" ({})", duration(seconds)));
     format!(
         "{what}: {}{time} if each list is one page; longer lists take more, and accounts without news fewer; Stripe \
          allots a platform {} reads in 30 days for all its accounts, or 500 for each transaction if that is more",
         counted(requests, "request", "requests"),
         grouped(SMALLEST_ALLOCATION),
     )
+}
+
+/// Seconds that so many requests to each of some lists take at the limits; `None` if nothing limits them.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 52 bits")]
+pub fn seconds(requests: &[u64], limits: Limits) -> Option<f64> {
+    let Rates { overall, endpoint } = limits.rates;
+    if overall.min(endpoint) >= UNLIMITED.endpoint {
+        return None;
+    }
+    // The lists are read side by side, each at the rate of its endpoint at most.
+    let longest = requests.iter().copied().max().unwrap_or_default() as f64 / endpoint;
+    let all = requests.iter().fold(0_u64, |sum, requests| sum.saturating_add(*requests)) as f64 / overall;
+    Some(longest.max(all))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is a positive number of minutes")]
@@ -48,7 +59,7 @@ fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LIVE, Rates};
+    use super::super::LIVE;
     use super::*;
 
     #[test]
@@ -65,5 +76,14 @@ mod tests {
             assert!(line.starts_with(begins), "{line}");
             assert!(line.contains("10,000 reads in 30 days"), "{line}");
         }
+    }
+
+    #[test]
+    fn the_slowest_list_or_all_together_take_the_time() {
+        let taken = |requests: &[u64], rates: Rates| seconds(requests, Limits { rates, at_once: 8 });
+        assert_eq!(taken(&[200, 20], LIVE), Some(10.0), "one list is held by its endpoint");
+        assert_eq!(taken(&[150; 10], LIVE), Some(20.0), "ten are held by the account");
+        assert_eq!(taken(&[], LIVE), Some(0.0));
+        assert_eq!(taken(&[200], UNLIMITED), None);
     }
 }

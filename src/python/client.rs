@@ -10,30 +10,32 @@ use pyo3_arrow::PyRecordBatchReader;
 
 use super::attempt::Attempt;
 use super::batches;
-use super::history::{Histories, History, Known};
+use super::history::{Histories, History, Known, known_entity};
 use super::key::Given;
+use super::outlook::{Outlook, Wishes, outlook};
 use super::parents::ParentRows;
 use super::probe::Probe;
 use super::process::RUNTIME;
 use super::reader::{Source, Stream};
 use super::runtime::{runtime, wait};
+use super::survey::{Survey, survey};
 use super::written::written;
 use crate::ask::{probe, witness};
 use crate::checkpoint::{Circumstances, GiveUp};
 use crate::columns::text_column;
-use crate::error::{Error, foreign};
+use crate::error::Error;
 use crate::http_client::{
     ByteBudget, Driver, HttpClient, Mode, Origin, Quota, Resources, Slots, connected_accounts, new_ulid, now,
 };
 use crate::options::{Options, refuse_secret};
-use crate::pace::{Limits, estimate};
+use crate::pace::{Limits, estimate, seconds};
 use crate::page::{Decoders, TextPool};
 use crate::read::{Columns, Query};
 use crate::run::{LandedByAccount, Planner, RunContext};
 use crate::store::{self, Identity};
+use crate::stripe::expand;
 use crate::stripe::scope::Scope;
 use crate::stripe::window::Range;
-use crate::stripe::{entities, expand};
 
 /// Buffers of all clients of the process together.
 static BUDGET: LazyLock<ByteBudget> = LazyLock::new(ByteBudget::default);
@@ -41,12 +43,12 @@ static BUDGET: LazyLock<ByteBudget> = LazyLock::new(ByteBudget::default);
 /// A Stripe key, an API address and the options of a run.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Client {
-    resources: Resources,
-    options: Options,
+    pub(super) resources: Resources,
+    pub(super) options: Options,
     mode: Mode,
-    livemode: Option<bool>,
+    pub(super) livemode: Option<bool>,
     limits: Limits,
-    interrupted: Arc<AtomicBool>,
+    pub(super) interrupted: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -105,6 +107,39 @@ impl Client {
         estimate(accounts, lists, self.limits)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
+    fn seconds(&self, requests: Vec<u64>) -> Option<f64> {
+        seconds(&requests, self.limits)
+    }
+
+    #[pyo3(signature = (entity, account = None, *, since = None, landed = 0))]
+    fn survey(
+        &self,
+        py: Python<'_>,
+        entity: &str,
+        account: Option<String>,
+        since: Option<i64>,
+        landed: u64,
+    ) -> PyResult<Survey> {
+        survey(py, self, known_entity(entity)?, account, since, landed)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted values over by value")]
+    #[pyo3(signature = (entity, histories = None, *, accounts, wishes, events = None, parents = None))]
+    fn outlook(
+        &self,
+        entity: &str,
+        histories: Option<Known<'_>>,
+        accounts: Vec<Option<String>>,
+        wishes: Wishes,
+        events: Option<&Histories>,
+        parents: Option<&ParentRows>,
+    ) -> PyResult<Outlook> {
+        let landed =
+            LandedByAccount { events: events.map(|events| &events.folded), parents: parents.map(|parents| &parents.0) };
+        outlook(self, known_entity(entity)?, histories.as_ref(), accounts, wishes, landed)
+    }
+
     fn connected_accounts(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         Ok(wait(py, connected_accounts(&self.resources, &self.options))??)
     }
@@ -125,12 +160,11 @@ impl Client {
 
     #[pyo3(signature = (entity, account = None))]
     fn probe(&self, py: Python<'_>, entity: &str, account: Option<String>) -> PyResult<Probe> {
-        let entity = entities::by_name(entity)
-            .ok_or_else(|| Error::usage(format!("there is no entity '{}'", foreign(entity))))?;
+        let entity = known_entity(entity)?;
         account.as_deref().map_or(Ok(()), store::check_account)?;
         let request = probe::request(entity, &self.options, account);
         let outcome = wait(py, self.resources.ask(&request))??;
-        Ok(probe::read(entity, &outcome, now()).into())
+        Ok(probe::read(entity, &outcome, probe::OBJECTS, now()).into())
     }
 
     #[pyo3(signature = (entity, *, account = None, start = None, end = None, columns = None))]

@@ -241,7 +241,7 @@ pub(super) fn history_reads(
     alternatives(reads.collect())
 }
 
-fn known_entity(name: &str) -> PyResult<&'static entities::Entity> {
+pub(super) fn known_entity(name: &str) -> PyResult<&'static entities::Entity> {
     Ok(entities::by_name(name).ok_or_else(|| Error::usage(format!("unknown entity '{}'", foreign(name))))?)
 }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub use group::JointGroup;
 pub use members::Ending;
 pub use opening::Asked;
-pub use planning::{Landed, Planner};
+pub use planning::{Landed, NextRun, Outlook, Planner};
 
 use super::Run;
 use crate::checkpoint::Plan;

@@ -5,6 +5,9 @@ use std::ops::RangeInclusive;
 /// Seconds since 1970 that an object's time can be: calendars, and so the tables' readers, can express each of them.
 pub const TIMES: RangeInclusive<i64> = 0..=253_402_300_799;
 
+/// 1 January 2011, when Stripe began: a list may reach this deep. Seconds since 1970.
+pub const STRIPE_BEGAN: i64 = 1_293_840_000;
+
 /// Seconds since 1970, half-open: `[gte, lt)`. `None` is an open end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Range {

@@ -11,11 +11,10 @@
 use super::Walk;
 use super::chain::{ActiveChain, Ticket};
 use crate::stripe::exchange::Now;
+use crate::stripe::window::STRIPE_BEGAN;
 
 /// Requests that a tail must be worth before it is split: below that, one chain is as fast.
 pub(super) const WORTH_SPLITTING: f64 = 3.0;
-/// 1 January 2011, when Stripe began: a list may reach this deep.
-const STRIPE_BEGAN: i64 = 1_293_840_000;
 /// A tail that is open at the bottom is assumed to reach this many times as deep as the run has come, and is split at
 /// that depth: it is unknown when an account began, and for a small account, halving the time since Stripe began costs
 /// more requests than its pages.

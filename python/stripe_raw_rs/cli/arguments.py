@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from stripe_raw_rs._core import plain, without_secrets
+from stripe_raw_rs._core import plain, stray_secret, without_secrets
 from stripe_raw_rs.checks import mistakes_in
 from stripe_raw_rs.cli.words import Words
 from stripe_raw_rs.config import Config
@@ -57,6 +57,10 @@ def _mistakes_in_word(command: CommandRow, read: Words) -> Iterator[str]:
     """Say what is wrong with the word of a command that has no options."""
     row = command.word
     if row is None or row.name in OPTIONS:
+        return
+    if row.name == "statement":
+        if error := stray_secret({"the statement": read.given.get(row.name, "")}):
+            yield str(error)
         return
     choices, word = row.choices or tuple(COMMANDS), read.given.get(row.name)
     if word and word not in choices:

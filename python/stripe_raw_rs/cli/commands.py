@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
-from stripe_raw_rs.cli import demo
+from stripe_raw_rs.cli import demo, query
 from stripe_raw_rs.cli.answer import Answer
 from stripe_raw_rs.cli.colors import is_colored
 from stripe_raw_rs.cli.completions import completions
@@ -22,6 +22,8 @@ from stripe_raw_rs.entity_list import Entities
 from stripe_raw_rs.key_check import try_lists
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.pipeline import land
+from stripe_raw_rs.plan import look_ahead
+from stripe_raw_rs.query import query as run_query
 from stripe_raw_rs.report import IngestInterrupted
 from stripe_raw_rs.status import read_status
 from stripe_raw_rs.verify import run_verify
@@ -41,12 +43,14 @@ def execute(config: Config) -> None:
     """Do what a command line says. Raises if it fails."""
     commands: dict[str, Callable[[Config, Answer], None]] = {
         "run": _run,
+        "plan": _plan,
         "check": _check,
         "entities": _entities,
         "demo": _demo,
         "status": _status,
         "verify": _verify,
         "views": _views,
+        "query": _query,
         "simulate": _simulate,
         "completions": lambda config, answer: answer.give(completions(config.written["shell"].text)),
         "help": _help,
@@ -61,6 +65,9 @@ def execute(config: Config) -> None:
 
 
 def _run(config: Config, answer: Answer) -> None:
+    if config.flag("dry_run"):
+        _plan(config, answer)
+        return
     live = _configure_log(config)
     try:
         with _terminable():
@@ -70,6 +77,13 @@ def _run(config: Config, answer: Answer) -> None:
         raise
     answer.give(report.table(), **report.to_dict())
     report.raise_for_status()
+
+
+def _plan(config: Config, answer: Answer) -> None:
+    _configure_log(config)
+    found = look_ahead(None, config.keywords())
+    _give(answer, found)
+    found.raise_for_status()
 
 
 def _check(config: Config, answer: Answer) -> None:
@@ -116,6 +130,14 @@ def _views(config: Config, answer: Answer) -> None:
     entities, checkpoint_table = config.text("entities") or "", config.required("checkpoint_table")
     statements = views(entities=entities, checkpoint_table=checkpoint_table, **config.table_options())
     answer.give("\n\n".join(f"{statement};" for statement in statements), statements=statements)
+
+
+def _query(config: Config, answer: Answer) -> None:
+    _configure_log(config)
+    word = config.written.get("statement")
+    statement = query.statement_of(None if word is None else word.text, sys.stdin)
+    relation = run_query(statement, lake=config.required("lake"), checkpoint_table=config.text("checkpoint_table"))
+    query.write(relation, "json" if answer.is_json else "text")
 
 
 def _simulate(config: Config, answer: Answer) -> None:

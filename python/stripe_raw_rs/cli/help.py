@@ -18,7 +18,7 @@ GROUPS = {
         *("lake", "catalog", "schema", "checkpoint_table", "liquid_clustering", "maintenance", "check_payloads"),
         *("staging_volume", "bundle_target"),
     ),
-    "what is read": ("entities", "stripe_account", "accounts", "start", "expand"),
+    "what is read": ("entities", "stripe_account", "accounts", "start", "expand", "dry_run"),
     "later changes": ("changes", "lookback_seconds", "relist_days", "whole_every_days", "repeats"),
     "an unfinished run": ("take_over", "restart_run", "from_scratch", "owner"),
     "the key": ("api_key_file", "stripe_secret_scope", "stripe_secret_key"),

@@ -1,5 +1,9 @@
 //! Plans the runs of an attempt: those that go on first, and then new ones, in waves.
 
+mod outlook;
+
+pub use outlook::{NextRun, Outlook};
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::{Attempt, Bounds};
