@@ -19,7 +19,14 @@ check: test rest
 rest: lint types deny test-edge test-kills test-delta-floor test-lanes test-wheel
 
 # The other lanes of Spark; a process is killed on one classic Spark, which dies with it, and on Connect
-test-lanes: (test-spark "spark40" "-m" "kill") (test-spark "spark35" "-m" "not kill") (test-spark "spark41" "-m" "not kill") (test-spark "connect40")
+test-lanes: _lanes-35-40 _lanes-41-connect
+
+# Two at a time: a lane has one session of Spark, which takes one core
+[parallel]
+_lanes-35-40: (test-spark "spark40" "-m" "kill") (test-spark "spark35" "-m" "not kill")
+
+[parallel]
+_lanes-41-connect: (test-spark "spark41" "-m" "contract or spark41") (test-spark "connect40")
 
 # The tests of the core and of the Python side, on delta-rs and on Spark 4
 test: test-core test-python (test-spark "spark40" "-m" "not kill")

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _SERIAL = itertools.count(1)
 _DELTA_RS = "delta-rs"
+# The lane of Spark that tells whole stories, too: they take long, and go by what the contract holds on each lane.
+_STORIES = "spark40"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,13 +56,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run all tests but Spark's own on delta-rs, and on a lane of Spark those and the ones that hold for any tables."""
     lane = config.getoption("lane")
+    stories = {"story"} if lane == _STORIES else set()
 
     def belongs(item: pytest.Item) -> bool:
         marks = {mark.name for mark in item.iter_markers()}
         only = marks & LANES.keys()
         if lane == _DELTA_RS:
             return not only and "spark" not in marks
-        return lane in only if only else bool(marks & {"contract", "spark"})
+        return lane in only if only else bool(marks & {"contract", "spark", *stories})
 
     chosen = [item for item in items if belongs(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])

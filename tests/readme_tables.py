@@ -14,7 +14,7 @@ from tests.documents import DOCUMENTS
 # The options of `run`, by what a reader needs them for. One that no row names comes under the last heading.
 NEEDS = {
     "Say where the tables are": ("lake", "catalog", "schema", "checkpoint_table"),
-    "Say what to read": ("entities", "expand", "start", "stripe_account", "accounts"),
+    "Say what to read": ("entities", "expand", "start", "stripe_account", "accounts", "dry_run"),
     "Give the key": ("api_key_file", "stripe_secret_scope", "stripe_secret_key"),
     "Follow changes": ("changes", "lookback_seconds", "relist_days", "whole_every_days", "repeats"),
     "Go on with an unfinished run, or begin again": ("take_over", "restart_run", "from_scratch", "owner"),
@@ -35,9 +35,11 @@ NEEDS = {
     ),
     "Reach Stripe": ("api_base_url", "ca_file", "stripe_version"),
     "Shape the tables": ("liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
-    "See what happens": ("log_format", "verbose"),
+    "See what happens": ("output", "log_format", "color", "quiet", "verbose"),
+    "Keep settings in a file": ("settings", "profile", "show_settings"),
 }
 _OTHERWISE = "The rest"
+_OF_ALL = ("See what happens", "Keep settings in a file")
 
 
 def _options() -> str:
@@ -60,9 +62,11 @@ def _option(name: str) -> str:
 
 def _commands() -> str:
     rows = ["| command | what | options |", "|---|---|---|"]
+    # The document says once that each command has these.
+    of_all = {name for need in _OF_ALL for name in NEEDS[need]}
     for command in COMMANDS.values():
-        names = " ".join(f"`{OPTIONS[name].flag}`" for name in command.options)
-        options = "[below](#options-by-need)" if command.name == "run" else names
+        names = " ".join(f"`{OPTIONS[name].flag}`" for name in command.options if name not in of_all)
+        options = "[below](#options-by-need)" if command.name in ("run", "plan") else names
         rows.append(f"| `{command.name}` | {command.help} | {options} |")
     return "\n".join(rows)
 

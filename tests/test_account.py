@@ -45,7 +45,7 @@ def account_of(lake: Path) -> str | None:
     return DeltaTable(lake / "stripe_ingestion_checkpoints").metadata().configuration.get("stripe_raw.account")
 
 
-@pytest.mark.contract
+@pytest.mark.story
 def test_another_accounts_key_lands_nothing_if_no_answer_names_the_account(lake: Path) -> None:
     server = Server()
     with server.open(1, faults=UNKNOWN) as stripe:
@@ -76,7 +76,7 @@ def test_another_account_is_refused_as_soon_as_any_answer_names_it(lake: Path, s
     assert ours in str(raised.value)
 
 
-@pytest.mark.contract
+@pytest.mark.story
 @pytest.mark.parametrize("settings", [{}, REFUSED])
 def test_the_account_is_recorded_when_an_answer_names_it_for_the_first_time(
     lake: Path, settings: dict[str, Any]

@@ -49,7 +49,7 @@ def test_status_shows_some_of_the_accounts_and_some_of_their_refused_objects(lan
     refused = [line for line in lines if ": refused: " in line]
     assert refused[SHOWN:] == [f"charges: refused: {MORE}"]
     assert all(line.startswith("charges/acct_") for line in refused[:SHOWN])
-    as_json = call("status", "--lake", landed, "--log-format", "json").stdout
+    as_json = call("status", "--lake", landed, "--output", "json").stdout
     assert sum(len(row["refused"]) for row in json.loads(as_json)["entities"]) == MANY
 
 
@@ -74,7 +74,7 @@ def test_status_and_verify_show_some_of_the_runs_that_are_not_complete(unfinishe
     lines = call("verify", "--lake", lake).stdout.splitlines()
     notes = [line for line in lines if line.startswith("  note: ")]
     assert (len(notes), notes[SHOWN]) == (SHOWN + 1, f"  note: {MORE}")
-    as_json = call("verify", "--lake", lake, "--log-format", "json").stdout
+    as_json = call("verify", "--lake", lake, "--output", "json").stdout
     assert len(json.loads(as_json)["entities"][0]["notes"]) == MANY
 
 

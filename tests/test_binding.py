@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs import Attempt, Report
 
-contract = pytest.mark.contract
+story = pytest.mark.story
 
 
 def land(lake: Path, stripe: StripeSimulator, **options: Any) -> Report:
@@ -32,7 +32,7 @@ def origin_of(lake: Path) -> str:
     return DeltaTable(lake / "stripe_ingestion_checkpoints").metadata().configuration["stripe_raw.origin"]
 
 
-@contract
+@story
 @pytest.mark.parametrize("first", ["its key was refused", "it was empty"])
 def test_a_lake_without_rows_goes_to_the_account_that_lands_the_first_ones(
     lake: Path, first: str, caplog: pytest.LogCaptureFixture
@@ -54,7 +54,7 @@ def test_a_lake_without_rows_goes_to_the_account_that_lands_the_first_ones(
             land(lake, wrong)
 
 
-@contract
+@story
 def test_a_lake_that_a_process_is_about_to_write_stays_with_its_account(lake: Path) -> None:
     with StripeSimulator(seed=1, objects=100) as theirs, StripeSimulator(seed=2, objects=100) as ours:
         client = Client(KEY, api_base_url=theirs.url)
@@ -70,7 +70,7 @@ def test_a_lake_that_a_process_is_about_to_write_stays_with_its_account(lake: Pa
         land(lake, ours, entities="refunds").raise_for_status()
 
 
-@contract
+@story
 def test_a_run_whose_lake_went_to_another_account_lands_nothing(lake: Path) -> None:
     with StripeSimulator(seed=1, objects=100) as theirs, StripeSimulator(seed=2, objects=100) as ours:
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs import Report
 
-contract = pytest.mark.contract
+story = pytest.mark.story
 
 HOUR, DAY = 3_600, 86_400
 LISTS = ("charges", "customers", "invoices")
@@ -29,7 +29,7 @@ LISTS = ("charges", "customers", "invoices")
 OLDER = "2026-09-30.endive"
 WAYS = [("read", OLDER), ("read", "2026-11-18.endive"), ("events", OLDER)]
 # One way is enough to see that both engines read the same.
-ONE_WAY_ON_SPARK = [pytest.param(*way, marks=[contract] if way == WAYS[0] else []) for way in WAYS]
+ONE_WAY_ON_SPARK = [pytest.param(*way, marks=[story] if way == WAYS[0] else []) for way in WAYS]
 
 
 def account(**settings: Any) -> StripeSimulator:
@@ -198,7 +198,7 @@ def test_without_the_permission_for_events_the_lists_go_on_without_changes(lake:
             stripe.change("charges", stripe.ids("charges")[100])
 
 
-@contract
+@story
 def test_a_balance_transaction_is_read_again_when_it_becomes_available(lake: Path) -> None:
     with StripeSimulator(seed=5, counts={"balance_transactions": 200}, history_days=100) as stripe:
         ids = stripe.ids("balance_transactions")

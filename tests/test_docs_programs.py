@@ -58,8 +58,12 @@ def test_the_program_that_erases_leaves_a_lake_that_goes_on(tmp_path: Path) -> N
     assert len(rows) == 12
 
 
-def test_the_program_of_the_notebook_names_keywords_that_exist() -> None:
-    (program,) = blocks("py")
-    calls = [node for node in ast.walk(ast.parse(program.text)) if isinstance(node, ast.Call)]
-    (call,) = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "ingest"]
-    assert {keyword.arg for keyword in call.keywords} <= {*keyword_names("run")}
+def test_the_programs_of_the_notebook_name_keywords_that_exist() -> None:
+    nodes = [node for program in blocks("py") for node in ast.walk(ast.parse(program.text))]
+    calls = {
+        node.func.attr: node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert calls.keys() == {"ingest", "status", "verify", "latest"}
+    for name, call in calls.items():
+        known = keyword_names({"ingest": "run"}.get(name, name))
+        assert {keyword.arg for keyword in call.keywords} <= {*known}

@@ -183,13 +183,13 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "dialects": set(),
     "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},
-    "query": BASE | {"dialects", "followed_events", "panics", "suggestions", "tables", "views"},
+    "query": BASE | {"dialects", "followed_events", "panics", "suggestions", "tables", "text", "views"},
     "simulator": BASE,
     # The command line.
     "cli": BASE
     | {"config", "key_check", "options", "panics", "pipeline", "progress", "report", "simulator", "status", "tables"}
     | {"entity_list", "entity_result", "followed_events", "text", "tracker", "value", "verify", "views"}
-    | {"accounts", "checks", "list_status", "plan", "query", "suggestions", "written"},
+    | {"accounts", "checks", "list_status", "plan", "query", "suggestions", "threads", "written"},
     "main": BASE | {"cli", "tables", "text"},
     "__init__": BASE
     | {"audit", "config", "entity_list", "entity_result", "entity_status", "key_check", "latest", "list_status", "main"}

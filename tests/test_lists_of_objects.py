@@ -20,10 +20,10 @@ from tests.places import tables_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-contract = pytest.mark.contract
+story = pytest.mark.story
 
 
-@contract
+@story
 def test_each_list_that_an_object_shows_the_beginning_of_lands_whole_and_follows_changes(lake: Path) -> None:
     entities = "events,invoices,subscriptions,radar_value_lists"
     children = ["invoices_lines", "subscription_items", "radar_value_list_items"]

@@ -163,7 +163,7 @@ def test_an_object_that_cannot_be_a_row_is_named_and_all_others_land(
     assert stands.refused == (line,)
 
 
-@pytest.mark.contract
+@pytest.mark.story
 @pytest.mark.parametrize(
     "options", [{}, {"page_size": 10}, {"max_concurrent_requests": 1, "commit_interval_seconds": 0}]
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # The names in the one object that a command prints.
 SCHEMA = {
     "run": {"tables", "entities"},
-    "check": {"account", "entities", "mode"},
+    "check": {"stripe_account", "entities", "mode"},
     "status": {"tables", "entities", "sizes"},
     "verify": {"tables", "entities"},
     "views": {"statements"},

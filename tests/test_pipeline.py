@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 
 contract = pytest.mark.contract
+story = pytest.mark.story
 
 
 def version(lake: Path, name: str) -> int:
@@ -108,7 +109,7 @@ def test_a_checkpoint_table_with_other_columns_stops_all_before_anything_is_writ
     assert [path for _, path, _ in stripe.request_log()] in ([], ["/v1/account"])
 
 
-@contract
+@story
 def test_a_raw_table_with_other_columns_stops_its_own_list(lake: Path, stripe: StripeSimulator) -> None:
     name = "stripe_refunds_raw"
     tables_of(lake).table(name).create(Columns(SCHEMA), {}, "mine")  # type: ignore[arg-type]
@@ -126,7 +127,7 @@ def add_column(table: Path) -> None:
     DeltaTable(table).alter.add_columns([Field("mine", PrimitiveType("string"))])
 
 
-@contract
+@story
 def test_a_column_that_the_owner_added_to_a_table_disturbs_nobody(lake: Path, stripe: StripeSimulator) -> None:
     for _ in range(2):
         land(lake, stripe, entities="charges").raise_for_status()
@@ -229,7 +230,7 @@ class ByHand:
         self.state.append(claim)
 
 
-@contract
+@story
 def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: Path, stripe: StripeSimulator) -> None:
     by_hand = ByHand(lake, stripe, page_size=10)
     rows, checkpoint = next(by_hand.run)
@@ -250,7 +251,7 @@ def test_an_unfinished_run_belongs_to_its_process_until_it_is_taken_over(lake: P
     verify(tables=tables_of(lake)).raise_for_status()
 
 
-@contract
+@story
 def test_rows_without_events_are_recovered_however_many_they_are(lake: Path) -> None:
     """They are more than any reader of the tables takes at a time, and none of them is fetched again."""
     with StripeSimulator(counts={"charges": 1_500}) as stripe:

@@ -107,7 +107,7 @@ def test_a_run_that_is_not_finished_goes_on_with_what_is_left(lake: Path) -> Non
 def ahead_of(planned: PlannedList) -> Any:
     from stripe_raw_rs import Plan  # noqa: PLC0415 - here alone it is made by hand
 
-    return Plan("here", "there", "test", None, 1, (planned,), follows=False, seconds=None)
+    return Plan("here", "there", "test", None, 1, (planned,), follows=False, seconds_at_limit=None)
 
 
 def test_a_run_that_would_be_given_up_says_so(lake: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs import EntityResult
 
-contract = pytest.mark.contract
+story = pytest.mark.story
 
 _FEW = dict.fromkeys(("payment_intents", "invoices"), 5)
 # The whole list is in the lookback of each run.
@@ -60,7 +60,7 @@ def stripe() -> StripeSimulator:
     return StripeSimulator(seed=5, counts={"charges": 230, "accounts": 30, "refunds": 0, **_FEW})
 
 
-@contract
+@story
 def test_only_the_objects_that_have_changed_land_again(lake: Path, stripe: StripeSimulator) -> None:
     with stripe:
         first = land(lake, stripe)

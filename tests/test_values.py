@@ -105,9 +105,9 @@ def _name(row: Any) -> str:
 def test_the_commands_print_the_same_json_as_the_answers(place: tuple[Path, Report, list[Any]]) -> None:
     lake = place[0]
     for command, answer in (("status", status(lake=lake)), ("verify", verify(lake=lake))):
-        printed = call(command, "--lake", lake, "--log-format", "json", key=None).stdout
-        assert json.loads(printed) == answer.to_dict()
-    printed = call("entities", "--log-format", "json", key=None).stdout
+        printed = call(command, "--lake", lake, "--output", "json", key=None).stdout
+        assert json.loads(printed) == {"command": command, **answer.to_dict()}
+    printed = call("entities", "--output", "json", key=None).stdout
     assert json.loads(printed)["entities"][0]["entity"] == "accounts"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core, markup
-from stripe_raw_rs._core import plain
+from stripe_raw_rs._core import plain, without_secrets
 from stripe_raw_rs.dialects import DataFusion, Dialect, DuckDbNames
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.keyword_help import with_keywords
@@ -107,6 +107,8 @@ def latest(entity: str, **given: Unpack[TablesKeywords]) -> Any:  # noqa: ANN401
     with the environment behind them, and `checkpoint_table`. A list of single objects needs the packages duckdb and
     pyarrow. Raises UsageError if something cannot be used as given, or if the list has not landed there.
     """
+    # A key may stray in here, too, and the caller's traceback shows this variable.
+    entity = without_secrets(str(entity))
     with panics_as_errors():
         return _latest(entity, with_environment("latest", cast("dict[str, Any]", given)))
 

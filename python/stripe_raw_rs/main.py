@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,11 +78,13 @@ def _open_streams() -> None:
 def _failed(lines: Sequence[str], exit_code: int, what: str = "error") -> int:
     """Write the last lines, which say what went wrong, in the format of the log."""
     config = as_far_as_possible(sys.argv[1:])
-    word = paint(what, RED) if is_colored(config.chosen("color"), sys.stderr) else what
-    for line in lines:
-        if config.chosen("log_format") == "json":
-            said = line if what == "error" else f"{what}: {line}".removesuffix(": ")
-            sys.stderr.write(last_line(said, exit_code) + "\n")
-        else:
-            sys.stderr.write(f"stripe-raw: {word}: {line}".removesuffix(": ") + "\n")
+    # A terminal that has gone changes no exit code.
+    with suppress(OSError):
+        word = paint(what, RED) if is_colored(config.chosen("color"), sys.stderr) else what
+        for line in lines:
+            if config.chosen("log_format") == "json":
+                said = line if what == "error" else f"{what}: {line}".removesuffix(": ")
+                sys.stderr.write(last_line(said, exit_code) + "\n")
+            else:
+                sys.stderr.write(f"stripe-raw: {word}: {line}".removesuffix(": ") + "\n")
     return exit_code

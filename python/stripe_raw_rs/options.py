@@ -52,7 +52,7 @@ def _flag(name: str, help_line: str) -> OptionRow:
 
 _PLACE = ("lake", "catalog", "schema")
 _KEY = ("api_key_file", "stripe_secret_scope", "stripe_secret_key")
-_OUTPUT = ("output", "log_format", "color", "quiet", "verbose", "settings", "profile", "show_settings")
+OUTPUT = ("output", "log_format", "color", "quiet", "verbose", "settings", "profile", "show_settings")
 _CONNECTION = ("api_base_url", "ca_file", "stripe_version", "request_timeout_seconds")
 _COMPILED = tuple(option.name for option in _core.options())
 
@@ -150,7 +150,7 @@ COMMANDS = {
                 *("stripe_account", "accounts"),
                 *(*_KEY, *_COMPILED),
                 *("checkpoint_table", "liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
-                *("owner", "bundle_target", "dry_run", *_OUTPUT),
+                *("owner", "bundle_target", "dry_run", *OUTPUT),
             ),
             _LAKE,
         ),
@@ -161,39 +161,39 @@ COMMANDS = {
                 *(*_PLACE, "entities", "start", "take_over", "restart_run", "from_scratch"),
                 *("stripe_account", "accounts", *_KEY, *_COMPILED),
                 *("checkpoint_table", "liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
-                *("owner", "bundle_target", *_OUTPUT),
+                *("owner", "bundle_target", *OUTPUT),
             ),
             _LAKE,
         ),
         CommandRow(
             "check",
             "try each entity with one request of one object; write nothing",
-            ("entities", "stripe_account", *_KEY, *_CONNECTION, *_OUTPUT),
+            ("entities", "stripe_account", *_KEY, *_CONNECTION, *OUTPUT),
         ),
-        CommandRow("entities", "list the entities that can be landed", _OUTPUT),
-        CommandRow("demo", "land a made-up account, twice, into ./demo-lake", ("lake", *_OUTPUT), _LAKE),
+        CommandRow("entities", "list the entities that can be landed", OUTPUT),
+        CommandRow("demo", "land a made-up account, twice, into ./demo-lake", ("lake", *OUTPUT), _LAKE),
         CommandRow(
             "status",
             "show the last run of each entity and what the next one will do",
-            (*_PLACE, "accounts", "lookback_seconds", "checkpoint_table", *_OUTPUT),
+            (*_PLACE, "accounts", "lookback_seconds", "checkpoint_table", *OUTPUT),
             _LAKE,
         ),
         CommandRow(
             "views",
             "print SQL that creates views of the latest state and of all states of each object",
-            (*_PLACE, "entities", "checkpoint_table", *_OUTPUT),
+            (*_PLACE, "entities", "checkpoint_table", *OUTPUT),
             _LAKE,
         ),
         CommandRow(
             "query",
             "run a SELECT over a lake with DuckDB, whose tables are charges, charges_raw, charges_history and so on",
-            ("lake", "checkpoint_table", *_OUTPUT),
+            ("lake", "checkpoint_table", *OUTPUT),
             _text("statement", "SELECT|-", "", "one SELECT of DuckDB's SQL; - reads it from stdin"),
         ),
         CommandRow(
             "verify",
             "audit the tables, from the tables alone",
-            (*_PLACE, "accounts", "checkpoint_table", *_OUTPUT),
+            (*_PLACE, "accounts", "checkpoint_table", *OUTPUT),
             _LAKE,
         ),
         CommandRow(
@@ -201,7 +201,7 @@ COMMANDS = {
             "serve a made-up Stripe account on this machine",
             (
                 *("port", "seed", "objects", "connected_accounts", "account_objects"),
-                *("rate_limit", "latency_ms", "faults", *_OUTPUT),
+                *("rate_limit", "latency_ms", "faults", *OUTPUT),
             ),
         ),
         CommandRow(

@@ -19,7 +19,7 @@ from stripe_raw_rs.keywords import keywords_of, take_key
 from stripe_raw_rs.notebook import usual_display
 from stripe_raw_rs.owner import default_owner
 from stripe_raw_rs.panics import panics_as_errors
-from stripe_raw_rs.progress import drain_log
+from stripe_raw_rs.progress import Guarded, drain_log
 from stripe_raw_rs.report import IngestInterrupted, Report
 from stripe_raw_rs.request_rate import Measured, limit_of
 from stripe_raw_rs.start import start_seconds
@@ -71,7 +71,7 @@ def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     """Do the work of `ingest` with exactly these keywords, whatever the environment says."""
     began = time.monotonic()
     selection = _core.entities_to_land(options.get("entities", ""))
-    display = Measured(usual_display() if options.get("display") is None else options["display"])
+    display = Measured(Guarded(usual_display() if options.get("display") is None else options["display"]))
     job = _job(key, {**options, "display": display}, selection)
     results, interrupted = _all(job, selection)
     seconds, limit = time.monotonic() - began, limit_of(job.client, options)

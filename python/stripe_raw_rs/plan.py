@@ -77,7 +77,7 @@ def look_ahead(key: ApiKey | None, options: Mapping[str, Any]) -> Plan:
         accounts=len(call.accounts),
         entities=tuple(lists),
         follows=call.follows,
-        seconds=call.client.seconds([planned.requests or 0 for planned in lists]),
+        seconds_at_limit=call.client.seconds([planned.requests or 0 for planned in lists]),
     )
 
 

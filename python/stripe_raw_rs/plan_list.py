@@ -66,7 +66,7 @@ def plan_list(call: Call, entity: Entity) -> PlannedList:
         return planned
     if call.asked is None or one is None:
         runs = outlook.continued + outlook.new
-        return replace(planned, requests=runs, seconds=call.client.seconds([runs]))
+        return replace(planned, requests=runs, seconds_at_limit=call.client.seconds([runs]))
     return _surveyed(call, entity, planned, one)
 
 
@@ -87,7 +87,7 @@ def _surveyed(call: Call, entity: Entity, planned: PlannedList, one: NextRun) ->
         objects=survey.objects,
         accuracy=survey.accuracy,
         requests=requests,
-        seconds=call.client.seconds([requests]),
+        seconds_at_limit=call.client.seconds([requests]),
     )
 
 

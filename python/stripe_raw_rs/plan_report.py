@@ -26,8 +26,8 @@ _PERMISSION = {"readable": "yes", "permission missing": "missing", "not availabl
 class PlannedList(Value):
     """One list: what its next run would do, and what that would cost.
 
-    `objects`, `requests` and `seconds` are None if nobody has asked; of several accounts, `objects` are those of the
-    key's own, and `requests` the least that all of them need.
+    `objects`, `requests` and `seconds_at_limit` are None if nobody has asked; of several accounts, `objects` are those
+    of the key's own, and `requests` the least that all of them need.
     """
 
     entity: str
@@ -43,7 +43,7 @@ class PlannedList(Value):
     objects: int | None = None
     accuracy: Literal["exact", "about", "at least"] | None = None
     requests: int | None = None
-    seconds: float | None = None
+    seconds_at_limit: float | None = None
     # Runs that go on or are given up first, new runs, and accounts in which nothing seems to have happened.
     continued: int = 0
     new: int = 0
@@ -72,7 +72,7 @@ class PlannedList(Value):
         objects = "-" if self.objects is None else f"{_ACCURACY[self.accuracy or 'exact']}{self.objects:,}"
         permission = "held" if self.is_held else "-" if self.state is None else _PERMISSION[self.state]
         requests = "-" if self.requests is None else f"{self.requests:,}"
-        return self.entity, permission, window, objects, requests, _minutes(self.seconds), _percent(self.share)
+        return self.entity, permission, window, objects, requests, _minutes(self.seconds_at_limit), _percent(self.share)
 
     def __repr__(self) -> str:
         """Say the list, and what its next run would do."""
@@ -110,7 +110,7 @@ class Plan(Listing[PlannedList]):
     # Whether later changes of objects are followed: their number is not known yet.
     follows: bool
     # What all lists take together; None if nothing limits them.
-    seconds: float | None
+    seconds_at_limit: float | None
 
     @property
     def failing(self) -> list[PlannedList]:
@@ -150,7 +150,7 @@ class Plan(Listing[PlannedList]):
             "exit_code": self.exit_code,
             "requests": self.requests,
             "requests_sent": self.requests_sent,
-            "seconds": self.seconds,
+            "seconds_at_limit": self.seconds_at_limit,
             "share": self.requests / _core.SMALLEST_ALLOCATION,
             "entities": [planned.to_dict() for planned in self.entities],
         }
@@ -192,7 +192,7 @@ class Plan(Listing[PlannedList]):
 
     def _sums(self) -> Iterator[str]:
         at_least = " at least" if self._is_more() else ""
-        time = "" if self.seconds is None else f", {_time(self.seconds)} at the limit"
+        time = "" if self.seconds_at_limit is None else f", {_time(self.seconds_at_limit)} at the limit"
         share = _percent(self.requests / _core.SMALLEST_ALLOCATION)
         objects = sum(planned.objects or 0 for planned in self.entities)
         yield f"in all: {counted(objects, 'object')}, {counted(self.requests, 'request')}{at_least}{time}"

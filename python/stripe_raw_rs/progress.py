@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from stripe_raw_rs import _core
-from stripe_raw_rs.text import counted, date_time, rfc3339
+from stripe_raw_rs.text import counted, date_time, error_line, rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stripe_raw_rs._core import Attempt, Checkpoint
     from stripe_raw_rs.entity_result import EntityResult
 
@@ -89,11 +92,65 @@ class LogLines:
         """Nothing to clear away."""
 
 
+class Guarded:
+    """A display whose first exception is logged, and which is called no more then: no progress is worth a run."""
+
+    def __init__(self, display: Display) -> None:
+        """Pass everything on to `display`."""
+        self._display: Display | None = display
+        self._lock = threading.Lock()
+
+    @property
+    def counts_retries(self) -> bool:
+        """Say whether the display shows retries."""
+        counts = False
+
+        def ask(display: Display) -> None:
+            nonlocal counts
+            counts = bool(getattr(display, "counts_retries", False))
+
+        self._call(ask)
+        return counts
+
+    def began(self, attempt: Attempt) -> None:
+        """Pass it on."""
+        self._call(lambda display: display.began(attempt))
+
+    def committed(self, attempt: Attempt, checkpoint: Checkpoint) -> None:
+        """Pass it on."""
+        self._call(lambda display: display.committed(attempt, checkpoint))
+
+    def finished(self, result: EntityResult) -> None:
+        """Pass it on."""
+        self._call(lambda display: display.finished(result))
+
+    def tick(self) -> None:
+        """Pass it on."""
+        self._call(lambda display: display.tick())
+
+    def close(self) -> None:
+        """Pass it on."""
+        self._call(lambda display: display.close())
+
+    def _call(self, report: Callable[[Display], None]) -> None:
+        display = self._display
+        if display is None:
+            return
+        try:
+            report(display)
+        except Exception as error:  # noqa: BLE001 - it is somebody else's, and may raise anything
+            # Two threads may report at once.
+            with self._lock:
+                is_first, self._display = self._display is not None, None
+            if is_first:
+                logger.warning("the display failed and is not used any more: %s", error_line(error))
+
+
 # So begins the compiled half's line about a request that is sent again.
 _RETRY = "the request is tried again"
 
 
-def drain_log(display: Display) -> None:
+def drain_log(display: Display | None = None) -> None:
     """Hand the log of the compiled half to `logging`. A display that counts retries needs no line for each."""
     is_counted = getattr(display, "counts_retries", False)
     for level, line in _core.log_records():

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, TypeVar
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import plain, without_secrets
+from stripe_raw_rs._core import plain, stray_secret, without_secrets
 from stripe_raw_rs.dialects import DuckDbNames
-from stripe_raw_rs.exceptions import TableError, UsageError
+from stripe_raw_rs.exceptions import StripeRawError, TableError, UsageError
 from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.suggestions import nearest
 from stripe_raw_rs.tables import open_tables
+from stripe_raw_rs.text import error_line
 from stripe_raw_rs.views import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
     from stripe_raw_rs._core import Entity
-    from stripe_raw_rs.tables import Tables
 
+Answer = TypeVar("Answer")
 _NEEDED = ("duckdb", "deltalake", "pyarrow")
 _ABSENT = re.compile(r"Table with name (.+?) does not exist")
 # A statement of a user's reads no other file, no variable of this process and nothing of the network, and writes
@@ -43,14 +45,22 @@ def query(sql: str, *, lake: str | Path, checkpoint_table: str | None = None) ->
     all runs. Only the tables that the statement names are opened. Times are in UTC. It needs the packages duckdb,
     deltalake and pyarrow. Raises UsageError for a statement that cannot be run.
     """
+    error = stray_secret({"the statement": sql, "lake": lake, "checkpoint_table": checkpoint_table or ""})
+    # The caller's traceback shows these variables.
+    sql, checkpoint_table = without_secrets(str(sql)), checkpoint_table and without_secrets(str(checkpoint_table))
+    lake = lake if error is None else without_secrets(str(lake))
+    if error is not None:
+        raise error
     with panics_as_errors():
-        return _Lake(open_tables({"lake": lake}), checkpoint_table or _core.CHECKPOINT_TABLE).ask(sql)
+        return Queries(lake, checkpoint_table).ask(sql)
 
 
-class _Lake:
+class Queries:
     """The tables of a lake, each opened in a connection when a statement names it first."""
 
-    def __init__(self, tables: Tables, checkpoint_table: str) -> None:
+    def __init__(self, lake: str | Path, checkpoint_table: str | None = None) -> None:
+        """Open nothing but a connection. Raises UsageError if there is no lake, or no DuckDB."""
+        tables, checkpoint_table = open_tables({"lake": lake}), checkpoint_table or _core.CHECKPOINT_TABLE
         try:
             import duckdb  # noqa: PLC0415 - only a query needs it
             import pyarrow.dataset  # noqa: F401, PLC0415 - as above
@@ -64,6 +74,7 @@ class _Lake:
             raise UsageError(message)
         self._tables = tables
         self._checkpoint_table = checkpoint_table
+        self._opened: set[str] = set()
         self._duckdb = duckdb
         self._connection: DuckDBPyConnection = duckdb.connect(":memory:")
         for limit in _LIMITS:
@@ -83,10 +94,7 @@ class _Lake:
 
     def ask(self, sql: str) -> DuckDBPyRelation:
         """Run a statement: it is read when the relation is."""
-        try:
-            statements = self._connection.extract_statements(sql)
-        except self._duckdb.Error as error:
-            self._refuse(error)
+        statements = answered(lambda: self._connection.extract_statements(sql))
         kinds = self._duckdb.StatementType
         # PIVOT is several statements to DuckDB, and one to its reader.
         if len(statements) != 1 or statements[0].type not in (kinds.SELECT, kinds.EXPLAIN, kinds.MULTI):
@@ -98,20 +106,33 @@ class _Lake:
             raise UsageError(message)
         return relation
 
+    def interrupt(self) -> None:
+        """Let what the connection is doing end with an error; another thread may ask for it."""
+        self._connection.interrupt()
+
     def _opening(self, sql: str) -> DuckDBPyRelation | None:
         """Run a statement, and open each table that DuckDB misses in it."""
         while True:
-            try:
-                return self._connection.sql(sql)
-            except self._duckdb.CatalogException as error:  # noqa: PERF203 - each round opens one more table
-                absent = _ABSENT.search(str(error))
-                if absent is None:
-                    self._refuse(error)
-                self._open(absent[1])
-            except self._duckdb.Error as error:
-                self._refuse(error)
+            absent, relation = answered(lambda: self._run(sql))
+            if absent is None:
+                return relation
+            self._open(absent)
+
+    def _run(self, sql: str) -> tuple[str | None, DuckDBPyRelation | None]:
+        """Run a statement: give the name of a table that DuckDB misses, or the result."""
+        try:
+            return None, self._connection.sql(sql)
+        except self._duckdb.CatalogException as error:
+            absent = _ABSENT.search(str(error))
+            if absent is None:
+                raise
+            return absent[1], None
 
     def _open(self, name: str) -> None:
+        if name.lower() in self._opened:
+            message = f"a table has its bare name and no schema or catalog before it: write {plain(name)}"
+            raise UsageError(message)
+        self._opened.add(name.lower())
         if name.lower() not in self._names:
             message = f"the lake has no table '{plain(name)}'{nearest(name.lower(), self._landed())}"
             raise UsageError(message)
@@ -144,14 +165,25 @@ class _Lake:
         }
         return [name for name, table in tables.items() if table in there]
 
-    def _refuse(self, error: Exception) -> NoReturn:
-        raise refusal(error) from None
 
+def answered(ask: Callable[[], Answer]) -> Answer:
+    """Ask DuckDB; make one plain line of what it, or Arrow behind it, says of a statement or of a row.
 
-def refusal(error: Exception) -> UsageError:
-    """Make one plain line of what DuckDB says: its first, and what it points to."""
-    line = without_secrets(str(error)).strip().splitlines()[0]
-    return UsageError(plain(line))
+    The error that is raised has no trace of theirs, which may quote a row.
+    """
+    try:
+        return ask()
+    except StripeRawError:
+        raise
+    except OSError as error:
+        # Arrow's errors about a row are of this kind, without a number. Others are about the output.
+        if error.errno is not None:
+            raise
+        line = without_secrets(str(error))
+    except Exception as error:  # noqa: BLE001 - DuckDB's, Arrow's, and Python's about values that it has not
+        is_duckdbs = type(error).__module__.startswith(("_duckdb", "duckdb"))
+        line = without_secrets(str(error)) if is_duckdbs else error_line(error)
+    raise UsageError(plain((line.strip().splitlines() or ["the query failed"])[0]))
 
 
 def _dataset(location: str) -> object:

@@ -58,7 +58,11 @@ class Measured:
         self._display = display
         self._tracker = Tracker()
         self.rate = RequestRate()
-        self.counts_retries = getattr(display, "counts_retries", False)
+
+    @property
+    def counts_retries(self) -> bool:
+        """Say whether the other display shows retries."""
+        return getattr(self._display, "counts_retries", False)
 
     def began(self, attempt: Attempt) -> None:
         """Count the attempt's requests from now on."""

@@ -6,6 +6,7 @@ The key is never in it, only the place of the key.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import date
 from importlib import import_module
 from importlib.util import find_spec
@@ -42,7 +43,7 @@ def settings_tables(
     `file` is the one that was named; without it the file is looked for in the working folder, then in the user's
     folder of settings. Raises UsageError for all mistakes in the file at once.
     """
-    path = Path(file).expanduser() if file else _found(config_home)
+    path = _named(file) if file else _found(config_home)
     if path is None:
         if profile:
             raise UsageError(f"there is no profile '{plain(profile)}': no {NAME} is in this folder or the user's")
@@ -69,10 +70,23 @@ def _place(profile: str, shown: str) -> str:
     return f"[{PROFILES}.{plain(profile)}] of {shown}"
 
 
+def _named(file: str) -> Path:
+    try:
+        return Path(file).expanduser()
+    except RuntimeError as error:
+        why = plain(error)
+    raise UsageError(f"the settings file '{plain(file)}' cannot be found: {why}")
+
+
 def _found(config_home: str | None) -> Path | None:
-    homes = [Path(config_home)] if config_home else [Path("~/.config")]
-    places = [Path(NAME), *(home.expanduser() / "stripe-raw" / NAME for home in homes)]
-    return next((place for place in places if place.is_file()), None)
+    """Look for a file that nobody named. A folder that cannot be looked at, such as another user's, has none."""
+    home = Path(config_home or "~/.config")
+    for place in (Path(NAME), home / "stripe-raw" / NAME):
+        with suppress(OSError, RuntimeError):
+            expanded = place.expanduser()
+            if expanded.is_file():
+                return expanded
+    return None
 
 
 def _read(path: Path, *, is_named: bool) -> dict[str, Any]:
@@ -86,12 +100,17 @@ def _read(path: Path, *, is_named: bool) -> dict[str, Any]:
             raise UsageError(f"the settings file '{shown}' is larger than 1 MiB")
         parsed: dict[str, Any] = _masked(toml.loads(without_secrets(path.read_bytes().decode("utf-8-sig"))))
     except OSError as error:
-        raise UsageError(f"the settings file '{shown}' cannot be read: {plain(error.strerror or error)}") from None
+        why = f"cannot be read: {plain(error.strerror or error)}"
     except UnicodeDecodeError:
-        raise UsageError(f"the settings file '{shown}' cannot be read: it is not a text in UTF-8") from None
+        why = "cannot be read: it is not a text in UTF-8"
     except ValueError as error:
-        raise UsageError(f"the settings file '{shown}' is not TOML: {plain(error)}") from None
-    return parsed
+        why = f"is not TOML: {plain(error)}"
+    except RecursionError:
+        why = "cannot be read: its values are nested too deeply"
+    else:
+        return parsed
+    # Raised here, it has no frame of the reader's, which holds the values as they are.
+    raise UsageError(f"the settings file '{shown}' {why}")
 
 
 def _toml(shown: str) -> ModuleType:
@@ -147,6 +166,8 @@ def _expected(name: str, value: object) -> str | None:
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     is_number = is_whole or isinstance(value, float)
     is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    # A list without a name would count as not given, and everything would be read.
+    is_empty = is_list and not any(item.strip(" ,") for item in value)  # type: ignore[attr-defined]
     kinds: dict[Kind, tuple[bool, str]] = {
         "flag": (isinstance(value, bool), "true or false"),
         "integer": (is_whole, "a whole number"),
@@ -157,6 +178,8 @@ def _expected(name: str, value: object) -> str | None:
     fits, what = kinds[OPTIONS[name].kind]
     if name in LISTS:
         fits, what = fits or is_list, "a text or a list of texts"
+        if is_empty:
+            fits, what = False, "a list with a name in it"
     if name == "start":
         fits, what = fits or isinstance(value, date), "a date, a date-time or a text"
     return None if fits else what
@@ -170,4 +193,9 @@ def _text(name: str, value: Any, folder: Path) -> str:  # noqa: ANN401 - of the 
         return ",".join(value)
     text = value.isoformat() if isinstance(value, date) else str(value)
     is_path = name in PATHS or (name == "accounts" and not are_accounts(text))
-    return str(folder / text) if is_path and text and not text.startswith("~") else text
+    if not is_path or not text:
+        return text
+    # Without a home the path stays as it is, and is refused where it is used.
+    with suppress(RuntimeError):
+        text = str(Path(text).expanduser())
+    return text if text.startswith("~") else str(folder / text)

@@ -3,26 +3,31 @@
 use pyo3::prelude::*;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::runtime::runtime;
+
 /// Ctrl-C, if it would raise `KeyboardInterrupt`. Python hears of it as well: the handlers of a signal are all called.
-pub(super) struct Interrupts {
-    are_wanted: bool,
-    signal: Option<Signal>,
-}
+pub(super) struct Interrupts(Option<Signal>);
 
 impl Interrupts {
     /// A program that treats Ctrl-C in its own way goes on doing so.
     pub(super) fn of(py: Python<'_>) -> PyResult<Self> {
         let module = py.import("signal")?;
-        let handler = module.call_method1("getsignal", (module.getattr("SIGINT")?,))?;
-        Ok(Self { are_wanted: handler.is(&module.getattr("default_int_handler")?), signal: None })
+        let number = module.getattr("SIGINT")?;
+        let handler = module.call_method1("getsignal", (&number,))?;
+        if !handler.is(&module.getattr("default_int_handler")?) {
+            return Ok(Self(None));
+        }
+        let _inside = runtime()?.enter();
+        let signal = signal(SignalKind::interrupt()).ok();
+        // Tokio's handler stays for as long as the process lives. Without this, it would have the system go on with a call
+        // that Ctrl-C has interrupted, where Python raises its exception: in `Event.wait()` or in a read of a pipe, say.
+        module.call_method1("siginterrupt", (number, true))?;
+        Ok(Self(signal))
     }
 
-    /// Waits for the next one; must be called within a runtime.
+    /// Waits for the next one.
     pub(super) async fn next(&mut self) {
-        if self.are_wanted && self.signal.is_none() {
-            self.signal = signal(SignalKind::interrupt()).ok();
-        }
-        match &mut self.signal {
+        match &mut self.0 {
             Some(signal) => drop(signal.recv().await),
             None => std::future::pending().await,
         }

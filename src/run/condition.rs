@@ -132,7 +132,7 @@ mod tests {
         let many: Vec<_> = (5..50).map(|at| read(&format!("acct_{at:02}"), at)).collect();
         let accounts = Value::Texts((5..50).map(|at| format!("acct_{at:02}")).collect());
         let together = vec![("_stripe_account", "in", accounts), ("_stripe_created_at", ">=", Value::Timestamp(5))];
-        assert_eq!(hull(many.clone()), [together.clone()]);
+        assert_eq!(hull(many.clone()), std::slice::from_ref(&together));
         let same: Vec<_> = (5..50).rev().map(|at| read("acct_1", at)).collect();
         assert_eq!(hull(same), [read("acct_1", 5)]);
         let own = vec![("_stripe_account", "=", Value::Text(None)), ("_stripe_created_at", ">=", Value::Timestamp(2))];

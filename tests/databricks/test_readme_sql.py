@@ -41,7 +41,6 @@ def test_the_documents_have_sql_to_run() -> None:
 
 # Some 25 statements, many with joins: minutes on a machine that is busy.
 @pytest.mark.timeout(900)
-@pytest.mark.spark35
 @pytest.mark.spark40
 def test_every_statement_of_the_documents_runs(spark: SparkSession, lake: Path) -> None:
     lists = {"charges": 12, "balance_transactions": 12}
@@ -51,7 +50,7 @@ def test_every_statement_of_the_documents_runs(spark: SparkSession, lake: Path) 
     read = f"{lake.stem}_read"
     spark.sql(f"CREATE SCHEMA spark_catalog.{read}")
     spark.sql(f"USE spark_catalog.{lake.stem}")
-    kinds = ("sql",) if spark.version.startswith("3.") else ("sql", "sql spark4")
+    kinds = ("sql", "sql spark4")
     audit = [*statements(*kinds, of=DOCS / "guarantees.md")]
     answers: list[list[tuple[object, ...]]] = []
     for statement in statements(*kinds):

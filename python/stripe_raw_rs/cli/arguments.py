@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs._core import plain, stray_secret, without_secrets
 from stripe_raw_rs.checks import mistakes_in
 from stripe_raw_rs.cli.words import Words
-from stripe_raw_rs.config import Config
+from stripe_raw_rs.config import SOURCES, Config
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import COMMANDS, OPTIONS
+from stripe_raw_rs.options import COMMANDS, OPTIONS, OUTPUT
 from stripe_raw_rs.suggestions import nearest
 from stripe_raw_rs.surface import option
 from stripe_raw_rs.written import Written, behind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from stripe_raw_rs.options import CommandRow
 
@@ -41,7 +41,7 @@ def parse(arguments: Sequence[str], variable: Callable[[str], str | None] = os.g
     given, mistakes = _given(read), [*read.mistakes, *_mistakes_in_word(COMMANDS[name], read)]
     written = given
     try:
-        written = {**behind(COMMANDS[name].options, given, given, variable), **given}
+        written = {**_behind(COMMANDS[name], given, variable), **given}
     except UsageError as error:
         mistakes += error.mistakes or [str(error)]
     mistakes += mistakes_in(written)
@@ -51,6 +51,25 @@ def parse(arguments: Sequence[str], variable: Callable[[str], str | None] = os.g
     if mistakes:
         raise UsageError.of(mistakes)
     return config
+
+
+def _behind(
+    command: CommandRow, given: Mapping[str, Written], variable: Callable[[str], str | None]
+) -> dict[str, Written]:
+    """Read the environment and the settings file, if the command takes anything from there."""
+    if not command.options:
+        return {}
+    try:
+        return behind(command.options, given, given, variable)
+    except UsageError:
+        # What needs no setting works beside a file that nobody named, whatever that says.
+        if {*command.options} - {*OUTPUT} or given.get("profile") or _is_named(given, variable):
+            raise
+    return behind(command.options, {**given, "settings": Written(os.devnull)}, given, variable)
+
+
+def _is_named(given: Mapping[str, Written], variable: Callable[[str], str | None]) -> bool:
+    return bool(given.get("settings") or any(variable(OPTIONS[name].variable) for name in SOURCES))
 
 
 def _mistakes_in_word(command: CommandRow, read: Words) -> Iterator[str]:
@@ -73,9 +92,11 @@ def as_far_as_possible(arguments: Sequence[str], variable: Callable[[str], str |
     """Read how a command line wants to be answered, even if something is wrong with it."""
     name, *words = _with_command([without_secrets(word) for word in arguments])
     command = COMMANDS.get(name, COMMANDS["run"])
-    written = given = _given(Words(command, words))
-    with suppress(UsageError):
-        written = {**behind(command.options, given, given, variable), **given}
+    written: dict[str, Written] = {}
+    # It is asked for an error's last line: whatever fails here would hide the error.
+    with suppress(Exception):
+        written = given = _given(Words(command, words))
+        written = {**_behind(command, given, variable), **given}
     names = ("log_format", "color")
     return Config(
         command.name, {name: written[name] for name in names if name in written and _is_usable(name, written[name])}

@@ -23,7 +23,6 @@ from stripe_raw_rs.key_check import try_lists
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.pipeline import land
 from stripe_raw_rs.plan import look_ahead
-from stripe_raw_rs.query import query as run_query
 from stripe_raw_rs.report import IngestInterrupted
 from stripe_raw_rs.status import read_status
 from stripe_raw_rs.verify import run_verify
@@ -136,8 +135,8 @@ def _query(config: Config, answer: Answer) -> None:
     _configure_log(config)
     word = config.written.get("statement")
     statement = query.statement_of(None if word is None else word.text, sys.stdin)
-    relation = run_query(statement, lake=config.required("lake"), checkpoint_table=config.text("checkpoint_table"))
-    query.write(relation, "json" if answer.is_json else "text")
+    output = "json" if answer.is_json else "text"
+    query.run(statement, config.required("lake"), config.text("checkpoint_table"), output)
 
 
 def _simulate(config: Config, answer: Answer) -> None:

@@ -45,6 +45,8 @@ class LiveLines:
         self._shown: frozenset[str] = frozenset()
         self._drawn = 0
         self._due = 0.0
+        # Whether the terminal has gone: what is written to it raises.
+        self._is_gone = False
 
     def began(self, attempt: Attempt) -> None:
         """Show the entity from now on."""
@@ -70,8 +72,7 @@ class LiveLines:
                 self._tracker.read(), self._shown, size.lines - _CURSOR_LINES, size.columns - 1, self._signs
             )
             self._clear()
-            self._stream.write("".join(line + "\n" for line in lines))
-            self._stream.flush()
+            self._write("".join(line + "\n" for line in lines))
             self._drawn = len(lines)
 
     @contextmanager
@@ -89,9 +90,18 @@ class LiveLines:
     def _clear(self) -> None:
         if self._drawn:
             # Up to the first line, then erase to the end of the screen.
-            self._stream.write(f"\x1b[{self._drawn}A\x1b[J")
-            self._stream.flush()
+            self._write(f"\x1b[{self._drawn}A\x1b[J")
             self._drawn = 0
+
+    def _write(self, text: str) -> None:
+        if self._is_gone:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        # A closed stream is a ValueError.
+        except (OSError, ValueError):
+            self._is_gone = True
 
 
 def _shows(stream: TextIO, signs: str) -> bool:

@@ -68,8 +68,11 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for 
         self._around = around
 
     def emit(self, record: logging.LogRecord) -> None:
-        with self._around():
-            super().emit(record)
+        try:
+            with self._around():
+                super().emit(record)
+        except Exception:  # noqa: BLE001 - no line of a log is worth a failed run
+            self.handleError(record)
 
 
 def configure_log(
