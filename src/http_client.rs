@@ -22,6 +22,7 @@ mod entropy;
 mod fetch;
 mod head;
 mod key;
+mod log;
 mod origin;
 mod quota;
 mod reader;
@@ -230,7 +231,7 @@ impl HttpClient {
             Ok(response) => Outcome::Answered(response),
             Err((failure, line)) => Outcome::Failed(failure, line),
         };
-        log(request, &outcome, now().monotonic.saturating_sub(sent));
+        log::outcome(request, &outcome, now().monotonic.saturating_sub(sent));
         (outcome, arrival)
     }
 
@@ -310,28 +311,4 @@ fn is_account_id(id: &str) -> bool {
         && id.strip_prefix("acct_").is_some_and(|rest| {
             !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         })
-}
-
-/// One event per request. No query: cursors and time windows are in the tables already. No payload, no key.
-fn log(request: &Request, outcome: &Outcome, elapsed: Duration) {
-    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    match outcome {
-        Outcome::Answered(response) => tracing::debug!(
-            target: "stripe_raw_rs",
-            path = request.path,
-            status = response.status,
-            elapsed_ms,
-            bytes = response.body.len(),
-            request_id = response.request_id.as_deref(),
-            "answered"
-        ),
-        Outcome::Failed(failure, line) => tracing::debug!(
-            target: "stripe_raw_rs",
-            path = request.path,
-            ?failure,
-            elapsed_ms,
-            cause = line.as_str(),
-            "not answered"
-        ),
-    }
 }

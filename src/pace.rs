@@ -59,6 +59,12 @@ impl Limits {
         };
         Self { rates, at_once: options.max_concurrent_requests }
     }
+
+    /// Requests a second over all endpoints; `None` if there is no limit.
+    #[must_use]
+    pub fn overall(&self) -> Option<f64> {
+        Some(self.rates.overall).filter(|rate| *rate < UNLIMITED.overall)
+    }
 }
 
 /// Reads a month that Stripe allots to even the smallest account; others have 500 for each transaction of the last 30

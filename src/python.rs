@@ -14,6 +14,7 @@ mod key;
 mod log;
 mod outlook;
 mod parents;
+mod planner;
 mod probe;
 mod process;
 mod progress;

@@ -256,6 +256,14 @@ def tamper(lake: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> Non
     write_deltalake(place, change(rows).select([field.name for field in schema.fields]), mode="append")
 
 
+def erase(lake: Path, condition: str, name: str = "charges") -> None:
+    """Erase rows as resources/docs/security.md says, as somebody who may."""
+    table = DeltaTable(lake / f"stripe_{name}_raw")
+    table.alter.set_table_properties({"delta.appendOnly": "false"})
+    table.delete(condition)
+    table.alter.set_table_properties({"delta.appendOnly": "true"})
+
+
 def _query(sql: str, table: DeltaTable) -> pa.Table:
     files = [unquote(uri.removeprefix("file://")) for uri in table.file_uris()]
     if not files:

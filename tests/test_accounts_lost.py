@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from deltalake import DeltaTable
 
 from stripe_raw_rs import TableError
-from tests.conftest import events, tamper
+from tests.conftest import erase, events, tamper
 from tests.connected import EACH, OWN, land, landed_of, platform
 
 if TYPE_CHECKING:
@@ -29,13 +28,6 @@ RAW = "stripe_charges_raw"
 def stripe() -> Iterator[StripeSimulator]:
     with platform(3) as simulator:
         yield simulator
-
-
-def erase(lake: Path, condition: str) -> None:
-    table = DeltaTable(lake / RAW)
-    table.alter.set_table_properties({"delta.appendOnly": "false"})
-    table.delete(condition)
-    table.alter.set_table_properties({"delta.appendOnly": "true"})
 
 
 @story

@@ -118,6 +118,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "followed_parents": BASE | WRITERS | {"tables", "text"},
     # The calls that a user starts.
     "api_key": BASE | {"environment"},
+    "client": BASE | {"api_key", "options"},
     "config": BASE | {"checks", "options", "tables", "written"},
     "notebook": BASE | {"entity_result", "markup", "progress", "text", "tracker"},
     "request_rate": BASE | {"entity_result", "progress", "tracker"},
@@ -135,7 +136,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     | {
         "account",
         "accounts",
-        "api_key",
+        "client",
         "attempt",
         "entity_job",
         "entity_result",
@@ -159,7 +160,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     | {
         "account",
         "accounts",
-        "api_key",
+        "client",
         "followed_events",
         "keyword_help",
         "keywords",
@@ -169,7 +170,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     }
     | {"progress", "start", "tables", "threads"},
     "upkeep": BASE | {"panics", "tables", "text"},
-    "key_check": BASE | ANSWER | {"api_key", "followed_events", "keyword_help", "keywords", "panics"},
+    "key_check": BASE | ANSWER | {"client", "followed_events", "keyword_help", "keywords", "panics"},
     "entity_list": BASE | ANSWER,
     "entity_status": BASE | WRITERS | {"accounts", "owner", "panics", "tables", "text", "value"},
     "list_status": BASE | ANSWER | {"entity_status"},
@@ -179,7 +180,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     | {"accounts", "entity_status", "keyword_help", "keywords", "list_status", "options", "panics", "table_size"},
     "audit": BASE | ANSWER | WRITERS | {"accounts", "followed_events", "panics", "tables"},
     "verify": BASE | ANSWER | {"accounts", "audit", "keyword_help", "keywords", "panics"},
-    "read": BASE | {"api_key", "keyword_help", "keywords", "panics", "start"},
+    "read": BASE | {"client", "keyword_help", "keywords", "panics", "start"},
     "dialects": set(),
     "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},
@@ -198,7 +199,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
 }
 
 PYTHON_PACKAGES: dict[str, set[str]] = {
-    "deltalake": {"query", "tables"},
+    "deltalake": {"tables"},
     "delta": {"tables"},
     "pyspark": {"tables"},
     "pyarrow": {"cli", "query", "tables"},

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 import pytest
-from deltalake import DeltaTable
 
 from stripe_raw_rs import BudgetError, PermissionMissingError, TableError, ingest, verify
 from stripe_raw_rs.state_store import StateStore
-from tests.conftest import KEY, assert_whole, events, landed, tamper
+from tests.conftest import KEY, assert_whole, erase, events, landed, tamper
 from tests.places import place_of, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from deltalake import DeltaTable
 
     from stripe_raw_rs.simulator import StripeSimulator
     from stripe_raw_rs.tables import Table
@@ -186,14 +187,6 @@ def test_a_copy_of_the_rows_without_its_transactions_is_judged_by_its_rows(lake:
     newest = max(event["run_id"] for event in events(lake))
     tamper(lake, RAW, lambda rows: rows.filter(pc.not_equal(rows["_ingest_run_id"], newest)))
     refused(lake, stripe)
-
-
-def erase(lake: Path, condition: str) -> None:
-    """Erase rows as resources/docs/security.md says, as somebody who may."""
-    table = DeltaTable(lake / RAW)
-    table.alter.set_table_properties({"delta.appendOnly": "false"})
-    table.delete(condition)
-    table.alter.set_table_properties({"delta.appendOnly": "true"})
 
 
 @contract

@@ -17,10 +17,11 @@ from stripe_raw_rs.exceptions import HeldError
 from stripe_raw_rs.key_check import Check, EntityCheck
 from stripe_raw_rs.list_status import ListStatus
 from stripe_raw_rs.report import Report
-from stripe_raw_rs.request_rate import USUAL, RequestRate, limit_of
+from stripe_raw_rs.request_rate import RequestRate
 from stripe_raw_rs.status import Status
 from stripe_raw_rs.table_size import TableSize
 from stripe_raw_rs.verify import Verification
+from tests.conftest import KEY
 
 EVIL = "<script>alert('x')</script>&\""
 ERROR = HeldError(EVIL)
@@ -114,10 +115,10 @@ def test_the_rate_of_a_long_run_has_few_points() -> None:
 
 def test_the_limit_is_the_one_that_the_help_of_the_option_names() -> None:
     (option,) = (each for each in _core.options() if each.name == "max_requests_per_second")
-    assert f"live key {USUAL['live']:.0f}" in option.help
-    assert f"test key {USUAL['test']:.0f}" in option.help
-    far: Any = SimpleNamespace(origin="https://api.stripe.com", mode="live")
-    near: Any = SimpleNamespace(origin="http://127.0.0.1:8420", mode="test")
-    assert limit_of(far, {}) == 75.0
-    assert limit_of(near, {}) is None
-    assert limit_of(near, {"max_requests_per_second": "7"}) == 7.0
+    far = {kind: _core.Client(f"rk_{kind}_any").max_requests_per_second for kind in ("live", "test")}
+    assert far == {"live": 75.0, "test": 20.0}
+    assert f"live key {far['live']:.0f}" in option.help
+    assert f"test key {far['test']:.0f}" in option.help
+    near = "http://127.0.0.1:8420"
+    assert _core.Client(KEY, api_base_url=near).max_requests_per_second is None
+    assert _core.Client(KEY, api_base_url=near, max_requests_per_second=7.0).max_requests_per_second == 7.0

@@ -990,6 +990,10 @@ class Client:
     @property
     def origin(self) -> str: ...
     @property
+    def max_requests_per_second(self) -> float | None:
+        """The most requests a second over all lists; None if nothing limits them."""
+
+    @property
     def authorities(self) -> str:
         """The source of the trusted certificate authorities: the machine, the environment in its place, `ca_file`."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain, stray_secret
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import OPTIONS, PATHS, OptionRow
+from stripe_raw_rs.options import COMPILED, OPTIONS, PATHS, OptionRow
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.surface import with_place
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 # The compiled half counts in 64 bits.
 _LARGEST = (1 << 63) - 1
 YES_NO = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-_COMPILED = frozenset(option.name for option in _core.options())
 # No request is made with it.
 _ANY_KEY = "rk_test_any"
 
@@ -30,15 +29,15 @@ def mistakes_in(written: Mapping[str, Written], numbers: Mapping[str, object] | 
     `numbers` are values of compiled options that a caller gave as numbers.
     """
     # The compiled half reads all of its options in one go, and each again only if something is wrong.
-    texts = {name: value.text for name, value in written.items() if name in _COMPILED}
+    texts = {name: value.text for name, value in written.items() if name in COMPILED}
     given = {**(numbers or {}), **texts}
-    is_fine = all(map(_is_utf8, texts.values())) and _refusal(_client(given)) is None
+    is_fine = not given or (all(map(_is_utf8, texts.values())) and _refusal(_client(given)) is None)
     checks = {name: _check_of(OPTIONS[name], value.text) for name, value in written.items() if name in OPTIONS}
     checks |= {name: _client({name: value}) for name, value in given.items() if name not in texts}
     for name, check in checks.items():
-        error = None if is_fine and name in _COMPILED else _refusal(check)
+        error = None if is_fine and name in COMPILED else _refusal(check)
         # What else a client needs, such as the variable SSL_CERT_FILE, is refused when one is made.
-        if error is not None and (name not in _COMPILED or str(error).startswith(f"{name} ")):
+        if error is not None and (name not in COMPILED or str(error).startswith(f"{name} ")):
             yield with_place(name, str(error), written[name].place if name in written else "")
 
 
@@ -97,7 +96,7 @@ def _check_of(row: OptionRow, text: str) -> Callable[[], object]:
             raise UsageError(message)
         if error := stray_secret({row.name: text}):
             raise error
-        if row.name in _COMPILED:
+        if row.name in COMPILED:
             return _client({row.name: text})()
         if row.kind == "flag":
             return yes_or_no(row.name, text)

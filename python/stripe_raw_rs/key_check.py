@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core, markup
 from stripe_raw_rs._core import one_line
-from stripe_raw_rs.api_key import read_api_key
+from stripe_raw_rs.client import client_of, key_of
 from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError, ProductMissingError, StripeRawError
 from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.keyword_help import with_keywords
@@ -170,16 +170,10 @@ def check(**given: Unpack[CheckKeywords]) -> Check:
 def try_lists(key: ApiKey | None, options: Mapping[str, Any]) -> Check:
     """Do what `check` does with exactly these keywords, whatever the environment says."""
     account = options.get("stripe_account")
-    key = key or read_api_key(
-        secret_scope=options.get("stripe_secret_scope"),
-        secret_key=options.get("stripe_secret_key"),
-        file=options.get("api_key_file"),
-    )
+    key = key_of(key, options)
     if not key.is_restricted:
         logger.warning("the key is a secret key (sk_...), which may do anything: a restricted key (rk_...) is enough")
-    names = {option.name for option in _core.options()}
-    client = _core.Client(key, **{name: value for name, value in options.items() if name in names})
-    del key
+    client = client_of(key, options)
     selection = _core.entities(options.get("entities", ""))
     # A list of single objects cannot be tried without one: the list of these objects stands for it.
     entities = list(dict.fromkeys(entity.parent or entity.name for entity in selection))

@@ -15,7 +15,7 @@ from stripe_raw_rs._core import plain, without_secrets
 from stripe_raw_rs.checks import mistakes_in
 from stripe_raw_rs.config import COMMAND_LINE_ONLY, SOURCES, Config
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import COMMANDS, LISTS, OPTIONS, PATHS, READ
+from stripe_raw_rs.options import COMMANDS, COMPILED, LISTS, OPTIONS, PATHS, READ
 from stripe_raw_rs.suggestions import nearest
 from stripe_raw_rs.surface import OTHER_KEYWORDS
 from stripe_raw_rs.tables import TableOptions, open_tables
@@ -98,12 +98,11 @@ if TYPE_CHECKING:
         lookback_seconds: int
 
 
-_COMPILED = tuple(option.name for option in _core.options())
 # Keywords without an option of that name on the command line.
 _PYTHON_ONLY = {
     "run": ("tables", "api_key", "give_up", "display"),
     "plan": ("tables", "api_key", "give_up", "display"),
-    "check": ("api_key", *_COMPILED),
+    "check": ("api_key", *COMPILED),
     **dict.fromkeys(("status", "verify", "latest"), ("tables",)),
     "read": ("start", "end", "columns", "api_key"),
 }
@@ -196,7 +195,7 @@ def _read(command: str, given: dict[str, Any], variable: Callable[[str], str | N
     except UsageError as error:
         mistakes += error.mistakes or [str(error)]
     # A value of a wrong type is refused above.
-    numbers = {name: value for name, value in said.items() if name in _COMPILED and type(value) in (int, float)}
+    numbers = {name: value for name, value in said.items() if name in COMPILED and type(value) in (int, float)}
     mistakes += mistakes_in(written, numbers)
     if mistakes:
         raise UsageError.of(mistakes)

@@ -54,7 +54,8 @@ _PLACE = ("lake", "catalog", "schema")
 _KEY = ("api_key_file", "stripe_secret_scope", "stripe_secret_key")
 OUTPUT = ("output", "log_format", "color", "quiet", "verbose", "settings", "profile", "show_settings")
 _CONNECTION = ("api_base_url", "ca_file", "stripe_version", "request_timeout_seconds")
-_COMPILED = tuple(option.name for option in _core.options())
+# The options that the compiled half reads.
+COMPILED = tuple(option.name for option in _core.options())
 
 _ROWS = (
     _text("lake", "DIR", "", "folder that the tables are in, written by delta-rs; created if it is absent"),
@@ -148,7 +149,7 @@ COMMANDS = {
             (
                 *(*_PLACE, "entities", "start", "take_over", "restart_run", "from_scratch"),
                 *("stripe_account", "accounts"),
-                *(*_KEY, *_COMPILED),
+                *(*_KEY, *COMPILED),
                 *("checkpoint_table", "liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
                 *("owner", "bundle_target", "dry_run", *OUTPUT),
             ),
@@ -159,7 +160,7 @@ COMMANDS = {
             "say what the next run would do, and about what it would cost; write nothing",
             (
                 *(*_PLACE, "entities", "start", "take_over", "restart_run", "from_scratch"),
-                *("stripe_account", "accounts", *_KEY, *_COMPILED),
+                *("stripe_account", "accounts", *_KEY, *COMPILED),
                 *("checkpoint_table", "liquid_clustering", "maintenance", "check_payloads", "staging_volume"),
                 *("owner", "bundle_target", *OUTPUT),
             ),
@@ -218,7 +219,7 @@ COMMANDS = {
 
 # The options of `read`, which is no command: those that a list has without a run.
 _OF_RUNS = ("lookback_seconds", "relist_days", "whole_every_days", "repeats", "changes", "commit_interval_seconds")
-READ = ("stripe_account", *_KEY, *(name for name in _COMPILED if name not in _OF_RUNS))
+READ = ("stripe_account", *_KEY, *(name for name in COMPILED if name not in _OF_RUNS))
 
 
 def are_accounts(text: str) -> bool:

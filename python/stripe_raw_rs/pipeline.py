@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core, accounts
 from stripe_raw_rs.account import check_account_of_lake
-from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.attempt import Job
+from stripe_raw_rs.client import client_of
 from stripe_raw_rs.entity_job import ingest_entity
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.followed_events import EVENTS, FollowedEvents
 from stripe_raw_rs.followed_parents import FollowedParents
 from stripe_raw_rs.keyword_help import with_keywords
-from stripe_raw_rs.keywords import keywords_of, take_key
+from stripe_raw_rs.keywords import keywords_of, place_of, take_key
 from stripe_raw_rs.notebook import usual_display
 from stripe_raw_rs.owner import default_owner
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.progress import Guarded, drain_log
 from stripe_raw_rs.report import IngestInterrupted, Report
-from stripe_raw_rs.request_rate import Measured, limit_of
+from stripe_raw_rs.request_rate import Measured
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.tables import TableOptions, check_schema, open_tables, require_methods
+from stripe_raw_rs.tables import check_schema, require_methods
 from stripe_raw_rs.text import counted
 from stripe_raw_rs.threads import each_in_a_thread
 from stripe_raw_rs.upkeep import keep_in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from typing_extensions import Unpack
 
@@ -74,7 +74,7 @@ def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     display = Measured(Guarded(usual_display() if options.get("display") is None else options["display"]))
     job = _job(key, {**options, "display": display}, selection)
     results, interrupted = _all(job, selection)
-    seconds, limit = time.monotonic() - began, limit_of(job.client, options)
+    seconds, limit = time.monotonic() - began, job.client.max_requests_per_second
     report = Report(job.tables.location, tuple(results), seconds, display.rate.per_second(), limit)
     if report.skipped:
         logger.info("skipped, because the account does not have them: %s", ", ".join(report.skipped))
@@ -103,19 +103,12 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     if checkpoint_table.lower() in {entity.table for entity in _core.all_entities()}:
         message = f"'{checkpoint_table}' is the name of a raw table: choose another checkpoint table"
         raise UsageError(message)
-    key = key or read_api_key(
-        secret_scope=options.get("stripe_secret_scope"),
-        secret_key=options.get("stripe_secret_key"),
-        file=options.get("api_key_file"),
-    )
-    client = _core.Client(key, **_of(options, {option.name for option in _core.options()}))
+    client = client_of(key, options)
     # Stripe answers while the tables are opened.
     client.ask_account_id()
-    tables = options.get("tables")
-    if tables is not None:
+    tables = place_of(options)
+    if options.get("tables") is not None:
         require_methods(tables.table(checkpoint_table))
-    if tables is None:
-        tables = open_tables(cast("TableOptions", _of(options, TableOptions.__annotations__)))
     # The checkpoint table concerns all lists: its columns are checked before anything is written. A raw table's columns
     # concern its own list.
     check_schema(tables.table(checkpoint_table), _core.checkpoint_schema())
@@ -153,7 +146,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         settings={
             "tables": tables.location,
             "entities": ",".join(chosen),
-            **_of(options, {"bundle_target"}),
+            **{name: options[name] for name in ("bundle_target",) if name in options},
         },
         histories=histories,
         events=FollowedEvents(
@@ -166,10 +159,6 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         ),
         parents=FollowedParents(tables, state, selection, histories),
     )
-
-
-def _of(options: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name in names}
 
 
 def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], bool]:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core, accounts
 from stripe_raw_rs.account import check_account_of_lake
-from stripe_raw_rs.api_key import read_api_key
+from stripe_raw_rs.client import client_of
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.keyword_help import with_keywords
-from stripe_raw_rs.keywords import keywords_of, take_key
+from stripe_raw_rs.keywords import keywords_of, place_of, take_key
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.plan_list import Call, plan_list
 from stripe_raw_rs.plan_report import Plan
 from stripe_raw_rs.progress import LogLines, drain_log
 from stripe_raw_rs.start import start_seconds
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.tables import TableOptions, check_schema, open_tables
+from stripe_raw_rs.tables import check_schema
 from stripe_raw_rs.threads import each_in_a_thread
 
 if TYPE_CHECKING:
@@ -86,19 +86,10 @@ def _call(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[En
     if "start" in options:
         options = {**options, "start": start_seconds(options["start"])}
     names = accounts.named(options)
-    key = key or read_api_key(
-        secret_scope=options.get("stripe_secret_scope"),
-        secret_key=options.get("stripe_secret_key"),
-        file=options.get("api_key_file"),
-    )
     # The bound is the run's: it is not for these requests.
-    ours = {option.name for option in _core.options()} - {"max_requests"}
-    client = _core.Client(key, **{name: value for name, value in options.items() if name in ours})
+    client = client_of(key, {name: value for name, value in options.items() if name != "max_requests"})
     client.ask_account_id()
-    tables = options.get("tables")
-    if tables is None:
-        place = {name: value for name, value in options.items() if name in TableOptions.__annotations__}
-        tables = open_tables(cast("TableOptions", place))
+    tables = place_of(options)
     checkpoint_table = options.get("checkpoint_table") or _core.CHECKPOINT_TABLE
     state = None
     if tables.table(checkpoint_table).exists():

@@ -103,14 +103,7 @@ class Guarded:
     @property
     def counts_retries(self) -> bool:
         """Say whether the display shows retries."""
-        counts = False
-
-        def ask(display: Display) -> None:
-            nonlocal counts
-            counts = bool(getattr(display, "counts_retries", False))
-
-        self._call(ask)
-        return counts
+        return bool(self._call(lambda display: getattr(display, "counts_retries", False)))
 
     def began(self, attempt: Attempt) -> None:
         """Pass it on."""
@@ -132,18 +125,19 @@ class Guarded:
         """Pass it on."""
         self._call(lambda display: display.close())
 
-    def _call(self, report: Callable[[Display], None]) -> None:
+    def _call(self, report: Callable[[Display], object]) -> object:
         display = self._display
         if display is None:
-            return
+            return None
         try:
-            report(display)
+            return report(display)
         except Exception as error:  # noqa: BLE001 - it is somebody else's, and may raise anything
             # Two threads may report at once.
             with self._lock:
                 is_first, self._display = self._display is not None, None
             if is_first:
                 logger.warning("the display failed and is not used any more: %s", error_line(error))
+        return None
 
 
 # So begins the compiled half's line about a request that is sent again.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain, stray_secret, without_secrets
 from stripe_raw_rs.dialects import DuckDbNames
-from stripe_raw_rs.exceptions import StripeRawError, TableError, UsageError
+from stripe_raw_rs.exceptions import StripeRawError, UsageError
 from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.suggestions import nearest
@@ -60,7 +60,9 @@ class Queries:
 
     def __init__(self, lake: str | Path, checkpoint_table: str | None = None) -> None:
         """Open nothing but a connection. Raises UsageError if there is no lake, or no DuckDB."""
-        tables, checkpoint_table = open_tables({"lake": lake}), checkpoint_table or _core.CHECKPOINT_TABLE
+        # Those of a lake have more methods than a location needs.
+        tables: Any = open_tables({"lake": lake})
+        checkpoint_table = checkpoint_table or _core.CHECKPOINT_TABLE
         try:
             import duckdb  # noqa: PLC0415 - only a query needs it
             import pyarrow.dataset  # noqa: F401, PLC0415 - as above
@@ -145,7 +147,7 @@ class Queries:
             )
             raise UsageError(message)
         if isinstance(meaning, str):
-            self._connection.register(name, _dataset(self._tables.table(table).location))
+            self._connection.register(name, self._tables.dataset(table))
             return
         entity, kind = meaning
         text = queries(self._tables, DuckDbNames(""), entity, self._checkpoint_table)[kind]
@@ -155,7 +157,7 @@ class Queries:
         return {entity.name: entity for entity in _core.all_entities()}
 
     def _is_there(self, entity: Entity) -> bool:
-        return self._tables.table(entity.table).exists()
+        return bool(self._tables.table(entity.table).exists())
 
     def _landed(self) -> list[str]:
         """Name what the lake has."""
@@ -184,15 +186,3 @@ def answered(ask: Callable[[], Answer]) -> Answer:
         is_duckdbs = type(error).__module__.startswith(("_duckdb", "duckdb"))
         line = without_secrets(str(error)) if is_duckdbs else error_line(error)
     raise UsageError(plain((line.strip().splitlines() or ["the query failed"])[0]))
-
-
-def _dataset(location: str) -> object:
-    """Open a table's files for DuckDB, which reads of them only the columns and the rows that a query needs."""
-    from deltalake import DeltaTable  # noqa: PLC0415 - only a query needs it
-    from deltalake.exceptions import DeltaError  # noqa: PLC0415 - as above
-
-    try:
-        return DeltaTable(location).to_pyarrow_dataset()
-    except (DeltaError, OSError) as error:
-        message = f"table '{location}' cannot be read: {plain(error)}"
-        raise TableError(message) from error

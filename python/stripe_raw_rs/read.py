@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import without_secrets
-from stripe_raw_rs.api_key import read_api_key
+from stripe_raw_rs.client import client_of
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.keyword_help import with_keywords
 from stripe_raw_rs.keywords import take_key, with_environment
@@ -51,14 +51,7 @@ def _name(entity: object) -> str:
 
 
 def _stream(entity: str, key: ApiKey | None, options: Mapping[str, Any]) -> Stream:
-    key = key or read_api_key(
-        secret_scope=options.get("stripe_secret_scope"),
-        secret_key=options.get("stripe_secret_key"),
-        file=options.get("api_key_file"),
-    )
-    names = {option.name for option in _core.options()}
-    client = _core.Client(key, **{name: value for name, value in options.items() if name in names})
-    del key
+    client = client_of(key, options)
     start, end, account = (options.get(name) for name in ("start", "end", "stripe_account"))
     if account is not None:
         _core.check_account(account)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from stripe_raw_rs.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    from stripe_raw_rs._core import Attempt, Checkpoint, Client
+    from stripe_raw_rs._core import Attempt, Checkpoint
     from stripe_raw_rs.entity_result import EntityResult
     from stripe_raw_rs.progress import Display
     from stripe_raw_rs.tracker import Snapshot
@@ -19,8 +15,6 @@ if TYPE_CHECKING:
 _MOST_POINTS = 120
 # In a shorter one, the few answers that come at once would look like a rate above the limit.
 _FIRST_INTERVAL = 1.0
-# What `max_requests_per_second` is if it is "auto"; its help says the same, as a test makes sure.
-USUAL = {"live": 75.0, "test": 20.0}
 
 
 class RequestRate:
@@ -31,9 +25,13 @@ class RequestRate:
         self._points: list[tuple[float, int]] = [(0.0, 0)]
         self._interval = _FIRST_INTERVAL
 
+    def is_due(self, seconds: float, *, is_last: bool = False) -> bool:
+        """Say whether the next point is due; the last one may come a bit sooner."""
+        return seconds >= self._points[-1][0] + self._interval / (1 + is_last)
+
     def add(self, now: Snapshot, *, is_last: bool = False) -> None:
-        """Add a point, if the next one is due; the last one may come a bit sooner."""
-        if now.seconds < self._points[-1][0] + self._interval / (1 + is_last):
+        """Add a point, if the next one is due."""
+        if not self.is_due(now.seconds, is_last=is_last):
             return
         self._points.append((now.seconds, now.requests))
         if len(self._points) > _MOST_POINTS:
@@ -80,20 +78,12 @@ class Measured:
 
     def tick(self) -> None:
         """Take a point, if one is due."""
-        self.rate.add(self._tracker.read())
+        # Ticks come far more often, and each look at the counters takes the locks of all lists.
+        if self.rate.is_due(self._tracker.seconds):
+            self.rate.add(self._tracker.read())
         self._display.tick()
 
     def close(self) -> None:
         """Take the last point."""
         self.rate.add(self._tracker.read(), is_last=True)
         self._display.close()
-
-
-def limit_of(client: Client, options: Mapping[str, Any]) -> float | None:
-    """Give the most requests a second that the options allow; None for no limit."""
-    given = str(options.get("max_requests_per_second", "auto"))
-    if given != "auto":
-        return float(given)
-    host = urlsplit(client.origin).hostname or ""
-    is_loopback = host in ("localhost", "::1") or host.startswith("127.")
-    return None if is_loopback else USUAL[client.mode]

@@ -123,6 +123,11 @@ class Tracker:
         self._open: dict[str, _Counted] = {}
         self._done: list[tuple[int, int, int]] = []
 
+    @property
+    def seconds(self) -> float:
+        """How long it has counted."""
+        return time.monotonic() - self._began_at
+
     def began(self, attempt: Attempt) -> None:
         """Count a list from now on."""
         with self._lock:

@@ -103,9 +103,7 @@ def latest_query(tables: Tables, dialect: Dialect, entity: Entity, checkpoint_ta
             message = f"'{tables.location}' has no raw table of {each.name}: land it first"
             raise UsageError(message)
         _require_current(tables, each.table, _core.raw_schema())
-    if parents:
-        return _lists(dialect, entity, parents[0], checkpoint_table)
-    return _latest(dialect, entity, checkpoint_table)
+    return _newest(dialect, entity, checkpoint_table)
 
 
 def _views(options: TableOptions, entities: Sequence[Entity], checkpoint_table: str) -> list[str]:
@@ -129,16 +127,22 @@ def _views(options: TableOptions, entities: Sequence[Entity], checkpoint_table: 
 def queries(tables: Tables, dialect: Dialect, entity: Entity, checkpoint_table: str) -> dict[str, str]:
     """Give the queries of both views of a list that has landed: `latest` and `history`."""
     known = {one.name: one for one in _core.all_entities()}
+    latest = _newest(dialect, entity, checkpoint_table)
     _require_current(tables, entity.table, _core.raw_schema())
     if entity.parent is not None:
-        parent = known[entity.parent]
-        _require_current(tables, parent.table, _core.raw_schema())
-        every = _ALL_LISTS.format(raw=dialect.table(entity.table))
-        return {"latest": _lists(dialect, entity, parent, checkpoint_table), "history": every}
+        _require_current(tables, known[entity.parent].table, _core.raw_schema())
+        return {"latest": latest, "history": _ALL_LISTS.format(raw=dialect.table(entity.table))}
     events = known[EVENTS].table
     events_table = dialect.table(events) if tables.table(events).exists() else None
-    history = _history(dialect, entity, events_table)
-    return {"latest": _latest(dialect, entity, checkpoint_table), "history": history}
+    return {"latest": latest, "history": _history(dialect, entity, events_table)}
+
+
+def _newest(dialect: Dialect, entity: Entity, checkpoint_table: str) -> str:
+    """Write the query of the newest state of a list: of an account's, or of those that objects have."""
+    parents = [each for each in _core.all_entities() if each.name == entity.parent]
+    if parents:
+        return _lists(dialect, entity, parents[0], checkpoint_table)
+    return _latest(dialect, entity, checkpoint_table)
 
 
 def _latest(dialect: Dialect, entity: Entity, checkpoint_table: str) -> str:

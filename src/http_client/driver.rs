@@ -134,22 +134,7 @@ async fn fetch_all(shared: Arc<SharedAttempt>, resources: Resources) {
             return;
         }
         while requests.try_join_next().is_some() {}
-        let retry_due = async {
-            match retry {
-                Some(at) => tokio::time::sleep(at.saturating_sub(now().monotonic)).await,
-                None => std::future::pending().await,
-            }
-        };
-        let Some(remaining) = wanted else {
-            tokio::select! { () = answered => {} () = retry_due => {} }
-            continue;
-        };
-        let slot = tokio::select! {
-            biased;
-            slot = resources.slots.take(&endpoint, remaining) => slot,
-            // The number of remaining requests has changed, and so the turn may have changed.
-            () = answered => continue,
-        };
+        let Some(slot) = resources.turn(&endpoint, wanted, retry, answered).await else { continue };
         let request = {
             let mut state = shared.lock();
             match resources.quota.take() {

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::resources::Resources;
 use super::shared_attempt::{Alarm, SharedAttempt};
-use super::{Arrival, ByteBudget, Reservation, Slot, now, random_unit};
+use super::{Arrival, ByteBudget, Reservation, Slot, log, now, random_unit};
 use crate::run::{Member, page_bytes};
 use crate::stripe::exchange::{Outcome, Request};
 use crate::walk::{Effect, Ticket};
@@ -22,18 +22,11 @@ pub(super) async fn fetch(
     request: Request,
 ) {
     let _alarm = Alarm(Arc::clone(&shared));
-    let sent = now();
-    slot.sent();
-    let (outcome, arrival) = resources.client.send_and_hold(&request).await;
-    let received_at = now();
-    slot.answered(&outcome, received_at.monotonic.saturating_sub(sent.monotonic));
+    let (outcome, arrival, received_at) = resources.send(&mut slot, &request).await;
     let (mut slot, mut arrival) = (Some(slot), Some(arrival));
     let reservation = reserve(&shared, &resources.buffers, &outcome, &mut slot, &mut arrival).await;
     let Some(reader) = shared.lock().attempt.reader() else { return };
-    let (received, body) = resources.decoders.with(|decoder| reader.read(outcome, decoder));
-    if let Some(body) = body {
-        resources.client.reuse(body);
-    }
+    let received = resources.read(reader, outcome);
     let mut state = shared.lock();
     if slot.is_none() {
         state.waiting_for_room -= 1;
@@ -43,17 +36,13 @@ pub(super) async fn fetch(
             state.reserved.entry(member).or_default().push_back(reservation);
             resources.quota.expect(state.attempt.progress().remaining);
         }
-        Effect::Retry(wait, why) => {
-            tracing::info!(target: "stripe_raw_rs", "the request is tried again in {:.1} s: {why}", wait.as_secs_f64());
-        }
+        Effect::Retry(wait, why) => log::retry(wait, &why),
         Effect::Nothing => {}
     }
     let has_news = state.attempt.has_news(now());
     let warnings = state.attempt.take_warnings(member);
     drop(state);
-    for warning in warnings {
-        tracing::warn!(target: "stripe_raw_rs", "{warning}");
-    }
+    log::warn(warnings);
     drop(arrival);
     if has_news {
         shared.changed.notify_waiters();

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::resources::Resources;
-use super::{Slot, now, random_unit};
+use super::{Slot, log, now, random_unit};
 use crate::error::{Class, Error, Result};
 use crate::read::Reading;
 use crate::stripe::exchange::Request;
@@ -44,7 +44,7 @@ impl SharedReading {
             let mut reading = self.lock();
             (reading.poll_batch(), reading.take_warnings())
         };
-        warn(warnings);
+        log::warn(warnings);
         // There is room for more.
         self.answered.notify_waiters();
         batch
@@ -148,22 +148,7 @@ async fn fetch_all(shared: Arc<SharedReading>, resources: Resources) {
             return;
         }
         while requests.try_join_next().is_some() {}
-        let retry_due = async {
-            match retry {
-                Some(at) => tokio::time::sleep(at.saturating_sub(now().monotonic)).await,
-                None => std::future::pending().await,
-            }
-        };
-        let Some(remaining) = wanted else {
-            tokio::select! { () = answered => {} () = retry_due => {} }
-            continue;
-        };
-        let slot = tokio::select! {
-            biased;
-            slot = resources.slots.take(&endpoint, remaining) => slot,
-            // The number of remaining requests has changed, and so the turn may have changed.
-            () = answered => continue,
-        };
+        let Some(slot) = resources.turn(&endpoint, wanted, retry, answered).await else { continue };
         if let Some((ticket, request)) = next_request(&shared, &resources) {
             requests.spawn(fetch(Arc::clone(&shared), resources.clone(), slot, ticket, request));
         }
@@ -190,41 +175,26 @@ fn next_request(shared: &SharedReading, resources: &Resources) -> Option<(Ticket
 /// Sends a request, and gives its outcome to the reading.
 async fn fetch(shared: Arc<SharedReading>, resources: Resources, mut slot: Slot, ticket: Ticket, request: Request) {
     let _alarm = Alarm(Arc::clone(&shared));
-    let sent = now();
-    slot.sent();
     // While long answers arrive, others wait: no bound of the reading knows how long they will be.
-    let (outcome, arrival) = resources.client.send_and_hold(&request).await;
-    let received_at = now();
-    slot.answered(&outcome, received_at.monotonic.saturating_sub(sent.monotonic));
+    let (outcome, arrival, received_at) = resources.send(&mut slot, &request).await;
     let reader = shared.lock().walk().reader();
-    let (received, body) = resources.decoders.with(|decoder| reader.read(outcome, decoder));
-    if let Some(body) = body {
-        resources.client.reuse(body);
-    }
+    let received = resources.read(reader, outcome);
     let (effect, remaining, warnings) = {
         let mut reading = shared.lock();
         let effect = reading.walk_mut().handle_response(ticket, received, received_at, random_unit());
         (effect, reading.walk().progress().remaining, reading.take_warnings())
     };
     drop(arrival);
-    warn(warnings);
+    log::warn(warnings);
     match effect {
         Effect::Page => resources.quota.expect(remaining),
-        Effect::Retry(wait, why) => {
-            tracing::info!(target: "stripe_raw_rs", "the request is tried again in {:.1} s: {why}", wait.as_secs_f64());
-        }
+        Effect::Retry(wait, why) => log::retry(wait, &why),
         Effect::Nothing => {}
     }
     shared.changed.notify_waiters();
     // The slot is given back only now, when the reading knows what to ask next: an idle slot would split its list.
     drop(slot);
     shared.answered.notify_waiters();
-}
-
-fn warn(warnings: Vec<String>) {
-    for warning in warnings {
-        tracing::warn!(target: "stripe_raw_rs", "{warning}");
-    }
 }
 
 /// Ends the reading if the task that holds this panics: a caller that waits for that task would wait for ever.

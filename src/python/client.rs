@@ -12,8 +12,9 @@ use super::attempt::Attempt;
 use super::batches;
 use super::history::{Histories, History, Known, known_entity};
 use super::key::Given;
-use super::outlook::{Outlook, Wishes, outlook};
+use super::outlook::{Outlook, outlook};
 use super::parents::ParentRows;
+use super::planner::{Call, Wishes, planner};
 use super::probe::Probe;
 use super::process::RUNTIME;
 use super::reader::{Source, Stream};
@@ -21,7 +22,6 @@ use super::runtime::{runtime, wait};
 use super::survey::{Survey, survey};
 use super::written::written;
 use crate::ask::{probe, witness};
-use crate::checkpoint::{Circumstances, GiveUp};
 use crate::columns::text_column;
 use crate::error::Error;
 use crate::http_client::{
@@ -31,10 +31,9 @@ use crate::options::{Options, refuse_secret};
 use crate::pace::{Limits, estimate, seconds};
 use crate::page::{Decoders, TextPool};
 use crate::read::{Columns, Query};
-use crate::run::{LandedByAccount, Planner, RunContext};
+use crate::run::LandedByAccount;
 use crate::store::{self, Identity};
 use crate::stripe::expand;
-use crate::stripe::scope::Scope;
 use crate::stripe::window::Range;
 
 /// Buffers of all clients of the process together.
@@ -86,6 +85,11 @@ impl Client {
     #[getter]
     fn origin(&self) -> &str {
         self.resources.client.origin().as_str()
+    }
+
+    #[getter]
+    fn max_requests_per_second(&self) -> Option<f64> {
+        self.limits.overall()
     }
 
     #[getter]
@@ -262,35 +266,16 @@ impl Client {
             }
             (_, accounts) => accounts.unwrap_or_else(|| vec![None]),
         };
-        accounts.iter().flatten().try_for_each(|account| store::check_account(account))?;
         let settings = settings.unwrap_or_default();
         let texts = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in texts.chain([("owner", owner.as_str()), ("store_id", store_id.as_str())]) {
             refuse_secret("the name of a setting", name)?;
             refuse_secret(name, value)?;
         }
-        let circumstances = Circumstances {
-            take_over,
-            give_up: give_up.map(GiveUp::by_name).transpose()?,
-            start,
-            follows,
-            ..Circumstances::new(now(), owner.clone())
-        };
-        let context = RunContext {
-            scope: Scope { entity: history.entity(), account: None },
-            livemode: self.livemode,
-            settings: String::new(),
-            options: self.options.clone(),
-            store_id,
-            owner,
-            nonce: new_ulid(),
-            library_version: env!("CARGO_PKG_VERSION").to_owned(),
-            has_asked_lists,
-            may_lack,
-        };
-        let dead_owners = dead_owners.unwrap_or_default();
-        let origin = self.origin().to_owned();
-        let mut planner = Planner::new(context, settings, origin, circumstances, dead_owners, accounts);
+        let (dead_owners, give_up) = (dead_owners.unwrap_or_default(), give_up.map(str::to_owned));
+        let wishes = Wishes { owner, dead_owners, take_over, give_up, start, follows, account: None };
+        let call = Call { settings, store_id, has_asked_lists, may_lack };
+        let mut planner = planner(self, history.entity(), accounts, wishes, call)?;
         planner.has_many |= among_others;
         let landed =
             LandedByAccount { events: events.map(|events| &events.folded), parents: parents.map(|parents| &parents.0) };

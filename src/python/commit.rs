@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
-use arrow_schema::{Field, Schema};
+use arrow_schema::Schema;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use pyo3_arrow::error::PyArrowResult;
-use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3_arrow::ffi::to_schema_pycapsule;
 
+use super::record_batch::stream;
 use crate::columns::without_comments;
 use crate::run;
 use crate::{checkpoint, raw};
@@ -51,11 +52,9 @@ impl Commit {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        let field = Arc::new(Field::new_struct("", self.schema.fields().clone(), false));
         let structs = self.commit.batches.iter().map(|batch| Arc::new(StructArray::from(batch.clone())) as ArrayRef);
         let structs: Vec<ArrayRef> = structs.collect();
-        let reader = ArrayIterator::new(structs.into_iter().map(Ok), field);
-        to_stream_pycapsule(py, Box::new(reader), requested_schema)
+        stream(py, &self.schema, structs.into_iter().map(Ok), requested_schema)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {

@@ -11,13 +11,13 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyStopAsyncIteration};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use pyo3_arrow::error::PyArrowResult;
-use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3_arrow::ffi::to_schema_pycapsule;
 
 use super::facts::Schema;
 use super::interrupts::Interrupts;
 use super::log::hand_over;
 use super::process::RUNTIME;
-use super::record_batch::{RecordBatch, field_of};
+use super::record_batch::{RecordBatch, stream};
 use super::runtime::{runtime, wait};
 use crate::error::{Class, Error, Result as CoreResult};
 use crate::http_client::{ListReader, Quota, Resources};
@@ -128,8 +128,7 @@ impl Stream {
     ) -> PyArrowResult<Bound<'py, PyCapsule>> {
         let exported =
             Exported { reading: self.begin()?, thread: thread::current().id(), interrupts: Interrupts::of(py)? };
-        let reader = ArrayIterator::new(exported, field_of(self.source.query.columns.schema()));
-        to_stream_pycapsule(py, Box::new(reader), requested_schema)
+        stream(py, self.source.query.columns.schema(), exported, requested_schema)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {

@@ -3,15 +3,30 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StructArray};
-use arrow_schema::{Field, FieldRef, Schema};
+use arrow_schema::{ArrowError, Field, FieldRef, Schema};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, to_array_pycapsules, to_schema_pycapsule, to_stream_pycapsule};
 
 /// The field that a batch of these columns is the value of.
-pub(super) fn field_of(schema: &Schema) -> FieldRef {
+fn field_of(schema: &Schema) -> FieldRef {
     Arc::new(Field::new_struct("", schema.fields().clone(), false))
+}
+
+/// Batches of these columns, one after the other, as an Arrow stream.
+pub(super) fn stream<'py, Batches>(
+    py: Python<'py>,
+    schema: &Schema,
+    batches: Batches,
+    requested_schema: Option<Bound<'py, PyCapsule>>,
+) -> PyArrowResult<Bound<'py, PyCapsule>>
+where
+    Batches: IntoIterator<Item = Result<ArrayRef, ArrowError>>,
+    Batches::IntoIter: Send + 'static,
+{
+    let reader = ArrayIterator::new(batches.into_iter(), field_of(schema));
+    to_stream_pycapsule(py, Box::new(reader), requested_schema)
 }
 
 /// Rows of one answer, newest first, as an Arrow record batch.
@@ -43,8 +58,7 @@ impl RecordBatch {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        let reader = ArrayIterator::new([Ok(self.rows())], field_of(&self.0.schema()));
-        to_stream_pycapsule(py, Box::new(reader), requested_schema)
+        stream(py, &self.0.schema(), [Ok(self.rows())], requested_schema)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {

@@ -36,10 +36,14 @@ class DeltaRsTables:
         with self._lock:
             return self._tables.setdefault(name, DeltaRsTable(self._folder, name))
 
+    def dataset(self, name: str) -> object:
+        """Open a table's files for DuckDB, which reads of them only the columns and the rows that a query needs."""
+        return self.table(name).dataset()
+
     def query(self, sql: str, *, needs_json: bool = False) -> ArrowStream:
         """Stream the rows of a query, which names tables in double quotes."""
         if needs_json:
-            return by_duckdb(sql, lambda name: self.table(name).loaded())
+            return by_duckdb(sql, self.dataset)
         return by_datafusion(sql, lambda name: self.table(name).loaded(), self.location)
 
     def values(self, sql: str, *, needs_json: bool = False) -> dict[str, list[Any]]:

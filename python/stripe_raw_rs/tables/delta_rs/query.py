@@ -43,7 +43,7 @@ def by_datafusion(sql: str, load: Callable[[str], DeltaTable], location: str) ->
     return Selection(reader, Schema([fields.get(name, reader.schema.field(name)) for name in reader.schema.names]))
 
 
-def by_duckdb(sql: str, load: Callable[[str], DeltaTable]) -> ArrowStream:
+def by_duckdb(sql: str, open_files: Callable[[str], object]) -> ArrowStream:
     """Run a query with DuckDB, which reads the files through pyarrow."""
     try:
         import duckdb  # noqa: PLC0415 - only these queries need it
@@ -53,7 +53,7 @@ def by_duckdb(sql: str, load: Callable[[str], DeltaTable]) -> ArrowStream:
         raise UsageError(message + "pip install duckdb pyarrow") from None
     connection = duckdb.connect()
     for name in names_in(sql):
-        connection.register(name, load(name).to_pyarrow_dataset())
+        connection.register(name, open_files(name))
     relation: Any = connection.sql(sql)
     stream: ArrowStream = relation
     return stream

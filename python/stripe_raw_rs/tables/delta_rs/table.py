@@ -212,6 +212,12 @@ class DeltaRsTable:
         """Give the table as it is now, to be read."""
         return self._load()
 
+    def dataset(self) -> object:
+        """Give the files of the table as it is now, as pyarrow reads them."""
+        table = self._load()
+        with self._reading():
+            return table.to_pyarrow_dataset()
+
     def _load(self) -> DeltaTable:
         with self._read_lock, self._reading():
             table = self._to_read.take()
