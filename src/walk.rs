@@ -14,6 +14,7 @@ mod order;
 mod parents;
 mod received;
 mod remaining;
+mod retries;
 mod split;
 mod unchanged;
 mod work;
@@ -27,6 +28,7 @@ pub use chain::{Place, Ticket};
 pub use fetched::{Fetched, Progress};
 pub use received::{Reader, Received, Unreadable};
 pub use remaining::Remaining;
+pub use retries::Retries;
 pub use unchanged::{Newest, State};
 pub use work::{Terms, Work};
 

@@ -192,7 +192,7 @@ def tables(lake: Path) -> Tables:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove options and keys of the environment in which the tests were started."""
-    for name in [name for name in os.environ if name.startswith(("STRIPE_RAW_", "STRIPE_API_KEY"))]:
+    for name in [name for name in os.environ if name.startswith(("STRIPE_RAW_", "STRIPE_API_KEY", "OTEL_"))]:
         monkeypatch.delenv(name)
     # The command line takes over the log, and writes it to the stderr of that moment.
     logger = logging.getLogger("stripe_raw_rs")

@@ -110,7 +110,9 @@ PYTHON_MODULES: dict[str, set[str]] = {
     # The tables, and their writers.
     # Spark is a child process.
     "tables": BASE | {"environment"},
-    "commit": BASE | {"tables"},
+    "telemetry": BASE | {"text"},
+    "counters": BASE | {"entity_result"},
+    "commit": BASE | {"tables", "telemetry"},
     "raw_writer": BASE | {"commit", "tables"},
     "state_store": BASE | {"commit", "owner", "tables"},
     "lost_commits": BASE | WRITERS,
@@ -137,6 +139,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
         "account",
         "accounts",
         "client",
+        "counters",
         "attempt",
         "entity_job",
         "entity_result",
@@ -152,7 +155,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
         "request_rate",
         "start",
     }
-    | {"tables", "text", "threads", "upkeep"},
+    | {"tables", "telemetry", "text", "threads", "upkeep"},
     "plan_report": BASE | ANSWER,
     "plan_list": BASE | WRITERS | {"followed_events", "lost_commits", "owner", "panics", "plan_report", "tables"},
     "plan": BASE
@@ -204,6 +207,7 @@ PYTHON_PACKAGES: dict[str, set[str]] = {
     "pyspark": {"tables"},
     "pyarrow": {"cli", "query", "tables"},
     "IPython": {"notebook"},
+    "opentelemetry": {"telemetry"},
     "duckdb": {"cli", "query", "tables"},
     "databricks": {"api_key", "tables"},
 }

@@ -601,6 +601,10 @@ class Progress:
     @property
     def retries(self) -> int: ...
     @property
+    def retries_by_reason(self) -> dict[str, int]:
+        """The retries, by the class of the error that each would have been without another try, such as "RateLimit"."""
+
+    @property
     def remaining(self) -> int:
         """Requests that remain, so far as the pages show; 0 while the list's end is not in sight."""
 

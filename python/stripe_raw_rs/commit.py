@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.tables import CommitUnknownError, fenced
+from stripe_raw_rs.telemetry import committing
 
 if TYPE_CHECKING:
     from stripe_raw_rs.tables import Commit, Outcome, Table
@@ -23,6 +24,11 @@ def commit(table: Table, item: Commit) -> None:
     Raises FencedError if another process took over, TableError if the commit cannot be made or its outcome
     cannot be learned; in both cases nothing may be written afterwards.
     """
+    with committing(table.name, len(item)):
+        _commit(table, item)
+
+
+def _commit(table: Table, item: Commit) -> None:
     look = table.skips_silently and item.must_be_seen
     for wait in (*_WAITS, None):
         error: CommitUnknownError | None = None

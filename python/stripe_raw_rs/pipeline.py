@@ -6,10 +6,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from stripe_raw_rs import _core, accounts
+from stripe_raw_rs import _core, accounts, telemetry
 from stripe_raw_rs.account import check_account_of_lake
 from stripe_raw_rs.attempt import Job
 from stripe_raw_rs.client import client_of
+from stripe_raw_rs.counters import Counters, attributes
 from stripe_raw_rs.entity_job import ingest_entity
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.followed_events import EVENTS, FollowedEvents
@@ -69,9 +70,16 @@ def ingest(**given: Unpack[IngestKeywords]) -> Report:
 
 def land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     """Do the work of `ingest` with exactly these keywords, whatever the environment says."""
+    with telemetry.exporting(), telemetry.span("stripe_raw.ingest", {}):
+        return _land(key, options)
+
+
+def _land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     began = time.monotonic()
     selection = _core.entities_to_land(options.get("entities", ""))
-    display = Measured(Guarded(usual_display() if options.get("display") is None else options["display"]))
+    usual, meter = options.get("display"), telemetry.meter()
+    displays = [usual_display() if usual is None else usual, *([] if meter is None else [Counters(meter)])]
+    display = Measured(Guarded(*displays))
     job = _job(key, {**options, "display": display}, selection)
     results, interrupted = _all(job, selection)
     seconds, limit = time.monotonic() - began, job.client.max_requests_per_second
@@ -167,7 +175,9 @@ def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], boo
 
     def work(entity: Entity) -> None:
         try:
-            results[entity.name] = result = ingest_entity(job, entity)
+            with telemetry.span("stripe_raw.list", {"stripe_raw.entity": entity.name}) as added:
+                results[entity.name] = result = ingest_entity(job, entity)
+                added.update(attributes(result))
         finally:
             job.parents.has_ended(entity.name)
             if entity.name == EVENTS:

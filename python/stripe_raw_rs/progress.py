@@ -93,17 +93,17 @@ class LogLines:
 
 
 class Guarded:
-    """A display whose first exception is logged, and which is called no more then: no progress is worth a run."""
+    """Displays as one. After its first exception, which is logged, one is called no more: none is worth a run."""
 
-    def __init__(self, display: Display) -> None:
-        """Pass everything on to `display`."""
-        self._display: Display | None = display
+    def __init__(self, *displays: Display) -> None:
+        """Pass everything on to each of `displays`."""
+        self._displays = displays
         self._lock = threading.Lock()
 
     @property
     def counts_retries(self) -> bool:
-        """Say whether the display shows retries."""
-        return bool(self._call(lambda display: getattr(display, "counts_retries", False)))
+        """Say whether one of them shows retries."""
+        return any(self._call(lambda display: getattr(display, "counts_retries", False)))
 
     def began(self, attempt: Attempt) -> None:
         """Pass it on."""
@@ -125,19 +125,19 @@ class Guarded:
         """Pass it on."""
         self._call(lambda display: display.close())
 
-    def _call(self, report: Callable[[Display], object]) -> object:
-        display = self._display
-        if display is None:
-            return None
-        try:
-            return report(display)
-        except Exception as error:  # noqa: BLE001 - it is somebody else's, and may raise anything
-            # Two threads may report at once.
-            with self._lock:
-                is_first, self._display = self._display is not None, None
-            if is_first:
-                logger.warning("the display failed and is not used any more: %s", error_line(error))
-        return None
+    def _call(self, report: Callable[[Display], object]) -> list[object]:
+        answers = []
+        for display in self._displays:
+            try:
+                answers.append(report(display))
+            except Exception as error:  # noqa: BLE001, PERF203 - it is somebody else's, and may raise anything
+                # Two threads may report at once.
+                with self._lock:
+                    is_first = display in self._displays
+                    self._displays = tuple(each for each in self._displays if each is not display)
+                if is_first:
+                    logger.warning("the display failed and is not used any more: %s", error_line(error))
+        return answers
 
 
 # So begins the compiled half's line about a request that is sent again.

@@ -1,5 +1,7 @@
 //! How far an attempt is, and how its runs have ended.
 
+use std::collections::BTreeMap;
+
 use pyo3::prelude::*;
 
 use crate::{run, walk};
@@ -13,6 +15,7 @@ pub struct Progress {
     unchanged: u64,
     requests: u64,
     retries: u64,
+    retries_by_reason: BTreeMap<&'static str, u64>,
     remaining: u64,
     bytes: u64,
     reached: Option<i64>,
@@ -32,7 +35,8 @@ impl From<walk::Progress> for Progress {
             landed: progress.landed,
             unchanged: progress.unchanged,
             requests: progress.requests,
-            retries: progress.retries,
+            retries: progress.retries.total(),
+            retries_by_reason: progress.retries.by_reason().map(|(class, count)| (class.name(), count)).collect(),
             remaining: progress.remaining,
             bytes: progress.bytes,
             reached: progress.reached,

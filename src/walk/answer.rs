@@ -98,7 +98,7 @@ impl Walk {
         let wait = retry::wait(&self.options, active.retries, retry_after, jitter);
         active.retries += 1;
         active.retry = Some(Retry { at: now.monotonic + wait });
-        self.progress.retries += 1;
+        self.progress.retries.count(error.class);
         Ok(Effect::Retry(wait, error.message))
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::retries::Retries;
 use crate::changes::Report;
 use crate::page::Page;
 use crate::stripe::facts::PageFacts;
@@ -20,7 +21,7 @@ pub struct Progress {
     /// Requests sent.
     pub requests: u64,
     /// Of them, retries.
-    pub retries: u64,
+    pub retries: Retries,
     /// Requests that remain, as far as the pages show; 0 while the list's end is not in sight.
     pub remaining: u64,
     /// Bytes of the bodies received.
@@ -51,7 +52,7 @@ impl Progress {
             landed: self.landed + other.landed,
             unchanged: self.unchanged + other.unchanged,
             requests: self.requests + other.requests,
-            retries: self.retries + other.retries,
+            retries: self.retries.and(other.retries),
             remaining: self.remaining + other.remaining,
             bytes: self.bytes + other.bytes,
             reached: [self.reached, other.reached].into_iter().flatten().min(),

@@ -29,7 +29,7 @@ fn a_failing_request_is_sent_again_after_growing_waits_until_its_retries_are_use
         }
         assert_eq!(reader.take(&failing()), ("limit=2".to_owned(), Effect::Nothing));
         assert!(reader.error().message.contains("after 3 retries"), "{:?}", reader.error());
-        assert_eq!((reader.run.progress().requests, reader.run.progress().retries), (4, 3));
+        assert_eq!((reader.run.progress().requests, reader.run.progress().retries.total()), (4, 3));
     }
 }
 
