@@ -18,6 +18,7 @@ mod planner;
 mod probe;
 mod process;
 mod progress;
+mod promise;
 mod reader;
 mod record_batch;
 mod runtime;
@@ -64,6 +65,15 @@ fn of_account(columns: &[&'static str]) -> Vec<&'static str> {
     [&["_stripe_account"], columns].concat()
 }
 
+/// The compiled half: Stripe paging, retries, hashing, checkpoints and Arrow batches.
+///
+/// Values go in, values come out; nothing here touches a table. Errors are the classes of `stripe_raw_rs.exceptions`.
+/// All times are UTC; `created` values are whole seconds since 1970, `_micros` microseconds.
+///
+/// Each constant that ends in `_COLUMNS` names the columns of a read: the method that takes its rows says which one.
+/// `CHECKPOINT_TABLE` is the usual name of the checkpoint table, `KEY_VARIABLE` the environment variable of the key,
+/// `LAYOUT_VERSION` the version of the tables' columns. `MOST_SURVEY_REQUESTS` is the most requests of one survey, and
+/// `SMALLEST_ALLOCATION` the number of reads that Stripe allots to the smallest platform in 30 days.
 #[pymodule(gil_used = true)]
 mod _core {
     use pyo3::prelude::*;
@@ -84,7 +94,7 @@ mod _core {
         raw_schema, stray_secret, without_secrets,
     };
     #[pymodule_export]
-    use super::history::{Histories, History, Promise, histories, history_reads};
+    use super::history::{Histories, History, histories, history_reads};
     #[pymodule_export]
     use super::key::ApiKey;
     #[pymodule_export]
@@ -99,6 +109,8 @@ mod _core {
     use super::process::enter_delta_rs;
     #[pymodule_export]
     use super::progress::{Ending, Progress};
+    #[pymodule_export]
+    use super::promise::Promise;
     #[pymodule_export]
     use super::reader::{Reading, Stream};
     #[pymodule_export]
