@@ -95,7 +95,7 @@ fmt:
     {{ tool }} ruff check --fix
     {{ just_executable() }} --unstable --fmt
 
-# Write the documents' tables that follow from the code
+# Write what follows from the code: the documents' tables, and the docstrings of the extension's stub
 readme:
     {{ uv }} run python -m tests.readme_tables
 
