@@ -95,7 +95,7 @@ fmt:
     {{ tool }} ruff check --fix
     {{ just_executable() }} --unstable --fmt
 
-# Write the documents' tables that follow from the code
+# Write what follows from the code: the documents' tables, and the docstrings of the extension's stub
 readme:
     {{ uv }} run python -m tests.readme_tables
 
@@ -180,6 +180,7 @@ sources := remap + justfile_directory() + "=/stripe-raw-rs\u{1f}" + remap + env(
 _wheel architecture:
     CARGO_ENCODED_RUSTFLAGS="{{ tools + "\u{1f}" + sources }}" {{ tool }} --only-group wheel \
         maturin build --compatibility manylinux2014 --zig --target {{ architecture }}-unknown-linux-gnu --out dist
+    {{ tool }} --only-group wheel abi3audit --strict --assume-minimum-abi3 3.10 dist/*_{{ architecture }}.whl
     {{ tool }} python .ci/sbom.py
 
 [no-exit-message]

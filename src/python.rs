@@ -18,6 +18,7 @@ mod planner;
 mod probe;
 mod process;
 mod progress;
+mod promise;
 mod reader;
 mod record_batch;
 mod runtime;
@@ -25,6 +26,7 @@ mod simulator;
 mod survey;
 mod written;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3_arrow::PyRecordBatchReader;
 
@@ -64,6 +66,29 @@ fn of_account(columns: &[&'static str]) -> Vec<&'static str> {
     [&["_stripe_account"], columns].concat()
 }
 
+/// Refuses an interpreter beside the main one: its classes would not be those of the process, and threads of ours that
+/// wait for Python would wait for the main one.
+fn require_main_interpreter(py: Python<'_>) -> PyResult<()> {
+    // The module has lost its underscores since Python 3.13. CPython itself refuses interpreters with a lock of their own.
+    let Ok(interpreters) = py.import("_interpreters").or_else(|_| py.import("_xxsubinterpreters")) else {
+        return Ok(());
+    };
+    let (current, main) = (interpreters.call_method0("get_current")?, interpreters.call_method0("get_main")?);
+    if current.eq(main)? {
+        return Ok(());
+    }
+    Err(PyImportError::new_err("stripe_raw_rs works in the main interpreter only, and this is a sub-interpreter"))
+}
+
+/// The compiled half: Stripe paging, retries, hashing, checkpoints and Arrow batches.
+///
+/// Values go in, values come out; nothing here touches a table. Errors are the classes of `stripe_raw_rs.exceptions`.
+/// All times are UTC; `created` values are whole seconds since 1970, `_micros` microseconds.
+///
+/// Each constant that ends in `_COLUMNS` names the columns of a read: the method that takes its rows says which one.
+/// `CHECKPOINT_TABLE` is the usual name of the checkpoint table, `KEY_VARIABLE` the environment variable of the key,
+/// `LAYOUT_VERSION` the version of the tables' columns. `MOST_SURVEY_REQUESTS` is the most requests of one survey, and
+/// `SMALLEST_ALLOCATION` the number of reads that Stripe allots to the smallest platform in 30 days.
 #[pymodule(gil_used = true)]
 mod _core {
     use pyo3::prelude::*;
@@ -84,7 +109,7 @@ mod _core {
         raw_schema, stray_secret, without_secrets,
     };
     #[pymodule_export]
-    use super::history::{Histories, History, Promise, histories, history_reads};
+    use super::history::{Histories, History, histories, history_reads};
     #[pymodule_export]
     use super::key::ApiKey;
     #[pymodule_export]
@@ -100,6 +125,8 @@ mod _core {
     #[pymodule_export]
     use super::progress::{Ending, Progress};
     #[pymodule_export]
+    use super::promise::Promise;
+    #[pymodule_export]
     use super::reader::{Reading, Stream};
     #[pymodule_export]
     use super::record_batch::RecordBatch;
@@ -110,6 +137,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::require_main_interpreter(module.py())?;
         super::log::install();
         super::simulator::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;

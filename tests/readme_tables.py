@@ -10,6 +10,7 @@ import pyarrow as pa
 from stripe_raw_rs import _core, exceptions
 from stripe_raw_rs.options import COMMANDS, OPTIONS
 from tests.documents import DOCUMENTS
+from tests.stub_docs import STUB, with_docstrings
 
 # The options of `run`, by what a reader needs them for. One that no row names comes under the last heading.
 NEEDS = {
@@ -157,3 +158,4 @@ def with_tables(text: str) -> str:
 if __name__ == "__main__":
     for document in DOCUMENTS:
         document.write_text(with_tables(document.read_text(encoding="utf-8")), encoding="utf-8")
+    STUB.write_text(with_docstrings(STUB.read_text(encoding="utf-8")), encoding="utf-8")

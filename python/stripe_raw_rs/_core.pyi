@@ -1,7 +1,12 @@
 """The compiled half: Stripe paging, retries, hashing, checkpoints and Arrow batches.
 
-Values go in, values come out; nothing here touches a table. Errors are the classes of `stripe_raw_rs.exceptions`. All
-times are UTC; `created` values are whole seconds since 1970, `_micros` microseconds.
+Values go in, values come out; nothing here touches a table. Errors are the classes of `stripe_raw_rs.exceptions`.
+All times are UTC; `created` values are whole seconds since 1970, `_micros` microseconds.
+
+Each constant that ends in `_COLUMNS` names the columns of a read: the method that takes its rows says which one.
+`CHECKPOINT_TABLE` is the usual name of the checkpoint table, `KEY_VARIABLE` the environment variable of the key,
+`LAYOUT_VERSION` the version of the tables' columns. `MOST_SURVEY_REQUESTS` is the most requests of one survey, and
+`SMALLEST_ALLOCATION` the number of reads that Stripe allots to the smallest platform in 30 days.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
@@ -112,21 +117,34 @@ _Condition: TypeAlias = tuple[
 
 @final
 class Entity:
-    """One Stripe list of the registry."""
+    """One Stripe list of the registry, with the facts that Stripe's documents and answers give about it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name in options, tables and events, e.g. `charges`."""
+
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """Path of the list, e.g. `/v1/charges`; `{id}` stands where the id of an object that has the list belongs."""
+
     @property
-    def object(self) -> str: ...
+    def object(self) -> str:
+        """Value of `object` in each element, e.g. `charge`; several values have a bar between them."""
+
     @property
-    def table(self) -> str: ...
+    def table(self) -> str:
+        """Name of the raw table, e.g. `stripe_charges_raw`."""
+
     @property
-    def time_field(self) -> str: ...
+    def time_field(self) -> str:
+        """Name of the field that dates an object, in whole seconds since 1970; "" if its objects have no time."""
+
     @property
     def window(self) -> Literal["server", "client", "whole"]:
-        """How a time window limits a run: Stripe filters, or the reading ends below it, or each run reads all."""
+        """How a time window limits a run: "server", "client" or "whole".
+
+        Stripe filters by time, or the reading ends below the window, or each run reads the whole list.
+        """
 
     @property
     def has_pages(self) -> bool:
@@ -141,18 +159,24 @@ class Entity:
         """What an account must have switched on to have the list; "" if each account has it."""
 
     @property
-    def fixed_query(self) -> dict[str, str]: ...
+    def fixed_query(self) -> dict[str, str]:
+        """Query parameters that each request carries, so that Stripe leaves no object out; empty for most lists."""
+
     @property
-    def can_vanish(self) -> bool: ...
+    def can_vanish(self) -> bool:
+        """Whether objects can leave the list: they are deleted, or age out."""
+
     @property
     def is_witness(self) -> bool:
         """Whether its objects can show whose a lake is: the list has a window and never loses objects."""
 
     @property
-    def default(self) -> bool: ...
+    def default(self) -> bool:
+        """Whether a run lands it if no entities are named."""
+
     @property
     def event_coverage(self) -> Literal["full", "partial", "none"]:
-        """How much of the later changes of its objects Stripe's events report."""
+        """How much of the later changes of its objects Stripe's events report: "full", "partial" or "none"."""
 
     @property
     def event_types(self) -> list[str]:
@@ -160,7 +184,7 @@ class Entity:
 
     @property
     def deleted_event_type(self) -> str | None:
-        """The type that reports that an object has left the list; None if no type does."""
+        """The type of event that reports that an object has left the list; None if no type does."""
 
     @property
     def is_named(self) -> bool:
@@ -169,54 +193,73 @@ class Entity:
     @property
     def permission(self) -> str:
         """Permission that lets a restricted key read the list; "" if only Stripe's refusal names it."""
+
     @property
-    def note(self) -> str: ...
+    def note(self) -> str:
+        """A remark about the list for its users; "" if nothing is special."""
+
     @property
     def parent(self) -> str | None:
         """Name of the list whose objects have the list; None if the account has it."""
 
     @property
     def parameter(self) -> str:
-        """The query parameter that names such an object; empty if the path has its id."""
+        """The query parameter that names an object of `parent`; "" if the path has its id."""
 
     @property
     def member(self) -> str:
-        """Where such an object shows the first items, with slashes between the names; empty if it shows none."""
+        """Where an object of `parent` shows the first items, with slashes between the names; "" if it shows none."""
 
     @property
     def is_shown(self) -> bool:
-        """Whether each of these objects shows them unasked: then only objects whose list is cut off are asked."""
+        """Whether each object of `parent` shows the first items unasked.
+
+        If so, an object is asked for its list only if it shows less than all.
+        """
 
     @property
     def is_reported(self) -> bool:
-        """Whether rows of these objects show when the list has changed; if not, all are asked again at times."""
+        """Whether rows of `parent` show when the list has changed; if not, all its objects are asked again at times."""
 
 @final
 class Option:
     """One option of a run, as the command line, the environment and the documents show it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name in snake case: the keyword in Python. The command line writes it with hyphens."""
+
     @property
-    def kind(self) -> Literal["integer", "decimal", "auto or decimal", "text"]: ...
+    def kind(self) -> Literal["integer", "decimal", "auto or decimal", "text"]:
+        """How its value is written: "integer", "decimal", "auto or decimal" or "text"."""
+
     @property
-    def default(self) -> str: ...
+    def default(self) -> str:
+        """The default, as a user would write it; "" for none."""
+
     @property
-    def unit(self) -> str: ...
+    def unit(self) -> str:
+        """Unit of a number, e.g. `seconds`; "" for a text."""
+
     @property
     def choices(self) -> list[str]:
         """The words that it can be; empty if any text is possible."""
 
     @property
-    def help(self) -> str: ...
+    def help(self) -> str:
+        """Its effect, in one line."""
 
 @final
 class Schema:
     """The columns of a table: `__arrow_c_schema__` with each column's comment as field metadata `comment`."""
 
-    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_schema__(self) -> object:
+        """The columns, in the form in which Arrow libraries take them."""
+
     @property
-    def names(self) -> list[str]: ...
+    def names(self) -> list[str]:
+        """Names of the columns, in their order."""
+
     def difference(self, actual: _ArrowSchema) -> str | None:
         """One line about the first column that keeps rows of these columns out of `actual`; None if they fit.
 
@@ -228,42 +271,63 @@ class Schema:
         """The columns that a later layout added and that are missing in `actual`; all allow null."""
 
 def entities(selection: str = "all") -> list[Entity]:
-    """The entities that a selection names: `all`, a comma list, or "" for the default five. Raises UsageError."""
+    """The entities that a selection names: `all`, a comma list of entities and groups, or "" for the default five.
+
+    Raises UsageError for a name that is neither an entity's nor a group's, and says the nearest one.
+    """
 
 def entities_to_land(selection: str) -> list[Entity]:
-    """List the entities that a selection lands: those that it names, and the lists that their objects show."""
+    """The entities that a selection lands: those that it names, and the lists that their objects show.
+
+    The selection is that of `entities`, and so are the errors.
+    """
 
 def all_entities() -> list[Entity]:
-    """List all entities: the lists of the account, then those of single objects."""
+    """All entities that can be landed: the lists of the account, then those of single objects."""
 
-def options() -> list[Option]: ...
+def options() -> list[Option]:
+    """All options that the compiled half reads: those that `Client` takes."""
+
 def one_line(text: object) -> str:
     """A message of ours on one plain line: control characters escaped, keys masked, nothing cut."""
 
 def plain(text: object) -> str:
-    """Text from outside on one plain line: control characters escaped, long text cut, keys masked."""
+    """Text from outside on one plain line: control characters escaped, keys masked, cut after 500 characters."""
 
 def without_secrets(text: str) -> str:
-    """The text with everything masked that looks like a secret of Stripe's, if it holds one; else the text itself."""
+    """The text with everything masked that looks like a secret of Stripe's, if it holds one; else the text itself.
+
+    A name may begin like an old key, and a path may be in another encoding than Unicode: such a text stays as it is.
+    """
 
 def stray_secret(values: Mapping[str, object]) -> Exception | None:
-    """The error to raise if the value of an option holds a secret of Stripe's; None if no value does."""
+    """The error to raise if the value of an option holds a secret of Stripe's; None if no value does.
 
-def raw_schema() -> Schema: ...
-def checkpoint_schema() -> Schema: ...
+    `values` are by the names of the options; a value of None was not given.
+    """
+
+def raw_schema() -> Schema:
+    """The columns of a raw table."""
+
+def checkpoint_schema() -> Schema:
+    """The columns of the checkpoint table."""
+
 def check_account(account: str) -> None:
-    """UsageError if it is not the id of a connected account."""
+    """Raise UsageError if it is not the id of a connected account, or the path to one: `acct_1`, or `org_1/acct_1`."""
 
 def check_raw_table(properties: Mapping[str, str], store_id: str, place: str) -> None:
-    """TableError if the raw table at `place` does not belong to the lake `store_id`."""
+    """Raise TableError if the raw table at `place`, which has these properties, is not of the lake `store_id`."""
 
 def log_records() -> list[tuple[int, str]]:
-    """The log of the compiled half since the last call: (level as in `logging`, line). Bounded; oldest are dropped."""
+    """The log of the compiled half since the last call: pairs of the level, as in `logging`, and the line.
+
+    The newest 10,000 lines are kept.
+    """
 
 def enter_delta_rs() -> None:
-    """To be called before delta-rs is used.
+    """Say that this process uses delta-rs; to be called before each use.
 
-    UsageError in a process that was forked from one that has called it: delta-rs' threads are not copied.
+    Raises UsageError in a process that was forked from one that has called it: delta-rs' threads are not copied.
     """
 
 CHECKPOINT_TABLE: str
@@ -275,57 +339,89 @@ class History:
     """The state of one entity of one account in the checkpoint table: folded from its events, in any order.
 
     A run is planned by all events of the entity and account, or by those from the newest RUN_COMPLETED on that has a
-    `landed_version`: it carries the facts about older runs.
+    `landed_version`: it carries the facts about older runs. The latest run is the one with the newest attempt.
+
+    account: the connected account; None for the key's own.
+    lifecycle: events of the entity and account; None if it never ran. Other events are left out.
+
+    Raises UsageError for an unknown entity, and TableError for events that cannot be read.
     """
 
-    def __new__(cls, entity: str, account: str | None = None, lifecycle: _ArrowStream | None = None) -> Self:
-        """`lifecycle`: events of the entity and account; None if it never ran. Other events are left out."""
-
+    def __new__(cls, entity: str, account: str | None = None, lifecycle: _ArrowStream | None = None) -> Self: ...
     def add_pages(self, pages: _ArrowStream) -> None:
-        """More events, such as the PAGE_COMMITTED events of the run `run_id`."""
+        """Add more events, such as the PAGE_COMMITTED events of the run `run_id`."""
 
     @property
-    def run_id(self) -> str | None: ...
+    def run_id(self) -> str | None:
+        """Id of the latest run; None if it never ran."""
+
     @property
-    def state(self) -> Literal["never ran", "unfinished", "failed", "complete", "given up"]: ...
+    def state(self) -> Literal["never ran", "unfinished", "failed", "complete", "given up"]:
+        """The state of the latest run: "never ran", "unfinished", "failed", "complete" or "given up".
+
+        "unfinished" says that no event has ended the newest attempt: a process works on it, or was killed.
+        """
+
     @property
-    def epoch(self) -> int: ...
+    def epoch(self) -> int:
+        """Number of the newest attempt, over all runs; 0 if there was none."""
+
     @property
     def attempts(self) -> int:
-        """How many attempts there were at the latest run."""
+        """Number of attempts at the latest run; 0 if it never ran."""
 
     @property
-    def owner(self) -> str | None: ...
+    def owner(self) -> str | None:
+        """Name of the process that wrote the newest event; None if it never ran."""
+
     def holder(self) -> tuple[str, int] | None:
-        """The process presumed to work on the latest run, and its last sign of life (microseconds since 1970)."""
+        """The process presumed to work on the latest run, and its last sign of life (microseconds since 1970).
+
+        None if the newest attempt has ended, or if its newest event is older than ten minutes.
+        """
 
     @property
-    def pages(self) -> int: ...
+    def pages(self) -> int:
+        """Number of pages of the latest run that have landed, as far as their events were given."""
+
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """Number of rows in the pages of the latest run that have landed, as far as their events were given."""
+
     @property
     def has_completed(self) -> bool:
         """Whether a run is complete, since the last reset."""
 
     @property
     def followed_to(self) -> int | None:
-        """The time up to which complete runs have followed changes (of `events`: have landed all), since 1970."""
+        """The time up to which complete runs have followed changes, in seconds since 1970.
+
+        Of `events` it is the time up to which all have landed. None if the newest complete run follows no changes.
+        """
 
     @property
-    def watermark(self) -> int | None: ...
+    def watermark(self) -> int | None:
+        """The largest `created` that complete runs have seen, in seconds since 1970; None if they saw none."""
+
     @property
     def newest_rows(self) -> list[_Condition] | None:
-        """Conditions for the rows of the raw table in the newest second that has landed."""
+        """Conditions for the rows of the raw table in the newest second that has landed; None if nothing has."""
 
     @property
-    def newest_event_at_micros(self) -> int | None: ...
+    def newest_event_at_micros(self) -> int | None:
+        """The time of the newest event, in microseconds since 1970; None if it never ran."""
+
     @property
-    def error_class(self) -> str | None: ...
+    def error_class(self) -> str | None:
+        """Class of the error that ended the newest attempt, as its RUN_FAILED has it; None if no error did."""
+
     @property
-    def error_message(self) -> str | None: ...
+    def error_message(self) -> str | None:
+        """Message of the error that ended the newest attempt, in one line; None if no error did."""
+
     @property
     def refused(self) -> list[str]:
-        """One line for each object that cannot be a row, since the last reset."""
+        """One line for each object that cannot be a row, since the last reset, in no order."""
 
     def promise(
         self, store_id: str, what: Literal["everything", "rows", "earlier rows"] = "everything"
@@ -336,24 +432,26 @@ class History:
         """
 
     def next_run(self, lookback_seconds: int | str) -> str:
-        """One line that says what the next run will do."""
+        """One line that says what the next run will do with that lookback. Raises UsageError if it is out of bounds."""
 
 @final
 class Histories:
     """The histories of one list, of all accounts that its events name."""
 
     @property
-    def entity(self) -> str: ...
+    def entity(self) -> str:
+        """Name of the list."""
+
     @property
     def epoch(self) -> int:
-        """Number of the newest attempt at the list; 0 if there was none."""
+        """Number of the newest attempt at the list, over all accounts; 0 if there was none."""
 
     def were_before(self, epoch: int) -> None:
         """Take in that the attempts up to that number were made before this call."""
 
     @property
     def owners(self) -> set[str]:
-        """The processes that the newest attempts at the list belong to."""
+        """Names of the processes that the newest attempts at the list belong to."""
 
     def any_completed(self, accounts: list[str | None]) -> bool:
         """Whether a run of one of these accounts is complete, since its last reset."""
@@ -380,7 +478,7 @@ class Histories:
         """The history of one account; None for the key's own."""
 
 def histories(entities: list[str], newest: Mapping[str, int], events: _ArrowStream) -> dict[str, Histories]:
-    """The histories of some lists, from one read of their events.
+    """The histories of some lists by name, from one read of their events.
 
     `newest` are the numbers of their newest attempts that are known of: a new attempt gets a larger one.
     """
@@ -399,40 +497,44 @@ def history_reads(
 
 @final
 class ParentRows:
-    """What the complete runs of a list have landed, for the runs of its objects' own lists, by account."""
+    """What the complete runs of a list have landed, for the runs of its objects' own lists, by account.
+
+    Its length is the number of accounts.
+    """
 
     def and_newer(self, newer: ParentRows) -> ParentRows:
-        """These, with those of other accounts, and with newer ones of the same."""
+        """These with those of `newer`, which take the place of those of the same accounts."""
 
-    def __len__(self) -> int:
-        """Number of accounts."""
+    def __len__(self) -> int: ...
 
 @final
 class EventIndex:
     """Events of some accounts, by the objects that they are about: those that runs follow, and the ones around them.
 
-    The order is `add_fresh`, then `add`, each with the rows of the reads beside it.
+    The order is `add_fresh`, then `add`, each with the rows of the reads beside it. `lists` are the lists whose events
+    it keeps. Raises UsageError if no run of the attempt follows events.
     """
 
-    def __new__(cls, attempt: Attempt, lists: list[str]) -> Self:
-        """`lists`: those whose events it keeps. Raises UsageError if no run of the attempt follows events."""
-
+    def __new__(cls, attempt: Attempt, lists: list[str]) -> Self: ...
     def covers(self, attempt: Attempt) -> bool:
         """Whether the runs of another attempt can follow these events, too."""
 
     @property
     def fresh(self) -> list[list[_Condition]]:
-        """The rows of `events` that landed since, as alternatives: their times say how far back to read."""
+        """The rows of `events` that landed since the position from which the runs follow, as alternatives.
+
+        Their times say how far back to read.
+        """
 
     def add_fresh(self, rows: _ArrowStream) -> None:
-        """Those rows, with the columns `FRESH_COLUMNS`."""
+        """Take in the rows of `fresh`, with the columns `FRESH_COLUMNS`."""
 
     @property
     def rows(self) -> list[list[_Condition]]:
-        """The rows of `events` that are needed, as alternatives; empty if nothing has landed since."""
+        """The rows of `events` that are needed, as alternatives; empty if `fresh` has none."""
 
     def add(self, rows: _ArrowStream) -> None:
-        """Those rows, with the columns `EVENT_COLUMNS`."""
+        """Take in the rows of `rows`, with the columns `EVENT_COLUMNS`."""
 
 @final
 class Promise:
@@ -448,7 +550,7 @@ class Promise:
 
     @property
     def needs_rows(self) -> bool:
-        """Whether that is no proof unless the account has a row: other accounts have made later commits."""
+        """Whether `version` is no proof unless the account has a row: other accounts have made later commits."""
 
     @property
     def newest_rows(self) -> list[_Condition]:
@@ -459,7 +561,10 @@ class Promise:
         """The rows of the account."""
 
     def is_of_table(self, created_at_micros: int | None) -> bool:
-        """Whether a table that was created then had the rows: then their owner has erased them."""
+        """Whether a table that was created then had the rows: then their owner has erased them.
+
+        The time is in microseconds since 1970; None says that the table does not give it, and the answer is False.
+        """
 
     def may_be_among(self, commits: list[str], from_creation: bool) -> bool:
         """Whether the newest commit can have landed although none of its rows remains.
@@ -471,11 +576,16 @@ class Promise:
 class Commit:
     """One Delta commit: the rows to append, and the transaction identifier that fences it.
 
-    An Arrow stream that can be read more than once: pyarrow, polars, duckdb, deltalake and Spark take it.
+    An Arrow stream that can be read more than once: pyarrow, polars, duckdb, deltalake and Spark take it. Its length is
+    the number of rows.
     """
 
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows, as the stream that Arrow libraries take; with other types of columns if they ask for them."""
+
+    def __arrow_c_schema__(self) -> object:
+        """The columns of the rows, in the form in which Arrow libraries take them."""
+
     def __len__(self) -> int: ...
     @property
     def app_id(self) -> str:
@@ -511,23 +621,32 @@ class Checkpoint(Commit):
 
     @property
     def pages(self) -> int:
-        """PAGE_COMMITTED events in it."""
+        """Number of PAGE_COMMITTED events in it."""
 
     @property
     def rows(self) -> int:
-        """Rows that those pages hold."""
+        """Number of rows that its pages have in the raw table."""
 
     @property
     def reached(self) -> int | None:
-        """`created` of the oldest object in them."""
+        """`created` of the oldest object in its pages, in seconds since 1970; None if none has a time."""
 
 @final
 class RecordBatch:
-    """Rows of one answer, newest first, as an Arrow record batch: pyarrow, polars, duckdb and others take it."""
+    """Rows of one answer, newest first, as an Arrow record batch: pyarrow, polars, duckdb and others take it.
 
-    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-    def __arrow_c_schema__(self) -> object: ...
+    Its length is the number of rows.
+    """
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """The rows, as the array that Arrow libraries take; with other types of columns if they ask for them."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows, as a stream of one batch that Arrow libraries take."""
+
+    def __arrow_c_schema__(self) -> object:
+        """The columns of the rows, in the form in which Arrow libraries take them."""
+
     def __len__(self) -> int: ...
 
 @final
@@ -546,7 +665,7 @@ class Stream:
 
     @property
     def account(self) -> str | None:
-        """The connected account; None for the key's own."""
+        """Id of the connected account; None for the key's own."""
 
     @property
     def schema(self) -> Schema:
@@ -562,8 +681,14 @@ class Stream:
 
     def __iter__(self) -> Reading: ...
     def __aiter__(self) -> AsyncIterator[RecordBatch]: ...
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A new reading, as the stream that Arrow libraries take.
+
+        It has other types of columns if the library asks for them. Stripe is asked while the library reads it.
+        """
+
+    def __arrow_c_schema__(self) -> object:
+        """The columns of the rows, in the form in which Arrow libraries take them. Nothing is asked."""
 
 @final
 class Reading:
@@ -575,19 +700,26 @@ class Reading:
         """Come back when `poll` may have something new to say; to be awaited in a running loop."""
 
     def poll(self) -> RecordBatch | None:
-        """The next rows if they are there; None if not. Raises StopAsyncIteration at the end."""
+        """The next rows if they are there; None if not.
+
+        Raises StopAsyncIteration at the end, or the error that has ended the reading.
+        """
 
     def close(self) -> None:
         """End the requests, and drop the rows that wait."""
 
 @final
 class Progress:
-    """Counters of one attempt so far."""
+    """Counters of one attempt so far, over all its runs."""
 
     @property
-    def pages(self) -> int: ...
+    def pages(self) -> int:
+        """Pages that were received."""
+
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """Objects that became rows, whether their commit has landed or not."""
+
     @property
     def landed(self) -> int:
         """Of the rows, those whose commit is known to be in the table."""
@@ -597,26 +729,35 @@ class Progress:
         """Objects that did not become rows because their newest rows have the same content."""
 
     @property
-    def requests(self) -> int: ...
+    def requests(self) -> int:
+        """Requests that were sent, with the repeated ones."""
+
     @property
-    def retries(self) -> int: ...
+    def retries(self) -> int:
+        """Of the requests, those that repeated another one."""
+
     @property
     def retries_by_reason(self) -> dict[str, int]:
         """The retries, by the class of the error that each would have been without another try, such as "RateLimit"."""
 
     @property
     def remaining(self) -> int:
-        """Requests that remain, so far as the pages show; 0 while the list's end is not in sight."""
+        """Requests that remain, as far as the pages show; 0 while the list's end is not in sight."""
 
     @property
     def bytes(self) -> int:
         """Bytes of the bodies received, after decompression."""
 
     @property
-    def reached(self) -> int | None: ...
+    def reached(self) -> int | None:
+        """`created` of the oldest row so far, in seconds since 1970; None if no row has a time."""
+
     @property
     def newest(self) -> int | None:
-        """The largest `created` seen in the whole run: the next run begins from it."""
+        """The largest `created` seen in the whole run, in seconds since 1970; None if there was none.
+
+        The next run begins from it.
+        """
 
     @property
     def undated(self) -> int:
@@ -636,7 +777,7 @@ class Progress:
 
     @property
     def deleted(self) -> int:
-        """Of these, those that say that the object has left its list."""
+        """Of the rows, those that say that the object has left its list."""
 
 @final
 class Ending:
@@ -644,10 +785,12 @@ class Ending:
 
     @property
     def account(self) -> str | None:
-        """None for the key's own."""
+        """Id of the connected account; None for the key's own."""
 
     @property
-    def run_id(self) -> str: ...
+    def run_id(self) -> str:
+        """Id of the run."""
+
     @property
     def is_continued(self) -> bool:
         """Whether an earlier attempt has begun the run."""
@@ -662,7 +805,10 @@ class Ending:
 
     @property
     def error(self) -> Exception | None:
-        """What went wrong with the run of this account alone, or the objects of it that cannot be rows."""
+        """What went wrong with the run of this account alone, or the objects of it that cannot be rows.
+
+        None if nothing did.
+        """
 
 @final
 class Attempt:
@@ -672,14 +818,20 @@ class Attempt:
     pairs, then `ended`. A new run is claimed by the first pair that has events of it. If the attempt continues or ends
     earlier runs (`is_new` is False), `started`, the fences, `recover_events`, `recover_rows` and `stop_if_over` come
     before. In both cases `follow` and `compare` may come right before the pairs. After the pairs, `next_wave` lets more
-    runs begin while any remain.
+    runs begin while any remain. A step that is out of order raises UsageError.
+
+    A loop over it (`for`, `async for`) gives the pairs: rows for the raw table, to be appended first, and the events
+    about them. It reads Stripe meanwhile, and raises what ends the reading as a class of `stripe_raw_rs.exceptions`. In
+    an `async for`, a wait that is cancelled ends the attempt: the pair that it waited for may be lost to it.
     """
 
     @property
-    def entity(self) -> str: ...
+    def entity(self) -> str:
+        """Name of the list."""
+
     @property
     def run_id(self) -> str | None:
-        """The run of its one account; None if it has many."""
+        """Id of the run of its one account; None if it has many."""
 
     @property
     def epoch(self) -> int:
@@ -707,7 +859,7 @@ class Attempt:
 
     @property
     def given_up(self) -> list[str | None]:
-        """The accounts whose earlier runs it only ends (`--restart-run`, `--from-scratch`)."""
+        """The accounts whose earlier runs it only ends (`--restart-run`, `--from-scratch`); None is the key's own."""
 
     @property
     def warnings(self) -> list[str]:
@@ -719,7 +871,10 @@ class Attempt:
 
     @property
     def refusal(self) -> Exception | None:
-        """The reason that its one run is not a success although it goes to its end: objects that cannot be rows."""
+        """The reason that its one run is not a success although it goes to its end: objects that cannot be rows.
+
+        None if there is no such object, and if it has many runs.
+        """
 
     @property
     def runs(self) -> int:
@@ -739,7 +894,7 @@ class Attempt:
 
     @property
     def left(self) -> list[str | None]:
-        """The accounts that need another attempt: their runs turned out to be others than they had seemed."""
+        """The accounts that need another attempt (None: the key's own): their runs are others than they had seemed."""
 
     def started(self) -> Checkpoint:
         """The RUN_STARTED events of the runs that it continues or ends. Raises UsageError if all are new."""
@@ -749,20 +904,21 @@ class Attempt:
 
     @property
     def earlier_fences(self) -> list[tuple[Rows, Checkpoint]]:
-        """The same for attempts of version 0.1 at the runs that it continues; for both tables, before `fence`."""
+        """The commits that do the same as `fence` to attempts of version 0.1, for both tables; they come before it."""
 
     @property
     def continued_runs(self) -> list[list[_Condition]]:
         """The reads of the checkpoint table for `recover_events`, each a list of conditions."""
 
     def recover_events(self, events: _ArrowStream) -> list[list[_Condition]]:
-        """Take all events of the runs that it continues, read after all fences.
+        """Take in all events of the runs that it continues, read after all fences.
 
-        Returns the reads of the raw table that are wanted, each a list of conditions.
+        Returns the reads of the raw table that are wanted, each a list of conditions. Raises TableError for events that
+        cannot be read or do not fit together.
         """
 
     def recover_rows(self, rows: _ArrowStream) -> None:
-        """The rows of these reads: the columns `RECOVERY_COLUMNS`."""
+        """Take in the rows of the reads that `recover_events` returns, with the columns `RECOVERY_COLUMNS`."""
 
     def stop_if_over(self) -> None:
         """Leave the new runs to another attempt if each run that it continues was over before its fence."""
@@ -781,7 +937,7 @@ class Attempt:
         """Whether a run that is about to begin follows events: then `follow` has to come first."""
 
     def follow(self, events: EventIndex) -> None:
-        """The events that they follow, before anything else."""
+        """Give the runs that are about to begin the events that they follow, before anything else."""
 
     def due_rows(self) -> list[list[_Condition]]:
         """The rows of the raw table that show objects which announced a change of their own, as alternatives.
@@ -790,7 +946,7 @@ class Attempt:
         """
 
     def add_due(self, rows: _ArrowStream) -> None:
-        """The rows of that read, with the columns `DUE_COLUMNS`."""
+        """Take in the rows of `due_rows`, with the columns `DUE_COLUMNS`."""
 
     @property
     def is_idle(self) -> bool:
@@ -804,13 +960,13 @@ class Attempt:
         """The reads of the parents' raw table for `add_shown`, as alternatives."""
 
     def add_shown(self, rows: _ArrowStream) -> None:
-        """Take in rows of that read, with `SHOWN_COLUMNS`."""
+        """Take in rows of `shown_rows`, with the columns `SHOWN_COLUMNS`."""
 
     def rows_of_parents(self) -> list[list[_Condition]]:
         """The reads of the parents' raw table for `add_parents`, which comes second, as alternatives."""
 
     def add_parents(self, rows: _ArrowStream) -> None:
-        """Take in rows of that read, with `PARENT_COLUMNS`."""
+        """Take in rows of `rows_of_parents`, with the columns `PARENT_COLUMNS`."""
 
     @property
     def parents_to_ask(self) -> int:
@@ -827,14 +983,15 @@ class Attempt:
         """
 
     def compare(self, rows: _ArrowStream) -> None:
-        """The rows of that read, with the columns `OVERLAP_COLUMNS`: an object with the same content lands no more."""
+        """Take in the rows of `overlap`, with the columns `OVERLAP_COLUMNS`.
+
+        An object with the same content lands no more.
+        """
 
     def __iter__(self) -> Iterator[tuple[Rows, Checkpoint]]: ...
     def __next__(self) -> tuple[Rows, Checkpoint]: ...
     def __aiter__(self) -> AsyncIterator[tuple[Rows, Checkpoint]]: ...
-    async def __anext__(self) -> tuple[Rows, Checkpoint]:
-        """The next pair. A wait that is cancelled ends the attempt: the pair it waited for may be lost to it."""
-
+    async def __anext__(self) -> tuple[Rows, Checkpoint]: ...
     def close(self) -> None:
         """End the fetching and free the buffers, even if something still holds the attempt. `failed` still works."""
 
@@ -848,7 +1005,8 @@ class Attempt:
     def failed(self, error_class: str, message: str) -> Checkpoint:
         """RUN_FAILED events of the runs that are not over; the message is masked, and made one line."""
 
-    def progress(self) -> Progress: ...
+    def progress(self) -> Progress:
+        """The counters so far."""
 
 RECOVERY_COLUMNS: list[str]
 AUDITED_PARENT_COLUMNS: list[str]
@@ -864,24 +1022,34 @@ AUDITED_EVENT_COLUMNS: list[str]
 
 @final
 class Probe:
-    """The result of one request for one object of an entity."""
+    """The result of one request for one object of an entity: whether the key can read the list, and if not, why."""
 
     @property
-    def entity(self) -> str: ...
+    def entity(self) -> str:
+        """Name of the list."""
+
     @property
-    def state(self) -> Literal["readable", "permission missing", "not available", "failed"]: ...
+    def state(self) -> Literal["readable", "permission missing", "not available", "failed"]:
+        """Whether the key can read it: "readable", "permission missing", "not available" or "failed".
+
+        "not available" says that the account has no such list, "failed" that anything else went wrong.
+        """
+
     @property
     def permission(self) -> str:
         """Permission to read the list: as Stripe's refusal names it, else as the registry does, else ""."""
+
     @property
     def api_version(self) -> str | None:
-        """Stripe-Version as answered."""
+        """`Stripe-Version` as answered; None if there was no answer, or it did not say."""
+
     @property
     def clock_offset_seconds(self) -> int | None:
-        """How far this machine's clock is ahead of Stripe's; None if the answer had no date."""
+        """How far this machine's clock is ahead of Stripe's, in seconds; None if the answer had no date."""
+
     @property
     def error(self) -> Exception | None:
-        """The reason that the list cannot be read."""
+        """The reason that the list cannot be read; None if it can."""
 
 @final
 class Survey:
@@ -890,15 +1058,19 @@ class Survey:
     @property
     def probe(self) -> Probe:
         """What the first answer shows."""
+
     @property
     def objects(self) -> int:
         """Objects of the window, without those that have landed; rounded to two digits if they are estimated."""
+
     @property
     def accuracy(self) -> Literal["exact", "about", "at least"]:
-        """How the number is to be read; "at least" if nobody knows how many there are."""
+        """How the number is to be read: "exact", "about", or "at least" if nobody knows how many there are."""
+
     @property
     def requests(self) -> int:
-        """Requests that a run needs for so many objects."""
+        """Requests that a run needs for these objects, with the client's `page_size`."""
+
     @property
     def sent(self) -> int:
         """Requests that were sent to find it out, `MOST_SURVEY_REQUESTS` at most."""
@@ -919,24 +1091,31 @@ class NextRun:
     @property
     def run_id(self) -> str | None:
         """The run that it goes on with, or gives up; None for a new one."""
+
     @property
     def goes_on(self) -> bool:
         """Whether it goes on with an unfinished run."""
+
     @property
     def start_created_gte(self) -> int | None:
         """Lower end of its window, in seconds since 1970; None if it is open."""
+
     @property
     def landed(self) -> int:
         """Objects that the unfinished run has landed already."""
+
     @property
     def was_ever_read(self) -> bool:
         """Whether an earlier attempt has ever read anything of the list."""
+
     @property
     def line(self) -> str:
-        """In words."""
+        """What it would do, in words: one line."""
+
     @property
     def warnings(self) -> list[str]:
-        """Things that would be done in another way than asked, or that are unwise."""
+        """Things that would be done in another way than asked, or that are unwise: a line each."""
+
     @property
     def notices(self) -> list[str]:
         """Lines about the run that goes on."""
@@ -947,12 +1126,16 @@ class Outlook:
 
     @property
     def continued(self) -> int:
-        """Runs that go on, or are given up first."""
+        """Number of runs that go on, or are given up first."""
+
     @property
-    def new(self) -> int: ...
+    def new(self) -> int:
+        """Number of runs that are new."""
+
     @property
     def without_news(self) -> int:
-        """Accounts that get no run, unless something happens in them."""
+        """Number of accounts that get no run, unless something happens in them."""
+
     @property
     def one(self) -> NextRun | None:
         """The run of the account that was asked about; None if it gets none."""
@@ -962,20 +1145,26 @@ class ApiKey:
     """A Stripe API key: no text of it is seen from here on.
 
     It cannot be printed or pickled, and is wiped from memory when nothing holds it any more. Once it is made, no
-    message of this process shows it, or its base64 form. Raises UsageError if it is not an `sk_`/`rk_` secret.
+    message of this process shows it, or its base64 form. White space around the text is dropped. Raises UsageError if
+    it is not an `sk_`/`rk_` secret; the message does not repeat the text.
     """
 
     def __new__(cls, key: str | ApiKey) -> Self: ...
     @staticmethod
     def from_environment() -> ApiKey:
-        """The key in the environment variable `KEY_VARIABLE`."""
+        """The key in the environment variable `STRIPE_API_KEY`. Raises UsageError if there is none."""
 
     @staticmethod
     def from_file(path: str | PathLike[str]) -> ApiKey:
-        """The key that a file has, and nothing else. A pipe or a device is not waited for."""
+        """The key that a file has, and nothing else. A pipe or a device is not waited for.
+
+        Raises UsageError if the file cannot be read, or does not hold a key.
+        """
 
     @property
-    def mode(self) -> Literal["test", "live"]: ...
+    def mode(self) -> Literal["test", "live"]:
+        """The data that it reads: "test" or "live". A key whose prefix says neither counts as live."""
+
     @property
     def is_restricted(self) -> bool:
         """Whether it is an `rk_` key, which may do only what it was given permission for."""
@@ -984,15 +1173,22 @@ class ApiKey:
 class Client:
     """A Stripe key, an API address and the options of a run; one HTTP client shared by all entities.
 
-    Raises UsageError for a key that is not an `sk_`/`rk_` secret, an option out of bounds, or an address the key may
-    not be sent to. The key is shown nowhere.
+    The key is a text or an `ApiKey`, and is shown nowhere. The options are those that `_core.options` lists, e.g.
+    `max_requests_per_second=50`; one that is None has its default. Nothing is sent yet.
+
+    Raises UsageError for a key that is not an `sk_`/`rk_` secret, an option that is unknown or out of bounds, or an
+    address that the key may not be sent to: a live key goes to Stripe alone.
     """
 
     def __new__(cls, api_key: str | ApiKey, **options: Unpack[_Options]) -> Self: ...
     @property
-    def mode(self) -> Literal["test", "live"]: ...
+    def mode(self) -> Literal["test", "live"]:
+        """The data that its key reads: "test" or "live". A key whose prefix says neither counts as live."""
+
     @property
-    def origin(self) -> str: ...
+    def origin(self) -> str:
+        """The address of the API, from `api_base_url`: scheme and host, and the port if it is not the usual one."""
+
     @property
     def max_requests_per_second(self) -> float | None:
         """The most requests a second over all lists; None if nothing limits them."""
@@ -1014,9 +1210,10 @@ class Client:
         """The time that so many requests to each of some lists take at the limits; None if nothing limits them."""
 
     def survey(self, entity: str, account: str | None = None, *, since: int | None = None, landed: int = 0) -> Survey:
-        """Ask for some pages of the list from that second on, to find out about how many objects it has.
+        """Ask for some pages of the list from second `since` on, to find out about how many objects it has.
 
-        Raises for bad input only; Stripe's errors are in the answer's probe. `landed` of these have landed already.
+        Raises for bad input only; Stripe's errors are in the answer's probe. `since` is in seconds since 1970; None is
+        the whole list. `landed` of the objects have landed already.
         """
 
     def outlook(
@@ -1035,22 +1232,32 @@ class Client:
         """
 
     def connected_accounts(self) -> list[str]:
-        """Ids of the accounts that are connected to the key's own, as Stripe lists them now. Writes nothing."""
+        """Ids of the accounts that are connected to the key's own, as Stripe lists them now. Writes nothing.
+
+        Raises as a run of that list does, and BudgetError if `max_requests` is used up before all are known.
+        """
 
     def estimate(self, accounts: int, lists: int) -> str:
         """One line: how many requests so many lists of so many accounts are, one page each, and how long they take."""
 
     def reach_by(self, paths: list[str]) -> None:
-        """Name these paths from now on when the accounts at their ends are asked: requests carry `Stripe-Context`."""
+        """Name these paths from now on when the accounts at their ends are asked: requests carry `Stripe-Context`.
+
+        A path is ids with slashes between them, e.g. `org_1/acct_1`. Raises UsageError for anything else.
+        """
 
     def is_same_account(self, history: History, rows: _ArrowStream) -> bool:
         """Ask whether the entity's newest landed objects are still in its list: `rows` are its `newest_rows`.
 
-        False if the answer does not show it. UsageError if none is there: the lake has another account's objects.
+        False if the answer does not show it. Raises UsageError if none is there: the lake has the objects of another
+        account.
         """
 
     def probe(self, entity: str, account: str | None = None) -> Probe:
-        """Ask once for one object of the list. Raises for bad input only; Stripe's errors are in the answer."""
+        """Ask once for one object of the list. Raises for bad input only; Stripe's errors are in the answer.
+
+        `account` is a connected account; None is the key's own.
+        """
 
     def read(
         self,
@@ -1061,16 +1268,24 @@ class Client:
         end: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> Stream:
-        """One list as a stream of rows, from second `start` on and below second `end`; see `stripe_raw_rs.read`."""
+        """One list as a stream of rows, from second `start` on and below second `end`; see `stripe_raw_rs.read`.
+
+        `account` is a connected account, None the key's own. `start` and `end` are in seconds since 1970, None for no
+        limit. `columns` are those of the raw table that need no run, None for all of them. Raises UsageError if
+        something cannot be used as given.
+        """
 
     def store_properties(self, store_id: str, account_id: str | None = None) -> dict[str, str]:
-        """Properties of a new checkpoint table: which account, mode and server the lake belongs to."""
+        """Properties of a new checkpoint table: which account, mode and server the lake belongs to.
+
+        `account_id` is the key's account; None if it is not known.
+        """
 
     def rebinding_properties(self, properties: dict[str, str], account_id: str | None = None) -> dict[str, str] | None:
         """Properties that make a lake without rows this client's; None if it is already, or is not a lake of ours."""
 
     def check_store(self, properties: Mapping[str, str], place: str, account_id: str | None = None) -> None:
-        """UsageError if the lake at `place` belongs to another account, mode, server or layout."""
+        """Raise UsageError if the lake at `place` belongs to another account, mode, server or layout."""
 
     def missing_properties(self, properties: Mapping[str, str], account_id: str | None = None) -> dict[str, str]:
         """Properties that a checkpoint table lacks and that are known now: the account."""
@@ -1099,11 +1314,18 @@ class Client:
 
         `store_id` is the lake's (`stripe_raw.store_id`), `owner` names this process. `accounts` are those to read, None
         among them for the key's own; the default is the one of the history, or the key's own. `dead_owners` are
-        processes known to be gone: their runs need not be waited for. `follows` says whether changes are followed,
-        `events` what `events` has landed, `parents` what has landed of the objects whose lists these are,
-        `has_asked_lists` whether lists that its own objects do not show are asked for in this call, `may_lack` whether
-        an account that does not have the list is skipped, `among_others` whether the call has other accounts, too: then
-        an error is one of its account. Raises HeldError if another process holds the list and is presumed alive.
+        processes known to be gone: their runs need not be waited for. `take_over` takes a run from a process that is
+        presumed alive. `give_up` ends an unfinished run: after "restart" the next window begins where the last complete
+        run ended, after "scratch" it is open at the bottom. `start` is the lower end of the first window, in seconds
+        since 1970; None leaves it open. `settings` are recorded with the options in RUN_STARTED.
+
+        `follows` says whether changes are followed, `events` what `events` has landed, `parents` what has landed of the
+        objects whose lists these are, `has_asked_lists` whether lists that its own objects do not show are asked for in
+        this call, `may_lack` whether an account that does not have the list is skipped, `among_others` whether the call
+        has other accounts, too: then an error is one of its account.
+
+        Raises HeldError if another process holds the list and is presumed alive: its newest event is younger than ten
+        minutes. Raises UsageError for bad input, and for a text that holds a secret of Stripe's.
         """
 
     def interrupt(self) -> None:
@@ -1114,15 +1336,24 @@ class Finding:
     """One thing an audit found wrong."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """The kind of fault, in one or two words, e.g. "altered", "rows missing" or "gap"."""
+
     @property
-    def run_id(self) -> str | None: ...
+    def run_id(self) -> str | None:
+        """Id of the run that it was found in; None if it is not about one run."""
+
     @property
-    def page_number(self) -> int | None: ...
+    def page_number(self) -> int | None:
+        """Number of the page in the run, from 1; None if it is not about one page."""
+
     @property
-    def request_id(self) -> str | None: ...
+    def request_id(self) -> str | None:
+        """`Request-Id` of Stripe's answer with that page; None if it is not about one page, or none is known."""
+
     @property
-    def message(self) -> str: ...
+    def message(self) -> str:
+        """What is wrong, and where: one line."""
 
 @final
 class AuditedEvents:
@@ -1130,42 +1361,60 @@ class AuditedEvents:
 
     def __new__(cls) -> Self: ...
     def add(self, rows: _ArrowStream) -> None:
-        """Rows of `events`, with the columns `AUDITED_EVENT_COLUMNS`; before any audit uses them."""
+        """Add rows of `events`, with the columns `AUDITED_EVENT_COLUMNS`.
+
+        Raises UsageError if an audit uses these events already.
+        """
 
 @final
 class Audit:
-    """An audit of one entity, from its events and rows alone, in any order and in bounded pieces."""
+    """An audit of one entity, from its events and rows alone, in any order and in bounded pieces.
 
-    def __new__(cls, entity: str, accounts: Sequence[str | None] | None = None) -> Self:
-        """`accounts`: those to look at; None for all."""
+    `accounts` are those to look at, None among them for the key's own; without it all are looked at. Events and rows of
+    a form that this project does not write raise TableError.
+    """
 
+    def __new__(cls, entity: str, accounts: Sequence[str | None] | None = None) -> Self: ...
     @property
     def accounts(self) -> int:
         """Number of accounts seen."""
 
-    def add_events(self, events: _ArrowStream) -> None: ...
+    def add_events(self, events: _ArrowStream) -> None:
+        """Take in rows of the checkpoint table with all columns; those of other entities are left out."""
+
     def add_rows(self, rows: _ArrowStream) -> None:
-        """Rows with all columns; every payload is hashed again."""
+        """Take in rows of the raw table with all columns; every payload is hashed again."""
 
     def add_parents(self, rows: _ArrowStream) -> None:
         """Take in the rows of the parents, with `AUDITED_PARENT_COLUMNS`, for a list of single objects."""
 
     def follow(self, events: AuditedEvents) -> None:
-        """Compare with the events that runs followed; before the rows are added."""
+        """Compare with the events that runs followed; to be called before the rows are added."""
 
     def without_table(self) -> None:
         """Say that there is no raw table: that is one finding then, and not one for each page."""
 
-    def finish(self) -> list[Finding]: ...
+    def finish(self) -> list[Finding]:
+        """Compare events and rows, and give everything that is wrong; empty if nothing is. To be called once."""
+
     @property
-    def runs(self) -> int: ...
+    def runs(self) -> int:
+        """Number of runs that have events."""
+
     @property
-    def pages(self) -> int: ...
+    def pages(self) -> int:
+        """Number of PAGE_COMMITTED events seen."""
+
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """Number of rows of the raw table seen."""
+
     @property
     def notes(self) -> list[str]:
-        """Facts that are not faults but worth knowing: unfinished runs, runs from before a reset."""
+        """Facts that are not faults but worth knowing: unfinished runs, runs from before a reset.
+
+        Empty before `finish`.
+        """
 
 @final
 class StripeSimulator:
@@ -1173,6 +1422,43 @@ class StripeSimulator:
 
     The same seed, counts, history and end give the same objects, byte for byte. An argument that cannot be used
     raises a ValueError of one plain line.
+
+    port: 0 is any free one.
+    seed: all chance follows from it.
+    objects: of the five default entities together (30 % balance transactions, 25 % charges, 25 % payment intents,
+        15 % invoices, 5 % refunds); every other entity has 36, or as many as this if that is fewer.
+    counts: objects of single entities, by name, in place of the above.
+    rate_limit, endpoint_rate_limit: requests a second, over all endpoints and for each; None means no limit. A
+        request over a limit is answered with 429 and its reason.
+    retry_after: seconds that `Retry-After` says then; None sends none, as Stripe does.
+    latency_ms, latency_jitter_ms: wait before each answer, and the most that chance adds to it.
+    faults: the requests that go wrong; see `set_faults`.
+    arrivals, arrivals_every: after every so many pages of an entity that many objects are created in it.
+    denied: entities (or "account") that no key may read, in any account: 403; see `set_denied`.
+    products_off: products that no account has, e.g. "Issuing": their lists are refused with 400 or 404; see
+        `set_products_off`.
+    keys: those that are known; None or none: every `sk_` and `rk_` key that does not contain "invalid".
+    gzip: compress answers for clients that accept it.
+    history_days, end: the objects were created in these days before `end` (seconds since 1970; None: now). The
+        simulator's clock goes on from `end`.
+    threads: the number that serve.
+    object_events: new objects have events, if Stripe has a type for them, and the events at the start are those of
+        the objects of the last 30 days. If not, the events at the start are made-up ones, which show no state
+        that an object had, never age out, and can be left out with `counts={"events": 0}`.
+    event_delay: the most seconds after its `created` that an event becomes visible; every second one is late.
+    sublist_items: the most items of one sub-list, from 11 on: of invoices, subscriptions, credit notes, transfers,
+        application fees and radar value lists every third then has more items than the ten that it shows, and its
+        sub-list can be read at its `url`. 0: sub-lists are as they come, and cannot be read further.
+    frozen_clock: the simulator's clock stands still until `advance` moves it.
+    connected_accounts: accounts with data of their own, which follow from the seed and are made when they are asked
+        for. The platform's list of accounts has exactly these (objects added to it are more of them). A request
+        reads one with `Stripe-Account`, or with `Stripe-Context`; other accounts are refused: 403. A key that
+        begins with `sk_org_` needs `Stripe-Context`, which is the platform's id, or that, a slash and a connected
+        account's id, and `Stripe-Version`. 0: `Stripe-Account` may name any account, with the platform's data.
+    account_objects: of the five default entities together in each connected account, with the shares of `objects`;
+        every other entity has 36, or as many as this if that is fewer. 0: none.
+    account_counts: objects of single entities in each connected account, by name, in place of the above.
+    limits_per_account: each account has the rate limits for itself; if not, all accounts share them.
     """
 
     def __new__(
@@ -1205,47 +1491,7 @@ class StripeSimulator:
         account_objects: int = 0,
         account_counts: dict[str, int] | None = None,
         limits_per_account: bool = False,
-    ) -> Self:
-        """Start one.
-
-        port: 0 is any free one.
-        seed: all chance follows from it.
-        objects: of the five default entities together (30 % balance transactions, 25 % charges, 25 % payment intents,
-            15 % invoices, 5 % refunds); every other entity has 36, or as many as this if that is fewer.
-        counts: objects of single entities, by name, in place of the above.
-        rate_limit, endpoint_rate_limit: requests a second, over all endpoints and for each; None means no limit. A
-            request over a limit is answered with 429 and its reason.
-        retry_after: seconds that `Retry-After` says then; None sends none, as Stripe does.
-        latency_ms, latency_jitter_ms: wait before each answer, and the most that chance adds to it.
-        faults: the requests that go wrong; see `set_faults`.
-        arrivals, arrivals_every: after every so many pages of an entity that many objects are created in it.
-        denied: entities (or "account") that no key may read, in any account: 403; see `set_denied`.
-        products_off: products that no account has, e.g. "Issuing": their lists are refused with 400 or 404; see
-            `set_products_off`.
-        keys: those that are known; None or none: every `sk_` and `rk_` key that does not contain "invalid".
-        gzip: compress answers for clients that accept it.
-        history_days, end: the objects were created in these days before `end` (seconds since 1970; None: now). The
-            simulator's clock goes on from `end`.
-        threads: the number that serve.
-        object_events: new objects have events, if Stripe has a type for them, and the events at the start are those of
-            the objects of the last 30 days. If not, the events at the start are made-up ones, which show no state
-            that an object had, never age out, and can be left out with `counts={"events": 0}`.
-        event_delay: the most seconds after its `created` that an event becomes visible; every second one is late.
-        sublist_items: the most items of one sub-list, from 11 on: of invoices, subscriptions, credit notes, transfers,
-            application fees and radar value lists every third then has more items than the ten that it shows, and its
-            sub-list can be read at its `url`. 0: sub-lists are as they come, and cannot be read further.
-        frozen_clock: the simulator's clock stands still until `advance` moves it.
-        connected_accounts: accounts with data of their own, which follow from the seed and are made when they are asked
-            for. The platform's list of accounts has exactly these (objects added to it are more of them). A request
-            reads one with `Stripe-Account`, or with `Stripe-Context`; other accounts are refused: 403. A key that
-            begins with `sk_org_` needs `Stripe-Context`, which is the platform's id, or that, a slash and a connected
-            account's id, and `Stripe-Version`. 0: `Stripe-Account` may name any account, with the platform's data.
-        account_objects: of the five default entities together in each connected account, with the shares of `objects`;
-            every other entity has 36, or as many as this if that is fewer. 0: none.
-        account_counts: objects of single entities in each connected account, by name, in place of the above.
-        limits_per_account: each account has the rate limits for itself; if not, all accounts share them.
-        """
-
+    ) -> Self: ...
     @property
     def url(self) -> str:
         """Its address, e.g. `http://127.0.0.1:8080`, which a client takes as Stripe's base URL."""
@@ -1261,8 +1507,8 @@ class StripeSimulator:
     def accounts(self) -> list[str]:
         """Ids of the connected accounts, newest first, as a complete walk of the platform's list of accounts sees them.
 
-        `account` of the methods below is one of these, or one that is revoked; None is the platform. An unknown one
-        raises a ValueError.
+        `account` of the other methods is one of these, or one that is revoked. None is the platform, and all accounts
+        together where requests are counted. An unknown one raises a ValueError.
         """
 
     def revoke(self, account: str) -> None:
@@ -1303,7 +1549,10 @@ class StripeSimulator:
         """Ids of all objects of an entity that are there, newest first, as a complete walk of its list sees them."""
 
     def raw(self, entity: str, id: str, *, account: str | None = None) -> bytes:
-        """An object as it is served: its bytes in `data`, without the indent of its first line."""
+        """An object as it is served: its bytes in `data`, without the indent of its first line.
+
+        Raises a ValueError if there is no such object, as does each method that takes an id.
+        """
 
     def created(self, entity: str, id: str, *, account: str | None = None) -> int | None:
         """The time of creation that an object states, in seconds since 1970; None if it states none."""
@@ -1383,7 +1632,13 @@ class StripeSimulator:
         """From now on no request goes wrong."""
 
     def stop(self) -> None:
-        """Stop listening and end all connections. The requests and the objects can still be looked at."""
+        """Stop listening and end all connections. The requests and the objects can still be looked at.
 
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *_exception: object) -> None: ...
+        In a process that was forked off, it does nothing: the simulator runs in the other one.
+        """
+
+    def __enter__(self) -> Self:
+        """Give the simulator itself, which runs already."""
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop it."""

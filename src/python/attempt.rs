@@ -24,7 +24,17 @@ use crate::error::Result as CoreResult;
 use crate::http_client::{Driver, Resources, new_ulid, now, within_a_tick};
 use crate::run::{self, Condition, JointGroup, LandedByAccount, Planner};
 
-/// One attempt at a list: the runs of one account or of many.
+/// One attempt at a list, for one account or many: the machine that decides the requests and the commits.
+///
+/// Each account has a run of its own; all commit together, under one fence. The order is the write protocol's: the
+/// pairs, then `ended`. A new run is claimed by the first pair that has events of it. If the attempt continues or ends
+/// earlier runs (`is_new` is False), `started`, the fences, `recover_events`, `recover_rows` and `stop_if_over` come
+/// before. In both cases `follow` and `compare` may come right before the pairs. After the pairs, `next_wave` lets more
+/// runs begin while any remain. A step that is out of order raises UsageError.
+///
+/// A loop over it (`for`, `async for`) gives the pairs: rows for the raw table, to be appended first, and the events
+/// about them. It reads Stripe meanwhile, and raises what ends the reading as a class of `stripe_raw_rs.exceptions`. In
+/// an `async for`, a wait that is cancelled ends the attempt: the pair that it waited for may be lost to it.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Attempt {
     driver: Arc<Driver>,
@@ -103,96 +113,117 @@ fn pair(py: Python<'_>, group: Option<JointGroup>) -> PyResult<Option<Pair>> {
 
 #[pymethods]
 impl Attempt {
+    /// Name of the list.
     #[getter]
     fn entity(&self) -> PyResult<&'static str> {
         self.with(|attempt| attempt.entity().name)
     }
 
+    /// Id of the run of its one account; None if it has many.
     #[getter]
     fn run_id(&self) -> PyResult<Option<String>> {
         self.only(|run| run.plan().run_id.clone())
     }
 
+    /// Number of the attempt over all runs of the list.
     #[getter]
     fn epoch(&self) -> PyResult<i64> {
         Ok(self.planner()?.epoch())
     }
 
+    /// Number of the attempt at its one run, from 1; None if it has many.
     #[getter]
     fn number(&self) -> PyResult<Option<usize>> {
         self.only(|run| run.plan().attempt)
     }
 
+    /// Whether it goes on with its one run, which an earlier attempt has begun: a fresh window follows then.
     #[getter]
     fn resumed(&self) -> PyResult<bool> {
         Ok(self.only(|run| run.plan().purpose == Purpose::Resume)?.unwrap_or_default())
     }
 
+    /// Whether an earlier attempt has read anything of its one account's list, since it was begun from scratch.
     #[getter]
     fn was_ever_read(&self) -> PyResult<bool> {
         Ok(self.only(|run| run.plan().was_ever_read)?.unwrap_or_default())
     }
 
+    /// Whether all its runs are new: nothing of them can have landed before its first pair.
     #[getter]
     fn is_new(&self) -> PyResult<bool> {
         self.with(|attempt| attempt.is_new())
     }
 
+    /// Whether RUN_STARTED is known to be in the checkpoint table: then no other attempt has this one's `epoch`.
     #[getter]
     fn is_claimed(&self) -> PyResult<bool> {
         self.with(|attempt| attempt.is_claimed())
     }
 
+    /// The accounts whose earlier runs it only ends (`--restart-run`, `--from-scratch`); None is the key's own.
     #[getter]
     fn given_up(&self) -> PyResult<Vec<Option<String>>> {
         self.with(|attempt| attempt.given_up().map(|account| account.map(str::to_owned)).collect())
     }
 
+    /// Lines for the user: an ignored `--start`, a short lookback. The same line of many accounts comes once.
     #[getter]
     fn warnings(&self) -> PyResult<Vec<String>> {
         self.with(|attempt| attempt.lines(|plan| &plan.warnings))
     }
 
+    /// Lines for the user: the runs that are resumed.
     #[getter]
     fn notices(&self) -> PyResult<Vec<String>> {
         self.with(|attempt| attempt.lines(|plan| &plan.notices))
     }
 
+    /// The reason that its one run is not a success although it goes to its end: objects that cannot be rows.
+    ///
+    /// None if there is no such object, and if it has many runs.
     #[getter]
     fn refusal(&self) -> PyResult<Option<PyErr>> {
         Ok(self.only(run::Run::refusal)?.flatten().map(PyErr::from))
     }
 
+    /// Number of runs that it has planned so far.
     #[getter]
     fn runs(&self) -> PyResult<usize> {
         self.with(|attempt| attempt.count())
     }
 
+    /// Number of its runs that are over, of several.
     #[getter]
     fn finished(&self) -> PyResult<usize> {
         self.with(|attempt| attempt.finished())
     }
 
+    /// Number of accounts whose runs come with a later wave.
     #[getter]
     fn remaining(&self) -> PyResult<usize> {
         Ok(self.planner()?.remaining())
     }
 
+    /// The accounts that need another attempt (None: the key's own): their runs are others than they had seemed.
     #[getter]
     fn left(&self) -> PyResult<Vec<Option<String>>> {
         Ok(self.planner()?.left().to_vec())
     }
 
+    /// Number of accounts that get no run: their `events`, as this call has read them, are as before.
     #[getter]
     fn without_news(&self) -> PyResult<usize> {
         Ok(self.planner()?.without_news())
     }
 
+    /// Leave the new runs to another attempt if each run that it continues was over before its fence.
     fn stop_if_over(&self) -> PyResult<()> {
         let mut planner = self.planner()?;
         self.with(|attempt| planner.stop_if_over(attempt))
     }
 
+    /// Plan some hundreds more runs, those whose account has waited longest first; see `Client.attempt`.
     #[pyo3(signature = (history, events = None, parents = None))]
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted values over by value")]
     fn next_wave(&self, history: Known<'_>, events: Option<&Histories>, parents: Option<&ParentRows>) -> PyResult<()> {
@@ -203,20 +234,24 @@ impl Attempt {
         Ok(self.with(|attempt| planner.wave(attempt, &histories, landed, now(), &mut new_ulid))??)
     }
 
+    /// The state of each run so far, in no order.
     #[getter]
     fn endings(&self, py: Python<'_>) -> PyResult<Vec<Ending>> {
         let endings = self.with(|attempt| attempt.endings(now()))?;
         Ok(endings.into_iter().map(|ending| Ending::of(py, ending)).collect())
     }
 
+    /// The RUN_STARTED events of the runs that it continues or ends. Raises UsageError if all are new.
     fn started(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {
         checkpoint(py, self.with(|attempt| attempt.started(now()))??)
     }
 
+    /// The commit without rows that keeps earlier attempts from committing.
     fn fence(&self, py: Python<'_>) -> PyResult<Py<Rows>> {
         rows(py, self.with(run::Attempt::fence)??)
     }
 
+    /// The commits that do the same as `fence` to attempts of version 0.1, for both tables; they come before it.
     #[getter]
     fn earlier_fences(&self, py: Python<'_>) -> PyResult<Vec<(Py<Rows>, Py<Checkpoint>)>> {
         let fences = self.with(|attempt| attempt.earlier_fences())?;
@@ -224,72 +259,92 @@ impl Attempt {
         fences.into_iter().map(|fence| Ok((rows(py, fence.clone())?, checkpoint(py, fence)?))).collect()
     }
 
+    /// The reads of the checkpoint table for `recover_events`, each a list of conditions.
     #[getter]
     fn continued_runs(&self) -> PyResult<Vec<Vec<PyCondition>>> {
         let reads = self.with(|attempt| attempt.continued_runs())?;
         Ok(alternatives(reads))
     }
 
+    /// Take in all events of the runs that it continues, read after all fences.
+    ///
+    /// Returns the reads of the raw table that are wanted, each a list of conditions. Raises TableError for events that
+    /// cannot be read or do not fit together.
     fn recover_events(&self, py: Python<'_>, events: PyRecordBatchReader) -> PyResult<Vec<Vec<PyCondition>>> {
         let batches = batches(py, events)?;
         let reads = self.with(|attempt| attempt.recover_events(&batches))??;
         Ok(alternatives(reads))
     }
 
+    /// Take in the rows of the reads that `recover_events` returns, with the columns `RECOVERY_COLUMNS`.
     fn recover_rows(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         RUNTIME.check()?;
         each_batch(py, rows, |batch| self.driver.with(|attempt| attempt.recover_rows(std::slice::from_ref(batch))))
     }
 
+    /// Whether a run that is about to begin follows events: then `follow` has to come first.
     #[getter]
     fn follows(&self) -> PyResult<bool> {
         self.with(|attempt| attempt.begins().any(run::Run::follows))
     }
 
+    /// Give the runs that are about to begin the events that they follow, before anything else.
     fn follow(&self, py: Python<'_>, events: &EventIndex) -> PyResult<()> {
         RUNTIME.check()?;
         Ok(py.detach(|| self.driver.with(|attempt| attempt.follow(&events.index)))?)
     }
 
+    /// The rows of the raw table that show objects which announced a change of their own, as alternatives.
+    ///
+    /// They come before those of `overlap`.
     fn due_rows(&self) -> PyResult<Vec<Vec<PyCondition>>> {
         self.reads(due_rows)
     }
 
+    /// Take in the rows of `due_rows`, with the columns `DUE_COLUMNS`.
     fn add_due(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         self.give(py, rows, due_rows, run::Run::add_due)
     }
 
+    /// Whether it asks for lists of single objects, and none need be asked: nothing is to be done or written.
     #[getter]
     fn is_idle(&self) -> PyResult<bool> {
         self.with(|attempt| attempt.is_idle())
     }
 
+    /// Whether it asks for lists of single objects, and so needs their rows before the first pair.
     #[getter]
     fn asks_parents(&self) -> PyResult<bool> {
         self.with(|attempt| attempt.begins().any(|run| run.parent().is_some()))
     }
 
+    /// The reads of the parents' raw table for `add_shown`, as alternatives.
     fn shown_rows(&self) -> PyResult<Vec<Vec<PyCondition>>> {
         self.reads(shown_rows)
     }
 
+    /// The reads of the parents' raw table for `add_parents`, which comes second, as alternatives.
     fn rows_of_parents(&self) -> PyResult<Vec<Vec<PyCondition>>> {
         self.reads(rows_of_parents)
     }
 
+    /// Take in rows of `shown_rows`, with the columns `SHOWN_COLUMNS`.
     fn add_shown(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         self.give(py, rows, shown_rows, run::Run::add_shown)
     }
 
+    /// Take in rows of `rows_of_parents`, with the columns `PARENT_COLUMNS`.
     fn add_parents(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         self.give(py, rows, rows_of_parents, run::Run::add_parents)
     }
 
+    /// Number of parents that it asks for their lists; 0 until it was given their rows.
     #[getter]
     fn parents_to_ask(&self) -> PyResult<usize> {
         self.with(|attempt| attempt.begins().map(run::Run::parents_to_ask).sum())
     }
 
+    /// What its complete runs have landed, for the runs of the objects' own lists.
     #[getter]
     fn landed_parents(&self) -> PyResult<ParentRows> {
         let endings = self.with(|attempt| attempt.endings(now()))?;
@@ -297,10 +352,16 @@ impl Attempt {
         Ok(ParentRows(landed.collect()))
     }
 
+    /// The rows of the raw table that show objects which may be listed again, or have changed: alternatives.
+    ///
+    /// They are read after the events that the runs were planned by, or after the fences; nothing if there are none.
     fn overlap(&self) -> PyResult<Vec<Vec<PyCondition>>> {
         self.reads(run::Run::overlap)
     }
 
+    /// Take in the rows of `overlap`, with the columns `OVERLAP_COLUMNS`.
+    ///
+    /// An object with the same content lands no more.
     fn compare(&self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         self.give(py, rows, run::Run::overlap, run::Run::compare)
     }
@@ -339,21 +400,28 @@ impl Attempt {
         })
     }
 
+    /// End the fetching and free the buffers, even if something still holds the attempt. `failed` still works.
     fn close(&self) -> PyResult<()> {
         RUNTIME.check()?;
         self.driver.stop();
         Ok(())
     }
 
+    /// The closing event of its one run: RUN_COMPLETED, or RUN_FAILED (Abandoned, Reset) if it is given up.
+    ///
+    /// It has no rows, and needs no commit, if the event came with the last pair. None for many runs: their closing
+    /// events always come with pairs.
     fn ended(&self, py: Python<'_>) -> PyResult<Option<Py<Checkpoint>>> {
         let ended = self.with(|attempt| attempt.ended(now()))??;
         ended.map(|commit| checkpoint(py, commit)).transpose()
     }
 
+    /// RUN_FAILED events of the runs that are not over; the message is masked, and made one line.
     fn failed(&self, py: Python<'_>, error_class: &str, message: &str) -> PyResult<Py<Checkpoint>> {
         checkpoint(py, self.with(|attempt| attempt.failed(error_class, message, now()))??)
     }
 
+    /// The counters so far.
     fn progress(&self) -> PyResult<Progress> {
         Ok(self.with(|attempt| attempt.progress())?.into())
     }

@@ -14,7 +14,10 @@ use crate::columns::by_account;
 use crate::error::Error;
 use crate::run::{events_since, fresh_events, hull, oldest_event};
 
-/// Events by account, and then by the objects that they are about.
+/// Events of some accounts, by the objects that they are about: those that runs follow, and the ones around them.
+///
+/// The order is `add_fresh`, then `add`, each with the rows of the reads beside it. `lists` are the lists whose events
+/// it keeps. Raises UsageError if no run of the attempt follows events.
 #[pyclass(module = "stripe_raw_rs._core")]
 pub struct EventIndex {
     pub index: HashMap<Option<String>, changes::EventIndex>,
@@ -36,17 +39,22 @@ impl EventIndex {
         Ok(Self { index: HashMap::new(), spans, oldest: HashMap::new(), lists })
     }
 
+    /// Whether the runs of another attempt can follow these events, too.
     fn covers(&self, attempt: &Attempt) -> PyResult<bool> {
         let is_covered = |(account, span)| self.spans.get(&account).is_some_and(|ours| ours.begins_before(span));
         Ok(attempt.follows_from()?.into_iter().all(is_covered))
     }
 
+    /// The rows of `events` that landed since the position from which the runs follow, as alternatives.
+    ///
+    /// Their times say how far back to read.
     #[getter]
     fn fresh(&self) -> Vec<Vec<PyCondition>> {
         let of = |(account, span): (&Option<String>, &Span)| fresh_events(account.clone(), span.from, span.since);
         alternatives(hull(self.spans.iter().map(of).collect()))
     }
 
+    /// Take in the rows of `fresh`, with the columns `FRESH_COLUMNS`.
     fn add_fresh(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         each_batch(py, rows, |batch| {
             for (account, rows) in by_account(batch)? {
@@ -60,12 +68,14 @@ impl EventIndex {
         })
     }
 
+    /// The rows of `events` that are needed, as alternatives; empty if `fresh` has none.
     #[getter]
     fn rows(&self) -> Vec<Vec<PyCondition>> {
         let of = |(account, oldest): (&Option<String>, &i64)| events_since(account.clone(), *oldest);
         alternatives(hull(self.oldest.iter().map(of).collect()))
     }
 
+    /// Take in the rows of `rows`, with the columns `EVENT_COLUMNS`.
     fn add(&mut self, py: Python<'_>, rows: PyRecordBatchReader) -> PyResult<()> {
         each_batch(py, rows, |batch| {
             for (account, rows) in by_account(batch)? {

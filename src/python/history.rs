@@ -9,6 +9,7 @@ use pyo3_arrow::PyRecordBatchReader;
 use super::conditions::{PyCondition, alternatives, conditions};
 use super::each_batch;
 use super::parents::ParentRows;
+use super::promise::Promise;
 use super::written::written_value;
 use crate::checkpoint::{self, Extent, State, events_of};
 use crate::error::{Error, foreign};
@@ -17,52 +18,15 @@ use crate::options::Options;
 use crate::run;
 use crate::stripe::entities;
 
-/// The content that events promise for a raw table.
-#[pyclass(frozen, module = "stripe_raw_rs._core")]
-pub struct Promise(run::Promise);
-
-#[pymethods]
-impl Promise {
-    #[getter]
-    fn app_ids(&self) -> Vec<String> {
-        self.0.app_ids.clone()
-    }
-
-    #[getter]
-    const fn version(&self) -> i64 {
-        self.0.version()
-    }
-
-    #[getter]
-    const fn needs_rows(&self) -> bool {
-        self.0.needs_rows()
-    }
-
-    #[getter]
-    fn newest_rows(&self) -> Vec<PyCondition> {
-        conditions(self.0.newest_rows())
-    }
-
-    #[getter]
-    fn any_rows(&self) -> Vec<PyCondition> {
-        conditions(self.0.any_rows())
-    }
-
-    fn is_of_table(&self, created_at_micros: Option<i64>) -> bool {
-        self.0.is_of_table(created_at_micros)
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
-    fn may_be_among(&self, commits: Vec<String>, from_creation: bool) -> bool {
-        self.0.may_be_among(commits.iter().map(String::as_str), from_creation)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Promise({}, version {})", self.0.app_ids.join(" or "), self.0.version())
-    }
-}
-
-/// The history of one entity in the checkpoint table.
+/// The state of one entity of one account in the checkpoint table: folded from its events, in any order.
+///
+/// A run is planned by all events of the entity and account, or by those from the newest RUN_COMPLETED on that has a
+/// `landed_version`: it carries the facts about older runs. The latest run is the one with the newest attempt.
+///
+/// account: the connected account; None for the key's own.
+/// lifecycle: events of the entity and account; None if it never ran. Other events are left out.
+///
+/// Raises UsageError for an unknown entity, and TableError for events that cannot be read.
 #[pyclass(module = "stripe_raw_rs._core")]
 pub struct History {
     pub entity: &'static entities::Entity,
@@ -87,7 +51,7 @@ impl History {
     }
 }
 
-/// The histories of one list, of all accounts.
+/// The histories of one list, of all accounts that its events name.
 #[pyclass(module = "stripe_raw_rs._core")]
 pub struct Histories {
     pub entity: &'static entities::Entity,
@@ -96,31 +60,37 @@ pub struct Histories {
 
 #[pymethods]
 impl Histories {
+    /// Name of the list.
     #[getter]
     const fn entity(&self) -> &'static str {
         self.entity.name
     }
 
+    /// Number of the newest attempt at the list, over all accounts; 0 if there was none.
     #[getter]
     fn epoch(&self) -> i64 {
         self.folded.epoch()
     }
 
+    /// Take in that the attempts up to that number were made before this call.
     const fn were_before(&mut self, epoch: i64) {
         self.folded.were_before(epoch);
     }
 
+    /// Names of the processes that the newest attempts at the list belong to.
     #[getter]
     fn owners(&self) -> BTreeSet<&str> {
         self.folded.owners().collect()
     }
 
+    /// Whether a run of one of these accounts is complete, since its last reset.
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
     fn any_completed(&self, accounts: Vec<Option<String>>) -> bool {
         let has_completed = |account: &Option<String>| Some(self.folded.of(account.as_deref())?.completed().is_some());
         accounts.iter().any(|account| has_completed(account) == Some(true))
     }
 
+    /// Whether nothing of any account has landed.
     #[getter]
     fn is_fresh(&self) -> bool {
         self.folded
@@ -129,6 +99,9 @@ impl Histories {
             .all(|history| history.watermark().is_none())
     }
 
+    /// The rows of the newest commit of all accounts, and those of the one of these that is furthest behind.
+    ///
+    /// A table that was set back lacks the newest commits, and one that was made again the oldest ones.
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
     fn promises(&self, store_id: &str, accounts: Vec<Option<String>>) -> Vec<Promise> {
         let of = |account: Option<&str>| {
@@ -141,6 +114,7 @@ impl Histories {
         newest.into_iter().chain(oldest).map(Promise).collect()
     }
 
+    /// What complete runs have landed, for the runs of the objects' own lists.
     #[getter]
     fn parent_rows(&self) -> ParentRows {
         let rows = |account: Option<&str>| {
@@ -149,6 +123,7 @@ impl Histories {
         ParentRows(self.folded.accounts().filter_map(rows).collect())
     }
 
+    /// The history of the account with the newest attempt.
     #[getter]
     fn newest(&self) -> History {
         let epoch = |account: Option<&str>| self.folded.of(account).map(checkpoint::History::epoch);
@@ -156,6 +131,7 @@ impl Histories {
         self.of(account.map(str::to_owned))
     }
 
+    /// The history of one account; None for the key's own.
     #[pyo3(signature = (account = None))]
     fn of(&self, account: Option<String>) -> History {
         let folded = self.folded.of(account.as_deref()).cloned().unwrap_or_default();
@@ -192,8 +168,9 @@ impl Known<'_> {
     }
 }
 
-/// The histories of some lists, from one read of their events, by name. `newest` are the numbers of their newest attempts
-/// that are known of.
+/// The histories of some lists by name, from one read of their events.
+///
+/// `newest` are the numbers of their newest attempts that are known of: a new attempt gets a larger one.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
 pub(super) fn histories(
@@ -220,8 +197,10 @@ pub(super) fn histories(
     Ok(histories)
 }
 
-/// The reads of the checkpoint table for `histories`: `completed` and `started` are the newest attempts by list and
-/// account.
+/// The reads of the checkpoint table for `histories`, each a list of conditions.
+///
+/// `completed` and `started` are the numbers of the newest attempts, by list and account, that have a RUN_COMPLETED
+/// with a `landed_version`, and of those that were begun.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted collections over by value")]
 pub(super) fn history_reads(
@@ -260,15 +239,20 @@ impl History {
         Ok(history)
     }
 
+    /// Add more events, such as the PAGE_COMMITTED events of the run `run_id`.
     fn add_pages(&mut self, py: Python<'_>, pages: PyRecordBatchReader) -> PyResult<()> {
         self.extend(py, pages)
     }
 
+    /// Id of the latest run; None if it never ran.
     #[getter]
     fn run_id(&self) -> Option<&str> {
         self.folded.run_id()
     }
 
+    /// The state of the latest run: "never ran", "unfinished", "failed", "complete" or "given up".
+    ///
+    /// "unfinished" says that no event has ended the newest attempt: a process works on it, or was killed.
     #[getter]
     fn state(&self) -> &'static str {
         match self.folded.state() {
@@ -280,76 +264,97 @@ impl History {
         }
     }
 
+    /// Number of the newest attempt, over all runs; 0 if there was none.
     #[getter]
     fn epoch(&self) -> i64 {
         self.folded.epoch()
     }
 
+    /// Number of attempts at the latest run; 0 if it never ran.
     #[getter]
     fn attempts(&self) -> usize {
         self.folded.attempts()
     }
 
+    /// The process presumed to work on the latest run, and its last sign of life (microseconds since 1970).
+    ///
+    /// None if the newest attempt has ended, or if its newest event is older than ten minutes.
     fn holder(&self) -> Option<(String, i64)> {
         self.folded.holder(now()).map(|(owner, at_micros)| (owner.to_owned(), at_micros))
     }
 
+    /// Name of the process that wrote the newest event; None if it never ran.
     #[getter]
     fn owner(&self) -> Option<&str> {
         self.folded.newest().map(|(owner, _)| owner)
     }
 
+    /// Number of pages of the latest run that have landed, as far as their events were given.
     #[getter]
     fn pages(&self) -> usize {
         self.folded.pages().count()
     }
 
+    /// Number of rows in the pages of the latest run that have landed, as far as their events were given.
     #[getter]
     fn rows(&self) -> i64 {
         self.folded.pages().map(|(_, page)| page.row_count).sum()
     }
 
+    /// Whether a run is complete, since the last reset.
     #[getter]
     fn has_completed(&self) -> bool {
         self.folded.completed().is_some()
     }
 
+    /// The time up to which complete runs have followed changes, in seconds since 1970.
+    ///
+    /// Of `events` it is the time up to which all have landed. None if the newest complete run follows no changes.
     #[getter]
     fn followed_to(&self) -> Option<i64> {
         self.folded.followed().map(|position| position.at_micros.div_euclid(1_000_000))
     }
 
+    /// The largest `created` that complete runs have seen, in seconds since 1970; None if they saw none.
     #[getter]
     fn watermark(&self) -> Option<i64> {
         self.folded.watermark()
     }
 
+    /// Conditions for the rows of the raw table in the newest second that has landed; None if nothing has.
     #[getter]
     fn newest_rows(&self) -> Option<Vec<PyCondition>> {
         let rows = run::rows_of_second(self.folded.newest_created()?, self.account.clone());
         Some(conditions(rows))
     }
 
+    /// The time of the newest event, in microseconds since 1970; None if it never ran.
     #[getter]
     fn newest_event_at_micros(&self) -> Option<i64> {
         self.folded.newest().map(|(_, at)| at)
     }
 
+    /// Class of the error that ended the newest attempt, as its RUN_FAILED has it; None if no error did.
     #[getter]
     fn error_class(&self) -> Option<&str> {
         self.folded.failure().map(|(class, _)| class)
     }
 
+    /// Message of the error that ended the newest attempt, in one line; None if no error did.
     #[getter]
     fn error_message(&self) -> Option<&str> {
         self.folded.failure().map(|(_, message)| message)
     }
 
+    /// One line for each object that cannot be a row, since the last reset, in no order.
     #[getter]
     fn refused(&self) -> Vec<&str> {
         self.folded.refused().collect()
     }
 
+    /// The rows that the raw table holds according to the events; None if they report no row.
+    ///
+    /// "rows" leaves fences out, and "earlier rows" the latest run, too: both for a history with the pages of all runs.
     #[pyo3(signature = (store_id, what = "everything"))]
     fn promise(&self, store_id: &str, what: &str) -> PyResult<Option<Promise>> {
         let what = match what {
@@ -368,6 +373,7 @@ impl History {
         Ok(run::Promise::of(&self.folded, what, store_id, self.entity.name, account).map(Promise))
     }
 
+    /// One line that says what the next run will do with that lookback. Raises UsageError if it is out of bounds.
     fn next_run(&self, lookback_seconds: &Bound<'_, PyAny>) -> PyResult<String> {
         let written = written_value(lookback_seconds)?;
         let options = Options::read(|name| (name == "lookback_seconds").then(|| written.clone()))?;

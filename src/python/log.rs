@@ -77,7 +77,9 @@ pub(super) fn hand_over(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// The lines logged since the last call.
+/// The log of the compiled half since the last call: pairs of the level, as in `logging`, and the line.
+///
+/// The newest 10,000 lines are kept.
 #[pyfunction]
 pub(super) fn log_records() -> Vec<(u8, String)> {
     lines().drain(..).collect()

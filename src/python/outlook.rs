@@ -14,13 +14,21 @@ use crate::stripe::entities::Entity;
 #[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
 #[derive(Clone)]
 pub(super) struct NextRun {
+    /// The run that it goes on with, or gives up; None for a new one.
     run_id: Option<String>,
+    /// Whether it goes on with an unfinished run.
     goes_on: bool,
+    /// Lower end of its window, in seconds since 1970; None if it is open.
     start_created_gte: Option<i64>,
+    /// Objects that the unfinished run has landed already.
     landed: u64,
+    /// Whether an earlier attempt has ever read anything of the list.
     was_ever_read: bool,
+    /// What it would do, in words: one line.
     line: String,
+    /// Things that would be done in another way than asked, or that are unwise: a line each.
     warnings: Vec<String>,
+    /// Lines about the run that goes on.
     notices: Vec<String>,
 }
 
@@ -42,9 +50,13 @@ impl From<run::NextRun> for NextRun {
 /// The runs that the next attempt at a list would have.
 #[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
 pub(super) struct Outlook {
+    /// Number of runs that go on, or are given up first.
     continued: usize,
+    /// Number of runs that are new.
     new: usize,
+    /// Number of accounts that get no run, unless something happens in them.
     without_news: usize,
+    /// The run of the account that was asked about; None if it gets none.
     one: Option<NextRun>,
 }
 

@@ -51,7 +51,9 @@ impl Home {
     }
 }
 
-/// To be called before delta-rs is used.
+/// Say that this process uses delta-rs; to be called before each use.
+///
+/// Raises UsageError in a process that was forked from one that has called it: delta-rs' threads are not copied.
 #[pyfunction]
 pub(super) fn enter_delta_rs() -> PyResult<()> {
     Ok(DELTA_RS.enter()?)

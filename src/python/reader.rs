@@ -48,7 +48,12 @@ struct Outcome {
     error: Mutex<Option<Error>>,
 }
 
-/// One list of an account as a stream of rows, newest first. It can be read more than once: each time Stripe is asked.
+/// One list of an account as a stream of rows, newest first.
+///
+/// It can be read more than once. Each loop and each library that takes it asks Stripe again; nothing is asked before.
+/// Parts of the list are read in parallel, and about 64 MiB of pages wait at most. An error comes after the rows before
+/// it: a loop raises it as a class of `stripe_raw_rs.exceptions`, and a library that takes Arrow streams raises an
+/// error of its own with the same line. An object that cannot be a row is left out, with a warning in the log.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct Stream {
     source: Arc<Source>,
@@ -85,26 +90,31 @@ impl Stream {
 
 #[pymethods]
 impl Stream {
+    /// Name of the list.
     #[getter]
     fn entity(&self) -> &'static str {
         self.source.query.scope.entity.name
     }
 
+    /// Id of the connected account; None for the key's own.
     #[getter]
     fn account(&self) -> Option<&str> {
         self.source.query.scope.account.as_deref()
     }
 
+    /// The columns of the rows.
     #[getter]
     fn schema(&self) -> Schema {
         Schema::of_rows(Arc::clone(self.source.query.columns.schema()))
     }
 
+    /// Number of objects that cannot be rows, in the newest reading, so far.
     #[getter]
     fn refused(&self) -> u64 {
         self.newest().refused.load(Ordering::Relaxed)
     }
 
+    /// The error that has ended the newest reading; None if none has.
     #[getter]
     fn error(&self) -> Option<PyErr> {
         let newest = self.newest();
@@ -120,6 +130,9 @@ impl Stream {
         py.import("stripe_raw_rs.read")?.getattr("AsyncReading")?.call1((self.begin()?,))
     }
 
+    /// A new reading, as the stream that Arrow libraries take.
+    ///
+    /// It has other types of columns if the library asks for them. Stripe is asked while the library reads it.
     #[pyo3(signature = (requested_schema = None))]
     fn __arrow_c_stream__<'py>(
         &self,
@@ -131,6 +144,7 @@ impl Stream {
         stream(py, self.source.query.columns.schema(), exported, requested_schema)
     }
 
+    /// The columns of the rows, in the form in which Arrow libraries take them. Nothing is asked.
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
         to_schema_pycapsule(py, self.source.query.columns.schema().as_ref())
     }
@@ -222,6 +236,7 @@ impl Reading {
         Ok(self.next(py)??.map(RecordBatch))
     }
 
+    /// Come back when `poll` may have something new to say; to be awaited in a running loop.
     fn ready<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let ready = self.goes_on()?.then(|| self.reader.ready());
         pyo3_async_runtimes::tokio::future_into_py(py, async move {
@@ -232,6 +247,9 @@ impl Reading {
         })
     }
 
+    /// The next rows if they are there; None if not.
+    ///
+    /// Raises StopAsyncIteration at the end, or the error that has ended the reading.
     fn poll(&self, py: Python<'_>) -> PyResult<Option<RecordBatch>> {
         let polled = if self.goes_on()? { self.reader.poll_batch().transpose() } else { Some(Ok(None)) };
         let batch = polled.map(|batch| self.note(batch)).transpose()?;
@@ -242,6 +260,7 @@ impl Reading {
         }
     }
 
+    /// End the requests, and drop the rows that wait.
     fn close(&self) -> PyResult<()> {
         RUNTIME.check()?;
         self.is_over.store(true, Ordering::Relaxed);

@@ -29,9 +29,9 @@ where
     to_stream_pycapsule(py, Box::new(reader), requested_schema)
 }
 
-/// Rows of one answer, newest first, as an Arrow record batch.
+/// Rows of one answer, newest first, as an Arrow record batch: pyarrow, polars, duckdb and others take it.
 ///
-/// `pyarrow.record_batch`, `polars.DataFrame`, `duckdb` and others take it.
+/// Its length is the number of rows.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub struct RecordBatch(pub(super) arrow_array::RecordBatch);
 
@@ -43,6 +43,7 @@ impl RecordBatch {
 
 #[pymethods]
 impl RecordBatch {
+    /// The rows, as the array that Arrow libraries take; with other types of columns if they ask for them.
     #[pyo3(signature = (requested_schema = None))]
     fn __arrow_c_array__<'py>(
         &self,
@@ -52,6 +53,7 @@ impl RecordBatch {
         to_array_pycapsules(py, field_of(&self.0.schema()), &self.rows(), requested_schema)
     }
 
+    /// The rows, as a stream of one batch that Arrow libraries take.
     #[pyo3(signature = (requested_schema = None))]
     fn __arrow_c_stream__<'py>(
         &self,
@@ -61,6 +63,7 @@ impl RecordBatch {
         stream(py, &self.0.schema(), [Ok(self.rows())], requested_schema)
     }
 
+    /// The columns of the rows, in the form in which Arrow libraries take them.
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyArrowResult<Bound<'py, PyCapsule>> {
         to_schema_pycapsule(py, self.0.schema().as_ref())
     }

@@ -17,13 +17,18 @@ use crate::stripe::entities::Entity;
 use crate::stripe::exchange::Outcome;
 use crate::stripe::retry;
 
-/// About how many objects a list has, and whether it can be read.
+/// About how many objects a list has, and whether the key may read it.
 #[pyclass(frozen, get_all, module = "stripe_raw_rs._core")]
 pub(super) struct Survey {
+    /// What the first answer shows.
     probe: Py<Probe>,
+    /// Objects of the window, without those that have landed; rounded to two digits if they are estimated.
     objects: u64,
+    /// How the number is to be read: "exact", "about", or "at least" if nobody knows how many there are.
     accuracy: &'static str,
+    /// Requests that a run needs for these objects, with the client's `page_size`.
     requests: u64,
+    /// Requests that were sent to find it out, `MOST_SURVEY_REQUESTS` at most.
     sent: usize,
 }
 
