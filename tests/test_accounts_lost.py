@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from stripe_raw_rs import TableError
-from tests.conftest import erase, events, tamper
+from stripe_raw_rs import TableError, plan
+from tests.conftest import KEY, erase, events, tamper
 from tests.connected import EACH, OWN, land, landed_of, platform
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ RAW = "stripe_charges_raw"
 def stripe() -> Iterator[StripeSimulator]:
     with platform(3) as simulator:
         yield simulator
+
+
+def planned_error(lake: Path, stripe: StripeSimulator, accounts: list[str], **options: Any) -> str | None:
+    """What `plan` says that a run would fail with."""
+    place: dict[str, Any] = {"lake": lake, "api_key": KEY, "api_base_url": stripe.url, "entities": "charges"}
+    (planned,) = plan(accounts=accounts, **place, **options)
+    return planned.error
 
 
 @story
@@ -75,6 +82,8 @@ def test_a_lake_that_lost_its_rows_is_begun_from_scratch_with_accounts_that_are_
     accounts = [one, two, *[three][:others]]
     with pytest.raises(TableError, match='give_up="scratch"'):
         land(lake, stripe, accounts=accounts).raise_for_status()
+    assert 'give_up="scratch"' in str(planned_error(lake, stripe, accounts))
+    assert planned_error(lake, stripe, accounts, give_up="scratch") is None
     land(lake, stripe, accounts=accounts, give_up="scratch").raise_for_status()
     assert landed_of(lake) == dict.fromkeys(accounts, EACH)
 
@@ -88,9 +97,25 @@ def test_a_run_that_lost_commits_is_given_up_while_other_accounts_go_on(lake: Pa
     max((lake / RAW / "_delta_log").glob("*.json")).unlink()
     with pytest.raises(TableError, match=f'give run {run_id} up with give_up="restart"'):
         land(lake, stripe, accounts=[one, two]).raise_for_status()
+    assert f"give run {run_id} up" in str(planned_error(lake, stripe, [one, two]))
+    assert planned_error(lake, stripe, [one, two], give_up="restart") is None
     land(lake, stripe, accounts=[one, two], give_up="restart").raise_for_status()
     assert set(landed_of(lake)) == {one, two}
     land(lake, stripe, accounts=[one, two]).raise_for_status()
+
+
+def test_a_plan_finds_what_a_run_would_miss_of_an_account_that_has_nothing_to_give_up(
+    lake: Path, stripe: StripeSimulator
+) -> None:
+    one, two, _ = stripe.accounts()
+    small: dict[str, Any] = {"page_size": 2, "commit_interval_seconds": 0, "max_concurrent_requests": 1}
+    assert land(lake, stripe, accounts=[one], max_requests=3, **small).exit_code == 1
+    land(lake, stripe, accounts=[two]).raise_for_status()
+    max((lake / RAW / "_delta_log").glob("*.json")).unlink()
+    planned = planned_error(lake, stripe, [one, two], give_up="restart")
+    (result,) = land(lake, stripe, accounts=[one, two], give_up="restart").entities
+    assert planned is not None
+    assert result.message == planned
 
 
 def test_an_account_whose_events_were_changed_by_other_hands_does_not_stop_the_others(

@@ -738,7 +738,7 @@ class Progress:
 
     @property
     def retries_by_reason(self) -> dict[str, int]:
-        """The retries, by the class of the error that each would have been without another try, such as "RateLimit"."""
+        """The retries, by the class of the error that each would have been without another try, such as `RateLimit`."""
 
     @property
     def remaining(self) -> int:
@@ -1135,6 +1135,10 @@ class Outlook:
     @property
     def without_news(self) -> int:
         """Number of accounts that get no run, unless something happens in them."""
+
+    @property
+    def given_up(self) -> list[str | None]:
+        """Accounts whose unfinished runs are given up; None for the key's own."""
 
     @property
     def one(self) -> NextRun | None:

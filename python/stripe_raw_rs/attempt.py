@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from stripe_raw_rs.exceptions import FencedError, ProductMissingError, TableError
-from stripe_raw_rs.lost_commits import require_earlier_kept, require_kept
+from stripe_raw_rs.lost_commits import GivenUp, require_landed
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.raw_writer import RawWriter
@@ -83,14 +83,8 @@ def try_list(job: Job, entity: Entity, accounts: Sequence[str | None], attempts:
     waves.give(attempt)
     raw = RawWriter(job.tables, entity, job.state.store_id)
     is_there = raw.check()
-    # Of a run that is given up, nothing need be there. The other accounts rely on what they have landed.
-    given_up = {*attempt.given_up}
-    if others := [account for account in accounts if account not in given_up]:
-        require_kept(raw, job.state, histories, others)
-    if give_up == "restart":
-        # The fence of this attempt would hide what is missing from all later ones.
-        for account in given_up:
-            require_earlier_kept(raw, job.state, histories.of(account))
+    given_up = GivenUp(attempt.given_up, restarts=give_up == "restart")
+    require_landed(raw, job.state, histories, accounts, given_up)
     if is_there or not attempt.is_new:
         raw.create()
     attempts.append(attempt)

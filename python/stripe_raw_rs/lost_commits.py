@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.surface import option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from stripe_raw_rs._core import Histories, History
     from stripe_raw_rs.raw_writer import RawWriter
     from stripe_raw_rs.state_store import StateStore
 
 
-def require_kept(raw: RawWriter, state: StateStore, histories: Histories, accounts: Sequence[str | None]) -> None:
+class GivenUp(NamedTuple):
+    """The accounts whose unfinished runs are given up, and whether their windows are read again."""
+
+    accounts: Collection[str | None]
+    restarts: bool
+
+
+def require_landed(
+    raw: RawWriter, state: StateStore, histories: Histories, accounts: Sequence[str | None], given_up: GivenUp
+) -> None:
+    """Raise TableError if the raw table lacks rows that the next runs of these accounts rely on.
+
+    Of a run that is given up nothing need be there. If its window is read again, the new run relies on the runs before
+    it: the fence of the attempt that gives it up would hide their loss from all later ones.
+    """
+    if others := [account for account in accounts if account not in given_up.accounts]:
+        _require_kept_of_all(raw, state, histories, others)
+    for account in given_up.accounts if given_up.restarts else ():
+        _require_earlier_kept(raw, state, histories.of(account))
+
+
+def _require_kept_of_all(
+    raw: RawWriter, state: StateStore, histories: Histories, accounts: Sequence[str | None]
+) -> None:
     """Raise TableError if the raw table lacks rows that events report.
 
     The newest commit of all accounts is looked for, and the newest one of the account that is furthest behind. Each
@@ -55,7 +78,7 @@ def _require_kept(raw: RawWriter, state: StateStore, history: History, account: 
     raise _lost(raw, remedy)
 
 
-def require_earlier_kept(raw: RawWriter, state: StateStore, history: History) -> None:
+def _require_earlier_kept(raw: RawWriter, state: StateStore, history: History) -> None:
     """Raise TableError if the raw table lacks rows of the runs before the one that is to be given up."""
     earlier = history.promise(state.store_id, "earlier rows")
     if earlier is not None and raw.kept(earlier) != "all":

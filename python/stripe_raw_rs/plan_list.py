@@ -9,7 +9,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs._core import one_line
 from stripe_raw_rs.exceptions import HeldError, ProductMissingError, StripeRawError
 from stripe_raw_rs.followed_events import EVENTS
-from stripe_raw_rs.lost_commits import require_earlier_kept, require_kept
+from stripe_raw_rs.lost_commits import GivenUp, require_landed
 from stripe_raw_rs.owner import default_owner, is_dead
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.plan_report import PlannedList
@@ -95,7 +95,7 @@ def _outlook(call: Call, entity: Entity) -> Outlook:
     """Say which runs the list would have. Raises what a run would fail with before it asks anything."""
     state, read = call.state, call.accounts
     raw = RawWriter(call.tables, entity, "" if state is None else state.store_id)
-    is_there = raw.check()
+    raw.check()
     if state is None:
         return _next(call, entity, None)
     if not state.is_current:
@@ -103,12 +103,8 @@ def _outlook(call: Call, entity: Entity) -> Outlook:
         return _next(call, entity, state.whole_history(entity.name, read[0]))
     histories = call.histories.get(entity.name) or state.histories([entity.name], read)[entity.name]
     outlook = _next(call, entity, histories)
-    give_up = call.options.get("give_up")
-    if give_up is None:
-        require_kept(raw, state, histories, read)
-    elif give_up == "restart" and is_there:
-        for account in read:
-            require_earlier_kept(raw, state, histories.of(account))
+    given_up = GivenUp(outlook.given_up, restarts=call.options.get("give_up") == "restart")
+    require_landed(raw, state, histories, read, given_up)
     return outlook
 
 

@@ -56,6 +56,8 @@ pub(super) struct Outlook {
     new: usize,
     /// Number of accounts that get no run, unless something happens in them.
     without_news: usize,
+    /// Accounts whose unfinished runs are given up; None for the key's own.
+    given_up: Vec<Option<String>>,
     /// The run of the account that was asked about; None if it gets none.
     one: Option<NextRun>,
 }
@@ -72,6 +74,6 @@ pub(super) fn outlook(
     let planner = planner(client, entity, accounts, wishes, Call::default())?;
     let histories = known.map(Known::histories).unwrap_or_default();
     let found = planner.outlook(&histories, landed, account.as_deref(), now())?;
-    let run::Outlook { continued, new, without_news, one } = found;
-    Ok(Outlook { continued, new, without_news, one: one.map(NextRun::from) })
+    let run::Outlook { continued, new, without_news, given_up, one } = found;
+    Ok(Outlook { continued, new, without_news, given_up, one: one.map(NextRun::from) })
 }

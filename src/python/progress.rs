@@ -21,7 +21,7 @@ pub struct Progress {
     requests: u64,
     /// Of the requests, those that repeated another one.
     retries: u64,
-    /// The retries, by the class of the error that each would have been without another try, such as \"RateLimit\".
+    /// The retries, by the class of the error that each would have been without another try, such as `RateLimit`.
     retries_by_reason: BTreeMap<&'static str, u64>,
     /// Requests that remain, as far as the pages show; 0 while the list's end is not in sight.
     remaining: u64,

@@ -14,6 +14,8 @@ pub struct Outlook {
     pub new: usize,
     /// Accounts that get none, unless something happens in them: their events say so.
     pub without_news: usize,
+    /// Accounts whose unfinished runs are given up.
+    pub given_up: Vec<Option<String>>,
     /// The run of the account that was asked about; `None` if it gets none.
     pub one: Option<NextRun>,
 }
@@ -57,6 +59,9 @@ impl Planner {
                 Purpose::New if plan.is_idle => {}
                 Purpose::New => outlook.new += 1,
                 Purpose::Resume | Purpose::GiveUp(_) => outlook.continued += 1,
+            }
+            if run.gives_up() {
+                outlook.given_up.push(of.clone());
             }
             if of.as_deref() == account {
                 outlook.one = Some(self.next_run(plan.clone(), histories.of(account).unwrap_or(&none)));
