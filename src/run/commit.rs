@@ -100,7 +100,8 @@ impl Run {
         }
         if self.stage == Stage::Closed || self.stage == Stage::Confirmed {
             self.stage = Stage::Ended;
-            return self.events(vec![], self.groups.sequence(), now);
+            let sequence = self.groups.sequence();
+            return self.events(vec![], sequence, now);
         }
         self.step(Stage::Reading, Stage::Ended)?;
         let kinds = self.closing();
@@ -194,8 +195,9 @@ impl Run {
     }
 
     /// A commit of events to the checkpoint table.
-    pub(super) fn events(&self, kinds: Vec<Kind>, sequence: i64, now: Now) -> Result<Commit> {
-        let Self { context, plan, .. } = self;
+    pub(super) fn events(&mut self, kinds: Vec<Kind>, sequence: i64, now: Now) -> Result<Commit> {
+        let first = self.groups.next_ordinal(sequence, kinds.len());
+        let Self { context, plan, .. } = &*self;
         let pages: Vec<&PageEvent> = kinds.iter().filter_map(Kind::page).collect();
         let reached = pages.iter().filter_map(|page| page.min_created).min();
         let (count, rows) = (pages.len(), pages.iter().map(|page| page.row_count).sum());
@@ -203,7 +205,7 @@ impl Run {
             .into_iter()
             .enumerate()
             .map(|(ordinal, kind)| Event {
-                event_id: format!("{}/{}/{sequence}/{ordinal}", plan.run_id, plan.epoch),
+                event_id: format!("{}/{}/{sequence}/{}", plan.run_id, plan.epoch, first + ordinal),
                 carried: Some(self.carried(&kind, now)),
                 source: self.source(&kind),
                 kind,

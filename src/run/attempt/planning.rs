@@ -52,6 +52,8 @@ pub struct Planner {
     left: Vec<Option<String>>,
     /// Whether the call has several accounts, if not this attempt: then those without news are not asked.
     pub has_many: bool,
+    /// Whether its runs are those of a wave, which another process commits.
+    pub in_wave: bool,
     without_news: usize,
     epoch: i64,
 }
@@ -78,6 +80,7 @@ impl Planner {
             has_many: accounts.len() > 1,
             accounts: accounts.into(),
             left: Vec::new(),
+            in_wave: false,
             without_news: 0,
             epoch: 0,
         }
@@ -225,7 +228,12 @@ impl Planner {
             settings: self.recorded(options, &plan),
             ..self.context.clone()
         };
-        Ok(Run::new(plan, context))
+        let run = Run::new(plan, context);
+        match self.in_wave {
+            false => Ok(run),
+            true if run.is_new() => Ok(run.in_wave()),
+            true => Err(Error::usage("a wave has new runs only: an account has a run that goes on")),
+        }
     }
 
     /// Whether nothing has happened in the account since the list was read last, so that it need not be asked: one request

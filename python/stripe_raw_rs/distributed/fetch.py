@@ -1,0 +1,98 @@
+"""What an executor of Spark does: it reads the first runs of some accounts, and hands over rows and events.
+
+Nothing is committed here. The process that asked for it commits all of them together, see `Wave`.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from stripe_raw_rs import _core
+from stripe_raw_rs._core import Client, checkpoint_schema, raw_schema
+from stripe_raw_rs.exceptions import StripeRawError
+from stripe_raw_rs.progress import drain_log
+from stripe_raw_rs.text import error_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+logger = logging.getLogger("stripe_raw_rs")
+
+EVENTS = "_events"
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """What all tasks of a wave know; values only, since it goes to other machines."""
+
+    entity: str
+    # The accounts of each task; None is the key's own.
+    tasks: tuple[tuple[str | None, ...], ...]
+    # Ids with slashes between them, by which accounts are reached.
+    paths: tuple[str, ...]
+    # Number of the attempt that the runs belong to.
+    epoch: int
+    # Keywords of `Client` and of `Client.attempt`.
+    options: Mapping[str, Any]
+    wishes: Mapping[str, Any]
+
+
+def schema() -> pa.Schema:
+    """Give the columns of what waits: those of a raw table, or the events of a group as an Arrow stream."""
+    rows = [pa.field(field.name, field.type) for field in pa.schema(raw_schema())]
+    return pa.schema([*rows, pa.field(EVENTS, pa.binary())])
+
+
+def fetch(key: str, plan: Fetch, number: int) -> Iterator[pa.RecordBatch]:
+    """Read the lists of one task's accounts. The rows of a group come before its events.
+
+    An error ends the runs of its account, or all of them. It is not raised: what has been read is whole, and the
+    process that commits it tries to go on, and says what is wrong.
+    """
+    accounts = list(plan.tasks[number])
+    client = Client(key, **plan.options)
+    if plan.paths:
+        client.reach_by(list(plan.paths))
+    # Nothing is known of the accounts but the number of the newest attempt at the list.
+    nothing = pa.table(pa.schema(checkpoint_schema()).empty_table())
+    histories = _core.histories([plan.entity], {plan.entity: plan.epoch - 1}, nothing)[plan.entity]
+    attempt = client.attempt(
+        plan.entity, histories, accounts=accounts, among_others=True, in_wave=True, **plan.wishes
+    )
+    try:
+        with closing(attempt):
+            for rows, events in attempt:
+                yield from _rows(rows)
+                yield from _events(events)
+                drain_log()
+    except StripeRawError as error:
+        logger.warning("%s: %s", plan.entity, error_line(error))
+
+
+def _rows(rows: _core.Rows) -> Iterator[pa.RecordBatch]:
+    columns = schema()
+    for batch in pa.RecordBatchReader.from_stream(rows):
+        arrays = [*batch.columns, pa.nulls(batch.num_rows, pa.binary())]
+        yield pa.record_batch(arrays, schema=columns)
+
+
+def _events(events: _core.Checkpoint) -> Iterator[pa.RecordBatch]:
+    """Give each batch of events, which is of one run and of one commit, as one row."""
+    columns = schema()
+    for batch in pa.RecordBatchReader.from_stream(events):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        text = pa.array([sink.getvalue().to_pybytes()], pa.binary())
+        empty = [pa.nulls(1, field.type) for field in list(columns)[:-1]]
+        yield pa.record_batch([*empty, text], schema=columns)
+
+
+def events_of(text: bytes) -> pa.Table:
+    """Read what `fetch` has made of a batch of events."""
+    return pa.ipc.open_stream(text).read_all()

@@ -1,0 +1,85 @@
+"""A table in which rows wait that executors have fetched, until they are appended to a raw table.
+
+A fetch must not be what an append is made of: if an engine shuffles between the two and loses an executor, it fetches
+again, and rows that have moved are there twice or not at all, without an error. A table stands still.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyspark.sql import functions
+
+from stripe_raw_rs.exceptions import TableError
+from stripe_raw_rs.tables.spark.errors import reason
+from stripe_raw_rs.tables.spark.types import to_spark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pyspark.sql import DataFrame
+
+    from stripe_raw_rs.tables.spark import SparkTables
+
+
+class Staging:
+    """One such table. It is made anew, and dropped when nobody needs it."""
+
+    def __init__(self, tables: SparkTables, name: str) -> None:
+        """Name it; nothing is made yet."""
+        self.location = f"{tables.location}.{name}"
+        self._session = tables.session
+        self._sql_name = tables.sql_name(name)
+
+    def drop(self) -> None:
+        """Drop it, if it is there."""
+        self._do(lambda: self._session.sql(f"DROP TABLE IF EXISTS {self._sql_name}").collect(), "dropped")
+
+    def fill(self, tasks: int, fetch: Callable[[int], Iterator[pa.RecordBatch]], columns: pa.Schema) -> None:
+        """Run `fetch` for each number below `tasks`, each in a task of its own, and write what it gives."""
+
+        # It is pickled by value, and so is what `fetch` holds: neither stands in a plan, an option or SQL.
+        def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for number in batch.column(0).to_pylist():
+                    yield from fetch(number)
+
+        types = to_spark(columns)
+        names = ", ".join(f"`{column.name}` {column.dataType.simpleString()}" for column in types)
+        # A platform that optimizes writes would shuffle between the fetch and this table.
+        made = f"CREATE TABLE {self._sql_name} ({names}) USING delta TBLPROPERTIES ('delta.autoOptimize.optimizeWrite' = 'false')"
+
+        def write() -> None:
+            self._session.sql(made).collect()
+            frame = self._session.range(0, tasks, 1, tasks).mapInArrow(run, types)
+            frame.write.format("delta").mode("append").option("compression", "zstd").saveAsTable(self._sql_name)
+
+        self._do(write, "filled")
+
+    def rows(self, columns: Sequence[str], empty: str) -> DataFrame:
+        """Give the rows, in the columns of a raw table; `empty` is a column that they do not have."""
+        return self._frame().where(functions.col(empty).isNull()).select(*columns)
+
+    def counts(self, by: Sequence[str], empty: str) -> pa.Table:
+        """Count the rows for each combination of values."""
+        counted = self._frame().where(functions.col(empty).isNull()).groupBy(*by).count()
+        found = self._do(counted.collect, "read")
+        fields = [pa.field(name, pa.string() if at == 0 else pa.int64()) for at, name in enumerate([*by, "count"])]
+        return pa.table([[row[at] for row in found] for at in range(len(fields))], schema=pa.schema(fields))
+
+    def texts(self, column: str) -> Iterator[bytes]:
+        """Give the values of a binary column that are not null."""
+        frame = self._frame().where(functions.col(column).isNotNull()).select(column)
+        for row in self._do(frame.collect, "read"):
+            yield bytes(row[0])
+
+    def _frame(self) -> DataFrame:
+        return self._do(lambda: self._session.table(self._sql_name), "read")
+
+    def _do[Answer](self, work: Callable[[], Answer], done: str) -> Answer:
+        try:
+            return work()
+        except Exception as error:
+            message = f"table '{self.location}' cannot be {done}: {reason(error)}"
+            raise TableError(message) from error
