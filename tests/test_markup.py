@@ -88,6 +88,16 @@ def test_a_page_is_light_or_dark_as_the_system_or_the_notebook_wishes() -> None:
     assert all(".stripe-raw" in part for selector in selectors for part in selector.split(","))
 
 
+def test_text_stands_to_the_left_and_numbers_to_the_right_against_the_rules_of_a_notebook() -> None:
+    # `:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td`, with which JupyterLab puts all cells to the right.
+    theirs = (2, 1)
+    rules = re.findall(r"^(.*)\{text-align:(left|right)\}$", markup.block(), flags=re.MULTILINE)
+    assert [side for _, side in rules] == ["left", "right"]
+    for selector, _ in rules:
+        elements = re.findall(r"(?<![.\w-])[a-z]+(?![\w-]*\()", selector)
+        assert (selector.count("."), len(elements)) > theirs, selector
+
+
 def test_a_report_has_rows_in_all_and_a_chart_with_the_limit() -> None:
     shown = ANSWERS[0]._repr_html_()
     assert "<tfoot>" in shown
