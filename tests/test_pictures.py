@@ -16,26 +16,15 @@ from tests.test_live import LAST_LINE, LIVE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.pictures.scenes import Picture
-
-pytestmark = pytest.mark.xdist_group("pictures")
 # It shows a moment of a run that takes its time.
 RUNNING = "running.svg"
 MOST_BYTES = 100_000
 
 
-@pytest.fixture(scope="module")
-def now(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Picture]:
-    """What the recipe's scenes show now, by the name of the picture."""
+def test_the_pictures_are_those_of_the_recipe_and_show_what_the_tool_prints_but_for_numbers(tmp_path: Path) -> None:
     pytest.importorskip("nbclient", reason="nbclient is not installed here")
-    return {picture.name: picture for picture in scenes(tmp_path_factory.mktemp("pictures"), paced=False)}
-
-
-def test_the_pictures_are_those_that_the_recipe_makes(now: dict[str, Picture]) -> None:
+    now = {picture.name: picture for picture in scenes(tmp_path, paced=False)}
     assert {path.name for path in PICTURES.iterdir()} == now.keys()
-
-
-def test_a_picture_shows_what_the_tool_prints_but_for_numbers_and_times(now: dict[str, Picture]) -> None:
     for name, picture in now.items():
         if name != RUNNING:
             assert settled(shown_in(PICTURES / name)) == settled(picture.lines), f"{name}: run `just pictures`"

@@ -99,7 +99,7 @@ class ListStatus(Value):
         is_held = any(account.holder is not None for account in self.accounts)
         return (
             self.entity,
-            f"{complete:,} complete{', running' if is_held else ''}",
+            f"{complete:,} of {len(self.accounts):,} complete{', running' if is_held else ''}",
             f"{self.rows:,}",
             date_time(self.watermark),
             # As far as the changes of all accounts were followed.
