@@ -99,6 +99,10 @@ fmt:
 readme:
     {{ uv }} run python -m tests.readme_tables
 
+# Draw the pictures of the documents anew, if what they show has changed; needs Chromium (apt-get install chromium)
+pictures:
+    {{ uv }} run python -m tests.pictures
+
 # Formatting and lints
 lint: fmt-check clippy
     {{ tool }} ruff check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from stripe_raw_rs.entity_status import EntityStatus
 from stripe_raw_rs.exceptions import HeldError
 from stripe_raw_rs.key_check import Check, EntityCheck
 from stripe_raw_rs.list_status import ListStatus
+from stripe_raw_rs.plan_report import Plan, PlannedList
 from stripe_raw_rs.report import Report
 from stripe_raw_rs.request_rate import RequestRate
 from stripe_raw_rs.status import Status
@@ -76,6 +78,22 @@ def test_no_text_from_outside_becomes_a_tag_and_what_went_wrong_is_marked(answer
     assert "table" in tags.seen
 
 
+def test_a_plan_is_escaped_and_its_title_says_what_would_fail_and_what_is_a_lower_bound() -> None:
+    lists = (
+        PlannedList(EVIL, "failed", error=EVIL),
+        PlannedList("charges", "readable", objects=100, accuracy="at least", requests=2),
+        PlannedList("issuing_cards", "not available", skipped=EVIL),
+    )
+    plan = Plan(EVIL, EVIL, "test", None, 1, lists, follows=False, seconds_at_limit=None)
+    shown = plan._repr_html_()
+    tags = Tags(shown)
+    assert "script" not in tags.seen
+    assert not tags.open
+    assert tags.bad_rows == 1
+    assert f"2 requests at least for 3 lists; 1 of 3 lists would fail ({escape(EVIL)})" in shown
+    assert "1 list would be skipped, because the account does not have it: issuing_cards" in shown
+
+
 def test_a_page_is_light_or_dark_as_the_system_or_the_notebook_wishes() -> None:
     page = markup.block(markup.title("x"))
     assert "@media (prefers-color-scheme:dark)" in page
@@ -86,6 +104,16 @@ def test_a_page_is_light_or_dark_as_the_system_or_the_notebook_wishes() -> None:
     selectors = re.findall(r"(?:^|\})\s*([^{}@]+)\{", re.sub(r"@media[^{]*\{(.*)\}\}", r"\1}", style))
     assert selectors
     assert all(".stripe-raw" in part for selector in selectors for part in selector.split(","))
+
+
+def test_text_stands_to_the_left_and_numbers_to_the_right_against_the_rules_of_a_notebook() -> None:
+    # `:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td`, with which JupyterLab puts all cells to the right.
+    theirs = (2, 1)
+    rules = re.findall(r"^(.*)\{text-align:(left|right)\}$", markup.block(), flags=re.MULTILINE)
+    assert [side for _, side in rules] == ["left", "right"]
+    for selector, _ in rules:
+        elements = re.findall(r"(?<![.\w-])[a-z]+(?![\w-]*\()", selector)
+        assert (selector.count("."), len(elements)) > theirs, selector
 
 
 def test_a_report_has_rows_in_all_and_a_chart_with_the_limit() -> None:

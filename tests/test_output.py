@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,10 @@ import pytest
 
 from stripe_raw_rs import main
 from stripe_raw_rs.cli.colors import is_colored, painted_states
+from stripe_raw_rs.entity_status import EntityStatus
+from stripe_raw_rs.list_status import ListStatus
 from stripe_raw_rs.simulator import StripeSimulator
+from stripe_raw_rs.status import Status
 from tests.command import call, command, on_terminal, variables
 
 if TYPE_CHECKING:
@@ -164,6 +168,13 @@ def test_states_and_errors_are_colored_on_request_and_never_in_json(lake: Path) 
 def test_only_states_of_a_table_are_colored() -> None:
     table = "entity   state     rows\ncharges  complete     3\na line that says complete"
     assert painted_states(table) == table.replace("complete    ", "\x1b[32mcomplete\x1b[0m    ")
+
+
+@pytest.mark.parametrize("state", ["complete", "failed", "unfinished"])
+def test_the_state_of_a_list_is_colored_in_status(state: str) -> None:
+    row = EntityStatus("charges", None, next_run="reads what is new", error=None, state=state)
+    painted = painted_states(str(Status("here", (ListStatus("charges", (row,)),), ())))
+    assert re.search(rf"^charges  \x1b\[3[123]m{state}\x1b\[0m  ", painted, re.MULTILINE)
 
 
 def test_a_command_in_this_process_prints_what_the_program_prints(

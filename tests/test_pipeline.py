@@ -18,22 +18,23 @@ from stripe_raw_rs import (
     UsageError,
     entities,
     ingest,
+    keywords,
     pipeline,
     verify,
 )
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.state_store import StateStore
-from stripe_raw_rs.tables import open_tables
 from tests.children import wait_for
 from tests.conftest import DEFAULT, KEY, SCHEMA, Columns, assert_whole, events, landed
 from tests.places import place_of, tables_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from stripe_raw_rs import Report
-    from stripe_raw_rs.tables import TableOptions, Tables
+    from stripe_raw_rs.tables import Tables
 
 
 contract = pytest.mark.contract
@@ -144,11 +145,11 @@ def test_a_column_that_the_owner_added_to_a_table_disturbs_nobody(lake: Path, st
 def test_stripe_is_asked_for_the_account_while_the_tables_are_opened(
     lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(place: TableOptions) -> Tables:
+    def slowly(options: Mapping[str, Any]) -> Tables:
         wait_for(lambda: stripe.requests == 1)
-        return open_tables(place)
+        return keywords.place_of(options)
 
-    monkeypatch.setattr(pipeline, "open_tables", slowly)
+    monkeypatch.setattr(pipeline, "place_of", slowly)
     land(lake, stripe).raise_for_status()
     assert [path for _, path, _ in stripe.request_log()].count("/v1/account") == 1
 

@@ -60,15 +60,16 @@ class EntityStatus(Value):
 
     def cells(self) -> tuple[str, ...]:
         """Its row of the table."""
-        numbers = (f"{self.attempts:,}", f"{self.pages:,}", f"{self.rows:,}")
         return (
             self.label,
-            self.run_id or "-",
             self.state if self.holder is None else "running",
-            *numbers,
+            f"{self.rows:,}",
             date_time(self.watermark),
             date_time(self.followed_to),
             date_time(self.last_event),
+            f"{self.attempts:,}",
+            f"{self.pages:,}",
+            self.run_id or "-",
         )
 
 

@@ -115,9 +115,14 @@ class Check(Listing[EntityCheck]):
         return f"{sum(row.state == 'readable' for row in self.entities)} of {count} readable"
 
     def __str__(self) -> str:
-        """Show the table, the facts, and what to do."""
+        """Show all of it."""
+        return self.to_text()
+
+    def to_text(self, columns: int | None = None) -> str:
+        """Show the table, within so many columns, the facts, and what to do."""
         errors = [one_line(error) for error in self._errors().values()]
-        return "\n".join([text_table(_HEADINGS, self._rows(), left=len(_HEADINGS)), self._facts(), *errors])
+        table = text_table(_HEADINGS, self._rows(), left=len(_HEADINGS), columns=columns, spare=("changes",))
+        return "\n".join([table, self._facts(), *errors])
 
     def __repr__(self) -> str:
         """Say the server, and how many lists can be read."""

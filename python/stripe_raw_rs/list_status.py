@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 HEADINGS = (
     "entity",
-    "last run",
     "state",
-    "attempt",
-    "pages",
     "objects",
     "newest created",
     "changes followed to",
     "last event",
+    "attempt",
+    "pages",
+    "last run",
 )
 # The state of several accounts is the first of these that one of them has.
 _WORST_FIRST = ("unreadable", "failed", "unfinished", "given up", "never ran", "complete")
@@ -99,15 +99,15 @@ class ListStatus(Value):
         is_held = any(account.holder is not None for account in self.accounts)
         return (
             self.entity,
-            counted(len(self.accounts), "account"),
-            f"{complete:,} complete{', running' if is_held else ''}",
-            "-",
-            f"{self.pages:,}",
+            f"{complete:,} of {len(self.accounts):,} complete{', running' if is_held else ''}",
             f"{self.rows:,}",
             date_time(self.watermark),
             # As far as the changes of all accounts were followed.
             date_time(min((row.followed_to for row in self.accounts if row.followed_to is not None), default=None)),
             date_time(_largest(account.last_event for account in self.accounts)),
+            "-",
+            f"{self.pages:,}",
+            counted(len(self.accounts), "account"),
         )
 
     def lines(self) -> Iterator[str]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _LIGHT = "--bad:#b3261e;--good:#1a7f37;--muted:#636c76;--line:#d0d7de;--chart:#0969da"
 _DARK = "--bad:#ff7b72;--good:#56d364;--muted:#9198a1;--line:#3d444d;--chart:#58a6ff"
 # A notebook's own theme goes before what the system prefers: JupyterLab's, then that of Visual Studio Code.
+# JupyterLab puts all cells to the right, by a rule with two classes and one element: ours need more of them.
 _STYLE = f"""<style>
 .stripe-raw{{{_LIGHT};color:inherit;font-size:13px;line-height:1.45;overflow-x:auto}}
 @media (prefers-color-scheme:dark){{.stripe-raw{{{_DARK}}}}}
@@ -22,10 +23,11 @@ _STYLE = f"""<style>
 .stripe-raw .bad{{color:var(--bad)}}
 .stripe-raw .good{{color:var(--good)}}
 .stripe-raw table{{border-collapse:collapse;font-size:inherit;margin:.5em 0;font-variant-numeric:tabular-nums}}
-.stripe-raw th,.stripe-raw td{{padding:2px 10px;text-align:left;white-space:nowrap;background:none;color:inherit}}
-.stripe-raw th{{font-weight:600;color:var(--muted);border-bottom:1px solid var(--line)}}
+.stripe-raw th,.stripe-raw td{{padding:2px 8px;white-space:nowrap;background:none;color:inherit}}
+.stripe-raw th{{font-weight:600;font-size:12px;color:var(--muted);border-bottom:1px solid var(--line)}}
 .stripe-raw tfoot td{{font-weight:600;border-top:1px solid var(--line)}}
-.stripe-raw .number{{text-align:right}}
+.stripe-raw table tr>:not(.number){{text-align:left}}
+.stripe-raw table tr>.number{{text-align:right}}
 .stripe-raw tr.bad td{{color:var(--bad)}}
 .stripe-raw svg{{display:block;margin:.5em 0;max-width:100%}}
 .stripe-raw svg text{{fill:var(--muted);font-size:11px}}

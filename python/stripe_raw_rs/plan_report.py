@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stripe_raw_rs import _core, markup
 from stripe_raw_rs._core import one_line
 from stripe_raw_rs.exceptions import StripeRawError
-from stripe_raw_rs.text import counted, date_time, rfc3339, text_table
+from stripe_raw_rs.text import counted, date_time, rfc3339, skipped_line, text_table
 from stripe_raw_rs.value import Listing, Value
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _HEADINGS = ("entity", "permission", "created since", "objects", "requests", "minutes", "share")
 _COLUMNS = 100
+# What a narrower terminal has no room for, the least missed first.
+_SPARE = ("share", "minutes")
 _MINUTE = 60
 # Objects that nobody has counted: a word before the number.
 _ACCURACY = {"exact": "", "about": "about ", "at least": "more than "}
@@ -86,8 +88,6 @@ class PlannedList(Value):
         """What the table has no room for: the error, or the run that goes on and the warnings."""
         if self.error is not None:
             yield self.error
-        elif self.skipped is not None:
-            yield f"{self.entity}: is skipped, because the account does not have it"
         elif self.continued + self.new + self.without_news > 1:
             runs = [(self.continued, "go on"), (self.new, "new"), (self.without_news, "without news so far")]
             parts = ", ".join(f"{number:,} {what}" for number, what in runs if number)
@@ -135,9 +135,7 @@ class Plan(Listing[PlannedList]):
     def raise_for_status(self) -> None:
         """Raise StripeRawError if a run would fail at a list."""
         if self.failing:
-            names = ", ".join(planned.entity for planned in self.failing)
-            summary = f"{len(self.failing)} of {counted(len(self.entities), 'list')} would fail ({names})"
-            raise StripeRawError("; ".join(str(planned.error) for planned in self.failing), summary=summary)
+            raise StripeRawError("; ".join(str(planned.error) for planned in self.failing), summary=self._would_fail())
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
@@ -163,10 +161,9 @@ class Plan(Listing[PlannedList]):
     def _repr_html_(self) -> str:
         failing = [number for number, planned in enumerate(self.entities) if planned.error is not None]
         lines = [(planned, one_line(line)) for planned in self.entities for line in planned.lines()]
+        wrong = f"; {self._would_fail()}" if failing else ""
         return markup.block(
-            markup.title(
-                f"{counted(self.requests, 'request')} for {counted(len(self.entities), 'list')}", self.location
-            ),
+            markup.title(f"{self._requests()} for {counted(len(self.entities), 'list')}{wrong}", self.location),
             markup.table(
                 _HEADINGS,
                 [planned.cells(to_the_day=False) for planned in self.entities],
@@ -178,33 +175,45 @@ class Plan(Listing[PlannedList]):
             markup.lines(self._sums(), "muted"),
         )
 
-    def table(self) -> str:
+    def table(self, columns: int | None = None) -> str:
         """Show the table, at most 100 columns wide: if it would be wider, its windows begin with days."""
+        most = min(columns or _COLUMNS, _COLUMNS)
         table = text_table(_HEADINGS, [planned.cells(to_the_day=False) for planned in self.entities], left=3)
-        if max(map(len, table.splitlines())) <= _COLUMNS:
+        if max(map(len, table.splitlines())) <= most:
             return table
-        return text_table(_HEADINGS, [planned.cells(to_the_day=True) for planned in self.entities], left=3)
+        rows = [planned.cells(to_the_day=True) for planned in self.entities]
+        return text_table(_HEADINGS, rows, left=3, columns=columns, spare=_SPARE)
 
     def __str__(self) -> str:
-        """Show the table, what it leaves out, and what it adds up to."""
+        """Show all of it."""
+        return self.to_text()
+
+    def to_text(self, columns: int | None = None) -> str:
+        """Show the table, within so many columns, what it leaves out, and what it adds up to."""
         lines = [one_line(line) for planned in self.entities for line in planned.lines()]
-        return "\n".join([self.table(), *lines, *self._sums()])
+        return "\n".join([self.table(columns), *lines, *self._sums()])
+
+    def _would_fail(self) -> str:
+        names = ", ".join(planned.entity for planned in self.failing)
+        return f"{len(self.failing)} of {counted(len(self.entities), 'list')} would fail ({names})"
+
+    def _requests(self) -> str:
+        return f"{counted(self.requests, 'request')}{' at least' if self._is_more() else ''}"
 
     def _sums(self) -> Iterator[str]:
-        at_least = " at least" if self._is_more() else ""
+        skipped = [planned.entity for planned in self.entities if planned.skipped is not None]
+        if skipped:
+            yield skipped_line(skipped, "would be skipped")
         time = "" if self.seconds_at_limit is None else f", {_time(self.seconds_at_limit)} at the limit"
         share = _percent(self.requests / _core.SMALLEST_ALLOCATION)
         objects = sum(planned.objects or 0 for planned in self.entities)
-        yield f"in all: {counted(objects, 'object')}, {counted(self.requests, 'request')}{at_least}{time}"
-        yield (
-            f"share: {share} of the {_core.SMALLEST_ALLOCATION:,} reads that Stripe allots to the smallest account for "
-            "30 days;"
-        )
+        yield f"in all: {counted(objects, 'object')}, {self._requests()}{time}"
+        yield f"share: {share} of the smallest account's {_core.SMALLEST_ALLOCATION:,} reads in 30 days;"
         yield "an account with more than 20 transactions in that time has 500 for each of them"
         if self.accounts > 1:
             yield f"{self.accounts:,} accounts, one request each at least; only the key's own was asked"
         if self.follows:
-            yield "changes of older objects come on top: the run knows them when it has read the events"
+            yield "changes of older objects come on top: the run learns of them from the events"
         yield f"nothing was written; {counted(self.requests_sent, 'request')} asked for this"
 
     def _is_more(self) -> bool:

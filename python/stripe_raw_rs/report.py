@@ -8,11 +8,13 @@ from typing import Any
 from stripe_raw_rs import markup
 from stripe_raw_rs.entity_result import HEADINGS, EntityResult, State, number_cells
 from stripe_raw_rs.exceptions import StripeRawError
-from stripe_raw_rs.text import counted, text_table
+from stripe_raw_rs.text import counted, skipped_line, text_table
 from stripe_raw_rs.value import Listing
 
 # The exit code of several entities is the first of these that one of them has.
 _WORST_FIRST = (130, 1, 2, 75)
+# What a narrow terminal has no room for, the least missed first.
+_SPARE = ("pages", "objects/s", "MB", "retries", "requests", "seconds", "newest created")
 _STATES_NAMED: tuple[State, ...] = ("failed", "held", "interrupted")
 # What to do next, by exit code.
 _NEXT = {
@@ -87,16 +89,15 @@ class Report(Listing[EntityResult]):
         messages = [result.message for result in self.entities if result.message is not None]
         return "\n".join([self.table(), *messages])
 
-    def table(self) -> str:
-        """Show the numbers and the notices; the errors are reported elsewhere."""
+    def table(self, columns: int | None = None) -> str:
+        """Show the numbers, within so many columns, and the notices; the errors are reported elsewhere."""
         rows = [result.cells() for result in self.entities if result.state != "skipped"]
-        return "\n".join([text_table(HEADINGS, rows), *self._notices()])
+        return "\n".join([text_table(HEADINGS, rows, columns=columns, spare=_SPARE), *self._notices()])
 
     def _notices(self) -> list[str]:
         notices = [notice for result in self.entities for notice in result.notices]
         if self.skipped:
-            lists = counted(len(self.skipped), "list")
-            notices.append(f"{lists} skipped, because the account does not have them: {', '.join(self.skipped)}")
+            notices.append(skipped_line(self.skipped, "skipped"))
         return notices
 
     def __repr__(self) -> str:

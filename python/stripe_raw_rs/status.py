@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs.keywords import StatusKeywords
 
-_NUMBERS = ("attempt", "pages", "objects")
+_NUMBERS = ("objects", "attempt", "pages")
+# What a narrow terminal has no room for, the least missed first.
+_SPARE = ("last run", "attempt", "pages", "last event", "changes followed to")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +52,14 @@ class Status(Listing[ListStatus]):
         return f"Status({self.location!r}: {complete} of {counted(len(self.entities), 'list')} complete)"
 
     def __str__(self) -> str:
-        """Show both tables, each with the lines that belong to it."""
+        """Show all of it."""
+        return self.to_text()
+
+    def to_text(self, columns: int | None = None) -> str:
+        """Show both tables, within so many columns, each with the lines that belong to it."""
         return "\n".join(
             [
-                text_table(HEADINGS, [row.cells() for row in self.entities]),
+                text_table(HEADINGS, [row.cells() for row in self.entities], columns=columns, spare=_SPARE),
                 *(line for row in self.entities for line in row.lines()),
                 text_table(table_size.HEADINGS, [size.cells() for size in self.sizes], left=1),
                 *self._unmeasured(),

@@ -30,6 +30,12 @@ def first_of(lines: Sequence[str], start: str = "", *, in_json: bool = True) -> 
     return [*lines[:_SHOWN], *([f"{start}and {more:,} more{where}"] if more > 0 else [])]
 
 
+def skipped_line(names: Sequence[str], how: str) -> str:
+    """Say which lists are skipped; `how` is a verb, e.g. `skipped`."""
+    them = "it" if len(names) == 1 else "them"
+    return f"{counted(len(names), 'list')} {how}, because the account does not have {them}: {', '.join(names)}"
+
+
 def counted(number: int, thing: str, things: str = "") -> str:
     """A number of things: `1 page`, `2 pages`; `things` is the plural if it is not the singular with an s."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
@@ -56,14 +62,35 @@ def rfc3339(seconds: int | None) -> str | None:
     return None if shown == "-" else shown.replace(" ", "T") + "Z"
 
 
-def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 2) -> str:
-    """Columns under headings: the first columns, `left` of them, to the left; numbers to the right."""
+def text_table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: int = 2,
+    *,
+    columns: int | None = None,
+    spare: Sequence[str] = (),
+) -> str:
+    """Columns under headings: the first columns, `left` of them, to the left; numbers to the right.
+
+    If a terminal of so many `columns` has no room for all of it, those named in `spare` are left out, in their order,
+    until the rest fits, and a last line names them.
+    """
     table = [headings, *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(headings))]
-    return "\n".join(
+    absent: list[str] = []
+    while columns is not None and len(absent) < len(spare) and _width(headings, widths, absent) > columns:
+        absent.append(spare[len(absent)])
+    lines = [
         "  ".join(
             cell.ljust(width) if column < left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            for column, (heading, cell, width) in enumerate(zip(headings, row, widths, strict=True))
+            if heading not in absent
         ).rstrip()
         for row in table
-    )
+    ]
+    return "\n".join([*lines, *([f"a wider terminal adds {', '.join(absent)}"] if absent else [])])
+
+
+def _width(headings: Sequence[str], widths: Sequence[int], absent: Sequence[str]) -> int:
+    shown = [width for heading, width in zip(headings, widths, strict=True) if heading not in absent]
+    return sum(shown) + 2 * (len(shown) - 1)

@@ -21,6 +21,11 @@ class Value(ABC):
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
 
+    def to_text(self, columns: int | None = None) -> str:
+        """The text for people. If a terminal of so many columns has no room for a table, some of it may be left out."""
+        del columns
+        return str(self)
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.to_dict() == other.to_dict()
 

@@ -17,6 +17,7 @@ _STATES = {
     "failed": RED,
     "unreadable": RED,
     "permission missing": RED,
+    "missing": RED,
     "not available": RED,
     "held": YELLOW,
     "interrupted": YELLOW,

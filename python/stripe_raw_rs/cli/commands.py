@@ -72,9 +72,9 @@ def _run(config: Config, answer: Answer) -> None:
         with _terminable():
             report = land(None, {**config.keywords(), "display": live})
     except IngestInterrupted as interrupted:
-        answer.give(interrupted.report.table(), **interrupted.report.to_dict())
+        answer.give(interrupted.report.table(answer.columns), **interrupted.report.to_dict())
         raise
-    answer.give(report.table(), **report.to_dict())
+    answer.give(report.table(answer.columns), **report.to_dict())
     report.raise_for_status()
 
 
@@ -105,7 +105,7 @@ def _entities(config: Config, answer: Answer) -> None:
 def _demo(config: Config, answer: Answer) -> None:
     live = _configure_log(config)
     with _terminable():
-        demo.demo(config.text("lake") or "demo-lake", say=answer.give, display=live)
+        demo.demo(config.text("lake") or "demo-lake", say=answer.give, display=live, columns=answer.columns)
 
 
 def _status(config: Config, answer: Answer) -> None:
@@ -156,7 +156,7 @@ def _simulate(config: Config, answer: Answer) -> None:
 
 
 def _give(answer: Answer, value: Value) -> None:
-    answer.give(str(value), **value.to_dict())
+    answer.give(value.to_text(answer.columns), **value.to_dict())
 
 
 def _configure_log(config: Config) -> LiveLines | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from stripe_raw_rs.progress import Display
+    from stripe_raw_rs.report import Report
 
     class Say(Protocol):
         """Print a text for people, or values for programs."""
@@ -36,16 +37,25 @@ _CHANGED_CHARGES = 10
 _MARKER = ".stripe-raw-demo"
 
 
-def demo(lake: str | Path, *, say: Say, display: Display | None = None) -> None:
-    """Land a simulated account, let some objects arrive, land those, and say how to query the tables."""
+def demo(lake: str | Path, *, say: Say, display: Display | None = None, columns: int | None = None) -> None:
+    """Land a simulated account, let some objects arrive, land those, and say how to query the tables.
+
+    `columns` are those of the terminal, if what is said goes to one.
+    """
     folder = Path(lake).expanduser()
+
+    def land_and_say(stripe: StripeSimulator) -> None:
+        report = _land(folder, stripe, display)
+        say(report.table(columns), event="landed", **report.to_dict())
+        report.raise_for_status()
+
     _prepare(folder, say)
     with StripeSimulator(objects=_OBJECTS, seed=1, object_events=True) as stripe:
         begin = (
             f"a made-up Stripe account with {_OBJECTS:,} objects is at {stripe.url}\n\nthe first run reads all of it:"
         )
         say(begin, event="serving", url=stripe.url, objects=_OBJECTS)
-        _land(folder, stripe, say, display)
+        land_and_say(stripe)
         for entity in _core.entities(""):
             stripe.add(entity.name, _NEW_OBJECTS)
         stripe.change("charges", stripe.ids("charges")[-_CHANGED_CHARGES:])
@@ -53,7 +63,7 @@ def demo(lake: str | Path, *, say: Say, display: Display | None = None) -> None:
             f"\n{_NEW_OBJECTS} objects are new in each list, and {_CHANGED_CHARGES} charges of long ago have changed; "
             "the second run reads\nthe new ones, the lookback before them, and what events report as changed:"
         )
-        _land(folder, stripe, say, display)
+        land_and_say(stripe)
     table = folder / "stripe_charges_raw"
     say(f"\nquery it, in Python:\n\n{programs(table)}", event="ended", tables=str(folder))
 
@@ -111,11 +121,9 @@ def _connected(stripe: StripeSimulator) -> str:
     return f"{len(accounts):,} accounts are connected to it; one is read with --stripe-account {accounts[0]}\n"
 
 
-def _land(folder: Path, stripe: StripeSimulator, say: Say, display: Display | None) -> None:
+def _land(folder: Path, stripe: StripeSimulator, display: Display | None) -> Report:
     options = {"lake": folder, "api_base_url": stripe.url, "display": display}
-    report = land(_core.ApiKey(_KEY), {**options, "entities": ",".join(_lists())})
-    say(report.table(), event="landed", **report.to_dict())
-    report.raise_for_status()
+    return land(_core.ApiKey(_KEY), {**options, "entities": ",".join(_lists())})
 
 
 def _lists() -> list[str]:
