@@ -1144,6 +1144,12 @@ class Outlook:
     def one(self) -> NextRun | None:
         """The run of the account that was asked about; None if it gets none."""
 
+def expose(key: ApiKey) -> str:
+    """The text of a key, to be pickled for Spark's executors: they are other processes, and can have it in no other way.
+
+    Nothing else may call it.
+    """
+
 @final
 class ApiKey:
     """A Stripe API key: no text of it is seen from here on.
