@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs._core import Attempt, Client, Entity, Histories, ParentRows
     from stripe_raw_rs.exceptions import StripeRawError
+    from stripe_raw_rs.executors import Executors
     from stripe_raw_rs.followed_events import FollowedEvents
     from stripe_raw_rs.followed_parents import FollowedParents
     from stripe_raw_rs.progress import Display
@@ -37,6 +38,8 @@ class Job:
     display: Display
     # The accounts that it reads; None for the key's own.
     accounts: Sequence[str | None]
+    # The names by which they were given; one with slashes is a path to an account.
+    paths: Sequence[str]
     owner: str
     take_over: bool
     give_up: Literal["restart", "scratch"] | None
@@ -46,6 +49,8 @@ class Job:
     histories: Mapping[str, Histories]
     events: FollowedEvents
     parents: FollowedParents
+    # Those of Spark that read first runs; None if this process reads all.
+    executors: Executors | None = None
 
 
 def try_list(job: Job, entity: Entity, accounts: Sequence[str | None], attempts: list[Attempt]) -> None:

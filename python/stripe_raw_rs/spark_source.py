@@ -51,7 +51,9 @@ def register_stripe(spark: SparkSession, **given: Unpack[SourceKeywords]) -> Non
         client_of(key, options)
         if not hasattr(spark, "dataSource"):
             found = f"this is Spark {spark.version}" if hasattr(spark, "version") else "this is no session of Spark"
-            message = f"register_stripe needs a session of Spark 4.0 or later, and {found}; read gives a list without it"
+            message = (
+                f"register_stripe needs a session of Spark 4.0 or later, and {found}; read gives a list without it"
+            )
             raise UsageError(message)
         _register(spark, source_of(key, _settings(options)))
 

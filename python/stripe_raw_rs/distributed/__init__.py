@@ -13,34 +13,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import _core
-from stripe_raw_rs.distributed.fetch import EVENTS, Fetch, events_of, fetch, schema
+from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.executors import Executors, hold, settings_of, share
 from stripe_raw_rs.raw_writer import RawWriter
+from stripe_raw_rs.surface import option
 from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
 
-    from stripe_raw_rs._core import ApiKey, Ending, Entity, Wave
+    from stripe_raw_rs._core import ApiKey, Client, Ending, Entity, Histories, Wave
     from stripe_raw_rs.attempt import Job
+    from stripe_raw_rs.distributed.fetch import Fetch
+    from stripe_raw_rs.tables import Tables
 
 logger = logging.getLogger("stripe_raw_rs")
 
 # Accounts of one wave: its rows wait in a table until all have come.
 _WAVE = 2_048
-
-
-@dataclass(frozen=True)
-class Executors:
-    """What the executors need of a call, beside its accounts."""
-
-    key: ApiKey = field(repr=False)
-    # Options of requests; the limits are those of one task.
-    options: Mapping[str, Any]
-    paths: Sequence[str]
-    # Most tasks at a time.
-    tasks: int
+# Tasks of Spark, if nobody says how many may run at once.
+_TASKS = 4
 
 
 @dataclass
@@ -60,6 +54,27 @@ class Landed:
         self.newest = max((each for each in (self.newest, wave.newest) if each is not None), default=None)
 
 
+def executors_of(options: Mapping[str, Any], key: ApiKey, client: Client, tables: Tables) -> Executors | None:
+    """Say what executors get, if the options want them. Raises UsageError if they cannot be used."""
+    if not options.get("distributed"):
+        return None
+    if not hasattr(tables, "waiting"):
+        message = f"{option('distributed')} is for Spark: give {option('catalog')} and {option('schema')}"
+        raise UsageError(message)
+    if options.get("max_requests") is not None:
+        message = (
+            f"{option('distributed')} and {option('max_requests')} exclude each other: tasks cannot count together"
+        )
+        raise UsageError(message)
+    tasks = int(options.get("distributed_tasks") or _TASKS)
+    if tasks < 1:
+        message = f"{option('distributed_tasks')} must be 1 or more"
+        raise UsageError(message)
+    settings = settings_of(options)
+    logger.info("the limits of requests are shared: one process would read as fast as %s", counted(tasks, "task"))
+    return Executors(hold(key), {**settings, **share(client, settings, tasks)}, tasks)
+
+
 def land_first_runs(job: Job, entity: Entity, landed: Landed) -> None:
     """Land the first runs of accounts that have none. Lists of single objects follow others, and are left alone."""
     if job.executors is None or entity.parent is not None:
@@ -68,21 +83,58 @@ def land_first_runs(job: Job, entity: Entity, landed: Landed) -> None:
     while True:
         histories = job.state.histories([entity.name], job.accounts)[entity.name]
         new = [each for each in job.accounts if each not in tried and histories.of(each).state == "never ran"]
-        wave = new[:_WAVE]
         # One account is read as fast by this process.
-        if len(wave) <= 1:
+        if len(new) <= 1:
             if tried:
                 job.parents.add(entity.name, histories.parent_rows)
             return
-        tried.update(wave)
-        _land(job, entity, histories, wave, landed)
+        accounts = new[:_WAVE]
+        tried.update(accounts)
+        planned = _plan(job, job.executors, entity, histories, accounts)
+        if planned is None:
+            return
+        what = f"{counted(len(planned.tasks), 'task')} of Spark"
+        logger.info("%s: %s read the first runs of %s", entity.name, what, counted(len(accounts), "account"))
+        wave = _land(job, entity, planned, _task(job.executors, planned), is_first=histories.is_fresh)
+        landed.add(wave)
+        rows, ended = counted(wave.row_count, "object"), counted(len(wave.endings), "account")
+        logger.info("%s: landed %s of %s", entity.name, rows, ended)
 
 
 def _land(
-    job: Job, entity: Entity, histories: _core.Histories, accounts: Sequence[str | None], landed: Landed
-) -> None:
-    executors = job.executors
-    wishes = {
+    job: Job, entity: Entity, planned: Fetch, task: Callable[[int], Iterator[pa.RecordBatch]], *, is_first: bool
+) -> Wave:
+    """Read and land one wave."""
+    from stripe_raw_rs.distributed.fetch import EVENTS, events_of, schema  # noqa: PLC0415 - it needs pyarrow
+
+    raw = RawWriter(job.tables, entity, job.state.store_id)
+    raw.check()
+    with job.tables.waiting(f"{entity.table}_waiting", planned.epoch) as waiting:  # type: ignore[attr-defined]
+        waiting.fill(len(planned.tasks), task, schema())
+        wave = _core.Wave(entity.name, job.state.store_id, planned.epoch)
+        for text in waiting.texts(EVENTS):
+            wave.add_events(events_of(text))
+        wave.check_rows(waiting.counts(["_ingest_run_id", "_page_number"], EVENTS))
+        if not wave.endings:
+            return wave
+        # The order of these lines makes a kill harmless.
+        job.state.append(wave.claims())
+        if is_first:
+            job.state.require_ours()
+        raw.create()
+        job.state.append(wave.refusals())
+        raw.append_waiting(wave.rows(), waiting.rows(_core.raw_schema().names, EVENTS), wave.row_count)
+        job.state.append(wave.pages())
+    return wave
+
+
+def _plan(
+    job: Job, executors: Executors, entity: Entity, histories: Histories, accounts: list[str | None]
+) -> Fetch | None:
+    """Plan the attempt, to learn its number, and whether somebody else has the list. Nothing is asked by it."""
+    from stripe_raw_rs.distributed.fetch import Fetch  # noqa: PLC0415 - as above
+
+    wishes: dict[str, Any] = {
         "store_id": job.state.store_id,
         "owner": job.owner,
         "start": job.start,
@@ -90,51 +142,27 @@ def _land(
         "follows": job.events.are_read,
         "has_asked_lists": job.parents.are_asked(entity),
         "may_lack": not entity.is_named,
+        "among_others": True,
     }
-    # It only says which number the attempt has, and whether somebody else has the list.
-    plan = job.client.attempt(
-        entity.name, histories, accounts=list(accounts), among_others=True, take_over=job.take_over, **wishes
+    attempt = job.client.attempt(
+        entity.name, histories, accounts=accounts, take_over=job.take_over, dead_owners=[], **wishes
     )
-    with closing(plan):
-        if executors is None or not plan.is_new:
-            return
-        epoch = plan.epoch
-    count = min(executors.tasks, len(accounts))
-    tasks = tuple(tuple(accounts[number::count]) for number in range(count))
-    what = Fetch(entity.name, tasks, tuple(executors.paths), epoch, executors.options, wishes)
-    logger.info("%s: %s of Spark read the first runs of %s", entity.name, counted(count, "task"), counted(len(accounts), "account"))
-    raw = RawWriter(job.tables, entity, job.state.store_id)
-    raw.check()
-    with job.tables.staging(f"{entity.table}_staging", epoch) as waiting:
-        waiting.fill(count, task_of(executors.key, what), schema())
-        wave = _core.Wave(entity.name, job.state.store_id, epoch)
-        for text in waiting.texts(EVENTS):
-            wave.add_events(events_of(text))
-        wave.check_rows(waiting.counts(["_ingest_run_id", "_page_number"], EVENTS))
-        if not wave.endings:
-            return
-        job.state.append(wave.claims())
-        if histories.is_fresh:
-            job.state.require_ours()
-        raw.create()
-        job.state.append(wave.refusals())
-        raw.append_waiting(wave.rows(), waiting.rows(_core.raw_schema().names, EVENTS), wave.row_count)
-        job.state.append(wave.pages())
-    landed.add(wave)
+    with closing(attempt):
+        if not attempt.is_new:
+            return None
+        count = min(executors.tasks, len(accounts))
+        tasks = tuple(tuple(accounts[number::count]) for number in range(count))
+        paths = tuple(path for path in job.paths if "/" in path)
+        return Fetch(entity.name, tasks, paths, attempt.epoch, wishes)
 
 
-def task_of(key: ApiKey, plan: Fetch) -> Callable[[int], Iterator[pa.RecordBatch]]:
+def _task(executors: Executors, plan: Fetch) -> Callable[[int], Iterator[pa.RecordBatch]]:
     """Make what a task does. It is made here, so that it is pickled by value, with the key in its closure."""
-
-    class Key:
-        """The text of the key: as an attribute it is in no traceback, message or `repr`."""
-
-        __slots__ = ("text",)
-
-    held: Any = Key()
-    held.text = _core.expose(key)
+    key, settings = executors.key, executors.settings
 
     def task(number: int) -> Iterator[pa.RecordBatch]:
-        return fetch(held, plan, number)
+        from stripe_raw_rs.distributed.fetch import fetch  # noqa: PLC0415 - on the executor
+
+        return fetch(key, settings, plan, number)
 
     return task

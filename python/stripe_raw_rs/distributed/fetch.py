@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import Client, checkpoint_schema, raw_schema
+from stripe_raw_rs._core import checkpoint_schema, raw_schema
 from stripe_raw_rs.exceptions import StripeRawError
+from stripe_raw_rs.executors import client
 from stripe_raw_rs.progress import drain_log
 from stripe_raw_rs.text import error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
+
+    from stripe_raw_rs.executors import HeldKey
 
 logger = logging.getLogger("stripe_raw_rs")
 
@@ -37,8 +40,7 @@ class Fetch:
     paths: tuple[str, ...]
     # Number of the attempt that the runs belong to.
     epoch: int
-    # Keywords of `Client` and of `Client.attempt`.
-    options: Mapping[str, Any]
+    # Keywords of `Client.attempt`.
     wishes: Mapping[str, Any]
 
 
@@ -48,22 +50,19 @@ def schema() -> pa.Schema:
     return pa.schema([*rows, pa.field(EVENTS, pa.binary())])
 
 
-def fetch(key: str, plan: Fetch, number: int) -> Iterator[pa.RecordBatch]:
+def fetch(key: HeldKey, settings: Mapping[str, Any], plan: Fetch, number: int) -> Iterator[pa.RecordBatch]:
     """Read the lists of one task's accounts. The rows of a group come before its events.
 
     An error ends the runs of its account, or all of them. It is not raised: what has been read is whole, and the
     process that commits it tries to go on, and says what is wrong.
     """
     accounts = list(plan.tasks[number])
-    client = Client(key, **plan.options)
-    if plan.paths:
-        client.reach_by(list(plan.paths))
+    asking = client(key, settings)
+    asking.reach_by(list(plan.paths))
     # Nothing is known of the accounts but the number of the newest attempt at the list.
-    nothing = pa.table(pa.schema(checkpoint_schema()).empty_table())
+    nothing = pa.schema(checkpoint_schema()).empty_table()
     histories = _core.histories([plan.entity], {plan.entity: plan.epoch - 1}, nothing)[plan.entity]
-    attempt = client.attempt(
-        plan.entity, histories, accounts=accounts, among_others=True, in_wave=True, **plan.wishes
-    )
+    attempt = asking.attempt(plan.entity, histories, accounts=accounts, in_wave=True, **plan.wishes)
     try:
         with closing(attempt):
             for rows, events in attempt:

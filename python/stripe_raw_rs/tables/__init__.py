@@ -22,6 +22,7 @@ from stripe_raw_rs.tables.interface import Outcome as Outcome
 from stripe_raw_rs.tables.interface import Size as Size
 from stripe_raw_rs.tables.interface import Table as Table
 from stripe_raw_rs.tables.interface import Tables as Tables
+from stripe_raw_rs.tables.interface import WaitingRows as WaitingRows
 from stripe_raw_rs.tables.opening import TableOptions as TableOptions
 from stripe_raw_rs.tables.opening import open_tables as open_tables
 from stripe_raw_rs.tables.upgrade import is_current as is_current

@@ -6,7 +6,9 @@ Only features that Spark Connect has as well are used: data frames and SQL, no J
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import check_table_name
@@ -15,8 +17,11 @@ from stripe_raw_rs.tables.spark.errors import reason
 from stripe_raw_rs.tables.spark.frames import Frames
 from stripe_raw_rs.tables.spark.sql import check_name, quoted
 from stripe_raw_rs.tables.spark.table import SparkTable
+from stripe_raw_rs.tables.spark.waiting import Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import DataFrame
 
     from stripe_raw_rs.tables import TableOptions
@@ -48,6 +53,26 @@ class SparkTables:
         check_table_name(name)
         with self._lock:
             return self._tables.setdefault(name, SparkTable(self, name, quoted(self._catalog, self._schema, name)))
+
+    @contextmanager
+    def waiting(self, name: str, epoch: int) -> Iterator[Waiting]:
+        """Make a table for rows that are not ready to be appended, of the attempt with that number; it does not last.
+
+        One that a process has left which ended in between is dropped with the next: its rows would never land.
+        """
+        check_table_name(name)
+        prefix = f"{name}_{epoch:010}_"
+        for row in self.session.sql(f"SHOW TABLES IN {quoted(self._catalog, self._schema)} LIKE '{name}_*'").collect():
+            left = row["tableName"]
+            if f"{name}_" < left < prefix:
+                Waiting(self.session, self.location, quoted(self._catalog, self._schema, left)).drop()
+        # Two processes may plan an attempt with the same number.
+        own = f"{prefix}{uuid4().hex[:12]}"
+        made = Waiting(self.session, self.location, quoted(self._catalog, self._schema, own))
+        try:
+            yield made
+        finally:
+            made.drop()
 
     def query(self, sql: str) -> DataFrame:
         """Make the frame of a query; Spark reads when somebody asks for rows."""

@@ -6,7 +6,7 @@ again, and rows that have moved are there twice or not at all, without an error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 from pyspark.sql import functions
@@ -18,19 +18,19 @@ from stripe_raw_rs.tables.spark.types import to_spark
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
-    from stripe_raw_rs.tables.spark import SparkTables
+Answer = TypeVar("Answer")
 
 
-class Staging:
+class Waiting:
     """One such table. It is made anew, and dropped when nobody needs it."""
 
-    def __init__(self, tables: SparkTables, name: str) -> None:
+    def __init__(self, session: SparkSession, place: str, sql_name: str) -> None:
         """Name it; nothing is made yet."""
-        self.location = f"{tables.location}.{name}"
-        self._session = tables.session
-        self._sql_name = tables.sql_name(name)
+        self._session = session
+        self._place = place
+        self._sql_name = sql_name
 
     def drop(self) -> None:
         """Drop it, if it is there."""
@@ -48,7 +48,8 @@ class Staging:
         types = to_spark(columns)
         names = ", ".join(f"`{column.name}` {column.dataType.simpleString()}" for column in types)
         # A platform that optimizes writes would shuffle between the fetch and this table.
-        made = f"CREATE TABLE {self._sql_name} ({names}) USING delta TBLPROPERTIES ('delta.autoOptimize.optimizeWrite' = 'false')"
+        still = "'delta.autoOptimize.optimizeWrite' = 'false'"
+        made = f"CREATE TABLE {self._sql_name} ({names}) USING delta TBLPROPERTIES ({still})"
 
         def write() -> None:
             self._session.sql(made).collect()
@@ -77,9 +78,10 @@ class Staging:
     def _frame(self) -> DataFrame:
         return self._do(lambda: self._session.table(self._sql_name), "read")
 
-    def _do[Answer](self, work: Callable[[], Answer], done: str) -> Answer:
+    def _do(self, work: Callable[[], Answer], done: str) -> Answer:
         try:
             return work()
         except Exception as error:
-            message = f"table '{self.location}' cannot be {done}: {reason(error)}"
-            raise TableError(message) from error
+            message = f"the rows that wait in '{self._place}' cannot be {done}: {reason(error)}"
+        # Spark's own error does not follow this one: its traceback may hold what the executors were given.
+        raise TableError(message)

@@ -1,0 +1,96 @@
+"""What Spark's executors need to ask Stripe: the key, the options of requests, and a share of the limits.
+
+All of it is pickled by value, inside a class or a function, and so it stands in no option, plan or SQL of Spark. Other
+machines have neither the variables nor the files of this one.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stripe_raw_rs import _core
+from stripe_raw_rs._core import ApiKey, Client
+from stripe_raw_rs.options import COMPILED, OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Protocol
+
+    class HeldKey(Protocol):
+        """The text of the key, as Spark carries it. It is passed on as a whole: variables are seen in tracebacks."""
+
+        text: str
+
+
+@dataclass(frozen=True)
+class Executors:
+    """What the executors need of a call, beside its accounts."""
+
+    key: HeldKey = field(repr=False)
+    # Options of requests; the limits are those of one task.
+    settings: Mapping[str, Any]
+    # Tasks of a wave, which may run all at once.
+    tasks: int
+
+
+# Requests over which a rate is measured, and the lowest rate that a client takes.
+_MANY = 1_000_000
+_LOWEST_RATE = 0.001
+
+
+def hold(key: ApiKey) -> HeldKey:
+    """Make the key picklable. The class is made here, so that it is pickled by value: no module has to be there."""
+
+    class Key:
+        """The text of the key. As an attribute it is in no traceback, message or `repr`; `ApiKey` is not picklable."""
+
+        __slots__ = ("text",)
+
+    held: Any = Key()
+    held.text = _core.expose(key)
+    return held  # type: ignore[no-any-return]
+
+
+def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the options of requests as other machines can use them."""
+    settings = {name: options[name] for name in COMPILED if name in options}
+    if "ca_file" in settings:
+        settings["ca_file"] = Path(settings["ca_file"]).read_bytes()
+    return settings
+
+
+def client(key: HeldKey, settings: Mapping[str, Any]) -> Client:
+    """Make a client; the file of authorities is carried as its content."""
+    if "ca_file" not in settings:
+        return Client(ApiKey(key.text), **settings)
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(settings["ca_file"])
+        file.flush()
+        return Client(ApiKey(key.text), **{**settings, "ca_file": file.name})
+
+
+def share(of: Client, settings: Mapping[str, Any], tasks: int) -> dict[str, Any]:
+    """Give each of some tasks the same share of the rate of one list, and of the requests in flight."""
+    in_flight = int(settings.get("max_concurrent_requests", OPTIONS["max_concurrent_requests"].default))
+    shared: dict[str, Any] = {"max_concurrent_requests": max(in_flight // tasks, 1)}
+    seconds = of.seconds([_MANY])
+    if seconds is not None:
+        rate = max(_MANY / seconds / tasks, _LOWEST_RATE)
+        shared |= {"max_requests_per_second": rate, "max_requests_per_second_per_endpoint": rate}
+    return shared
+
+
+@contextmanager
+def without_debug_log() -> Iterator[None]:
+    """Keep what is sent to Spark out of the log: py4j and the client of Connect write it there at the level DEBUG."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.DEBUG))
+    try:
+        yield
+    finally:
+        logging.disable(before)
