@@ -63,6 +63,7 @@ pub(super) fn planner(
         may_lack: call.may_lack,
     };
     let origin = client.resources.client.origin().as_str().to_owned();
-    let planner = Planner::new(context, call.settings, origin, circumstances, wishes.dead_owners, accounts);
-    Ok(Planner { in_wave: call.in_wave, ..planner })
+    let mut planner = Planner::new(context, call.settings, origin, circumstances, wishes.dead_owners, accounts);
+    planner.in_wave = call.in_wave;
+    Ok(planner)
 }

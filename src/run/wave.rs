@@ -66,10 +66,10 @@ impl Wave {
     /// Events of another list or attempt.
     pub fn add_events(&mut self, batch: &RecordBatch) -> Result<()> {
         for event in events_of(batch)? {
-            let at = usize::try_from(event.sequence).ok().filter(|at| *at < COMMITS);
-            let Some(at) = at.filter(|_| event.entity == self.entity && event.epoch == self.epoch) else {
+            let is_ours = event.entity == self.entity && event.epoch == self.epoch;
+            if !is_ours || !(CLAIMS..=PAGES).contains(&event.sequence) {
                 return Err(self.error("events of another attempt came with its own"));
-            };
+            }
             if let Some(page) = event.kind.page() {
                 self.pages.insert((event.run_id.clone(), page.page_number), page.row_count);
                 self.reached = [self.reached, page.min_created].into_iter().flatten().min();
