@@ -147,6 +147,7 @@ def test_the_key_is_seen_nowhere(mode: str, tmp_path: Path, request: pytest.Fixt
     assert_absent_below(tmp_path)
     events = "".join(file.read_text() for file in (tmp_path / "events").rglob("*") if file.is_file())
     assert WITNESS in events
+    assert WITNESS in done.stdout
     assert "SparkListenerApplicationEnd" in events
 
 
