@@ -76,6 +76,7 @@ def lane(request: pytest.FixtureRequest) -> str:
     return str(request.config.getoption("lane"))
 
 
+@pytest.mark.kill
 @pytest.mark.spark40
 @pytest.mark.spark41
 def test_a_task_that_failed_is_tried_again_and_its_rows_count_once(lane: str, tmp_path: Path) -> None:
@@ -85,6 +86,7 @@ def test_a_task_that_failed_is_tried_again_and_its_rows_count_once(lane: str, tm
     assert done.stdout.split() == ["300", "300", "1"], done.stderr[-3000:]
 
 
+@pytest.mark.kill
 @pytest.mark.spark40
 @pytest.mark.spark41
 def test_a_worker_that_was_killed_leaves_no_row_twice(lane: str, tmp_path: Path) -> None:
