@@ -111,7 +111,7 @@ mod _core {
     #[pymodule_export]
     use super::history::{Histories, History, histories, history_reads};
     #[pymodule_export]
-    use super::key::ApiKey;
+    use super::key::{ApiKey, expose};
     #[pymodule_export]
     use super::log::log_records;
     #[pymodule_export]

@@ -40,9 +40,12 @@ def test_every_program_of_the_documents_runs(program: Block, demo: Path, tmp_pat
 def test_the_programs_of_the_notebook_name_keywords_that_exist() -> None:
     nodes = [node for program in blocks("py") for node in ast.walk(ast.parse(program.text))]
     calls = {
-        node.func.attr: node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        node.func.attr: node
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
+        if node.func.value.id == "stripe_raw_rs"
     }
-    assert calls.keys() == {"ingest", "status", "verify", "latest"}
+    assert calls.keys() == {"ingest", "status", "verify", "latest", "register_stripe"}
     for name, call in calls.items():
         known = keyword_names({"ingest": "run"}.get(name, name))
         assert {keyword.arg for keyword in call.keywords} <= {*known}

@@ -184,6 +184,9 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "audit": BASE | ANSWER | WRITERS | {"accounts", "followed_events", "panics", "tables"},
     "verify": BASE | ANSWER | {"accounts", "audit", "keyword_help", "keywords", "panics"},
     "read": BASE | {"client", "keyword_help", "keywords", "panics", "start"},
+    "spark_options": BASE | {"options", "start", "suggestions"},
+    "spark_partitions": BASE | {"options", "spark_options", "tables"},
+    "spark_source": BASE | {"client", "keyword_help", "keywords", "options", "panics", "spark_partitions", "tables"},
     "dialects": set(),
     "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},
@@ -197,15 +200,16 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "main": BASE | {"cli", "tables", "text"},
     "__init__": BASE
     | {"audit", "config", "entity_list", "entity_result", "entity_status", "key_check", "latest", "list_status", "main"}
-    | {"pipeline", "plan", "plan_report", "query", "read", "report", "status", "table_size", "verify", "views"},
+    | {"pipeline", "plan", "plan_report", "query", "read", "report", "spark_source", "status"}
+    | {"table_size", "verify", "views"},
     "__main__": {"main"},
 }
 
 PYTHON_PACKAGES: dict[str, set[str]] = {
     "deltalake": {"tables"},
     "delta": {"tables"},
-    "pyspark": {"tables"},
-    "pyarrow": {"cli", "query", "tables"},
+    "pyspark": {"spark_partitions", "spark_source", "tables"},
+    "pyarrow": {"cli", "query", "spark_partitions", "spark_source", "tables"},
     "IPython": {"notebook"},
     "opentelemetry": {"telemetry"},
     "duckdb": {"cli", "query", "tables"},

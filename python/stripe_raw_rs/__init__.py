@@ -1,7 +1,8 @@
 """Lands everything a Stripe account holds as raw, immutable rows in Delta tables.
 
 `ingest` runs the whole job and returns a report. `check`, `status`, `verify` and `entities` give answers that print as
-tables, and `latest` gives the newest state of each object. `read` gives one list as a stream of rows, without tables.
+tables, and `latest` gives the newest state of each object. `read` gives one list as a stream of rows, without tables,
+and `register_stripe` lets Spark read one.
 `Client(...).attempt(...)` gives the pairs of rows and checkpoints, to be written anywhere.
 """
 
@@ -57,6 +58,7 @@ from stripe_raw_rs.plan_report import Plan, PlannedList
 from stripe_raw_rs.query import query
 from stripe_raw_rs.read import read
 from stripe_raw_rs.report import IngestInterrupted, Report
+from stripe_raw_rs.spark_source import register_stripe
 from stripe_raw_rs.status import Status, status
 from stripe_raw_rs.table_size import TableSize
 from stripe_raw_rs.verify import Verification, verify
@@ -120,6 +122,7 @@ __all__ = [
     "query",
     "raw_schema",
     "read",
+    "register_stripe",
     "status",
     "verify",
     "views",

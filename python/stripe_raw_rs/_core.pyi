@@ -65,6 +65,7 @@ __all__ = [
     "enter_delta_rs",
     "entities",
     "entities_to_land",
+    "expose",
     "histories",
     "history_reads",
     "log_records",
@@ -1143,6 +1144,12 @@ class Outlook:
     @property
     def one(self) -> NextRun | None:
         """The run of the account that was asked about; None if it gets none."""
+
+def expose(key: ApiKey) -> str:
+    """The text of a key, to be pickled for Spark's executors, which can have it in no other way.
+
+    Nothing else may call it.
+    """
 
 @final
 class ApiKey:

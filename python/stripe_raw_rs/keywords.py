@@ -15,7 +15,7 @@ from stripe_raw_rs._core import plain, without_secrets
 from stripe_raw_rs.checks import mistakes_in
 from stripe_raw_rs.config import COMMAND_LINE_ONLY, SOURCES, Config
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import COMMANDS, COMPILED, LISTS, OPTIONS, PATHS, READ
+from stripe_raw_rs.options import COMMANDS, COMPILED, LISTS, OPTIONS, PATHS, READ, SPARK_SOURCE
 from stripe_raw_rs.suggestions import nearest
 from stripe_raw_rs.surface import OTHER_KEYWORDS
 from stripe_raw_rs.tables import TableOptions, open_tables
@@ -55,13 +55,9 @@ if TYPE_CHECKING:
         maintenance: Literal["auto", "no"]
         display: Display | None
 
-    class ReadKeywords(TypedDict, total=False):
-        """Keywords of `read`."""
+    class SourceKeywords(TypedDict, total=False):
+        """Keywords of `register_stripe`."""
 
-        start: str | date | int | None
-        end: str | date | int | None
-        columns: Iterable[str] | None
-        stripe_account: str | None
         api_key: str | ApiKey | None
         api_key_file: str | Path | None
         stripe_secret_scope: str | None
@@ -71,7 +67,6 @@ if TYPE_CHECKING:
         max_requests_per_second: float | Literal["auto"]
         max_requests_per_second_per_endpoint: float | Literal["auto"]
         max_concurrent_requests: int
-        max_requests: int
         max_retries: int
         request_timeout_seconds: float
         backoff_base_seconds: float
@@ -80,6 +75,15 @@ if TYPE_CHECKING:
         api_base_url: str
         ca_file: str
         stripe_version: str
+
+    class ReadKeywords(SourceKeywords, total=False):
+        """Keywords of `read`."""
+
+        start: str | date | int | None
+        end: str | date | int | None
+        columns: Iterable[str] | None
+        stripe_account: str | None
+        max_requests: int
 
     class TablesKeywords(TableOptions, total=False):
         """Keywords of what reads the tables: `latest`."""
@@ -105,9 +109,14 @@ _PYTHON_ONLY = {
     "check": ("api_key", *COMPILED),
     **dict.fromkeys(("status", "verify", "latest"), ("tables",)),
     "read": ("start", "end", "columns", "api_key"),
+    "register_stripe": ("api_key",),
 }
 # Functions that are no command, with the options that are keywords of theirs.
-_FUNCTIONS = {"latest": ("lake", "catalog", "schema", "checkpoint_table"), "read": READ}
+_FUNCTIONS = {
+    "latest": ("lake", "catalog", "schema", "checkpoint_table"),
+    "read": READ,
+    "register_stripe": SPARK_SOURCE,
+}
 # Keywords that are not texts: a method that the value must have, and what to call it.
 _OBJECTS = {"tables": ("table", "an object with the methods of Tables"), "display": ("tick", "a Display")}
 _MOMENT = "a text, a date, a datetime or whole seconds since 1970"

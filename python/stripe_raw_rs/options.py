@@ -220,6 +220,9 @@ COMMANDS = {
 # The options of `read`, which is no command: those that a list has without a run.
 _OF_RUNS = ("lookback_seconds", "relist_days", "whole_every_days", "repeats", "changes", "commit_interval_seconds")
 READ = ("stripe_account", *_KEY, *(name for name in COMPILED if name not in _OF_RUNS))
+# Those of `register_stripe`. Accounts are an option of the format; a task that is tried again asks again, so nobody
+# could hold a number of requests.
+SPARK_SOURCE = tuple(name for name in READ if name not in ("stripe_account", "max_requests"))
 
 
 def are_accounts(text: str) -> bool:

@@ -112,6 +112,12 @@ impl ApiKey {
         self.secret.expose_secret().starts_with("rk_")
     }
 
+    /// The text of the key, for a copy of it in another process. Whoever takes it answers for where it goes.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.secret.expose_secret()
+    }
+
     /// Whether the key is an organisation's: it reads its members' accounts, and each request names one.
     pub(super) fn is_of_organisation(&self) -> bool {
         self.secret.expose_secret().starts_with("sk_org_")

@@ -74,3 +74,11 @@ impl ApiKey {
         format!("ApiKey({} mode)", self.mode())
     }
 }
+
+/// The text of a key, to be pickled for Spark's executors, which can have it in no other way.
+///
+/// Nothing else may call it.
+#[pyfunction]
+pub(super) fn expose(key: &Bound<'_, ApiKey>) -> String {
+    key.get().0.expose().to_owned()
+}
