@@ -113,6 +113,7 @@ def test_the_container_installs_what_the_package_needs() -> None:
 
 # What needs root, an engine or a workspace is not run. These are its lines, and the words beside which each one stands.
 CONSOLE = {
+    r"pip install (opentelemetry-distro) (opentelemetry-exporter-otlp-proto-http)": "extras",
     r"podman build --tag (stripe-raw) \.": "container",
     r"podman run .*--volume stripe-lake:(/\w+) stripe-raw( verify)?": "container",
     r"databricks bundle (validate)": "bundle",
@@ -135,6 +136,7 @@ def test_the_console_names_what_there_is() -> None:
     bundle = (ROOT / "databricks.yml", *(ROOT / "resources").glob("*.yml"))
     beside = {
         "bundle": "".join(path.read_text(encoding="utf-8") for path in bundle),
+        "extras": (ROOT / "pyproject.toml").read_text(encoding="utf-8"),
         "units": "".join(units()),
         "container": "".join(block.text for block in blocks("dockerfile")),
     }

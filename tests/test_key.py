@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stripe_raw_rs import ApiKey, Client, UsageError, check
+from stripe_raw_rs._core import expose
 from stripe_raw_rs.api_key import read_api_key
 from stripe_raw_rs.environment import key_of_environment, without_key
 from tests.conftest import CANARY, KEY
+from tests.documents import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +43,12 @@ def test_a_key_shows_its_mode_and_kind_and_nothing_else() -> None:
         pickle.dumps(key)
     with pytest.raises(TypeError, match="pickle"):
         copy.deepcopy(key)
+
+
+def test_the_text_of_a_key_is_taken_out_for_the_executors_of_spark_alone() -> None:
+    assert expose(ApiKey(f" {KEY}\n")) == KEY
+    sources = (ROOT / "python" / "stripe_raw_rs").rglob("*.py")
+    assert [file.name for file in sources if "expose" in file.read_text()] == ["spark_source.py"]
 
 
 def test_a_key_comes_from_the_environment_or_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import check, ingest, latest, status, verify
+from stripe_raw_rs import check, ingest, latest, read, register_stripe, status, verify
 from stripe_raw_rs.keywords import keyword_names
 from stripe_raw_rs.options import OPTIONS
 
@@ -23,6 +23,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "status": status,
     "verify": verify,
     "latest": latest,
+    "read": read,
+    "register_stripe": register_stripe,
 }
 
 

@@ -65,6 +65,7 @@ __all__ = [
     "enter_delta_rs",
     "entities",
     "entities_to_land",
+    "expose",
     "histories",
     "history_reads",
     "log_records",
@@ -1145,7 +1146,7 @@ class Outlook:
         """The run of the account that was asked about; None if it gets none."""
 
 def expose(key: ApiKey) -> str:
-    """The text of a key, to be pickled for Spark's executors: they are other processes, and can have it in no other way.
+    """The text of a key, to be pickled for Spark's executors, which can have it in no other way.
 
     Nothing else may call it.
     """

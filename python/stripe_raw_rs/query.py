@@ -35,6 +35,13 @@ _LIMITS = (
     "SET python_enable_replacements = false",
     "SET lock_configuration = true",
 )
+# Functions of Spark, so that the same statement runs there and here. Some payloads are no JSON to DuckDB.
+_FUNCTIONS = (
+    """CREATE MACRO get_json_object(json, path) AS
+    CASE WHEN json_valid(json) THEN json_extract_string(json, path) END""",
+    """CREATE MACRO sha2(bytes, bits) AS
+    CASE WHEN bits = 256 THEN sha256(bytes) ELSE error('of sha2, only sha2(..., 256) is here') END""",
+)
 
 
 def query(sql: str, *, lake: str | Path, checkpoint_table: str | None = None) -> DuckDBPyRelation:
@@ -79,8 +86,8 @@ class Queries:
         self._opened: set[str] = set()
         self._duckdb = duckdb
         self._connection: DuckDBPyConnection = duckdb.connect(":memory:")
-        for limit in _LIMITS:
-            self._connection.execute(limit)
+        for statement in (*_LIMITS, *_FUNCTIONS):
+            self._connection.execute(statement)
         # What a name stands for: a table, or a view of a list.
         self._names: dict[str, str | tuple[Entity, str]] = {"checkpoints": checkpoint_table}
         self._names[checkpoint_table.lower()] = checkpoint_table

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 import tempfile
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from stripe_raw_rs import _core
-from stripe_raw_rs._core import ApiKey, Client, plain, stray_secret
+from stripe_raw_rs._core import ApiKey, Client
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import OPTIONS, SPARK_SOURCE
-from stripe_raw_rs.start import seconds_of
-from stripe_raw_rs.suggestions import nearest
+from stripe_raw_rs.options import OPTIONS
+from stripe_raw_rs.spark_options import query_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +19,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql.types import StructType
 
-    from stripe_raw_rs._core import Entity
+    from stripe_raw_rs.spark_options import Query
 
     class HeldKey(Protocol):
         """The text of the key, as Spark carries it. It is passed on as a whole: variables are seen in tracebacks."""
@@ -43,32 +39,14 @@ if TYPE_CHECKING:
         limits: dict[str, Any]
 
 
-_OPTIONS = ("entity", "accounts", "created_gte", "created_lt", "num_partitions")
-_SECRET = re.compile("key|secret|token|passw|credential|auth")
-# A task costs Spark about 0.2 s of CPU time, and more tasks do not make Stripe allow more.
-_PARTITIONS = 4
-_MOST_PARTITIONS = 1_000
-# Digits of a number of seconds; with fewer, it is meant as a date.
-_SECONDS = re.compile(r"\d{9,12}")
 # Requests over which a rate is measured, and the lowest rate that a client takes.
 _MANY = 1_000_000
 _LOWEST_RATE = 0.001
 
 
-@dataclass(frozen=True)
-class _Query:
-    """The options of a data frame, read."""
-
-    entity: Entity
-    accounts: list[str | None]
-    start: int | None
-    end: int | None
-    partitions: int
-
-
 def check(key: HeldKey, settings: Mapping[str, Any], options: Mapping[str, str]) -> None:
     """Raise UsageError for options of the format that cannot be used, before anything is asked."""
-    _query(_client(key, settings), options)
+    query_of(_client(key, settings), options)
 
 
 def schema(key: HeldKey, settings: Mapping[str, Any], options: Mapping[str, str]) -> StructType:
@@ -100,7 +78,7 @@ def partitions(key: HeldKey, settings: Mapping[str, Any], options: Mapping[str, 
     once, on any machines, so each gets the same share of what one process may ask.
     """
     client = _client(key, settings)
-    query = _query(client, options)
+    query = query_of(client, options)
     bundles = _split(query.accounts, query.partitions)
     windows = _windows(query, query.partitions // len(bundles))
     limits = _share(client, settings, len(bundles) * len(windows))
@@ -131,84 +109,20 @@ def _client(key: HeldKey, settings: Mapping[str, Any]) -> Client:
         return Client(ApiKey(key.text), **{**settings, "ca_file": file.name})
 
 
-def _query(client: Client, options: Mapping[str, str]) -> _Query:
-    _check_names(options)
-    if "entity" not in options:
-        message = 'the format stripe needs the name of a list: .option("entity", "charges")'
-        raise UsageError(message)
-    (entity,) = _core.entities(client.read(options["entity"]).entity)
-    start, end = (_moment(name, options.get(name)) for name in ("created_gte", "created_lt"))
-    if not entity.time_field:
-        if start is not None or end is not None:
-            message = f"{entity.name}: its objects have no time, so created_gte and created_lt cannot be used"
-            raise UsageError(message)
-    else:
-        # All tasks of an action read the same window, and what arrives meanwhile is above it.
-        end = int(time.time()) if end is None else end
-        if start is not None and start >= end:
-            message = "created_gte must be before created_lt, which is the present time if it is not given"
-            raise UsageError(message)
-    return _Query(entity, _accounts(options.get("accounts")), start, end, _number(options.get("num_partitions")))
-
-
-def _check_names(options: Mapping[str, str]) -> None:
-    for name, value in options.items():
-        if _SECRET.search(name) or stray_secret({"name": name, "value": value}):
-            message = (
-                f"option '{plain(name)}' looks like a secret, and Spark shows options in its UI, its event log and in "
-                "SQL: give the key to register_stripe alone, and roll one that stood here"
-            )
-            raise UsageError(message)
-    for name in options:
-        if name not in _OPTIONS:
-            meant = ", which is a keyword of register_stripe" if name in SPARK_SOURCE else nearest(name, _OPTIONS)
-            message = f"unknown option '{plain(name)}' of the format stripe{meant}"
-            raise UsageError(message)
-
-
-def _accounts(text: str | None) -> list[str | None]:
-    if text is None:
-        return [None]
-    # An account has its rows once, however often and by whichever path it is named.
-    names = {name.rpartition("/")[2]: name for name in (part.strip() for part in text.split(",")) if name}
-    if not names:
-        message = "accounts names no account"
-        raise UsageError(message)
-    for name in names.values():
-        _core.check_account(name)
-    return [*names.values()]
-
-
-def _moment(name: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    return int(text) if _SECONDS.fullmatch(text.strip()) else seconds_of(name, text)
-
-
-def _number(text: str | None) -> int:
-    if text is None:
-        return _PARTITIONS
-    number = int(text) if re.fullmatch(r"\d{1,9}", text.strip(), flags=re.ASCII) else 0
-    if not 1 <= number <= _MOST_PARTITIONS:
-        message = f"num_partitions must be a whole number from 1 to {_MOST_PARTITIONS:,}, not '{plain(text)}'"
-        raise UsageError(message)
-    return number
-
-
 def _split(accounts: list[str | None], number: int) -> list[list[str | None]]:
     """Split the accounts into bundles of about the same size."""
     number = min(number, len(accounts))
     return [accounts[part::number] for part in range(number)]
 
 
-def _windows(query: _Query, number: int) -> list[tuple[int | None, int | None]]:
+def _windows(query: Query, number: int) -> list[tuple[int | None, int | None]]:
     """Split the window into slices of about the same length. Each has both ends, so no row is in two of them."""
     if query.start is None or query.end is None or query.entity.window != "server":
         return [(query.start, query.end)]
     length = query.end - query.start
     number = min(number, length)
     edges = [query.start + length * part // number for part in range(number + 1)]
-    return [*zip(edges[:-1], edges[1:], strict=True)]
+    return [*itertools.pairwise(edges)]
 
 
 def _share(client: Client, settings: Mapping[str, Any], tasks: int) -> dict[str, Any]:

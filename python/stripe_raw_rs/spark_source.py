@@ -16,7 +16,7 @@ from stripe_raw_rs.options import COMPILED
 from stripe_raw_rs.panics import panics_as_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
     from pyarrow import RecordBatch
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs._core import ApiKey
     from stripe_raw_rs.keywords import SourceKeywords
+    from stripe_raw_rs.spark_partitions import HeldKey
 
 
 @with_keywords("register_stripe", "spark")
@@ -82,7 +83,7 @@ def _register(spark: SparkSession, source: type[DataSource]) -> None:
 
 @contextmanager
 def _without_debug_log() -> Iterator[None]:
-    """Keep what is sent to Spark out of the log: py4j and the client of Connect write it there at the level DEBUG."""
+    """Keep what is sent to Spark out of the log: py4j writes it there at the level DEBUG."""
     before = logging.root.manager.disable
     logging.disable(max(before, logging.DEBUG))
     try:
@@ -94,33 +95,16 @@ def _without_debug_log() -> Iterator[None]:
 def source_of(key: ApiKey, settings: dict[str, Any]) -> type[DataSource]:
     """Make the class of the format. It is made here, so that it is pickled by value, with the key in its closure.
 
-    So the key reaches the executors without being an option, which Spark shows. What is imported is imported inside of
-    the methods: then a machine without this wheel can say that it lacks it.
+    So the key reaches the executors without being an option, which Spark shows.
     """
     from pyspark.sql import datasource  # noqa: PLC0415 - Spark 3.5 lacks it
 
-    class Key:
-        """The text of the key. As an attribute it is in no traceback, message or `repr`; `ApiKey` is not picklable."""
-
-        __slots__ = ("text",)
-
-    held: Any = Key()
-    held.text = _core.expose(key)
-
-    def code() -> ModuleType:
-        try:
-            from stripe_raw_rs import spark_partitions  # noqa: PLC0415 - see above
-        except ModuleNotFoundError as error:
-            if error.name != "stripe_raw_rs":
-                raise
-            message = "stripe_raw_rs is missing here: install its wheel on each machine of Spark's cluster"
-            raise ModuleNotFoundError(message, name=error.name) from None
-        return spark_partitions
+    held, code = _held(key), _loader()
 
     class StripeReader(datasource.DataSourceReader):  # type: ignore[misc]
         """Reads the partitions of one data frame.
 
-        There is no `pushFilters`: with it, Spark 4.1 and 4.2 use the filters of one data frame for others, too.
+        There is no `pushFilters`: with it, Spark 4.1 and 4.2 lose rows of a data frame that is read under two filters.
         """
 
         def __init__(self, options: dict[str, str]) -> None:
@@ -153,7 +137,40 @@ def source_of(key: ApiKey, settings: dict[str, Any]) -> type[DataSource]:
             code().check_schema(schema, self.schema())
             return StripeReader(dict(self.options))
 
-        def streamReader(self, schema: StructType) -> object:  # noqa: N802 - Spark's name
+        def streamReader(self, schema: StructType) -> object:  # noqa: ARG002, N802 - Spark's names
             raise code().no_stream()
 
     return StripeSource
+
+
+def _held(key: ApiKey) -> HeldKey:
+    """Make a key that can be pickled, by value as well; an `ApiKey` cannot, so that none gets into a file by chance."""
+
+    class Key:
+        """The text of the key. As an attribute, no traceback, message or `repr` shows it."""
+
+        __slots__ = ("text",)
+        text: str
+
+    held = Key()
+    held.text = _core.expose(key)
+    return held
+
+
+def _loader() -> Callable[[], ModuleType]:
+    """Make the function that imports what the class calls. It goes with the class, which imports nothing before.
+
+    So a machine without this wheel can say that it lacks it.
+    """
+
+    def code() -> ModuleType:
+        try:
+            from stripe_raw_rs import spark_partitions  # noqa: PLC0415 - see above
+        except ModuleNotFoundError as error:
+            if error.name != "stripe_raw_rs":
+                raise
+            message = "stripe_raw_rs is missing here: install its wheel on each machine of Spark's cluster"
+            raise ModuleNotFoundError(message, name=error.name) from None
+        return spark_partitions
+
+    return code

@@ -75,7 +75,7 @@ impl ApiKey {
     }
 }
 
-/// The text of a key, to be pickled for Spark's executors: they are other processes, and can have it in no other way.
+/// The text of a key, to be pickled for Spark's executors, which can have it in no other way.
 ///
 /// Nothing else may call it.
 #[pyfunction]

@@ -19,7 +19,8 @@ from tests.test_canary import assert_absent, assert_absent_below
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.spark40, pytest.mark.spark41]
+# It takes a minute and more, as the tests that end processes do.
+pytestmark = [pytest.mark.spark40, pytest.mark.spark41, pytest.mark.kill]
 
 # An option is seen: so the places are looked for in the right way.
 WITNESS = "2020-01-01T00:00:07"
@@ -147,6 +148,7 @@ def test_the_key_is_seen_nowhere(mode: str, tmp_path: Path, request: pytest.Fixt
     assert_absent_below(tmp_path)
     events = "".join(file.read_text() for file in (tmp_path / "events").rglob("*") if file.is_file())
     assert WITNESS in events
+    assert WITNESS in done.stdout
     assert "SparkListenerApplicationEnd" in events
 
 

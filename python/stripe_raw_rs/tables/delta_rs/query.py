@@ -43,6 +43,24 @@ def by_datafusion(sql: str, load: Callable[[str], DeltaTable], location: str) ->
     return Selection(reader, Schema([fields.get(name, reader.schema.field(name)) for name in reader.schema.names]))
 
 
+def files_of(table: DeltaTable) -> object:
+    """Open a table's files for DuckDB, which reads of them only the columns and the rows that a query needs.
+
+    To delete rows, delta-rs writes files anew, and these say that their text is a view. pyarrow compares no views. So
+    the text of such a table is offered as views: DuckDB, 1.4.4 and newer, then compares it itself, and leaves only
+    other comparisons to pyarrow. The footers that are read here are kept, and a query reads them anyway.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - only queries of DuckDB need it
+
+    views = {pa.string(): pa.string_view(), pa.binary(): pa.binary_view()}
+    files: Any = table.to_pyarrow_dataset()
+    types = {kind for fragment in files.get_fragments() for kind in fragment.physical_schema.types}
+    if types.isdisjoint(views.values()):
+        return files
+    columns = [column.with_type(views.get(column.type, column.type)) for column in files.schema]
+    return table.to_pyarrow_dataset(schema=pa.schema(columns))
+
+
 def by_duckdb(sql: str, open_files: Callable[[str], object]) -> ArrowStream:
     """Run a query with DuckDB, which reads the files through pyarrow."""
     try:

@@ -19,6 +19,7 @@ from stripe_raw_rs.tables.delta_rs.folder import as_text
 from stripe_raw_rs.tables.delta_rs.joint import JointCommits
 from stripe_raw_rs.tables.delta_rs.loaded import Loaded
 from stripe_raw_rs.tables.delta_rs.log import emptied, has_rows, missing_data, unreadable
+from stripe_raw_rs.tables.delta_rs.query import files_of
 from stripe_raw_rs.tables.delta_rs.select import select, select_largest
 from stripe_raw_rs.tables.delta_rs.upkeep import maintain, size_of
 
@@ -216,7 +217,7 @@ class DeltaRsTable:
         """Give the files of the table as it is now, as pyarrow reads them."""
         table = self._load()
         with self._reading():
-            return table.to_pyarrow_dataset()
+            return files_of(table)
 
     def _load(self) -> DeltaTable:
         with self._read_lock, self._reading():

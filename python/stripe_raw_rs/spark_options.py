@@ -1,0 +1,104 @@
+"""The options of the format `stripe`, as processes of Spark read them."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stripe_raw_rs import _core
+from stripe_raw_rs._core import plain, stray_secret
+from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.options import SPARK_SOURCE
+from stripe_raw_rs.start import seconds_of
+from stripe_raw_rs.suggestions import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stripe_raw_rs._core import Client, Entity
+
+_OPTIONS = ("entity", "accounts", "created_gte", "created_lt", "num_partitions")
+_SECRET = re.compile("key|secret|token|passw|credential|auth")
+# A task costs Spark about 0.2 s of CPU time, and more tasks do not make Stripe allow more.
+_PARTITIONS = 4
+_MOST_PARTITIONS = 1_000
+# Digits of a number of seconds; with fewer, it is meant as a date.
+_SECONDS = re.compile(r"\d{9,12}")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a data frame asks for. Ids of accounts may be paths, None is the key's own; times are seconds since 1970."""
+
+    entity: Entity
+    accounts: list[str | None]
+    start: int | None
+    end: int | None
+    partitions: int
+
+
+def query_of(client: Client, options: Mapping[str, str]) -> Query:
+    """Read the options of a data frame. Nothing is asked. Raises UsageError if one of them cannot be used."""
+    _check_names(options)
+    if "entity" not in options:
+        message = 'the format stripe needs the name of a list: .option("entity", "charges")'
+        raise UsageError(message)
+    (entity,) = _core.entities(client.read(options["entity"]).entity)
+    start, end = (_moment(name, options.get(name)) for name in ("created_gte", "created_lt"))
+    if not entity.time_field:
+        if start is not None or end is not None:
+            message = f"{entity.name}: its objects have no time, so created_gte and created_lt cannot be used"
+            raise UsageError(message)
+    else:
+        # All tasks of an action read the same window, and what arrives meanwhile is above it.
+        end = int(time.time()) if end is None else end
+        if start is not None and start >= end:
+            message = "created_gte must be before created_lt, which is the present time if it is not given"
+            raise UsageError(message)
+    return Query(entity, _accounts(options.get("accounts")), start, end, _number(options.get("num_partitions")))
+
+
+def _check_names(options: Mapping[str, str]) -> None:
+    for name, value in options.items():
+        if _SECRET.search(name) or stray_secret({"name": name, "value": value}):
+            message = (
+                f"option '{plain(name)}' looks like a secret, and Spark shows options in its UI, its event log and in "
+                "SQL: give the key to register_stripe alone, and roll one that stood here"
+            )
+            raise UsageError(message)
+    for name in options:
+        if name not in _OPTIONS:
+            meant = ", which is a keyword of register_stripe" if name in SPARK_SOURCE else nearest(name, _OPTIONS)
+            message = f"unknown option '{plain(name)}' of the format stripe{meant}"
+            raise UsageError(message)
+
+
+def _accounts(text: str | None) -> list[str | None]:
+    if text is None:
+        return [None]
+    # An account has its rows once, however often and by whichever path it is named.
+    names = {name.rpartition("/")[2]: name for name in (part.strip() for part in text.split(",")) if name}
+    if not names:
+        message = "accounts names no account"
+        raise UsageError(message)
+    for name in names.values():
+        _core.check_account(name)
+    return [*names.values()]
+
+
+def _moment(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    return int(text) if _SECONDS.fullmatch(text.strip()) else seconds_of(name, text)
+
+
+def _number(text: str | None) -> int:
+    if text is None:
+        return _PARTITIONS
+    number = int(text) if re.fullmatch(r"\d{1,9}", text.strip(), flags=re.ASCII) else 0
+    if not 1 <= number <= _MOST_PARTITIONS:
+        message = f"num_partitions must be a whole number from 1 to {_MOST_PARTITIONS:,}, not '{plain(text)}'"
+        raise UsageError(message)
+    return number
