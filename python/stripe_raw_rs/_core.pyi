@@ -57,6 +57,7 @@ __all__ = [
     "Stream",
     "StripeSimulator",
     "Survey",
+    "Wave",
     "__version__",
     "all_entities",
     "check_account",
@@ -1320,6 +1321,7 @@ class Client:
         has_asked_lists: bool = False,
         may_lack: bool = False,
         among_others: bool = False,
+        in_wave: bool = False,
     ) -> Attempt:
         """The next attempt at `entity`: for each account a new window, or its unfinished run. Sends nothing yet.
 
@@ -1333,7 +1335,8 @@ class Client:
         `follows` says whether changes are followed, `events` what `events` has landed, `parents` what has landed of the
         objects whose lists these are, `has_asked_lists` whether lists that its own objects do not show are asked for in
         this call, `may_lack` whether an account that does not have the list is skipped, `among_others` whether the call
-        has other accounts, too: then an error is one of its account.
+        has other accounts, too: then an error is one of its account. `in_wave` makes pairs that do not land one by one: a
+        `Wave` commits those of many accounts together; only a first run can be part of one.
 
         Raises HeldError if another process holds the list and is presumed alive: its newest event is younger than ten
         minutes. Raises UsageError for bad input, and for a text that holds a secret of Stripe's.
@@ -1653,3 +1656,50 @@ class StripeSimulator:
 
     def __exit__(self, *_exception: object) -> None:
         """Stop it."""
+
+@final
+class Wave:
+    """The commits of one attempt at the first runs of many accounts, which other processes have read.
+
+    Each run was read by an attempt `in_wave`. Its events are added here, and its rows wait elsewhere. Once `check_rows` has
+    found that they are all there, `claims`, `refusals`, the rows under `rows`, and `pages` are appended, in this order.
+    Raises TableError for events that cannot be read.
+    """
+
+    def __new__(cls, entity: str, store_id: str, epoch: int) -> Self: ...
+    def add_events(self, events: _ArrowStream) -> None:
+        """Take in the events of pairs of one run, in their order."""
+
+    @property
+    def row_count(self) -> int:
+        """Number of rows that the events report."""
+
+    @property
+    def page_count(self) -> int:
+        """Number of pages that the events report."""
+
+    @property
+    def newest(self) -> int | None:
+        """The largest `created` seen, in seconds since 1970; None if there was none."""
+
+    @property
+    def endings(self) -> list[Ending]:
+        """How the runs have ended. One that is not complete is for a later attempt to go on with."""
+
+    def check_rows(self, counts: _ArrowStream) -> None:
+        """Check that the rows which wait are those that the events report: an engine may have lost some.
+
+        `counts` has the columns `_ingest_run_id`, `_page_number` and `count`. Raises StripeRawError if they differ.
+        """
+
+    def claims(self) -> Checkpoint:
+        """The RUN_STARTED events of all runs, and all events of runs without objects."""
+
+    def refusals(self) -> Checkpoint:
+        """The events about objects that cannot be rows."""
+
+    def rows(self) -> Rows:
+        """The commit of the rows, without the rows."""
+
+    def pages(self) -> Checkpoint:
+        """The events about the rows."""

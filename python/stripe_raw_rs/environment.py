@@ -1,7 +1,8 @@
-"""The key in the environment: reading it, and hiding it from child processes."""
+"""The key in the environment: reading it, and hiding it from child processes and from logs of what is sent."""
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from contextlib import contextmanager
@@ -42,3 +43,14 @@ def _take() -> Callable[[], None]:
             os.environ[KEY_VARIABLE] = key
 
     return give_back
+
+
+@contextmanager
+def without_debug_log() -> Iterator[None]:
+    """Keep what is sent to Spark out of the log: py4j and the client of Connect write it there at the level DEBUG."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.DEBUG))
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -6,9 +6,7 @@ machines have neither the variables nor the files of this one.
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,8 @@ from stripe_raw_rs._core import ApiKey, Client
 from stripe_raw_rs.options import COMPILED, OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
     from typing import Protocol
 
     class HeldKey(Protocol):
@@ -44,16 +43,37 @@ _LOWEST_RATE = 0.001
 
 
 def hold(key: ApiKey) -> HeldKey:
-    """Make the key picklable. The class is made here, so that it is pickled by value: no module has to be there."""
+    """Make a key that can be pickled, by value as well; an `ApiKey` cannot, so that none gets into a file by chance."""
 
     class Key:
-        """The text of the key. As an attribute it is in no traceback, message or `repr`; `ApiKey` is not picklable."""
+        """The text of the key. As an attribute, no traceback, message or `repr` shows it."""
 
         __slots__ = ("text",)
+        text: str
 
-    held: Any = Key()
+    held = Key()
     held.text = _core.expose(key)
-    return held  # type: ignore[no-any-return]
+    return held
+
+
+def importer(name: str) -> Callable[[], ModuleType]:
+    """Make the function that imports a module of ours there. It is pickled by value, and imports nothing before.
+
+    So a machine without this wheel can say that it lacks it.
+    """
+
+    def code() -> ModuleType:
+        from importlib import import_module  # noqa: PLC0415 - on the executor
+
+        try:
+            return import_module(f"stripe_raw_rs.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != "stripe_raw_rs":
+                raise
+            message = "stripe_raw_rs is missing here: install its wheel on each machine of Spark's cluster"
+            raise ModuleNotFoundError(message, name=error.name) from None
+
+    return code
 
 
 def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,8 +84,8 @@ def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def client(key: HeldKey, settings: Mapping[str, Any]) -> Client:
-    """Make a client; the file of authorities is carried as its content."""
+def client_at(key: HeldKey, settings: Mapping[str, Any]) -> Client:
+    """Make a client there; the file of authorities is carried as its content."""
     if "ca_file" not in settings:
         return Client(ApiKey(key.text), **settings)
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
@@ -83,14 +103,3 @@ def share(of: Client, settings: Mapping[str, Any], tasks: int) -> dict[str, Any]
         rate = max(_MANY / seconds / tasks, _LOWEST_RATE)
         shared |= {"max_requests_per_second": rate, "max_requests_per_second_per_endpoint": rate}
     return shared
-
-
-@contextmanager
-def without_debug_log() -> Iterator[None]:
-    """Keep what is sent to Spark out of the log: py4j and the client of Connect write it there at the level DEBUG."""
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.DEBUG))
-    try:
-        yield
-    finally:
-        logging.disable(before)

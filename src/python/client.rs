@@ -287,8 +287,8 @@ impl Client {
     /// `follows` says whether changes are followed, `events` what `events` has landed, `parents` what has landed of the
     /// objects whose lists these are, `has_asked_lists` whether lists that its own objects do not show are asked for in
     /// this call, `may_lack` whether an account that does not have the list is skipped, `among_others` whether the call
-    /// has other accounts, too: then an error is one of its account. `in_wave` makes pairs that do not land one by one: a
-    /// `Wave` commits those of many accounts together; only a first run can be part of one.
+    /// has other accounts, too: then an error is one of its account. `in_wave` makes pairs that do not land one by one:
+    /// a `Wave` commits those of many accounts together; only a first run can be part of one.
     ///
     /// Raises HeldError if another process holds the list and is presumed alive: its newest event is younger than ten
     /// minutes. Raises UsageError for bad input, and for a text that holds a secret of Stripe's.

@@ -13,9 +13,9 @@ use crate::run;
 
 /// The commits of one attempt at the first runs of many accounts, which other processes have read.
 ///
-/// Each run was read by an attempt `in_wave`. Its events are added here, and its rows wait elsewhere. Once `check_rows` has
-/// found that they are all there, `claims`, `refusals`, the rows under `rows`, and `pages` are appended, in this order.
-/// Raises TableError for events that cannot be read.
+/// Each run was read by an attempt `in_wave`. Its events are added here, and its rows wait elsewhere. Once `check_rows`
+/// has found that they are all there, `claims`, `refusals`, the rows under `rows`, and `pages` are appended, in this
+/// order. Raises TableError for events that cannot be read.
 #[pyclass(frozen, module = "stripe_raw_rs._core")]
 pub(super) struct Wave(Mutex<run::Wave>);
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import _core
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.executors import Executors, hold, settings_of, share
+from stripe_raw_rs.executors import Executors, hold, importer, settings_of, share
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.surface import option
 from stripe_raw_rs.text import counted
@@ -158,11 +158,12 @@ def _plan(
 
 def _task(executors: Executors, plan: Fetch) -> Callable[[int], Iterator[pa.RecordBatch]]:
     """Make what a task does. It is made here, so that it is pickled by value, with the key in its closure."""
-    key, settings = executors.key, executors.settings
+    key, settings, code = executors.key, executors.settings, importer("distributed.fetch")
+    # Of our own modules, a plan would import one where it is read.
+    values = plan._asdict()
 
     def task(number: int) -> Iterator[pa.RecordBatch]:
-        from stripe_raw_rs.distributed.fetch import fetch  # noqa: PLC0415 - on the executor
-
-        return fetch(key, settings, plan, number)
+        rows: Iterator[pa.RecordBatch] = code().fetch(key, settings, values, number)
+        return rows
 
     return task

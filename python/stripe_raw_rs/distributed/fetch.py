@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import checkpoint_schema, raw_schema
 from stripe_raw_rs.exceptions import StripeRawError
-from stripe_raw_rs.executors import client
+from stripe_raw_rs.executors import client_at
 from stripe_raw_rs.progress import drain_log
 from stripe_raw_rs.text import error_line
 
@@ -29,8 +28,7 @@ logger = logging.getLogger("stripe_raw_rs")
 EVENTS = "_events"
 
 
-@dataclass(frozen=True)
-class Fetch:
+class Fetch(NamedTuple):
     """What all tasks of a wave know; values only, since it goes to other machines."""
 
     entity: str
@@ -50,19 +48,22 @@ def schema() -> pa.Schema:
     return pa.schema([*rows, pa.field(EVENTS, pa.binary())])
 
 
-def fetch(key: HeldKey, settings: Mapping[str, Any], plan: Fetch, number: int) -> Iterator[pa.RecordBatch]:
-    """Read the lists of one task's accounts. The rows of a group come before its events.
+def fetch(
+    key: HeldKey, settings: Mapping[str, Any], values: Mapping[str, Any], number: int
+) -> Iterator[pa.RecordBatch]:
+    """Read the lists of one task's accounts; `values` are those of a `Fetch`. The rows of a group come before its events.
 
     An error ends the runs of its account, or all of them. It is not raised: what has been read is whole, and the
     process that commits it tries to go on, and says what is wrong.
     """
+    plan = Fetch(**values)
     accounts = list(plan.tasks[number])
-    asking = client(key, settings)
-    asking.reach_by(list(plan.paths))
+    client = client_at(key, settings)
+    client.reach_by(list(plan.paths))
     # Nothing is known of the accounts but the number of the newest attempt at the list.
     nothing = pa.schema(checkpoint_schema()).empty_table()
     histories = _core.histories([plan.entity], {plan.entity: plan.epoch - 1}, nothing)[plan.entity]
-    attempt = asking.attempt(plan.entity, histories, accounts=accounts, in_wave=True, **plan.wishes)
+    attempt = client.attempt(plan.entity, histories, accounts=accounts, in_wave=True, **plan.wishes)
     try:
         with closing(attempt):
             for rows, events in attempt:

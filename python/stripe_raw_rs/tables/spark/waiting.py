@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pyarrow as pa
 from pyspark.sql import functions
 
+from stripe_raw_rs.environment import without_debug_log
 from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.tables.spark.errors import reason
 from stripe_raw_rs.tables.spark.types import to_spark
@@ -56,7 +57,8 @@ class Waiting:
             frame = self._session.range(0, tasks, 1, tasks).mapInArrow(run, types)
             frame.write.format("delta").mode("append").option("compression", "zstd").saveAsTable(self._sql_name)
 
-        self._do(write, "filled")
+        with without_debug_log():
+            self._do(write, "filled")
 
     def rows(self, columns: Sequence[str], empty: str) -> DataFrame:
         """Give the rows, in the columns of a raw table; `empty` is a column that they do not have."""
@@ -81,7 +83,7 @@ class Waiting:
     def _do(self, work: Callable[[], Answer], done: str) -> Answer:
         try:
             return work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - Spark may raise anything
             message = f"the rows that wait in '{self._place}' cannot be {done}: {reason(error)}"
         # Spark's own error does not follow this one: its traceback may hold what the executors were given.
         raise TableError(message)
