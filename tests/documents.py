@@ -27,6 +27,7 @@ KINDS = {
     "sql": "tests/test_docs_sql.py, test_docs_audit.py and, on Spark, databricks/test_readme_sql.py run each one",
     "sql duckdb": "tests/test_docs_audit.py runs each statement",
     "sql spark4": "tests/databricks/test_readme_sql.py runs each statement on Spark 4",
+    "yaml": "tests/test_docs_databricks.py puts it into the bundle",
     "toml": "tests/test_docs_reference.py reads it as the settings file",
     "text mistakes": "tests/test_docs_reference.py compares it with the mistakes of a call",
     "cron": "tests/test_docs_laptop.py reads each command as the command line would",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 
 import pyarrow as pa
 
+import stripe_raw_rs
 from stripe_raw_rs import _core, exceptions
 from stripe_raw_rs.options import COMMANDS, OPTIONS
 from tests.documents import DOCUMENTS
@@ -81,6 +83,29 @@ def _errors() -> str:
     return "\n".join(rows)
 
 
+# Each function, its answer, and what the answer has for each list.
+_ANSWERS = {
+    "ingest": (stripe_raw_rs.Report, stripe_raw_rs.EntityResult),
+    "check": (stripe_raw_rs.Check, stripe_raw_rs.EntityCheck),
+    "plan": (stripe_raw_rs.Plan, stripe_raw_rs.PlannedList),
+    "status": (stripe_raw_rs.Status, stripe_raw_rs.ListStatus),
+    "verify": (stripe_raw_rs.Verification, stripe_raw_rs.EntityAudit),
+}
+
+
+def _answers() -> str:
+    rows = ["| answer of | its attributes | those of each of its `entities` |", "|---|---|---|"]
+    for name, (answer, row) in _ANSWERS.items():
+        rows.append(f"| `{name}`: `{answer.__name__}` | {_attributes(answer)} | `{row.__name__}`: {_attributes(row)} |")
+    return "\n".join(rows)
+
+
+def _attributes(kind: type) -> str:
+    fields = [field.name for field in dataclasses.fields(kind)]
+    properties = [name for name, value in inspect.getmembers(kind) if isinstance(value, property)]
+    return ", ".join(f"`{name}`" for name in dict.fromkeys([*fields, *properties]) if not name.startswith("_"))
+
+
 def _checkpoints() -> str:
     comments = {field.name: (field.metadata or {})[b"comment"] for field in pa.schema(_core.checkpoint_schema())}
     rows = [f"| `{name}` | {comment.decode()} |" for name, comment in comments.items()]
@@ -139,6 +164,7 @@ def with_tables(text: str) -> str:
         "commands": _commands(),
         "options": _options(),
         "errors": _errors(),
+        "answers": _answers(),
         "checkpoints": _checkpoints(),
         "lists": _lists(),
         "children": _children(),

@@ -61,6 +61,9 @@ def test_the_help_shows_defaults_and_units(command: str, capsys: pytest.CaptureF
         assert " ".join(OPTIONS[name].help.split()) in text
     if command == "run":
         assert "(seconds) [default: 3600]" in text
+    # Only a run makes tables, and to an audit the code means something else than that it failed.
+    assert text.count("if it is absent") == text.count("a run creates it if it is absent")
+    assert (" 1 there are findings" in text) == (command == "verify")
 
 
 def test_the_command_prints_its_version(capsys: pytest.CaptureFixture[str]) -> None:

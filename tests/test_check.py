@@ -92,3 +92,25 @@ def test_a_caller_can_read_the_missing_permission() -> None:
         assert isinstance(probe.error, PermissionMissingError)
         assert (probe.error.status, probe.permission) == (403, "rak_charge_read")
         assert repr(probe) == "EntityCheck(charges: permission missing)"
+
+
+def test_a_list_of_single_objects_is_named_as_not_tried_with_the_reason() -> None:
+    with StripeSimulator(objects=10) as stripe:
+        found = check(api_key=KEY, api_base_url=stripe.url, entities="charges,customers/tax_ids")
+        assert {row.entity for row in found} == {"charges", "customers"}
+        printed = found.to_dict()
+        assert printed["not_tried"] == ["customers_tax_ids"]
+        (note,) = printed["notes"]
+        assert note.startswith(
+            "customers_tax_ids was not tried, since it cannot be asked without the id of one of the "
+        )
+        assert note in str(found).splitlines()
+        assert repr(found).endswith("2 of 3 lists readable)")
+        found.raise_for_status()
+    refused = StripeSimulator(objects=10, keys=["rk_test_another"])
+    with refused as stripe:
+        found = check(api_key=KEY, api_base_url=stripe.url, entities="charges,customers/tax_ids")
+        with pytest.raises(AuthenticationError) as raised:
+            found.raise_for_status()
+        assert raised.value.summary is not None
+        assert "1 other list would fail the same" in raised.value.summary

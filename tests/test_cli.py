@@ -96,6 +96,7 @@ def test_bad_input_ends_in_one_line_and_nothing_is_written(
         (("--faults", "x"), "fault 'x': say when, as in reset@n7 or reset@p0.01"),
         (("--latency-ms", "-1"), "--latency-ms cannot be -1"),
         (("--connected-accounts", "-1"), "--connected-accounts cannot be -1"),
+        (("--sublist-items", "10"), "--sublist-items must be 0, or from 11 to 100000"),
         (("--account-objects", "9" * 12), "a list of the simulator starts with at most 100000000 objects"),
     ],
 )

@@ -173,7 +173,8 @@ PYTHON_MODULES: dict[str, set[str]] = {
     }
     | {"progress", "start", "tables", "threads"},
     "upkeep": BASE | {"panics", "tables", "text"},
-    "key_check": BASE | ANSWER | {"client", "followed_events", "keyword_help", "keywords", "panics"},
+    "key_check": BASE | ANSWER | {"client", "entity_check", "keyword_help", "keywords", "panics"},
+    "entity_check": BASE | {"followed_events", "markup", "value"},
     "entity_list": BASE | ANSWER,
     "entity_status": BASE | WRITERS | {"accounts", "owner", "panics", "tables", "text", "value"},
     "list_status": BASE | ANSWER | {"entity_status"},
@@ -199,8 +200,8 @@ PYTHON_MODULES: dict[str, set[str]] = {
     | {"accounts", "checks", "list_status", "plan", "query", "suggestions", "threads", "written"},
     "main": BASE | {"cli", "tables", "text"},
     "__init__": BASE
-    | {"audit", "config", "entity_list", "entity_result", "entity_status", "key_check", "latest", "list_status", "main"}
-    | {"pipeline", "plan", "plan_report", "query", "read", "report", "spark_source", "status"}
+    | {"audit", "config", "entity_check", "entity_list", "entity_result", "entity_status", "key_check", "latest"}
+    | {"list_status", "main", "pipeline", "plan", "plan_report", "query", "read", "report", "spark_source", "status"}
     | {"table_size", "verify", "views"},
     "__main__": {"main"},
 }

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from stripe_raw_rs import _core, markup
-from stripe_raw_rs.audit import EntityAudit
+from stripe_raw_rs.audit import EntityAudit, EntityFinding
+from stripe_raw_rs.entity_check import EntityCheck
 from stripe_raw_rs.entity_result import EntityResult
 from stripe_raw_rs.entity_status import EntityStatus
 from stripe_raw_rs.exceptions import HeldError
-from stripe_raw_rs.key_check import Check, EntityCheck
+from stripe_raw_rs.key_check import Check
 from stripe_raw_rs.list_status import ListStatus
 from stripe_raw_rs.plan_report import Plan, PlannedList
 from stripe_raw_rs.report import Report
@@ -36,7 +37,7 @@ ANSWERS: list[Any] = [
         (ListStatus(EVIL, (EntityStatus(EVIL, EVIL, next_run=EVIL, error=EVIL, state="failed"),)),),
         (TableSize(EVIL, error=EVIL),),
     ),
-    Verification(EVIL, (EntityAudit(EVIL, 1, 1, 1, 1, ((EVIL, EVIL),), (EVIL,)),)),
+    Verification(EVIL, (EntityAudit(EVIL, 1, 1, 1, 1, (EntityFinding(EVIL, EVIL),), (EVIL,)),)),
     Check(EVIL, "test", EVIL, EVIL, (EntityCheck("charges", "failed", EVIL, "full", ERROR),)),
 ]
 

@@ -111,6 +111,26 @@ def test_each_option_of_a_need_exists() -> None:
         assert len(re.findall(rf"\n\| `--{name.replace('_', '-')}[` ]", reference)) == 1, name
 
 
+# What the examples ask, and the words that say where it comes from.
+DEMO = ("demo-lake", "stripe-raw demo")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_a_document_says_where_the_lake_of_its_examples_comes_from(document: Path) -> None:
+    if any(DEMO[0] in block.text for block in all_blocks() if block.document == document):
+        text = document.read_text(encoding="utf-8")
+        assert -1 < text.find(DEMO[1]) < text.find(f'"{DEMO[0]}') % len(text), "before the first example"
+
+
+def test_nothing_says_to_install_from_an_index_that_does_not_have_the_package() -> None:
+    """A name that nobody owns there may become a stranger's."""
+    texts = [*DOCUMENTS, *ROOT.glob("resources/*.ipynb"), *ROOT.glob("python/**/*.py"), *ROOT.glob("src/**/*.rs")]
+    for path in texts:
+        text = path.read_text(encoding="utf-8").replace('\\"', '"')
+        named = re.findall(r"(?:install|uv add|uvx) (?:-\S+ )*['\"]?stripe[-_]raw[\w\[-]*|stripe-raw-rs\[\w*", text)
+        assert not named, f"{path}: {named}"
+
+
 def test_every_recipe_that_a_document_names_exists() -> None:
     recipes = (ROOT / ".justfile").read_text(encoding="utf-8")
     for name in re.findall(r"`(?:uv run )?just\s(\w[\w-]*)[^`]*`", "\n".join(map(prose, DOCUMENTS))):

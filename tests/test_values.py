@@ -118,6 +118,9 @@ def test_verify_says_what_it_finds_and_raises_only_if_asked(lake: Path, stripe: 
     found = verify(lake=lake)
     assert found.exit_code == 1
     assert {entity for entity, _, _ in found.findings} == {"charges"}
+    # By their names, as in JSON, or as pairs.
+    assert [each._asdict() for each in found["charges"].findings] == found.to_dict()["entities"][0]["findings"]
+    assert [(one.entity, one.kind, one.message) for one in found.findings] == [*found.findings]
     with pytest.raises(stripe_raw_rs.TableError, match="finding"):
         found.raise_for_status()
 

@@ -27,6 +27,7 @@ from stripe_raw_rs._core import (
     raw_schema,
 )
 from stripe_raw_rs.audit import EntityAudit
+from stripe_raw_rs.entity_check import EntityCheck
 from stripe_raw_rs.entity_list import Entities, entities
 from stripe_raw_rs.entity_result import EntityResult
 from stripe_raw_rs.entity_status import EntityStatus
@@ -48,7 +49,7 @@ from stripe_raw_rs.exceptions import (
     TableError,
     UsageError,
 )
-from stripe_raw_rs.key_check import Check, EntityCheck, check
+from stripe_raw_rs.key_check import Check, check
 from stripe_raw_rs.latest import Latest, latest
 from stripe_raw_rs.list_status import ListStatus
 from stripe_raw_rs.main import main

@@ -1185,8 +1185,9 @@ class ApiKey:
 class Client:
     """A Stripe key, an API address and the options of a run; one HTTP client shared by all entities.
 
-    The key is a text or an `ApiKey`, and is shown nowhere. The options are those that `_core.options` lists, e.g.
-    `max_requests_per_second=50`; one that is None has its default. Nothing is sent yet.
+    The key is a text or an `ApiKey`, and is shown nowhere. The options are keywords, those that `_core.options` lists,
+    e.g. `max_requests_per_second=50`; one that is None has its default. No variable of the environment and no settings
+    file counts, `STRIPE_RAW_API_BASE_URL` neither. Nothing is sent yet.
 
     Raises UsageError for a key that is not an `sk_`/`rk_` secret, an option that is unknown or out of bounds, or an
     address that the key may not be sent to: a live key goes to Stripe alone.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stripe_raw_rs import _core, markup
 from stripe_raw_rs._core import one_line
@@ -26,12 +26,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger("stripe_raw_rs")
 
 
+class EntityFinding(NamedTuple):
+    """One thing that the audit of a list found wrong: its kind, e.g. "altered", and a line."""
+
+    kind: str
+    message: str
+
+
 @dataclass(frozen=True, eq=False)
 class EntityAudit(Value):
     """The outcome of the audit of one entity.
 
-    `findings` are pairs of kind and message. `accounts`, `runs`, `pages` and `rows` are those that were seen; None if
-    it could not be audited.
+    `findings` have `kind` and `message`, and are pairs of these. `accounts`, `runs`, `pages` and `rows` are those that
+    were seen; None if it could not be audited.
     """
 
     entity: str
@@ -39,7 +46,7 @@ class EntityAudit(Value):
     runs: int | None
     pages: int | None
     rows: int | None
-    findings: tuple[tuple[str, str], ...]
+    findings: tuple[EntityFinding, ...]
     notes: tuple[str, ...]
 
     @property
@@ -65,7 +72,7 @@ class EntityAudit(Value):
 
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
-        findings = [{"kind": kind, "message": message} for kind, message in self.findings]
+        findings = [finding._asdict() for finding in self.findings]
         return {**asdict(self), "findings": findings, "notes": list(self.notes)}
 
     def __repr__(self) -> str:
@@ -97,7 +104,8 @@ def audits(
                     fed.follow(events)
                 audit = _audit(tables, state, entity, fed, is_known=entity.name in known)
         except StripeRawError as error:
-            audit = EntityAudit(entity.name, None, None, None, None, (("unreadable", one_line(error)),), ())
+            finding = EntityFinding("unreadable", one_line(error))
+            audit = EntityAudit(entity.name, None, None, None, None, (finding,), ())
         if audit is not None:
             yield audit
 
@@ -146,6 +154,6 @@ def _audit(
         raw.audit(audit)
     else:
         audit.without_table()
-    findings = tuple((finding.kind, one_line(finding.message)) for finding in audit.finish())
+    findings = tuple(EntityFinding(finding.kind, one_line(finding.message)) for finding in audit.finish())
     notes = tuple(one_line(note) for note in audit.notes)
     return EntityAudit(entity.name, audit.accounts, audit.runs, audit.pages, audit.rows, findings, notes)

@@ -52,7 +52,8 @@ class EntityResult(Value):
     watermark: int | None = None
     undated: int = 0
     refused: int = 0
-    # Older objects that had changed or were due; of the rows those that were in events, and of these the deletions.
+    # Older objects that events report or that were due, changed or not; of the rows those that were in events, and of
+    # these the deletions.
     changed: int = 0
     from_events: int = 0
     deleted: int = 0
@@ -99,7 +100,8 @@ class EntityResult(Value):
             lines.append(f"{self.entity}: {self.accounts.line()}")
         if self.changed:
             ways = f"{self.from_events:,} landed from events, {self.deleted:,} of them deleted"
-            lines.append(f"{self.entity}: {counted(self.changed, 'older object')} had changed or were due; {ways}")
+            older = counted(self.changed, "older object")
+            lines.append(f"{self.entity}: looked at {older} that events report or that were due; {ways}")
         if self.undated:
             odd = counted(self.undated, "object")
             lines.append(f"{self.entity}: {odd} landed without a usable time, see _stripe_created_at")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 from stripe_raw_rs import _core, markup
 from stripe_raw_rs._core import one_line
 from stripe_raw_rs.client import client_of, key_of
+from stripe_raw_rs.entity_check import HEADINGS, EntityCheck
 from stripe_raw_rs.exceptions import AuthenticationError, ConnectionFailedError, ProductMissingError, StripeRawError
-from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.keyword_help import with_keywords
 from stripe_raw_rs.keywords import keywords_of, take_key
 from stripe_raw_rs.panics import panics_as_errors
 from stripe_raw_rs.text import counted, text_table
-from stripe_raw_rs.value import Listing, Value
+from stripe_raw_rs.value import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,47 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("stripe_raw_rs")
 
-_HEADINGS = ("entity", "state", "permission", "changes")
-# What the events report of a list's later changes, as a user would ask: can they be followed?
-_FOLLOWED = {"full": "fully", "partial": "partly", "none": "not"}
-
-
-@dataclass(frozen=True, eq=False)
-class EntityCheck(Value):
-    """One list: whether the key can read it, and if not, why.
-
-    `state` is "readable", "permission missing", "not available" (the account does not have it) or "failed".
-    `permission` is the one that reads the list, None if nobody knows; `event_coverage` says how far events report later
-    changes: "full", "partial" or "none".
-    """
-
-    entity: str
-    state: str
-    permission: str | None
-    event_coverage: str
-    error: BaseException | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Values only, fit for JSON."""
-        return {**vars(self), "error": None if self.error is None else one_line(self.error)}
-
-    def __repr__(self) -> str:
-        """Say the list and its state."""
-        return f"EntityCheck({self.entity}: {self.state})"
-
-    def __str__(self) -> str:
-        """Say the same as a line, with what is wrong."""
-        return f"{self.entity}: {self.state}" + (f": {one_line(self.error)}" if self.error else "")
-
-    def _repr_html_(self) -> str:
-        return markup.block(markup.line(str(self), "bad" if self.error else "good"))
-
-    def cells(self) -> tuple[str, ...]:
-        """Its row of the table."""
-        # An event never changes.
-        changes = "-" if self.entity == EVENTS else _FOLLOWED[self.event_coverage]
-        return (self.entity, self.state, self.permission or "-", changes)
-
 
 @dataclass(frozen=True, eq=False)
 class Check(Listing[EntityCheck]):
@@ -76,6 +35,7 @@ class Check(Listing[EntityCheck]):
     `origin` is the server, `mode` the key's ("test" or "live"), `stripe_account` the account that is read, None if the
     key does not show it. `authorities` says whose certificates are trusted, and `api_version` is Stripe-Version as
     answered. `clock_offset_seconds` is how far this machine's clock is ahead of Stripe's, to about one second.
+    `not_tried` are lists that would fail like the last one, and lists of single objects (`of_objects`).
     """
 
     origin: str
@@ -87,8 +47,25 @@ class Check(Listing[EntityCheck]):
     clock_offset_seconds: int | None = None
     # A key that is refused altogether, or a server that cannot be reached, is not asked again.
     not_tried: tuple[str, ...] = ()
+    # Those of them that nobody can try without the id of an object: the list of these objects is tried.
+    of_objects: frozenset[str] = frozenset()
     # Entities that the account may lack: they were not named, but came with a group, or with all.
     may_lack: frozenset[str] = frozenset()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A line for each list of single objects, which is not tried: why not, and what stands for it."""
+        parents = {entity.name: entity.parent for entity in _core.all_entities()}
+        return tuple(
+            f"{name} was not tried, since it cannot be asked without the id of one of the {parents[name]}, which were "
+            "tried in its place; if it needs a permission of its own, a run names it"
+            for name in self.not_tried
+            if name in self.of_objects
+        )
+
+    def _refused(self) -> list[str]:
+        """Give the lists that would fail like the last one."""
+        return [name for name in self.not_tried if name not in self.of_objects]
 
     def _errors(self) -> dict[str, BaseException]:
         """Give the errors, without those of entities that the account may lack."""
@@ -98,8 +75,9 @@ class Check(Listing[EntityCheck]):
 
     def _rows(self) -> list[tuple[str, ...]]:
         coverage = {entity.name: entity.event_coverage for entity in _core.all_entities()}
-        rest = (EntityCheck(name, "not tried", None, coverage[name]) for name in self.not_tried)
-        return [row.cells() for row in (*self.entities, *rest)]
+        rest = (EntityCheck(name, "not tried", None, coverage[name]).cells() for name in self._refused())
+        of_objects = ((name, "not tried", "-", "-") for name in self.not_tried if name in self.of_objects)
+        return [*(row.cells() for row in self.entities), *rest, *of_objects]
 
     def _facts(self) -> str:
         offset = self.clock_offset_seconds
@@ -121,8 +99,8 @@ class Check(Listing[EntityCheck]):
     def to_text(self, columns: int | None = None) -> str:
         """Show the table, within so many columns, the facts, and what to do."""
         errors = [one_line(error) for error in self._errors().values()]
-        table = text_table(_HEADINGS, self._rows(), left=len(_HEADINGS), columns=columns, spare=("changes",))
-        return "\n".join([table, self._facts(), *errors])
+        table = text_table(HEADINGS, self._rows(), left=len(HEADINGS), columns=columns, spare=("changes",))
+        return "\n".join([table, self._facts(), *self.notes, *errors])
 
     def __repr__(self) -> str:
         """Say the server, and how many lists can be read."""
@@ -134,7 +112,8 @@ class Check(Listing[EntityCheck]):
         what = "give the key what the lines above name" if errors else "land the lists: stripe_raw_rs.ingest"
         return markup.block(
             markup.title(self._summary(), self._facts()),
-            markup.table(_HEADINGS, self._rows(), bad=wrong),
+            markup.table(HEADINGS, self._rows(), bad=wrong),
+            markup.lines(self.notes, "muted"),
             markup.lines((one_line(error) for error in errors.values()), "bad"),
             markup.line(f"next: {what}", "muted"),
         )
@@ -142,7 +121,11 @@ class Check(Listing[EntityCheck]):
     def to_dict(self) -> dict[str, Any]:
         """Values only, fit for JSON."""
         names = ("origin", "mode", "stripe_account", "authorities", "api_version", "clock_offset_seconds")
-        rows = {"entities": [row.to_dict() for row in self.entities], "not_tried": list(self.not_tried)}
+        rows = {
+            "entities": [row.to_dict() for row in self.entities],
+            "not_tried": list(self.not_tried),
+            "notes": list(self.notes),
+        }
         return {**{name: getattr(self, name) for name in names}, **rows}
 
     def raise_for_status(self) -> None:
@@ -150,10 +133,10 @@ class Check(Listing[EntityCheck]):
         errors = self._errors()
         for error in errors.values():
             of = f"of {counted(len(self.entities), 'list')}"
-            if isinstance(error, StripeRawError) and not self.not_tried:
+            if isinstance(error, StripeRawError) and not self._refused():
                 error.summary = f"{len(errors)} {of} cannot be read ({', '.join(errors)})"
             elif isinstance(error, StripeRawError):
-                rest = counted(len(self.not_tried), "other list")
+                rest = counted(len(self._refused()), "other list")
                 error.summary = f"{', '.join(errors)} cannot be read, and {rest} would fail the same and were not tried"
             raise error
 
@@ -180,8 +163,8 @@ def try_lists(key: ApiKey | None, options: Mapping[str, Any]) -> Check:
         logger.warning("the key is a secret key (sk_...), which may do anything: a restricted key (rk_...) is enough")
     client = client_of(key, options)
     selection = _core.entities(options.get("entities", ""))
-    # A list of single objects cannot be tried without one: the list of these objects stands for it.
     entities = list(dict.fromkeys(entity.parent or entity.name for entity in selection))
+    of_objects = [entity.name for entity in selection if entity.parent]
     may_lack = frozenset(entity.name for entity in selection if not entity.is_named)
     found = tuple(_probes(client, entities, account))
     coverage = {entity.name: entity.event_coverage for entity in _core.all_entities()}
@@ -197,7 +180,8 @@ def try_lists(key: ApiKey | None, options: Mapping[str, Any]) -> Check:
         ),
         api_version=next((probe.api_version for probe in found if probe.api_version), None),
         clock_offset_seconds=min(offsets, key=abs, default=None),
-        not_tried=tuple(entities[len(found) :]),
+        not_tried=(*entities[len(found) :], *of_objects),
+        of_objects=frozenset(of_objects),
         may_lack=may_lack,
     )
 

@@ -58,9 +58,9 @@ _CONNECTION = ("api_base_url", "ca_file", "stripe_version", "request_timeout_sec
 COMPILED = tuple(option.name for option in _core.options())
 
 _ROWS = (
-    _text("lake", "DIR", "", "folder that the tables are in, written by delta-rs; created if it is absent"),
+    _text("lake", "DIR", "", "folder that the tables are in, written by delta-rs; a run creates it if it is absent"),
     _text("catalog", "NAME", "", "instead of a lake: catalog that the tables are in, written by Spark"),
-    _text("schema", "NAME", "", "schema of that catalog; created if it is absent"),
+    _text("schema", "NAME", "", "schema of that catalog; a run creates it if it is absent"),
     _text("staging_volume", "DIR", "", "Spark 3.5: folder of a volume, which is faster than passing through pandas"),
     _text(
         "liquid_clustering",
@@ -118,6 +118,7 @@ _ROWS = (
     OptionRow("account_objects", "integer", "N", "0", "objects over the five default entities in each of these"),
     OptionRow("rate_limit", "decimal", "N", "", "requests allowed per second; without it no limit"),
     OptionRow("latency_ms", "integer", "MS", "0", "milliseconds before each answer"),
+    OptionRow("sublist_items", "integer", "N", "0", "most items in a list of a single object, from 11 on; 0 adds none"),
     _text("faults", "SPEC", "", "faults to answer with, such as status=503@p0.01,reset@n7"),
     *(
         OptionRow(
@@ -204,7 +205,7 @@ COMMANDS = {
             "serve a made-up Stripe account on this machine",
             (
                 *("port", "seed", "objects", "connected_accounts", "account_objects"),
-                *("rate_limit", "latency_ms", "faults", *OUTPUT),
+                *("sublist_items", "rate_limit", "latency_ms", "faults", *OUTPUT),
             ),
         ),
         CommandRow(

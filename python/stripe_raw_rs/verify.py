@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from stripe_raw_rs import accounts as account_names
 from stripe_raw_rs import markup
@@ -39,6 +39,14 @@ _REMEDIES = (
 _HEADINGS = ("entity", "accounts", "runs", "pages", "rows", "findings")
 
 
+class FindingOfList(NamedTuple):
+    """One finding of an audit of many lists, with the list that it is about."""
+
+    entity: str
+    kind: str
+    message: str
+
+
 @dataclass(frozen=True, eq=False)
 class Verification(Listing[EntityAudit]):
     """The result of `verify`: `verification["charges"]` is the audit of one list. Its text says what was found.
@@ -50,9 +58,9 @@ class Verification(Listing[EntityAudit]):
     entities: tuple[EntityAudit, ...]
 
     @property
-    def findings(self) -> tuple[tuple[str, str, str], ...]:
-        """All findings: entity, kind and message of each."""
-        return tuple((audit.entity, kind, message) for audit in self.entities for kind, message in audit.findings)
+    def findings(self) -> tuple[FindingOfList, ...]:
+        """All findings: each has `entity`, `kind` and `message`, and is a tuple of these."""
+        return tuple(FindingOfList(audit.entity, *finding) for audit in self.entities for finding in audit.findings)
 
     @property
     def exit_code(self) -> int:

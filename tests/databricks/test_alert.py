@@ -1,21 +1,32 @@
-"""The alert of the guide for Databricks, and the dashboard's *Now*: which accounts are behind, and which have left."""
+"""The bundle's alert, and the dashboard's *Now*: which accounts are behind, and which have left."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
 
+from tests.databricks.bundle import read, resolved
 from tests.databricks.test_dashboard import DATASETS, TABLE, Attempt, Story, rows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
 
-GUIDE = (Path(__file__).parents[2] / "resources/docs/databricks.md").read_text(encoding="utf-8")
-(ALERT,) = (part.split("```")[0] for part in GUIDE.split("```sql\n") if "accounts_behind" in part.split("```")[0])
+(ALERT,) = resolved(read(), "prod").tree["resources"]["alerts"].values()
 DAY = 24.0
+
+
+def test_the_alert_asks_the_tables_of_its_target_for_the_column_that_it_evaluates() -> None:
+    for name in ("dev", "prod"):
+        target = resolved(read(), name)
+        (alert,) = target.tree["resources"]["alerts"].values()
+        schema = target.task["python_wheel_task"]["named_parameters"]["schema"]
+        assert alert["query_text"].count(" FROM `main`") == 1
+        assert f"`main`.`{schema}`.{TABLE}" in alert["query_text"]
+        assert f"AS {alert['evaluation']['source']['name']}," in alert["query_text"]
 
 
 def behind(spark: SparkSession, past: Story, folder: Path) -> dict[str, set[str]]:
@@ -24,7 +35,7 @@ def behind(spark: SparkSession, past: Story, folder: Path) -> dict[str, set[str]
     pq.write_table(past.table(), place)
     spark.read.parquet(str(place)).createOrReplaceTempView(TABLE)
     try:
-        alert = rows(spark, ALERT.rstrip().rstrip(";").replace("main.stripe_raw.", ""))
+        alert = rows(spark, ALERT["query_text"].replace("`main`.`stripe_raw`.", ""))
         now = rows(spark, DATASETS["lists"])
     finally:
         spark.catalog.dropTempView(TABLE)

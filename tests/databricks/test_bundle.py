@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from databricks.bundles.alerts import Alert
 from databricks.bundles.jobs import Job
 
 from stripe_raw_rs import _core
@@ -96,6 +97,9 @@ def target_faults(target: Target) -> Iterator[str]:
         yield "production has no root_path"
     try:
         job_of(target.job)
+        for alert in target.tree["resources"]["alerts"].values():
+            Alert.from_dict(alert)
+            yield from schedule_faults(alert["schedule"]["quartz_cron_schedule"])
     except (TypeError, ValueError) as error:
         yield str(error)
         return
@@ -188,6 +192,25 @@ def test_databricks_accepts_the_job_with_its_references_and_without(name: str) -
         assert job_of(target.job).name == JOB
         assert list(references(target.job)) == []
     assert job_of(overridden(BUNDLE, name)["resources"]["jobs"][JOB]).name == JOB
+
+
+@EACH_TARGET
+def test_the_alert_looks_after_the_daily_run_and_only_in_production(name: str) -> None:
+    target = resolved(BUNDLE, name, {"alert_subscriptions": [{"user_email": "someone@example.com"}]})
+    assert list(target_faults(target)) == []
+    (alert,) = target.tree["resources"]["alerts"].values()
+    assert alert["schedule"]["pause_status"] == target.job["schedule"]["pause_status"]
+    (hour, minute), (job_hour, job_minute) = (
+        (int(fields[2]), int(fields[1]))
+        for schedule in (alert["schedule"]["quartz_cron_schedule"], target.job["schedule"]["quartz_cron_expression"])
+        if (fields := schedule.split())
+    )
+    # A run of yesterday is stale then, and one of today has had its time.
+    after = 60 * (hour - job_hour) + minute - job_minute
+    (stale,) = re.findall(r"INTERVAL (\d+) HOURS", alert["query_text"])
+    assert 24 * 60 + after > 60 * int(stale)
+    assert 60 * after >= target.job["health"]["rules"][0]["value"]
+    assert alert["evaluation"]["notification"]["subscriptions"] == [{"user_email": "someone@example.com"}]
 
 
 @EACH_TARGET
@@ -314,6 +337,7 @@ def at(*path: Any) -> Callable[[Tree], Any]:
 
 
 JOB_OF_ALL = at("resources", "jobs", JOB)
+ALERT = at("resources", "alerts", "stripe_ingestion_alert")
 CALL = at("resources", "jobs", JOB, "tasks", 0, "python_wheel_task")
 DEV_JOB = at("targets", "dev", "resources", "jobs", JOB)
 CLASSIC_JOB = at("targets", "dev_classic", "resources", "jobs", JOB)
@@ -354,6 +378,10 @@ ARTIFACT = at("artifacts", "stripe_raw_rs")
             "dev: stripe_ingestion_dashboard has the permission CAN_VIEW",
         ),
         (JOB_OF_ALL, {"email_notifications": {"on_failure": "a@b.c"}}, "dev: Unexpected type"),
+        (ALERT, {"query": "SELECT 1"}, "dev: Unexpected field 'query' for class Alert"),
+        (lambda bundle: ALERT(bundle)["evaluation"], {"comparison_operator": "MORE"}, "dev: 'MORE' is not a valid"),
+        (at("variables", "alert_schedule"), {"default": "17 6 * * *"}, "dev: '17 6 * * *' is not a Quartz expression"),
+        (at("variables", "alert_subscriptions"), {"default": ["a@b.c"]}, "dev: Unexpected type"),
         (at("resources", "jobs", JOB, "health", "rules", 0), {"op": "MORE"}, "dev: 'MORE' is not a valid"),
         (at("resources", "jobs", JOB, "health", "rules", 0), {"metric": "RUNS"}, "dev: 'RUNS' is not a valid"),
         (at("resources", "jobs", JOB, "tasks", 0), {"job_cluster_key": "single"}, "dev: there is no job_cluster_key"),

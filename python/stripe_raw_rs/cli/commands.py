@@ -148,6 +148,7 @@ def _simulate(config: Config, answer: Answer) -> None:
             objects=config.whole_number("objects"),
             connected_accounts=config.whole_number("connected_accounts"),
             account_objects=config.whole_number("account_objects"),
+            sublist_items=config.whole_number("sublist_items"),
             rate_limit=config.number("rate_limit"),
             latency_ms=config.whole_number("latency_ms"),
             faults=config.text("faults"),

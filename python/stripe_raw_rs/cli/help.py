@@ -29,7 +29,8 @@ GROUPS = {
     "retries": ("max_retries", "backoff_base_seconds", "backoff_max_seconds", "backoff_jitter"),
     "the connection to Stripe": ("api_base_url", "ca_file", "stripe_version", "request_timeout_seconds"),
     "the simulator": (
-        *("port", "seed", "objects", "connected_accounts", "account_objects", "rate_limit", "latency_ms", "faults"),
+        *("port", "seed", "objects", "connected_accounts", "account_objects", "sublist_items"),
+        *("rate_limit", "latency_ms", "faults"),
     ),
     "settings": ("settings", "profile", "show_settings"),
     "output and log": ("output", "log_format", "color", "quiet", "verbose"),
@@ -42,6 +43,12 @@ EXIT_CODES = {
     2: "something cannot be used as given; nothing was written",
     75: "another process works on the same lists; try again later",
     130: "interrupted (Ctrl-C, SIGTERM); what had been read is committed",
+}
+# What a code means to a command that has no run to fail.
+_OWN_CODES = {
+    "plan": {0: "a run could go on", 1: "a list would fail, or another process has it"},
+    "check": {0: "each list can be read", 1: "a list cannot be read: the last line names it"},
+    "verify": {0: "there are no findings", 1: "there are findings: the last line says what helps"},
 }
 
 _EXAMPLES = """\
@@ -90,7 +97,7 @@ def _of_command(name: str) -> Iterator[str]:
         if names:
             yield _section(heading, [_line(OPTIONS[one]) for one in names])
     yield _section("help", [("-h, --help", "show this help")])
-    yield _exit_codes()
+    yield _exit_codes(name)
     yield _filled(_SOURCES)
 
 
@@ -104,8 +111,9 @@ def _choices(row: OptionRow) -> str:
     return f": {', '.join(row.choices)}" if row.choices else ""
 
 
-def _exit_codes() -> str:
-    return _section("exit codes", [(str(code), what) for code, what in EXIT_CODES.items()])
+def _exit_codes(command: str = "") -> str:
+    codes = {**EXIT_CODES, **_OWN_CODES.get(command, {})}
+    return _section("exit codes", [(str(code), what) for code, what in codes.items()])
 
 
 def _section(heading: str, lines: Iterable[tuple[str, str]]) -> str:
