@@ -1336,8 +1336,8 @@ class Client:
         `follows` says whether changes are followed, `events` what `events` has landed, `parents` what has landed of the
         objects whose lists these are, `has_asked_lists` whether lists that its own objects do not show are asked for in
         this call, `may_lack` whether an account that does not have the list is skipped, `among_others` whether the call
-        has other accounts, too: then an error is one of its account. `in_wave` makes pairs that do not land one by one: a
-        `Wave` commits those of many accounts together; only a first run can be part of one.
+        has other accounts, too: then an error is one of its account. `in_wave` makes pairs that do not land one by one:
+        a `Wave` commits those of many accounts together; only a first run can be part of one.
 
         Raises HeldError if another process holds the list and is presumed alive: its newest event is younger than ten
         minutes. Raises UsageError for bad input, and for a text that holds a secret of Stripe's.
@@ -1662,9 +1662,9 @@ class StripeSimulator:
 class Wave:
     """The commits of one attempt at the first runs of many accounts, which other processes have read.
 
-    Each run was read by an attempt `in_wave`. Its events are added here, and its rows wait elsewhere. Once `check_rows` has
-    found that they are all there, `claims`, `refusals`, the rows under `rows`, and `pages` are appended, in this order.
-    Raises TableError for events that cannot be read.
+    Each run was read by an attempt `in_wave`. Its events are added here, and its rows wait elsewhere. Once `check_rows`
+    has found that they are all there, `claims`, `refusals`, the rows under `rows`, and `pages` are appended, in this
+    order. Raises TableError for events that cannot be read.
     """
 
     def __new__(cls, entity: str, store_id: str, epoch: int) -> Self: ...

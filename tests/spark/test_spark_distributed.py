@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import UsageError, ingest, verify
-from tests.conftest import KEY, events, landed
+from stripe_raw_rs import UsageError, verify
+from stripe_raw_rs.raw_writer import RawWriter
+from stripe_raw_rs.simulator import StripeSimulator
+from stripe_raw_rs.state_store import StateStore
+from tests.conftest import events
 from tests.connected import EACH, OWN, asked, assert_each_once, land, landed_of, platform, states
-from tests.places import place_of, tables_of
+from tests.places import tables_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from stripe_raw_rs.simulator import StripeSimulator
+    from pyspark.sql import SparkSession
 
 pytestmark = [pytest.mark.spark40, pytest.mark.spark41, pytest.mark.connect40]
 
-ACCOUNTS = 9
+ACCOUNTS = 5
 SPREAD: dict[str, Any] = {"distributed": True, "distributed_tasks": 2}
 
 
@@ -29,20 +32,159 @@ def stripe() -> Iterator[StripeSimulator]:
         yield simulator
 
 
-def test_first_runs_of_all_accounts_land_each_object_once_in_few_commits(lake: Path, stripe: StripeSimulator) -> None:
-    before = states(stripe, [None, *stripe.accounts()])
+def waiting_tables(spark: SparkSession, lake: Path) -> list[str]:
+    schema = lake.name.removesuffix(".db")
+    return [
+        row["tableName"] for row in spark.sql(f"SHOW TABLES IN {schema}").collect() if "waiting" in row["tableName"]
+    ]
+
+
+def expected_of(accounts: list[str | None]) -> dict[str | None, int]:
+    return {account: OWN if account is None else EACH for account in accounts}
+
+
+def assert_all_landed(lake: Path, stripe: StripeSimulator) -> None:
+    everyone = [None, *stripe.accounts()]
+    assert landed_of(lake) == expected_of(everyone)
+    assert_each_once(lake, stripe, everyone, states(stripe, everyone))
+
+
+def test_first_runs_of_all_accounts_land_each_object_once_in_few_commits(
+    lake: Path, stripe: StripeSimulator, spark: SparkSession
+) -> None:
     report = land(lake, stripe, **SPREAD)
     report.raise_for_status()
     (result,) = report.entities
     assert (result.rows, result.accounts.complete) == (OWN + ACCOUNTS * EACH, ACCOUNTS + 1)
-    assert landed_of(lake) == {None: OWN, **dict.fromkeys(stripe.accounts(), EACH)}
-    assert_each_once(lake, stripe, [None, *stripe.accounts()], before)
+    assert_all_landed(lake, stripe)
+    assert waiting_tables(spark, lake) == []
     found = events(lake)
     assert {event["sequence"] for event in found} == {0, 2}
     assert len({event["event_id"] for event in found}) == len(found)
     # A second call finds nothing new, and every list is asked by one process.
     since = stripe.requests
-    again = land(lake, stripe, **SPREAD)
-    again.raise_for_status()
-    assert [result.rows for result in again.entities] == [0]
+    (again,) = land(lake, stripe, **SPREAD).entities
+    assert (again.rows, again.error) == (0, None)
     assert asked(stripe, since)["charges"].total() == ACCOUNTS + 1
+
+
+def test_pages_and_groups_of_a_run_are_numbered_through_and_objects_without_rows_are_named(lake: Path) -> None:
+    with StripeSimulator(
+        connected_accounts=3, account_counts={"charges": 25}, counts={"charges": 0}, frozen_clock=True, seed=3
+    ) as stripe:
+        one, *_ = stripe.accounts()
+        odd = stripe.ids("charges", account=one)[7]
+        stripe.replace("charges", odd, b'{"id": 7, "object": "charge"}', account=one)
+        report = land(lake, stripe, page_size=5, commit_interval_seconds=0, **SPREAD)
+        (result,) = report.entities
+        assert result.rows == 3 * 25 - 1
+        found = events(lake)
+        assert len({event["event_id"] for event in found}) == len(found)
+        assert {event["event_type"]: event["sequence"] for event in found if event["sequence"] == 1} == {
+            "OBJECT_REFUSED": 1
+        }
+    assert not verify(tables=tables_of(lake)).findings
+
+
+def test_an_account_that_fails_is_named_and_the_others_land(lake: Path, stripe: StripeSimulator) -> None:
+    one, *others = stripe.accounts()
+    stripe.set_denied(["charges"], account=one)
+    (result,) = land(lake, stripe, **SPREAD).entities
+    assert [failure.stripe_account for failure in result.accounts.failed] == [one]
+    assert landed_of(lake) == expected_of([None, *others])
+    stripe.set_denied([], account=one)
+    land(lake, stripe, **SPREAD).raise_for_status()
+    assert_all_landed(lake, stripe)
+
+
+class Stopped(BaseException):
+    """The process ends here, as far as the tables can know."""
+
+
+def stop(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next call end before or after one of its commits."""
+    when, name = where.split()
+    owner: type = RawWriter if name == "append_waiting" else StateStore
+    original: Callable[..., None] = getattr(owner, "append_waiting" if owner is RawWriter else "append")
+    counted = {"claims": 1, "refusals": 2, "pages": 3, "append_waiting": 1}[name]
+    calls = 0
+
+    def stepped(self: object, *given: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == counted and when == "before":
+            raise Stopped
+        original(self, *given)
+        if calls == counted:
+            raise Stopped
+
+    monkeypatch.setattr(owner, original.__name__, stepped)
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["before claims", "after claims", "before append_waiting", "after append_waiting", "before pages", "after pages"],
+)
+def test_a_call_that_ends_at_any_commit_of_a_wave_loses_nothing_and_doubles_nothing(
+    lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    with monkeypatch.context() as patch:
+        stop(where, patch)
+        assert land(lake, stripe, owner="job", **SPREAD).exit_code == 1
+    land(lake, stripe, owner="job", **SPREAD).raise_for_status()
+    assert_all_landed(lake, stripe)
+
+
+@pytest.mark.parametrize("where", ["before claims", "before append_waiting", "before pages"])
+def test_a_process_that_was_taken_over_in_a_wave_lands_nothing_more(
+    lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    name = where.split()[1]
+    owner: type = RawWriter if name == "append_waiting" else StateStore
+    method = "append_waiting" if owner is RawWriter else "append"
+    original: Callable[..., None] = getattr(owner, method)
+    counted = {"claims": 1, "pages": 3, "append_waiting": 1}[name]
+    calls = 0
+
+    def overtaken(self: object, *given: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == counted:
+            # The rival is another process: it takes its own steps.
+            land(lake, stripe, owner="rival", take_over=True).raise_for_status()
+        original(self, *given)
+
+    monkeypatch.setattr(owner, method, overtaken)
+    assert land(lake, stripe, owner="zombie", **SPREAD).exit_code == 75
+    monkeypatch.undo()
+    assert_all_landed(lake, stripe)
+
+
+def test_rows_that_an_engine_lost_or_doubled_do_not_land(
+    lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch, spark: SparkSession
+) -> None:
+    """An executor that is lost between a fetch and a shuffle does this, and the job succeeds."""
+    from stripe_raw_rs.tables.spark.waiting import Waiting  # noqa: PLC0415 - it needs Spark
+
+    fill = Waiting.fill
+
+    def damaged(self: Waiting, *given: Any) -> None:
+        fill(self, *given)
+        frame = spark.table(self._sql_name)
+        lost = frame.where("_stripe_id IS NOT NULL").limit(1).collect()[0]["_stripe_id"]
+        spark.sql(f"DELETE FROM {self._sql_name} WHERE _stripe_id = '{lost}'").collect()  # noqa: S608 - our own names
+
+    monkeypatch.setattr(Waiting, "fill", damaged)
+    (result,) = land(lake, stripe, **SPREAD).entities
+    assert "rows came of" in str(result.message)
+    assert events(lake) == []
+    monkeypatch.undo()
+    land(lake, stripe, **SPREAD).raise_for_status()
+    assert_all_landed(lake, stripe)
+
+
+def test_what_cannot_be_distributed_is_refused_in_one_line(lake: Path, stripe: StripeSimulator) -> None:
+    with pytest.raises(UsageError, match="exclude each other"):
+        land(lake, stripe, max_requests=5, **SPREAD)
+    with pytest.raises(UsageError, match="must be 1 or more"):
+        land(lake, stripe, distributed=True, distributed_tasks=0)

@@ -48,16 +48,14 @@ def schema() -> pa.Schema:
     return pa.schema([*rows, pa.field(EVENTS, pa.binary())])
 
 
-def fetch(
-    key: HeldKey, settings: Mapping[str, Any], values: Mapping[str, Any], number: int
-) -> Iterator[pa.RecordBatch]:
-    """Read the lists of one task's accounts; `values` are those of a `Fetch`. The rows of a group come before its events.
+def fetch(key: HeldKey, settings: Mapping[str, Any], values: Mapping[str, Any], task: int) -> Iterator[pa.RecordBatch]:
+    """Read the lists of one task's accounts. The rows of a group come before its events; `values` are a `Fetch`.
 
     An error ends the runs of its account, or all of them. It is not raised: what has been read is whole, and the
     process that commits it tries to go on, and says what is wrong.
     """
     plan = Fetch(**values)
-    accounts = list(plan.tasks[number])
+    accounts = list(plan.tasks[task])
     client = client_at(key, settings)
     client.reach_by(list(plan.paths))
     # Nothing is known of the accounts but the number of the newest attempt at the list.
