@@ -131,6 +131,7 @@ impl Story {
             may_lack: self.case.may_lack,
             quota: None,
             gives_up: None,
+            spreads: false,
         }
     }
 
@@ -154,6 +155,7 @@ impl Story {
             takes_over: !self.one_in(4),
             quota: self.one_in(8).then(|| self.below(30)),
             gives_up,
+            spreads: self.one_in(3),
             ..self.whole_call()
         }
     }
@@ -238,7 +240,7 @@ impl Story {
 
     /// A last call, after which all promises hold.
     fn conclude(&mut self) {
-        let wish = self.whole_call();
+        let wish = Wish { spreads: self.one_in(4), ..self.whole_call() };
         let mut last = Caller::new(&mut self.lake, &wish);
         let outcome = last.finish(&mut self.lake);
         self.lake.gone.push(last.name.clone());

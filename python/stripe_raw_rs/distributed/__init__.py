@@ -66,7 +66,7 @@ def executors_of(options: Mapping[str, Any], key: ApiKey, client: Client, tables
             f"{option('distributed')} and {option('max_requests')} exclude each other: tasks cannot count together"
         )
         raise UsageError(message)
-    tasks = int(options.get("distributed_tasks") or _TASKS)
+    tasks = int(options.get("distributed_tasks", _TASKS))
     if tasks < 1:
         message = f"{option('distributed_tasks')} must be 1 or more"
         raise UsageError(message)
