@@ -13,6 +13,7 @@ from stripe_raw_rs.state_store import StateStore
 from tests.conftest import events
 from tests.connected import EACH, OWN, asked, assert_each_once, land, landed_of, platform, states
 from tests.places import tables_of
+from tests.spark.schemas import waiting_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,13 +31,6 @@ SPREAD: dict[str, Any] = {"distributed": True, "distributed_tasks": 2}
 def stripe() -> Iterator[StripeSimulator]:
     with platform(ACCOUNTS) as simulator:
         yield simulator
-
-
-def waiting_tables(spark: SparkSession, lake: Path) -> list[str]:
-    schema = lake.name.removesuffix(".db")
-    return [
-        row["tableName"] for row in spark.sql(f"SHOW TABLES IN {schema}").collect() if "waiting" in row["tableName"]
-    ]
 
 
 def expected_of(accounts: list[str | None]) -> dict[str | None, int]:
