@@ -62,6 +62,16 @@ def test_first_runs_of_all_accounts_land_each_object_once_in_few_commits(
     assert asked(stripe, since)["charges"].total() == ACCOUNTS + 1
 
 
+def test_accounts_that_came_later_land_beside_what_is_new_in_those_before(lake: Path, stripe: StripeSimulator) -> None:
+    known = stripe.accounts()[:2]
+    land(lake, stripe, accounts=known).raise_for_status()
+    stripe.add("charges", 3, account=known[0])
+    land(lake, stripe, **SPREAD).raise_for_status()
+    everyone = [None, *stripe.accounts()]
+    assert landed_of(lake) == {**expected_of(everyone), known[0]: EACH + 3}
+    assert_each_once(lake, stripe, everyone)
+
+
 def test_pages_and_groups_of_a_run_are_numbered_through_and_objects_without_rows_are_named(lake: Path) -> None:
     with StripeSimulator(
         connected_accounts=3, account_counts={"charges": 25}, counts={"charges": 0}, frozen_clock=True, seed=3

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import KEY
 from tests.connected import EACH, OWN, assert_each_once, landed_of, platform
 from tests.documents import ROOT
 from tests.spark.own_spark import executors_below, kill_after, run, workers_below
+
+if TYPE_CHECKING:
+    from stripe_raw_rs.simulator import StripeSimulator
 
 # Each has a Spark of its own.
 pytestmark = [pytest.mark.kill, pytest.mark.spark40, pytest.mark.spark41, pytest.mark.timeout(600)]
