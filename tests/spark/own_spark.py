@@ -41,7 +41,7 @@ def run(  # noqa: PLR0913 - keywords distinguish them
 def kill_after(stripe: StripeSimulator, requests: int, find: Callable[[int], Iterator[int]]) -> list[int]:
     """Once there were so many requests, end the processes below this one that `find` names. Gives those it ended."""
     killed: list[int] = []
-    wait_for(lambda: stripe.requests >= requests, 120)
+    wait_for(lambda: stripe.requests >= requests, 300)
     for process in find(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

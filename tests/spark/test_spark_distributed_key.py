@@ -28,11 +28,11 @@ import logging, sys, threading, traceback
 from pyspark.sql import SparkSession
 from stripe_raw_rs import ingest
 
-mode, key, url, witness = sys.argv[-4:]
+mode, key, whole, broken, witness = sys.argv[-5:]
 sys.stdout = sys.stderr
 logging.basicConfig(level="DEBUG")
 session = SparkSession.builder.getOrCreate()
-options = {"api_key_file": key, "api_base_url": url, "catalog": "spark_catalog", "accounts": "all",
+options = {"api_key_file": key, "catalog": "spark_catalog", "accounts": "all",
            "entities": "charges", "page_size": 2, "max_concurrent_requests": 2, "max_retries": 1,
            "backoff_base_seconds": 0.01, "distributed": True, "distributed_tasks": 2}
 
@@ -61,13 +61,13 @@ def traced(frame, event, argument):
             print("variable", name, repr(value)[:100_000])
     return traced
 
-report = ingest(schema="whole", **options)
+report = ingest(schema="whole", api_base_url=whole, **options)
 report.raise_for_status()
 print("landed", report, repr(report), report.to_dict())
 # Somebody kills the workers of this one.
 threading.settrace(traced)
 sys.settrace(traced)
-report = ingest(schema=witness, **options)
+report = ingest(schema=witness, api_base_url=broken, **options)
 sys.settrace(None)
 threading.settrace(None)
 (result,) = report.entities
@@ -84,13 +84,11 @@ def test_the_key_of_a_call_that_executors_read_for_is_seen_nowhere(
     mode: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     lane = request.config.getoption("lane")
-    with platform(ACCOUNTS, latency_ms=100) as stripe:
-        # The first call asks for each page once, and for the account and the list of accounts.
-        first = (OWN + ACCOUNTS * EACH) // 2
-        killer = threading.Thread(target=kill_after, args=[stripe, first + 15, workers_below])
+    with platform(ACCOUNTS) as whole, platform(ACCOUNTS, latency_ms=200) as broken:
+        killer = threading.Thread(target=kill_after, args=[broken, 15, workers_below])
         killer.start()
-        # Each worker dies once, and its task is not tried again.
-        seen = watch(lane, mode, tmp_path, CLIENT, KEY, stripe.url, WITNESS)
+        # A task whose worker has died is not tried again.
+        seen = watch(lane, mode, tmp_path, CLIENT, KEY, whole.url, broken.url, WITNESS)
         killer.join()
     assert "variable executors" in seen.log, "the variables were written down"
     # What waits is in the statements and in the plans.
