@@ -165,6 +165,10 @@ bench-spark-idle lane="spark40": (_environment replace(lane, "connect", "spark")
 bench-spark-accounts lane="spark40": (_environment replace(lane, "connect", "spark"))
     PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_accounts.py {{ lane }}
 
+# First runs of many accounts by tasks of Spark, over one process: wall and CPU time (Linux; four minutes)
+bench-spark-distributed lane="spark40": (_environment replace(lane, "connect", "spark"))
+    PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_distributed.py {{ lane }}
+
 # The wheel for others, alone in dist: for Linux on x86_64 or aarch64, glibc 2.17 or later, from Linux or macOS
 [arg("architecture", pattern="x86_64|aarch64")]
 wheel architecture="x86_64": (_standard-library architecture) _no-wheels (_wheel architecture)

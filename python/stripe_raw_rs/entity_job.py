@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs.account_outcomes import outcomes
@@ -48,6 +49,9 @@ def _try(job: Job, entity: Entity, attempts: list[Attempt], landed: Landed) -> B
     """Make attempts until nothing is left to do; give the error that ended them."""
     try:
         land_first_runs(job, entity, landed)
+        if landed.waves:
+            # Waves are attempts, too: what this process knew of the list when it began is from before them.
+            job = replace(job, histories={})
         complete = {ending.account for ending in landed.endings}
         accounts: Sequence[str | None] = [account for account in job.accounts if account not in complete]
         while accounts:

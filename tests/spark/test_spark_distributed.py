@@ -13,6 +13,7 @@ from stripe_raw_rs.state_store import StateStore
 from tests.conftest import events
 from tests.connected import EACH, OWN, asked, assert_each_once, land, landed_of, platform, states
 from tests.places import tables_of
+from tests.spark.schemas import waiting_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,13 +31,6 @@ SPREAD: dict[str, Any] = {"distributed": True, "distributed_tasks": 2}
 def stripe() -> Iterator[StripeSimulator]:
     with platform(ACCOUNTS) as simulator:
         yield simulator
-
-
-def waiting_tables(spark: SparkSession, lake: Path) -> list[str]:
-    schema = lake.name.removesuffix(".db")
-    return [
-        row["tableName"] for row in spark.sql(f"SHOW TABLES IN {schema}").collect() if "waiting" in row["tableName"]
-    ]
 
 
 def expected_of(accounts: list[str | None]) -> dict[str | None, int]:
@@ -66,6 +60,16 @@ def test_first_runs_of_all_accounts_land_each_object_once_in_few_commits(
     (again,) = land(lake, stripe, **SPREAD).entities
     assert (again.rows, again.error) == (0, None)
     assert asked(stripe, since)["charges"].total() == ACCOUNTS + 1
+
+
+def test_accounts_that_came_later_land_beside_what_is_new_in_those_before(lake: Path, stripe: StripeSimulator) -> None:
+    known = stripe.accounts()[:2]
+    land(lake, stripe, accounts=known).raise_for_status()
+    stripe.add("charges", 3, account=known[0])
+    land(lake, stripe, **SPREAD).raise_for_status()
+    everyone = [None, *stripe.accounts()]
+    assert landed_of(lake) == {**expected_of(everyone), known[0]: EACH + 3}
+    assert_each_once(lake, stripe, everyone)
 
 
 def test_pages_and_groups_of_a_run_are_numbered_through_and_objects_without_rows_are_named(lake: Path) -> None:

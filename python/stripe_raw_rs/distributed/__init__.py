@@ -41,6 +41,7 @@ _TASKS = 4
 class Landed:
     """What the waves of a list have landed."""
 
+    waves: int = 0
     endings: list[Ending] = field(default_factory=list)
     pages: int = 0
     rows: int = 0
@@ -48,6 +49,7 @@ class Landed:
 
     def add(self, wave: Wave) -> None:
         """Count a wave that has landed."""
+        self.waves += 1
         self.endings += [ending for ending in wave.endings if ending.is_complete]
         self.pages += wave.page_count
         self.rows += wave.row_count
