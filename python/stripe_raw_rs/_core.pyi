@@ -1669,11 +1669,15 @@ class Wave:
 
     def __new__(cls, entity: str, store_id: str, epoch: int) -> Self: ...
     def add_events(self, events: _ArrowStream) -> None:
-        """Take in the events of pairs of one run, in their order."""
+        """Take in events of a run, in any order."""
 
     @property
     def row_count(self) -> int:
         """Number of rows that the events report."""
+
+    @property
+    def refused(self) -> int:
+        """Number of objects that cannot be rows."""
 
     @property
     def page_count(self) -> int:
@@ -1688,7 +1692,7 @@ class Wave:
         """How the runs have ended. One that is not complete is for a later attempt to go on with."""
 
     def check_rows(self, counts: _ArrowStream) -> None:
-        """Check that the rows which wait are those that the events report: an engine may have lost some.
+        """Check that the rows which wait are those that the events report: an engine may have lost or doubled some.
 
         `counts` has the columns `_ingest_run_id`, `_page_number` and `count`. Raises StripeRawError if they differ.
         """

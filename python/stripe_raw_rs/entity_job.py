@@ -93,12 +93,14 @@ def _result(  # noqa: PLR0913, PLR0917 - what a call has made of a list
         retries=sum(progress.retries for progress in done),
         bytes=sum(progress.bytes for progress in done),
         undated=sum(progress.undated for progress in done),
-        refused=sum(progress.refused for progress in done),
+        refused=landed.refused + sum(progress.refused for progress in done),
         changed=sum(progress.changed for progress in done),
         from_events=sum(progress.of_events for progress in done),
         deleted=sum(progress.deleted for progress in done),
         duration_seconds=time.monotonic() - began,
-        watermark=done[-1].newest if done else landed.newest,
+        watermark=max(
+            (each for each in (landed.newest, done[-1].newest if done else None) if each is not None), default=None
+        ),
         accounts=counts,
         skipped=absence,
         error=counts.error(entity.name, error, errors),

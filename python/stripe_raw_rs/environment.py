@@ -45,12 +45,30 @@ def _take() -> Callable[[], None]:
     return give_back
 
 
+class _Quiet:
+    """How many threads send something, and what was switched off before the first of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.senders = 0
+        self.before = 0
+
+
+_QUIET = _Quiet()
+
+
 @contextmanager
 def without_debug_log() -> Iterator[None]:
-    """Keep what is sent to Spark out of the log: py4j and the client of Connect write it there at the level DEBUG."""
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.DEBUG))
+    """Keep what is sent to Spark out of the log: py4j writes it there at the level DEBUG."""
+    with _QUIET.lock:
+        if _QUIET.senders == 0:
+            _QUIET.before = logging.root.manager.disable
+            logging.disable(max(_QUIET.before, logging.DEBUG))
+        _QUIET.senders += 1
     try:
         yield
     finally:
-        logging.disable(before)
+        with _QUIET.lock:
+            _QUIET.senders -= 1
+            if _QUIET.senders == 0:
+                logging.disable(_QUIET.before)

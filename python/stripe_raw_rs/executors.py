@@ -7,6 +7,7 @@ machines have neither the variables nor the files of this one.
 from __future__ import annotations
 
 import tempfile
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,8 @@ class Executors:
     settings: Mapping[str, Any]
     # Tasks of a wave, which may run all at once.
     tasks: int
+    # One list at a time fetches: the tasks have the whole limit.
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 # Requests over which a rate is measured, and the lowest rate that a client takes.

@@ -32,7 +32,7 @@ impl Wave {
         Self(Mutex::new(run::Wave::new(entity, store_id, epoch, new_ulid(), env!("CARGO_PKG_VERSION"))))
     }
 
-    /// Take in the events of pairs of one run, in their order.
+    /// Take in events of a run, in any order.
     fn add_events(&self, py: Python<'_>, events: PyRecordBatchReader) -> PyResult<()> {
         each_batch(py, events, |batch| self.wave().add_events(batch))
     }
@@ -46,7 +46,13 @@ impl Wave {
     /// Number of pages that the events report.
     #[getter]
     fn page_count(&self) -> usize {
-        self.wave().pages().pages
+        self.wave().page_count()
+    }
+
+    /// Number of objects that cannot be rows.
+    #[getter]
+    fn refused(&self) -> u64 {
+        self.wave().refused()
     }
 
     /// The largest `created` seen, in seconds since 1970; None if there was none.
@@ -61,7 +67,7 @@ impl Wave {
         self.wave().endings().map(|ending| Ending::of(py, ending)).collect()
     }
 
-    /// Check that the rows which wait are those that the events report: an engine may have lost some.
+    /// Check that the rows which wait are those that the events report: an engine may have lost or doubled some.
     ///
     /// `counts` has the columns `_ingest_run_id`, `_page_number` and `count`. Raises StripeRawError if they differ.
     fn check_rows(&self, py: Python<'_>, counts: PyRecordBatchReader) -> PyResult<()> {

@@ -5,7 +5,7 @@
 //! the rows, and after them the events that describe them. So an attempt that is killed in between leaves what any other
 //! attempt leaves: runs that have begun, with rows that no event describes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
 
@@ -24,6 +24,16 @@ pub(super) const PAGES: i64 = 2;
 /// Number of commits.
 pub(super) const COMMITS: usize = 3;
 
+/// What has been read of a run.
+#[derive(Debug)]
+struct Read {
+    account: Option<String>,
+    is_begun: bool,
+    is_complete: bool,
+    /// The first object that cannot be a row, as its event names it.
+    refused: Option<String>,
+}
+
 /// The commits of one attempt at the first runs of many accounts.
 #[derive(Debug)]
 pub struct Wave {
@@ -33,8 +43,9 @@ pub struct Wave {
     nonce: String,
     library_version: String,
     events: [Vec<RecordBatch>; COMMITS],
-    /// Its runs: the account of each, and whether all of its window was read.
-    runs: BTreeMap<String, (Option<String>, bool)>,
+    runs: BTreeMap<String, Read>,
+    /// Number of objects that cannot be rows.
+    refused: u64,
     /// The newest time of an object that was seen.
     newest: Option<i64>,
     /// Number of rows that each page has, by run.
@@ -54,13 +65,14 @@ impl Wave {
             library_version: library_version.to_owned(),
             events: [const { Vec::new() }; COMMITS],
             runs: BTreeMap::new(),
+            refused: 0,
             newest: None,
             pages: BTreeMap::new(),
             reached: None,
         }
     }
 
-    /// Takes in the events of one group of a run.
+    /// Takes in the events of one group of a run. They may come in any order.
     ///
     /// # Errors
     /// Events of another list or attempt.
@@ -75,18 +87,29 @@ impl Wave {
                 self.reached = [self.reached, page.min_created].into_iter().flatten().min();
             }
             self.newest = self.newest.max(event.max_created_seen);
-            let is_begun = self.runs.contains_key(&event.run_id) || event.sequence == CLAIMS;
-            if !is_begun {
-                return Err(self.error("a run has not begun with its RUN_STARTED"));
+            let read = Read { account: event.account, is_begun: false, is_complete: false, refused: None };
+            let run = self.runs.entry(event.run_id).or_insert(read);
+            match event.kind {
+                Kind::Started { .. } => run.is_begun = true,
+                Kind::Completed => run.is_complete = true,
+                Kind::Refused { message, .. } => {
+                    self.refused += 1;
+                    run.refused.get_or_insert(message);
+                }
+                _ => {}
             }
-            let run = self.runs.entry(event.run_id).or_insert((event.account, false));
-            run.1 |= event.kind == Kind::Completed;
         }
         // The events of a batch have one number.
         if let Some(event) = events_of(batch)?.first() {
             self.events[usize::try_from(event.sequence).unwrap_or_default()].push(batch.clone());
         }
         Ok(())
+    }
+
+    /// Number of pages that its events report.
+    #[must_use]
+    pub fn page_count(&self) -> usize {
+        self.pages.len()
     }
 
     /// Number of rows that its events report.
@@ -101,14 +124,20 @@ impl Wave {
         self.newest
     }
 
+    /// Number of objects that cannot be rows.
+    #[must_use]
+    pub const fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// How its runs have ended. One that is not complete goes on in a later attempt, which says what is wrong.
     pub fn endings(&self) -> impl Iterator<Item = Ending> {
-        self.runs.iter().map(|(run_id, (account, is_complete))| Ending {
-            account: account.clone(),
+        self.runs.iter().map(|(run_id, read)| Ending {
+            account: read.account.clone(),
             run_id: run_id.clone(),
             is_continued: false,
-            is_complete: *is_complete,
-            error: None,
+            is_complete: read.is_complete,
+            error: read.refused.clone().map(|message| Error::new(Class::Answer, message)),
             is_skipped: false,
             landed_parents: None,
         })
@@ -118,8 +147,16 @@ impl Wave {
     /// a run's page, as `_ingest_run_id`, `_page_number` and `count`. Nothing has landed yet.
     ///
     /// # Errors
-    /// [`Class::Internal`] if they differ: an engine has lost rows, or has some twice.
+    /// [`Class::Internal`] if they differ: an engine has lost rows, or has some twice. The same if a run lacks its first
+    /// event, or if an account has two runs: a task was read twice.
     pub fn check_rows(&self, counts: &[RecordBatch]) -> Result<()> {
+        if self.runs.values().any(|run| !run.is_begun) {
+            return Err(self.error("events of a run are lost; nothing of them has landed: run again"));
+        }
+        let accounts: BTreeSet<&Option<String>> = self.runs.values().map(|run| &run.account).collect();
+        if accounts.len() < self.runs.len() {
+            return Err(self.error("an account was read twice; nothing of it has landed: run again"));
+        }
         let mut found = BTreeMap::new();
         for batch in counts {
             let columns = Columns(batch);
@@ -160,7 +197,7 @@ impl Wave {
     /// The commit of the events about the rows.
     #[must_use]
     pub fn pages(&self) -> Commit {
-        let (pages, rows) = (self.pages.len(), self.row_count());
+        let (pages, rows) = (self.page_count(), self.row_count());
         Commit { pages, rows, reached: self.reached, ..self.events(PAGES) }
     }
 

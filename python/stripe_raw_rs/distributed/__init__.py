@@ -10,14 +10,16 @@ from __future__ import annotations
 import logging
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core
-from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.exceptions import FencedError, HeldError, StripeRawError, UsageError
 from stripe_raw_rs.executors import Executors, hold, importer, settings_of, share
+from stripe_raw_rs.lost_commits import GivenUp, require_landed
+from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.surface import option
-from stripe_raw_rs.text import counted
+from stripe_raw_rs.text import counted, error_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,6 +47,7 @@ class Landed:
     endings: list[Ending] = field(default_factory=list)
     pages: int = 0
     rows: int = 0
+    refused: int = 0
     newest: int | None = None
 
     def add(self, wave: Wave) -> None:
@@ -53,6 +56,7 @@ class Landed:
         self.endings += [ending for ending in wave.endings if ending.is_complete]
         self.pages += wave.page_count
         self.rows += wave.row_count
+        self.refused += wave.refused
         self.newest = max((each for each in (self.newest, wave.newest) if each is not None), default=None)
 
 
@@ -79,16 +83,17 @@ def executors_of(options: Mapping[str, Any], key: ApiKey, client: Client, tables
 
 def land_first_runs(job: Job, entity: Entity, landed: Landed) -> None:
     """Land the first runs of accounts that have none. Lists of single objects follow others, and are left alone."""
-    if job.executors is None or entity.parent is not None:
+    # A run that is given up comes first, and what is lost with it.
+    if job.executors is None or entity.parent is not None or job.give_up is not None:
         return
     tried: set[str | None] = set()
     while True:
         histories = job.state.histories([entity.name], job.accounts)[entity.name]
         new = [each for each in job.accounts if each not in tried and histories.of(each).state == "never ran"]
         # One account is read as fast by this process.
+        if tried:
+            job.parents.add(entity.name, histories.parent_rows)
         if len(new) <= 1:
-            if tried:
-                job.parents.add(entity.name, histories.parent_rows)
             return
         accounts = new[:_WAVE]
         tried.update(accounts)
@@ -97,22 +102,32 @@ def land_first_runs(job: Job, entity: Entity, landed: Landed) -> None:
             return
         what = f"{counted(len(planned.tasks), 'task')} of Spark"
         logger.info("%s: %s read the first runs of %s", entity.name, what, counted(len(accounts), "account"))
-        wave = _land(job, entity, planned, _task(job.executors, planned), is_first=histories.is_fresh)
+        try:
+            wave = _land(job, entity, planned, histories)
+        except (FencedError, HeldError):
+            raise
+        except StripeRawError as error:
+            # It may have begun runs: then this process goes on with them.
+            landed.waves += 1
+            logger.warning("%s: executors could not do it, so this process reads: %s", entity.name, error_line(error))
+            return
         landed.add(wave)
         rows, ended = counted(wave.row_count, "object"), counted(len(wave.endings), "account")
         logger.info("%s: landed %s of %s", entity.name, rows, ended)
 
 
-def _land(
-    job: Job, entity: Entity, planned: Fetch, task: Callable[[int], Iterator[pa.RecordBatch]], *, is_first: bool
-) -> Wave:
+def _land(job: Job, entity: Entity, planned: Fetch, histories: Histories) -> Wave:
     """Read and land one wave."""
     from stripe_raw_rs.distributed.fetch import EVENTS, events_of, schema  # noqa: PLC0415 - it needs pyarrow
 
+    executors = cast("Executors", job.executors)
     raw = RawWriter(job.tables, entity, job.state.store_id)
     raw.check()
+    require_landed(raw, job.state, histories, job.accounts, GivenUp((), restarts=False))
     with job.tables.waiting(f"{entity.table}_waiting", planned.epoch) as waiting:  # type: ignore[attr-defined]
-        waiting.fill(len(planned.tasks), task, schema())
+        # Each list may use all of a task's share.
+        with executors.turn:
+            waiting.fill(len(planned.tasks), _task(executors, planned), schema())
         wave = _core.Wave(entity.name, job.state.store_id, planned.epoch)
         for text in waiting.texts(EVENTS):
             wave.add_events(events_of(text))
@@ -121,7 +136,7 @@ def _land(
             return wave
         # The order of these lines makes a kill harmless.
         job.state.append(wave.claims())
-        if is_first:
+        if histories.is_fresh:
             job.state.require_ours()
         raw.create()
         job.state.append(wave.refusals())
@@ -147,7 +162,12 @@ def _plan(
         "among_others": True,
     }
     attempt = job.client.attempt(
-        entity.name, histories, accounts=accounts, take_over=job.take_over, dead_owners=[], **wishes
+        entity.name,
+        histories,
+        accounts=accounts,
+        take_over=job.take_over,
+        dead_owners=[owner for owner in histories.owners if is_dead(owner)],
+        **wishes,
     )
     with closing(attempt):
         if not attempt.is_new:
@@ -162,7 +182,7 @@ def _task(executors: Executors, plan: Fetch) -> Callable[[int], Iterator[pa.Reco
     """Make what a task does. It is made here, so that it is pickled by value, with the key in its closure."""
     key, settings, code = executors.key, executors.settings, importer("distributed.fetch")
     # Of our own modules, a plan would import one where it is read.
-    values = plan._asdict()
+    values = {**plan._asdict(), "version": _core.__version__}
 
     def task(number: int) -> Iterator[pa.RecordBatch]:
         rows: Iterator[pa.RecordBatch] = code().fetch(key, settings, values, number)

@@ -54,7 +54,12 @@ def fetch(key: HeldKey, settings: Mapping[str, Any], values: Mapping[str, Any], 
     An error ends the runs of its account, or all of them. It is not raised: what has been read is whole, and the
     process that commits it tries to go on, and says what is wrong.
     """
-    plan = Fetch(**values)
+    plan = Fetch(**{name: values[name] for name in Fetch._fields})
+    if values["version"] != _core.__version__:
+        message = (
+            f"executors have stripe_raw_rs {_core.__version__}, and the call {values['version']}: install one wheel"
+        )
+        raise StripeRawError(message)
     accounts = list(plan.tasks[task])
     client = client_at(key, settings)
     client.reach_by(list(plan.paths))
@@ -64,10 +69,14 @@ def fetch(key: HeldKey, settings: Mapping[str, Any], values: Mapping[str, Any], 
     attempt = client.attempt(plan.entity, histories, accounts=accounts, in_wave=True, **plan.wishes)
     try:
         with closing(attempt):
-            for rows, events in attempt:
-                yield from _rows(rows)
-                yield from _events(events)
-                drain_log()
+            while True:
+                for rows, events in attempt:
+                    yield from _rows(rows)
+                    yield from _events(events)
+                    drain_log()
+                if not attempt.remaining:
+                    break
+                attempt.next_wave(histories)
     except StripeRawError as error:
         logger.warning("%s: %s", plan.entity, error_line(error))
 

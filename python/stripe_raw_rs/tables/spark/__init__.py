@@ -5,11 +5,13 @@ Only features that Spark Connect has as well are used: data frames and SQL, no J
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from stripe_raw_rs._core import one_line
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import check_table_name
 from stripe_raw_rs.tables.spark import session
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from stripe_raw_rs.tables import TableOptions
+
+
+logger = logging.getLogger("stripe_raw_rs")
 
 
 class SparkTables:
@@ -72,7 +77,11 @@ class SparkTables:
         try:
             yield made
         finally:
-            made.drop()
+            try:
+                made.drop()
+            except TableError as error:
+                # What has landed has landed, and another error is more to the point.
+                logger.warning("a table in which rows waited is left: %s", one_line(error))
 
     def query(self, sql: str) -> DataFrame:
         """Make the frame of a query; Spark reads when somebody asks for rows."""

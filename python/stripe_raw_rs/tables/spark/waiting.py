@@ -55,7 +55,9 @@ class Waiting:
         def write() -> None:
             self._session.sql(made).collect()
             frame = self._session.range(0, tasks, 1, tasks).mapInArrow(run, types)
-            frame.write.format("delta").mode("append").option("compression", "zstd").saveAsTable(self._sql_name)
+            frame.write.format("delta").mode("append").option("compression", "zstd").option(
+                "optimizeWrite", "false"
+            ).saveAsTable(self._sql_name)
 
         with without_debug_log():
             self._do(write, "filled")
@@ -74,7 +76,7 @@ class Waiting:
     def texts(self, column: str) -> Iterator[bytes]:
         """Give the values of a binary column that are not null."""
         frame = self._frame().where(functions.col(column).isNotNull()).select(column)
-        for row in self._do(frame.collect, "read"):
+        for row in self._do(frame.toLocalIterator, "read"):
             yield bytes(row[0])
 
     def _frame(self) -> DataFrame:
