@@ -27,6 +27,8 @@ from pyspark.sql import SparkSession
 
 mode, ui, port, *given = sys.argv[1:]
 spark = SparkSession.builder.getOrCreate()
+# The setting `spark.log.level` is not enough: a Spark that Python has started leaves out what is below WARN.
+spark.sparkContext.setLogLevel("INFO")
 remote = {} if mode == "classic" else {"SPARK_REMOTE": f"sc://localhost:{port}"}
 if remote:
     subprocess.run([sys.executable, "-c", os.environ["CLIENT"], mode, *given], env={**os.environ, **remote}, check=True)
@@ -71,7 +73,6 @@ def watch(  # noqa: PLR0913 - a place, a program and its arguments
         "spark.master": "local[2]",
         "spark.ui.enabled": "true",
         "spark.ui.port": str(ui),
-        "spark.log.level": "INFO",
         # Without the file by which other tests keep Spark quiet.
         "spark.driver.extraJavaOptions": "",
         "spark.eventLog.enabled": "true",
