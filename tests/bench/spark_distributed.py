@@ -27,7 +27,7 @@ from stripe_raw_rs import ingest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ACCOUNTS = 60
+_ACCOUNTS = 40
 _OBJECTS = 300
 _PROGRAMS = str(Path(__file__).with_name("programs.py"))
 _RATE = 25
@@ -90,6 +90,7 @@ def simulated(settings: dict[str, Any]) -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.stdin.close()
+        process.stdout.read()
 
 
 def cost(url: str, schema: str, rate: int, tasks: int | None) -> Cost:
