@@ -71,7 +71,7 @@ test-crash-points *arguments:
 # The tests on a lane of Spark: spark35, spark40, spark41 or connect40; needs Java 17 and Maven
 [positional-arguments]
 test-spark lane="spark40" *arguments: (_environment replace(lane, "connect", "spark"))
-    PYTHONPATH=python .venv-{{ replace(lane, "connect", "spark") }}/bin/python -m pytest --lane "$@"
+    PYTHONPATH="{{ justfile_directory() }}/python" .venv-{{ replace(lane, "connect", "spark") }}/bin/python -m pytest --lane "$@"
 
 # The tests of the tables on the oldest delta-rs that the extra `delta` allows
 test-delta-floor *arguments: (_environment "delta-floor")

@@ -30,6 +30,16 @@ def stripe() -> Iterator[StripeSimulator]:
         yield simulator
 
 
+def cut_off(lake: Path, stripe: StripeSimulator, account: str) -> None:
+    """Land the first pages of an account, a commit each, and leave its run unfinished."""
+    small: dict[str, Any] = {"page_size": 2, "commit_interval_seconds": 0, "max_concurrent_requests": 1}
+    assert land(lake, stripe, accounts=[account], max_requests=3, **small).exit_code == 1
+
+
+def lose_newest_commit(lake: Path) -> None:
+    max((lake / RAW / "_delta_log").glob("*.json")).unlink()
+
+
 def planned_error(lake: Path, stripe: StripeSimulator, accounts: list[str], **options: Any) -> str | None:
     """What `plan` says that a run would fail with."""
     place: dict[str, Any] = {"lake": lake, "api_key": KEY, "api_base_url": stripe.url, "entities": "charges"}
@@ -90,11 +100,10 @@ def test_a_lake_that_lost_its_rows_is_begun_from_scratch_with_accounts_that_are_
 
 def test_a_run_that_lost_commits_is_given_up_while_other_accounts_go_on(lake: Path, stripe: StripeSimulator) -> None:
     one, two, _ = stripe.accounts()
-    small: dict[str, Any] = {"page_size": 2, "commit_interval_seconds": 0, "max_concurrent_requests": 1}
     land(lake, stripe, accounts=[two]).raise_for_status()
-    assert land(lake, stripe, accounts=[one], max_requests=3, **small).exit_code == 1
+    cut_off(lake, stripe, one)
     (run_id,) = {event["run_id"] for event in events(lake, f"stripe_account = '{one}'")}
-    max((lake / RAW / "_delta_log").glob("*.json")).unlink()
+    lose_newest_commit(lake)
     with pytest.raises(TableError, match=f'give run {run_id} up with give_up="restart"'):
         land(lake, stripe, accounts=[one, two]).raise_for_status()
     assert f"give run {run_id} up" in str(planned_error(lake, stripe, [one, two]))
@@ -108,10 +117,9 @@ def test_a_plan_finds_what_a_run_would_miss_of_an_account_that_has_nothing_to_gi
     lake: Path, stripe: StripeSimulator
 ) -> None:
     one, two, _ = stripe.accounts()
-    small: dict[str, Any] = {"page_size": 2, "commit_interval_seconds": 0, "max_concurrent_requests": 1}
-    assert land(lake, stripe, accounts=[one], max_requests=3, **small).exit_code == 1
+    cut_off(lake, stripe, one)
     land(lake, stripe, accounts=[two]).raise_for_status()
-    max((lake / RAW / "_delta_log").glob("*.json")).unlink()
+    lose_newest_commit(lake)
     planned = planned_error(lake, stripe, [one, two], give_up="restart")
     (result,) = land(lake, stripe, accounts=[one, two], give_up="restart").entities
     assert planned is not None
@@ -122,8 +130,7 @@ def test_an_account_whose_events_were_changed_by_other_hands_does_not_stop_the_o
     lake: Path, stripe: StripeSimulator
 ) -> None:
     one, two, three = stripe.accounts()
-    small: dict[str, Any] = {"page_size": 2, "commit_interval_seconds": 0, "max_concurrent_requests": 1}
-    assert land(lake, stripe, accounts=[one], max_requests=3, **small).exit_code == 1
+    cut_off(lake, stripe, one)
 
     def break_chain(rows: pa.Table) -> pa.Table:
         first = pc.and_kleene(pc.equal(rows["event_type"], "PAGE_COMMITTED"), pc.equal(rows["page_number"], 1))

@@ -197,9 +197,9 @@ PYTHON_MODULES: dict[str, set[str]] = {
     | {"accounts", "entity_status", "keyword_help", "keywords", "list_status", "options", "panics", "table_size"},
     "audit": BASE | ANSWER | WRITERS | {"accounts", "followed_events", "panics", "tables"},
     "verify": BASE | ANSWER | {"accounts", "audit", "keyword_help", "keywords", "panics"},
-    "read": BASE | {"client", "keyword_help", "keywords", "panics", "start"},
-    "spark_options": BASE | {"options", "start", "suggestions"},
-    "spark_partitions": BASE | {"executors", "spark_options", "tables"},
+    "read": BASE | {"accounts", "client", "keyword_help", "keywords", "panics", "start"},
+    "spark_options": BASE | {"accounts", "options", "start", "suggestions"},
+    "spark_partitions": BASE | {"accounts", "executors", "spark_options", "tables"},
     "spark_source": BASE
     | {"client", "environment", "executors", "keyword_help", "keywords", "panics", "spark_partitions", "tables"},
     "dialects": set(),

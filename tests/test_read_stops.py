@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PROLOGUE = """
 import os, signal, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
 import duckdb, polars as pl, pyarrow as pa
 from stripe_raw_rs import read
 _, key, url = sys.argv
@@ -28,6 +29,9 @@ r = read("charges", api_key=key, api_base_url=url)
 def drain(stream):
     for batch in stream:
         pass
+def elsewhere(take):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(take, r).result()
 """
 
 # The test sends the signal, once Stripe has been asked. A clock that all processes share says when it was seen.
@@ -63,6 +67,8 @@ SECONDS_TO_STOP = 2.0
         "drain(r)",
         "pa.table(r)",
         "pl.DataFrame(r)",
+        "elsewhere(pa.table)",
+        "elsewhere(pl.DataFrame)",
         "duckdb.sql('SET threads = 1'); duckdb.sql('SELECT count(*) FROM r').fetchall()",
         "duckdb.sql('SET threads = 4'); duckdb.sql('SELECT count(*) FROM r').fetchall()",
     ],

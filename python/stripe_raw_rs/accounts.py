@@ -143,9 +143,9 @@ def among(names: Sequence[str] | None, state: StateStore) -> frozenset[str | Non
     """
     if names is None or [*names] == [ALL]:
         return None
-    ids = {_id(name) for name in names}
+    ids = {account_at(name) for name in names}
     known = {state.own_account if account is None else account for _, account in state.entities()}
-    unknown = [account for account in dict.fromkeys(_id(name) for name in names) if account not in known]
+    unknown = [account for account in dict.fromkeys(account_at(name) for name in names) if account not in known]
     if unknown:
         message = f"the lake has nothing of {', '.join(first_of(unknown, in_json=False))}"
         if len(unknown) == len(ids):
@@ -159,7 +159,7 @@ def _each_once(names: list[str | None], own: str | None) -> dict[str | None, str
     accounts: dict[str | None, str | None] = {}
     twice: dict[str, None] = {}
     for name in names:
-        account = None if name is None else _id(name)
+        account = None if name is None else account_at(name)
         account = None if account == own else account
         if account in accounts and name != accounts[account]:
             twice[str(account or own)] = None
@@ -169,9 +169,9 @@ def _each_once(names: list[str | None], own: str | None) -> dict[str | None, str
     return accounts
 
 
-def _id(name: str) -> str:
+def account_at(path: str) -> str:
     """Give the account that a path leads to: its last id. So an account has the same rows however it is named."""
-    return name.rpartition("/")[2]
+    return path.rpartition("/")[2]
 
 
 def _is_known_by_id(own: str, state: Known) -> bool:

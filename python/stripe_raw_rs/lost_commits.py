@@ -8,7 +8,7 @@ from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.surface import option
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Iterable, Sequence
 
     from stripe_raw_rs._core import Histories, History
     from stripe_raw_rs.raw_writer import RawWriter
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class GivenUp(NamedTuple):
     """The accounts whose unfinished runs are given up, and whether their windows are read again."""
 
-    accounts: Collection[str | None]
+    accounts: Iterable[str | None]
     restarts: bool
 
 
@@ -30,9 +30,10 @@ def require_landed(
     Of a run that is given up nothing need be there. If its window is read again, the new run relies on the runs before
     it: the fence of the attempt that gives it up would hide their loss from all later ones.
     """
-    if others := [account for account in accounts if account not in given_up.accounts]:
+    left = {*given_up.accounts}
+    if others := [account for account in accounts if account not in left]:
         _require_kept_of_all(raw, state, histories, others)
-    for account in given_up.accounts if given_up.restarts else ():
+    for account in left if given_up.restarts else ():
         _require_earlier_kept(raw, state, histories.of(account))
 
 

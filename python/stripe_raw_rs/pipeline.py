@@ -158,7 +158,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         settings={
             "tables": tables.location,
             "entities": ",".join(chosen),
-            **{name: options[name] for name in ("bundle_target",) if name in options},
+            **({"bundle_target": options["bundle_target"]} if "bundle_target" in options else {}),
         },
         histories=histories,
         events=FollowedEvents(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import without_secrets
+from stripe_raw_rs.accounts import account_at
 from stripe_raw_rs.client import client_of
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.keyword_help import with_keywords
@@ -59,7 +60,7 @@ def _stream(entity: str, key: ApiKey | None, options: Mapping[str, Any]) -> Stre
             client.reach_by([account])
     return client.read(
         entity,
-        account=None if account is None else account.rpartition("/")[2],
+        account=None if account is None else account_at(account),
         start=None if start is None else start_seconds(start),
         end=None if end is None else seconds_of("end", end),
         columns=options.get("columns"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain, stray_secret
+from stripe_raw_rs.accounts import account_at
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.options import SPARK_SOURCE
 from stripe_raw_rs.start import seconds_of
@@ -79,7 +80,7 @@ def _accounts(text: str | None) -> list[str | None]:
     if text is None:
         return [None]
     # An account has its rows once, however often and by whichever path it is named.
-    names = {name.rpartition("/")[2]: name for name in (part.strip() for part in text.split(",")) if name}
+    names = {account_at(name): name for name in (part.strip() for part in text.split(",")) if name}
     if not names:
         message = "accounts names no account"
         raise UsageError(message)

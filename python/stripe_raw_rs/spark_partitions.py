@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from stripe_raw_rs.accounts import account_at
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.executors import client_at, share
 from stripe_raw_rs.spark_options import query_of
@@ -83,7 +84,7 @@ def rows(key: HeldKey, settings: Mapping[str, Any], part: Part) -> Iterator[pa.R
     client = client_at(key, {**settings, **part["limits"]})
     client.reach_by([account for account in part["accounts"] if account and "/" in account])
     for account in part["accounts"]:
-        name = account and account.rpartition("/")[2]
+        name = account and account_at(account)
         for batch in client.read(part["entity"], account=name, start=part["start"], end=part["end"]):
             yield pa.record_batch(batch)
 

@@ -76,7 +76,7 @@ def _configure() -> None:
         raise ImportError(message)
     is_named = "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     ours = {} if is_named else {"resource_attributes": {"service.name": _SCOPE}}
-    found[0].load()().configure(auto_instrumentation_version=None, **ours)
+    found[0].load()().configure(**ours)
 
 
 def _flush() -> None:

@@ -33,3 +33,9 @@ impl Interrupts {
         }
     }
 }
+
+/// Whether this is the thread in which Python answers signals.
+pub(super) fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
+    let threading = py.import("threading")?;
+    threading.call_method0("get_ident")?.eq(threading.call_method0("main_thread")?.getattr("ident")?)
+}

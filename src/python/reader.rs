@@ -14,7 +14,7 @@ use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::to_schema_pycapsule;
 
 use super::facts::Schema;
-use super::interrupts::Interrupts;
+use super::interrupts::{Interrupts, is_main_thread};
 use super::log::hand_over;
 use super::process::RUNTIME;
 use super::record_batch::{RecordBatch, stream};
@@ -273,8 +273,8 @@ impl Reading {
     }
 }
 
-/// A reading in the hands of a library that takes Arrow streams. It may ask in any thread; only in the one that it began
-/// in, Python's signals are answered.
+/// A reading in the hands of a library that takes Arrow streams. It may begin in any thread and ask in any other; Python
+/// answers signals in its main thread alone, so everywhere else the reading listens for itself.
 struct Exported {
     reading: Reading,
     thread: ThreadId,
@@ -286,7 +286,15 @@ impl Exported {
         if thread::current().id() != self.thread {
             return self.reading.next_without_python(&mut self.interrupts);
         }
-        let attached = Python::try_attach(|py| self.reading.next(py).inspect_err(|error| keep(py, error)));
+        let Self { reading, interrupts, .. } = self;
+        let attached = Python::try_attach(|py| {
+            if is_main_thread(py)? {
+                return reading.next(py).inspect_err(|error| keep(py, error));
+            }
+            let batch = py.detach(|| reading.next_without_python(interrupts))?;
+            hand_over(py)?;
+            Ok(batch)
+        });
         attached.unwrap_or_else(|| self.reading.next_without_python(&mut self.interrupts))
     }
 }
