@@ -120,7 +120,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "followed_parents": BASE | WRITERS | {"tables", "text"},
     # The calls that a user starts.
     "api_key": BASE | {"environment"},
-    "executors": BASE | {"options"},
+    "executors": BASE | {"options", "tables"},
     "client": BASE | {"api_key", "options"},
     "config": BASE | {"checks", "options", "tables", "written"},
     "notebook": BASE | {"entity_result", "markup", "progress", "text", "tracker"},
@@ -143,8 +143,11 @@ PYTHON_MODULES: dict[str, set[str]] = {
         "tables",
         "text",
     },
-    "distributed": BASE | WRITERS | {"attempt", "executors", "lost_commits", "owner", "progress", "tables", "text"},
-    "entity_job": BASE | {"account_outcomes", "attempt", "distributed", "entity_result", "panics", "text"},
+    "rivals": BASE | {"attempt", "panics"},
+    "distributed": BASE
+    | WRITERS
+    | {"accounts", "attempt", "executors", "lost_commits", "owner", "progress", "rivals", "tables", "text"},
+    "entity_job": BASE | {"account_outcomes", "attempt", "distributed", "entity_result", "panics", "rivals", "text"},
     "pipeline": BASE
     | WRITERS
     | {
@@ -176,6 +179,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     | {
         "account",
         "accounts",
+        "distributed",
         "client",
         "followed_events",
         "keyword_help",

@@ -819,7 +819,7 @@ class Attempt:
     Each account has a run of its own; all commit together, under one fence. The order is the write protocol's: the
     pairs, then `ended`. A new run is claimed by the first pair that has events of it. If the attempt continues or ends
     earlier runs (`is_new` is False), `started`, the fences, `recover_events`, `recover_rows` and `stop_if_over` come
-    before. In both cases `follow` and `compare` may come right before the pairs. After the pairs, `next_wave` lets more
+    before. In both cases `follow` and `compare` may come right before the pairs. After the pairs, `next_runs` lets more
     runs begin while any remain. A step that is out of order raises UsageError.
 
     A loop over it (`for`, `async for`) gives the pairs: rows for the raw table, to be appended first, and the events
@@ -892,7 +892,7 @@ class Attempt:
 
     @property
     def remaining(self) -> int:
-        """Number of accounts whose runs come with a later wave."""
+        """Number of accounts whose runs are begun later."""
 
     @property
     def left(self) -> list[str | None]:
@@ -925,7 +925,7 @@ class Attempt:
     def stop_if_over(self) -> None:
         """Leave the new runs to another attempt if each run that it continues was over before its fence."""
 
-    def next_wave(
+    def next_runs(
         self, history: History | Histories, events: Histories | None = None, parents: ParentRows | None = None
     ) -> None:
         """Plan some hundreds more runs, those whose account has waited longest first; see `Client.attempt`."""
@@ -1670,6 +1670,10 @@ class Wave:
     def __new__(cls, entity: str, store_id: str, epoch: int) -> Self: ...
     def add_events(self, events: _ArrowStream) -> None:
         """Take in events of a run, in any order."""
+
+    @property
+    def epoch(self) -> int:
+        """Number of its attempt."""
 
     @property
     def row_count(self) -> int:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs.account_outcomes import outcomes
-from stripe_raw_rs.attempt import naming_the_winner, skipped, try_list
+from stripe_raw_rs.attempt import skipped, try_list
 from stripe_raw_rs.distributed import Landed, land_first_runs
 from stripe_raw_rs.entity_result import EntityResult
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError
 from stripe_raw_rs.panics import as_error
+from stripe_raw_rs.rivals import naming_the_winner
 from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def _try(job: Job, entity: Entity, attempts: list[Attempt], landed: Landed) -> B
             try:
                 try_list(job, entity, accounts, attempts)
             except FencedError as fenced:
-                raise naming_the_winner(job, entity, attempts[-1], fenced) from fenced
+                ours = attempts[-1]
+                winner = naming_the_winner(job, entity, fenced, epoch=ours.epoch, is_claimed=ours.is_claimed)
+                raise winner from fenced
             accounts = _again(attempts[-1])
     except BaseException as caught:  # noqa: BLE001 - no error of one entity may stop the others
         return _of_this_list(caught)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,11 @@ from stripe_raw_rs._core import ApiKey, Client
 from stripe_raw_rs.options import COMPILED, OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
     from typing import Protocol
+
+    from stripe_raw_rs.tables import Engine, WaitingTable
 
     class HeldKey(Protocol):
         """The text of the key, as Spark carries it. It is passed on as a whole: variables are seen in tracebacks."""
@@ -27,17 +29,42 @@ if TYPE_CHECKING:
         text: str
 
 
-@dataclass(frozen=True)
 class Executors:
-    """What the executors need of a call, beside its accounts."""
+    """What the executors need of a call, beside its accounts, and what they do now."""
 
-    key: HeldKey = field(repr=False)
-    # Options of requests; the limits are those of one task.
-    settings: Mapping[str, Any]
-    # Tasks of a wave, which may run all at once.
-    tasks: int
-    # One list at a time fetches: the tasks have the whole limit.
-    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    def __init__(self, engine: Engine, key: HeldKey, settings: Mapping[str, Any], tasks: int) -> None:
+        """Take the tables whose executors they are; nothing runs yet."""
+        self.engine = engine
+        self.key = key
+        # Options of requests; the limits are those of one task.
+        self.settings = settings
+        # Tasks of a wave, which may run all at once.
+        self.tasks = tasks
+        self.is_interrupted = False
+        self._filling: WaitingTable | None = None
+        # One list at a time fetches: the tasks have the whole limit.
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def turn(self, waiting: WaitingTable) -> Iterator[None]:
+        """Wait until the executors have nothing else to do, and hold them."""
+        with self._turn:
+            self._filling = waiting
+            try:
+                yield
+            finally:
+                self._filling = None
+
+    def interrupt(self) -> None:
+        """End what they do, and let them begin nothing more."""
+        self.is_interrupted = True
+        self.tick()
+
+    def tick(self) -> None:
+        """End it again, if there was a Ctrl-C: it may have been about to begin then."""
+        filling = self._filling
+        if self.is_interrupted and filling is not None:
+            filling.stop()
 
 
 # Requests over which a rate is measured, and the lowest rate that a client takes.

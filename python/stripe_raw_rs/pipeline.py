@@ -193,8 +193,15 @@ def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], boo
     def tick() -> None:
         drain_log(job.display)
         job.display.tick()
+        if job.executors is not None:
+            job.executors.tick()
 
-    interrupted = each_in_a_thread(work, selection, tick=tick, interrupt=job.client.interrupt)
+    def interrupt() -> None:
+        job.client.interrupt()
+        if job.executors is not None:
+            job.executors.interrupt()
+
+    interrupted = each_in_a_thread(work, selection, tick=tick, interrupt=interrupt)
     job.display.close()
     drain_log(job.display)
     done = [(entity, results[entity.name]) for entity in selection]

@@ -37,6 +37,12 @@ impl Wave {
         each_batch(py, events, |batch| self.wave().add_events(batch))
     }
 
+    /// Number of its attempt.
+    #[getter]
+    fn epoch(&self) -> i64 {
+        self.wave().epoch()
+    }
+
     /// Number of rows that the events report.
     #[getter]
     fn row_count(&self) -> i64 {

@@ -106,6 +106,12 @@ impl Wave {
         Ok(())
     }
 
+    /// Number of its attempt.
+    #[must_use]
+    pub const fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
     /// Number of pages that its events report.
     #[must_use]
     pub fn page_count(&self) -> usize {

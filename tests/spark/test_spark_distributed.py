@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stripe_raw_rs import UsageError, verify
+from stripe_raw_rs import verify
 from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.state_store import StateStore
@@ -159,36 +159,8 @@ def test_a_process_that_was_taken_over_in_a_wave_lands_nothing_more(
         original(self, *given)
 
     monkeypatch.setattr(owner, method, overtaken)
-    assert land(lake, stripe, owner="zombie", **SPREAD).exit_code == 75
+    late = land(lake, stripe, owner="zombie", **SPREAD)
+    assert late.exit_code == 75
+    assert "rival has completed run" in str(late["charges"].message)
     monkeypatch.undo()
     assert_all_landed(lake, stripe)
-
-
-def test_rows_that_an_engine_lost_or_doubled_do_not_land(
-    lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch, spark: SparkSession
-) -> None:
-    """An executor that is lost between a fetch and a shuffle does this, and the job succeeds."""
-    from stripe_raw_rs.tables.spark.waiting import Waiting  # noqa: PLC0415 - it needs Spark
-
-    fill = Waiting.fill
-
-    def damaged(self: Waiting, *given: Any) -> None:
-        fill(self, *given)
-        frame = spark.table(self._sql_name)
-        lost = frame.where("_stripe_id IS NOT NULL").limit(1).collect()[0]["_stripe_id"]
-        spark.sql(f"DELETE FROM {self._sql_name} WHERE _stripe_id = '{lost}'").collect()  # noqa: S608 - our own names
-
-    monkeypatch.setattr(Waiting, "fill", damaged)
-    (result,) = land(lake, stripe, **SPREAD).entities
-    assert "rows came of" in str(result.message)
-    assert events(lake) == []
-    monkeypatch.undo()
-    land(lake, stripe, **SPREAD).raise_for_status()
-    assert_all_landed(lake, stripe)
-
-
-def test_what_cannot_be_distributed_is_refused_in_one_line(lake: Path, stripe: StripeSimulator) -> None:
-    with pytest.raises(UsageError, match="exclude each other"):
-        land(lake, stripe, max_requests=5, **SPREAD)
-    with pytest.raises(UsageError, match="must be 1 or more"):
-        land(lake, stripe, distributed=True, distributed_tasks=0)

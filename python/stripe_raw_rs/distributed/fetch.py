@@ -6,6 +6,7 @@ Nothing is committed here. The process that asked for it commits all of them tog
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,13 +20,16 @@ from stripe_raw_rs.progress import drain_log
 from stripe_raw_rs.text import error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from stripe_raw_rs._core import Attempt, Client
     from stripe_raw_rs.executors import HeldKey
 
 logger = logging.getLogger("stripe_raw_rs")
 
 EVENTS = "_events"
+# Accounts that a task begins together. So many lists use the limits of requests, however short they are.
+_AT_A_TIME = 64
 
 
 class Fetch(NamedTuple):
@@ -38,6 +42,8 @@ class Fetch(NamedTuple):
     paths: tuple[str, ...]
     # Number of the attempt that the runs belong to.
     epoch: int
+    # Seconds after which a task begins no more accounts, and those after which it hands over what it has.
+    seconds: tuple[float, float]
     # Keywords of `Client.attempt`.
     wishes: Mapping[str, Any]
 
@@ -52,33 +58,44 @@ def fetch(key: HeldKey, settings: Mapping[str, Any], values: Mapping[str, Any], 
     """Read the lists of one task's accounts. The rows of a group come before its events; `values` are a `Fetch`.
 
     An error ends the runs of its account, or all of them. It is not raised: what has been read is whole, and the
-    process that commits it tries to go on, and says what is wrong.
+    process that commits it tries to go on, and says what is wrong. So it does with runs that there was no time for.
     """
+    began = time.monotonic()
     plan = Fetch(**{name: values[name] for name in Fetch._fields})
     if values["version"] != _core.__version__:
         message = (
             f"executors have stripe_raw_rs {_core.__version__}, and the call {values['version']}: install one wheel"
         )
         raise StripeRawError(message)
-    accounts = list(plan.tasks[task])
     client = client_at(key, settings)
     client.reach_by(list(plan.paths))
-    # Nothing is known of the accounts but the number of the newest attempt at the list.
-    nothing = pa.schema(checkpoint_schema()).empty_table()
-    histories = _core.histories([plan.entity], {plan.entity: plan.epoch - 1}, nothing)[plan.entity]
-    attempt = client.attempt(plan.entity, histories, accounts=accounts, in_wave=True, **plan.wishes)
+    until, at_last = (began + seconds for seconds in plan.seconds)
     try:
-        with closing(attempt):
-            while True:
+        for accounts in _bundles(plan.tasks[task], until):
+            with closing(_attempt(client, plan, accounts)) as attempt:
                 for rows, events in attempt:
                     yield from _rows(rows)
                     yield from _events(events)
                     drain_log()
-                if not attempt.remaining:
-                    break
-                attempt.next_wave(histories)
+                    if time.monotonic() >= at_last:
+                        return
     except StripeRawError as error:
         logger.warning("%s: %s", plan.entity, error_line(error))
+
+
+def _bundles(accounts: Sequence[str | None], until: float) -> Iterator[Sequence[str | None]]:
+    """Give some accounts at a time, as long as there is time. A run that has begun is read to its end."""
+    for first in range(0, len(accounts), _AT_A_TIME):
+        yield accounts[first : first + _AT_A_TIME]
+        if time.monotonic() >= until:
+            return
+
+
+def _attempt(client: Client, plan: Fetch, accounts: Sequence[str | None]) -> Attempt:
+    # Nothing is known of the accounts but the number of the newest attempt at the list.
+    nothing = pa.schema(checkpoint_schema()).empty_table()
+    histories = _core.histories([plan.entity], {plan.entity: plan.epoch - 1}, nothing)[plan.entity]
+    return client.attempt(plan.entity, histories, accounts=[*accounts], in_wave=True, **plan.wishes)
 
 
 def _rows(rows: _core.Rows) -> Iterator[pa.RecordBatch]:

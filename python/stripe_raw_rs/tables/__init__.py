@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
+from stripe_raw_rs.tables.engine import Engine as Engine
+from stripe_raw_rs.tables.engine import WaitingRows as WaitingRows
+from stripe_raw_rs.tables.engine import WaitingTable as WaitingTable
 from stripe_raw_rs.tables.interface import ArrowSchema as ArrowSchema
 from stripe_raw_rs.tables.interface import ArrowStream as ArrowStream
 from stripe_raw_rs.tables.interface import Commit as Commit
@@ -22,7 +25,6 @@ from stripe_raw_rs.tables.interface import Outcome as Outcome
 from stripe_raw_rs.tables.interface import Size as Size
 from stripe_raw_rs.tables.interface import Table as Table
 from stripe_raw_rs.tables.interface import Tables as Tables
-from stripe_raw_rs.tables.interface import WaitingRows as WaitingRows
 from stripe_raw_rs.tables.opening import TableOptions as TableOptions
 from stripe_raw_rs.tables.opening import open_tables as open_tables
 from stripe_raw_rs.tables.upgrade import is_current as is_current

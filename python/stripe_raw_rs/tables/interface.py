@@ -62,29 +62,6 @@ class Commit(ArrowStream, Protocol):
         """Count the rows; a commit without rows is a fence."""
 
 
-class WaitingRows:
-    """The rows of a commit that wait where the engine finds them, as a frame of its own."""
-
-    def __init__(self, commit: Commit, frame: object, count: int) -> None:
-        """Take the commit without rows, the frame, and the number of rows that it has."""
-        self.app_id = commit.app_id
-        self.commit_version = commit.commit_version
-        self.nonce = commit.nonce
-        self.metadata = commit.metadata
-        self.must_be_seen = commit.must_be_seen
-        self.frame = frame
-        self._commit = commit
-        self._count = count
-
-    def __len__(self) -> int:
-        """Count the rows."""
-        return self._count
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Export no row: they are with the engine."""
-        return self._commit.__arrow_c_stream__(requested_schema)
-
-
 class CommitUnknownError(Exception):
     """Writing ended in an error, so nobody knows yet whether the commit is in the table. The cause is chained."""
 

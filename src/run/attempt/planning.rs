@@ -1,4 +1,4 @@
-//! Plans the runs of an attempt: those that go on first, and then new ones, in waves.
+//! Plans the runs of an attempt: those that go on first, and then new ones, some accounts at a time.
 
 mod outlook;
 
@@ -154,7 +154,7 @@ impl Planner {
         }
         self.accounts.retain(|account| !goes_on(account));
         if runs.is_empty() {
-            self.wave(&mut attempt, histories, landed, now, new_id)?;
+            self.next_runs(&mut attempt, histories, landed, now, new_id)?;
         } else {
             attempt.add(runs, !self.accounts.is_empty());
         }
@@ -165,7 +165,7 @@ impl Planner {
     ///
     /// # Errors
     /// What makes a plan impossible.
-    pub fn wave(
+    pub fn next_runs(
         &mut self,
         attempt: &mut Attempt,
         histories: &Histories,
@@ -182,10 +182,10 @@ impl Planner {
         self.accounts.make_contiguous().sort_by_key(watermark);
         // What ran since this attempt was planned has begun at the beginning.
         self.circumstances.give_up = self.circumstances.give_up.filter(|how| *how != GiveUp::Scratch);
-        let count = self.accounts.len().min(self.bounds.wave);
-        let wave: Vec<Option<String>> = self.accounts.drain(..count).collect();
+        let count = self.accounts.len().min(self.bounds.new_runs);
+        let next: Vec<Option<String>> = self.accounts.drain(..count).collect();
         let mut runs = Vec::with_capacity(count);
-        for account in wave {
+        for account in next {
             let run = self.run(account, histories, landed, now, new_id)?;
             // Of a list that comes with its parents', nothing need be asked of most accounts.
             if run.plan().is_idle {

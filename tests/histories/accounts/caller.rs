@@ -54,7 +54,7 @@ enum Next {
     Land,
     Rows(JointGroup),
     Events(Commit),
-    Wave,
+    Runs,
     /// Other processes read.
     Gather(Box<Spread>),
     /// What they have read is committed.
@@ -132,7 +132,7 @@ impl Caller {
 
     /// One step: at most one effect on the tables. Meanwhile an answer may come.
     pub(crate) fn step(&mut self, lake: &mut Lake) {
-        if matches!(self.next, Next::Rows(_) | Next::Events(_) | Next::Wave) && lake.world.chance.one_in(2) {
+        if matches!(self.next, Next::Rows(_) | Next::Events(_) | Next::Runs) && lake.world.chance.one_in(2) {
             self.fetch(lake);
         }
         let next = std::mem::replace(&mut self.next, Next::Land);
@@ -213,13 +213,13 @@ impl Caller {
                 }
                 Next::Land
             }
-            Next::Wave => {
+            Next::Runs => {
                 let planner = self.planner.as_mut().expect("planned");
                 if planner.remaining() == 0 {
                     return Ok(Next::End);
                 }
                 let attempt = self.attempt.as_mut().expect("planned");
-                planner.wave(attempt, &self.histories, LandedByAccount::default(), now, &mut || lake.new_id())?;
+                planner.next_runs(attempt, &self.histories, LandedByAccount::default(), now, &mut || lake.new_id())?;
                 Next::Prepare
             }
             Next::End => {

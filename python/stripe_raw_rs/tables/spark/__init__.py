@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from stripe_raw_rs._core import one_line
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import check_table_name
 from stripe_raw_rs.tables.spark import session
@@ -60,28 +59,30 @@ class SparkTables:
             return self._tables.setdefault(name, SparkTable(self, name, quoted(self._catalog, self._schema, name)))
 
     @contextmanager
-    def waiting(self, name: str, epoch: int) -> Iterator[Waiting]:
-        """Make a table for rows that are not ready to be appended, of the attempt with that number; it does not last.
-
-        One that a process has left which ended in between is dropped with the next: its rows would never land.
-        """
+    def waiting(self, name: str, number: int) -> Iterator[Waiting]:
+        """Make a table for rows of the attempt with this number; it does not last."""
         check_table_name(name)
-        prefix = f"{name}_{epoch:010}_"
-        for row in self.session.sql(f"SHOW TABLES IN {quoted(self._catalog, self._schema)} LIKE '{name}_*'").collect():
-            left = row["tableName"]
-            if f"{name}_" < left < prefix:
-                Waiting(self.session, self.location, quoted(self._catalog, self._schema, left)).drop()
         # Two processes may plan an attempt with the same number.
-        own = f"{prefix}{uuid4().hex[:12]}"
-        made = Waiting(self.session, self.location, quoted(self._catalog, self._schema, own))
+        made = self._waiting(f"{name}_{number:010}_{uuid4().hex[:12]}")
         try:
             yield made
         finally:
-            try:
-                made.drop()
-            except TableError as error:
-                # What has landed has landed, and another error is more to the point.
-                logger.warning("a table in which rows waited is left: %s", one_line(error))
+            made.drop()
+
+    def drop_waiting(self, name: str, number: int) -> None:
+        """Drop what attempts of up to this number have left; what cannot be dropped is a warning in the log."""
+        check_table_name(name)
+        try:
+            found = self.session.sql(f"SHOW TABLES IN {quoted(self._catalog, self._schema)} LIKE '{name}_*'").collect()
+        except Exception as error:  # noqa: BLE001 - Spark may raise anything
+            logger.warning("tables in which rows waited may be left in '%s': %s", self.location, reason(error))
+            return
+        for row in found:
+            if f"{name}_" < row["tableName"] < f"{name}_{number + 1:010}_":
+                self._waiting(row["tableName"]).drop()
+
+    def _waiting(self, name: str) -> Waiting:
+        return Waiting(self.session, f"{self.location}.{name}", quoted(self._catalog, self._schema, name))
 
     def query(self, sql: str) -> DataFrame:
         """Make the frame of a query; Spark reads when somebody asks for rows."""

@@ -6,6 +6,8 @@ again, and rows that have moved are there twice or not at all, without an error.
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
@@ -18,24 +20,38 @@ from stripe_raw_rs.tables.spark.types import to_spark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from pyspark.sql import DataFrame, SparkSession
+
+logger = logging.getLogger("stripe_raw_rs")
 
 Answer = TypeVar("Answer")
 
 
 class Waiting:
-    """One such table. It is made anew, and dropped when nobody needs it."""
+    """One such table, at a place that is its own. It is made anew, and dropped when nobody needs it."""
 
     def __init__(self, session: SparkSession, place: str, sql_name: str) -> None:
         """Name it; nothing is made yet."""
         self._session = session
         self._place = place
         self._sql_name = sql_name
+        # Spark takes no comma in it.
+        self._tag = place.rpartition(".")[2]
 
     def drop(self) -> None:
         """Drop it, if it is there."""
-        self._do(lambda: self._session.sql(f"DROP TABLE IF EXISTS {self._sql_name}").collect(), "dropped")
+        try:
+            self._session.sql(f"DROP TABLE IF EXISTS {self._sql_name}").collect()
+        except Exception as error:  # noqa: BLE001 - Spark may raise anything
+            # What has landed has landed, and another error is more to the point.
+            logger.warning("the table '%s', in which rows waited, is left: drop it; %s", self._place, reason(error))
+
+    def stop(self) -> None:
+        """End the filling that is under way in another thread; it raises TableError there."""
+        with _without_tags():
+            self._session.interruptTag(self._tag)
 
     def fill(self, tasks: int, fetch: Callable[[int], Iterator[pa.RecordBatch]], columns: pa.Schema) -> None:
         """Run `fetch` for each number below `tasks`, each in a task of its own, and write what it gives."""
@@ -55,11 +71,10 @@ class Waiting:
         def write() -> None:
             self._session.sql(made).collect()
             frame = self._session.range(0, tasks, 1, tasks).mapInArrow(run, types)
-            frame.write.format("delta").mode("append").option("compression", "zstd").option(
-                "optimizeWrite", "false"
-            ).saveAsTable(self._sql_name)
+            writer = frame.write.format("delta").mode("append").option("compression", "zstd")
+            writer.option("optimizeWrite", "false").saveAsTable(self._sql_name)
 
-        with without_debug_log():
+        with without_debug_log(), self._tagged():
             self._do(write, "filled")
 
     def rows(self, columns: Sequence[str], empty: str) -> DataFrame:
@@ -79,6 +94,17 @@ class Waiting:
         for row in self._do(frame.toLocalIterator, "read"):
             yield bytes(row[0])
 
+    @contextmanager
+    def _tagged(self) -> Iterator[None]:
+        """Let `stop` find what this thread does meanwhile."""
+        with _without_tags():
+            self._session.addTag(self._tag)
+        try:
+            yield
+        finally:
+            with _without_tags():
+                self._session.removeTag(self._tag)
+
     def _frame(self) -> DataFrame:
         return self._do(lambda: self._session.table(self._sql_name), "read")
 
@@ -86,6 +112,11 @@ class Waiting:
         try:
             return work()
         except Exception as error:  # noqa: BLE001 - Spark may raise anything
-            message = f"the rows that wait in '{self._place}' cannot be {done}: {reason(error)}"
+            message = f"the rows that wait in table '{self._place}' cannot be {done}: {reason(error)}"
         # Spark's own error does not follow this one: its traceback may hold what the executors were given.
         raise TableError(message)
+
+
+def _without_tags() -> AbstractContextManager[None]:
+    """Spark 3.5 has tags behind Spark Connect only. Elsewhere its tasks end by themselves."""
+    return suppress(RuntimeError)

@@ -73,7 +73,7 @@ impl Caller {
             self.in_flight.clear();
         } else if attempt.is_finished() || attempt.wants_more() {
             let histories = Histories::default();
-            planner.wave(attempt, &histories, LandedByAccount::default(), now, &mut || lake.new_id())?;
+            planner.next_runs(attempt, &histories, LandedByAccount::default(), now, &mut || lake.new_id())?;
         } else if !self.fetch(lake) {
             let at = self.attempt().poll_timeout();
             lake.world.clock = at.unwrap_or_else(|| panic!("{} waits for nothing: {:#?}", self.name, self.attempt));

@@ -111,7 +111,7 @@ impl Caller {
             return Err(error.clone());
         }
         if attempt.is_finished() || attempt.wants_more() {
-            return Ok(Next::Wave);
+            return Ok(Next::Runs);
         }
         if !self.fetch(lake) {
             let at = self.attempt().poll_timeout();
