@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark40, pytest.mark.spark41, pytest.mark.connect40]
+# The other lanes have some of them: they are slow.
+pytestmark = pytest.mark.spark40
 
 ACCOUNTS = 5
 SPREAD: dict[str, Any] = {"distributed": True, "distributed_tasks": 2}
@@ -43,6 +44,8 @@ def assert_all_landed(lake: Path, stripe: StripeSimulator) -> None:
     assert_each_once(lake, stripe, everyone, states(stripe, everyone))
 
 
+@pytest.mark.spark41
+@pytest.mark.connect40
 def test_first_runs_of_all_accounts_land_each_object_once_in_few_commits(
     lake: Path, stripe: StripeSimulator, spark: SparkSession
 ) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark40, pytest.mark.spark41, pytest.mark.connect40]
+pytestmark = pytest.mark.spark40
 
 ACCOUNTS, EACH = 40, 20
 # A table is made in one commit. All runs begin in one, and end in one.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs.simulator import StripeSimulator
 
-pytestmark = [pytest.mark.spark40, pytest.mark.spark41, pytest.mark.connect40]
+pytestmark = pytest.mark.spark40
 
 ACCOUNTS = 5
 SPREAD: dict[str, Any] = {"distributed": True, "distributed_tasks": 2}
@@ -50,7 +50,9 @@ DOUBLES = "INSERT INTO {table} SELECT * FROM {table} WHERE _stripe_id = '{one}'"
 READS_A_TASK_TWICE = "INSERT INTO {table} SELECT * FROM {table}"
 
 
-@pytest.mark.parametrize("damage", [LOSES, DOUBLES, READS_A_TASK_TWICE])
+@pytest.mark.parametrize(
+    "damage", [pytest.param(LOSES, marks=[pytest.mark.spark41, pytest.mark.connect40]), DOUBLES, READS_A_TASK_TWICE]
+)
 def test_rows_that_an_engine_lost_or_doubled_do_not_land_and_the_process_reads_itself(  # noqa: PLR0913, PLR0917
     lake: Path,
     stripe: StripeSimulator,
@@ -118,6 +120,7 @@ def charges_asked(stripe: StripeSimulator) -> int:
     return sum("/v1/charges" in path for _, path, _ in stripe.request_log())
 
 
+@pytest.mark.connect40
 def test_ctrl_c_ends_what_executors_do_and_the_next_call_lands_all(lake: Path, spark: SparkSession) -> None:
     with platform(ACCOUNTS, latency_ms=400) as stripe:
         sent: list[float] = []
