@@ -206,6 +206,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "spark_partitions": BASE | {"accounts", "executors", "spark_options", "tables"},
     "spark_source": BASE
     | {"client", "environment", "executors", "keyword_help", "keywords", "panics", "spark_partitions", "tables"},
+    "community_connector": BASE | {"executors", "options", "spark_options", "spark_partitions"},
     "dialects": set(),
     "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},
@@ -227,7 +228,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
 PYTHON_PACKAGES: dict[str, set[str]] = {
     "deltalake": {"tables"},
     "delta": {"tables"},
-    "pyspark": {"spark_partitions", "spark_source", "tables"},
+    "pyspark": {"community_connector", "spark_partitions", "spark_source", "tables"},
     "pyarrow": {"cli", "distributed", "query", "spark_partitions", "spark_source", "tables"},
     "IPython": {"notebook"},
     "opentelemetry": {"telemetry"},
