@@ -11,7 +11,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain, stray_secret
 from stripe_raw_rs.accounts import account_at
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import SPARK_SOURCE
+from stripe_raw_rs.options import OPTIONS, SPARK_SOURCE
 from stripe_raw_rs.start import seconds_of
 from stripe_raw_rs.suggestions import nearest
 
@@ -25,9 +25,9 @@ _SECRET = re.compile("key|secret|token|passw|credential|auth")
 # A task costs Spark about 0.2 s of CPU time, and more tasks do not make Stripe allow more.
 _PARTITIONS = 4
 _MOST_PARTITIONS = 1_000
-# An object can become visible some seconds after its `created`, and the clock of the driver is not that of Stripe. What
-# a stream has passed it never reads again, so it stays that far behind.
-_SETTLE_SECONDS = 60
+# An object can become visible some time after its `created`, and the clock of the driver is not that of Stripe. A run
+# looks back for it; a stream never reads a time again, so it stays as far behind.
+_SETTLE_SECONDS = int(OPTIONS["lookback_seconds"].default)
 _MOST_SETTLE_SECONDS = 86_400
 # Digits of a number of seconds; with fewer, it is meant as a date.
 _SECONDS = re.compile(r"\d{9,12}")

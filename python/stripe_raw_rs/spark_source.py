@@ -34,7 +34,7 @@ def register_stripe(spark: SparkSession, **given: Unpack[SourceKeywords]) -> Non
     each a date, a date-time or seconds since 1970, in UTC; and `num_partitions` (default: 4).
 
     `spark.readStream` takes it from Spark 4.2 on, as an experiment: without `created_lt`, and with `settle_seconds`, by
-    which the stream stays behind the present (default: 60).
+    which the stream stays behind the present (default: 3,600).
 
     The key, and the options of requests, are those of `ingest`, with the environment behind them. All of them are read
     here; Spark carries them to its executors, where this wheel must be installed, too. The key is shown nowhere. The
