@@ -204,8 +204,10 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "read": BASE | {"accounts", "client", "keyword_help", "keywords", "panics", "start"},
     "spark_options": BASE | {"accounts", "options", "start", "suggestions"},
     "spark_partitions": BASE | {"accounts", "executors", "spark_options", "tables"},
+    "spark_stream": BASE | {"executors", "spark_options", "spark_partitions"},
     "spark_source": BASE
-    | {"client", "environment", "executors", "keyword_help", "keywords", "panics", "spark_partitions", "tables"},
+    | {"client", "environment", "executors", "keyword_help", "keywords", "panics", "spark_partitions", "spark_stream"}
+    | {"tables"},
     "community_connector": BASE | {"executors", "options", "spark_options", "spark_partitions"},
     "dialects": set(),
     "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
@@ -228,8 +230,8 @@ PYTHON_MODULES: dict[str, set[str]] = {
 PYTHON_PACKAGES: dict[str, set[str]] = {
     "deltalake": {"tables"},
     "delta": {"tables"},
-    "pyspark": {"community_connector", "spark_partitions", "spark_source", "tables"},
-    "pyarrow": {"cli", "distributed", "query", "spark_partitions", "spark_source", "tables"},
+    "pyspark": {"community_connector", "spark_partitions", "spark_source", "spark_stream", "tables"},
+    "pyarrow": {"cli", "distributed", "query", "spark_partitions", "spark_source", "spark_stream", "tables"},
     "IPython": {"notebook"},
     "opentelemetry": {"telemetry"},
     "duckdb": {"cli", "query", "tables"},

@@ -10,7 +10,7 @@ import pyarrow as pa
 from stripe_raw_rs.accounts import account_at
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.executors import client_at, share
-from stripe_raw_rs.spark_options import query_of
+from stripe_raw_rs.spark_options import batch_of, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql.types import StructType
 
+    from stripe_raw_rs._core import Client
     from stripe_raw_rs.executors import HeldKey
     from stripe_raw_rs.spark_options import Query
 
@@ -53,22 +54,18 @@ def check_schema(given: StructType, own: StructType) -> None:
         raise UsageError(message)
 
 
-def no_stream() -> UsageError:
-    """Say what to do in place of a stream."""
-    return UsageError(
-        "the format stripe is read, not streamed: stripe-raw run (or ingest) lands what is new in Delta tables, and "
-        "Spark streams from those"
-    )
-
-
 def partitions(key: HeldKey, settings: Mapping[str, Any], options: Mapping[str, str]) -> list[Part]:
-    """Plan the tasks of one action: bundles of accounts, and slices of `created` if there are few accounts.
+    """Plan the tasks of one action."""
+    client = client_at(key, settings)
+    return parts_of(client, settings, batch_of(client, options))
+
+
+def parts_of(client: Client, settings: Mapping[str, Any], query: Query) -> list[Part]:
+    """Plan the tasks of a query: bundles of accounts, and slices of `created` if there are few accounts.
 
     A list has slices if Stripe filters it by time and `created_gte` says where it begins. The tasks may run all at
     once, on any machines, so each gets the same share of what one process may ask.
     """
-    client = client_at(key, settings)
-    query = query_of(client, options)
     bundles = _split(query.accounts, query.partitions)
     windows = _windows(query, query.partitions // len(bundles))
     limits = share(client, settings, len(bundles) * len(windows))

@@ -33,6 +33,9 @@ def register_stripe(spark: SparkSession, **given: Unpack[SourceKeywords]) -> Non
     own account); `created_gte` (inclusive) and `created_lt` (exclusive; default: the time when an action is planned),
     each a date, a date-time or seconds since 1970, in UTC; and `num_partitions` (default: 4).
 
+    `spark.readStream` takes it from Spark 4.2 on, as an experiment: without `created_lt`, and with `settle_seconds`, by
+    which the stream stays behind the present (default: 3,600).
+
     The key, and the options of requests, are those of `ingest`, with the environment behind them. All of them are read
     here; Spark carries them to its executors, where this wheel must be installed, too. The key is shown nowhere. The
     partitions of one action share the limits of requests, so one process (`read`) is as fast.
@@ -75,7 +78,7 @@ def source_of(key: ApiKey, settings: dict[str, Any]) -> type[DataSource]:
     """
     from pyspark.sql import datasource  # noqa: PLC0415 - Spark 3.5 lacks it
 
-    held, code = hold(key), importer("spark_partitions")
+    held, code, stream = hold(key), importer("spark_partitions"), importer("spark_stream")
 
     class StripeReader(datasource.DataSourceReader):  # type: ignore[misc]
         """Reads the partitions of one data frame.
@@ -113,7 +116,8 @@ def source_of(key: ApiKey, settings: dict[str, Any]) -> type[DataSource]:
             code().check_schema(schema, self.schema())
             return StripeReader(dict(self.options))
 
-        def streamReader(self, schema: StructType) -> object:  # noqa: ARG002, N802 - Spark's names
-            raise code().no_stream()
+        def streamReader(self, schema: StructType) -> object:  # noqa: N802 - Spark's name
+            code().check_schema(schema, self.schema())
+            return stream().reader(held, settings, dict(self.options))
 
     return StripeSource

@@ -52,7 +52,7 @@ def kill_after(stripe: StripeSimulator, requests: int, find: Callable[[int], Ite
 def workers_below(process: int, *, of_daemon: bool = False) -> Iterator[int]:
     """The workers of Python that Spark's daemon has forked."""
     for child in _children(process):
-        is_daemon = b"pyspark.daemon" in _command(child)
+        is_daemon = b"pyspark.daemon" in _read(child, "cmdline")
         if is_daemon and of_daemon:
             yield child
         yield from workers_below(child, of_daemon=is_daemon)
@@ -61,9 +61,20 @@ def workers_below(process: int, *, of_daemon: bool = False) -> Iterator[int]:
 def executors_below(process: int) -> Iterator[int]:
     """The executors of a cluster on this machine, each a JVM of its own."""
     for child in _children(process):
-        if b"CoarseGrainedExecutorBackend" in _command(child):
+        if b"CoarseGrainedExecutorBackend" in _read(child, "cmdline"):
             yield child
         yield from executors_below(child)
+
+
+def processes_with(variable: bytes) -> Iterator[int]:
+    """The processes below this one that were started with a variable, all found before the first one ends."""
+    return iter([process for process in _below(os.getpid()) if variable in _read(process, "environ").split(b"\0")])
+
+
+def _below(process: int) -> Iterator[int]:
+    for child in _children(process):
+        yield child
+        yield from _below(child)
 
 
 def _children(process: int) -> Iterator[int]:
@@ -72,7 +83,7 @@ def _children(process: int) -> Iterator[int]:
             yield from map(int, children.read_text().split())
 
 
-def _command(process: int) -> bytes:
+def _read(process: int, file: str) -> bytes:
     with suppress(OSError):
-        return Path(f"/proc/{process}/cmdline").read_bytes()
+        return Path(f"/proc/{process}/{file}").read_bytes()
     return b""
