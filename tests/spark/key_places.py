@@ -38,7 +38,7 @@ else:
 application = f"{ui}/api/v1/applications/{spark.sparkContext.applicationId}"
 waiting = [f"{ui}/jobs/", f"{application}/environment", f"{application}/jobs", f"{application}/sql?details=true"]
 pages = {}
-while waiting and len(pages) < 150:
+while waiting and len(pages) < 400:
     page = waiting.pop(0)
     with urllib.request.urlopen(page) as answer:
         pages[page] = answer.read().decode()

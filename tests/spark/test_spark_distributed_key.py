@@ -77,7 +77,7 @@ def test_the_key_of_a_call_that_executors_read_for_is_seen_nowhere(
         seen = watch(lane, mode, tmp_path, CLIENT, KEY, whole.url, broken.url, WITNESS)
         killer.join()
     assert "variable executors" in seen.log, "the variables were written down"
-    assert "executors could not do it, so this process reads: charges: the rows that wait in table" in seen.log
+    assert "executors could not do it, so this process reads: the rows that wait in table" in seen.log
     # What waits is in the statements and in the plans.
     assert f"{WITNESS}`.`stripe_charges_raw_waiting_" in seen.events
     assert WITNESS in seen.pages

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs.simulator import StripeSimulator
 
-# A child starts a session of its own, but on Connect, where it shares the server, and all catalogs are one.
-pytestmark = [pytest.mark.kill, pytest.mark.spark40, pytest.mark.connect40, pytest.mark.timeout(900)]
+# A child starts a session and a catalog of its own, but on Connect, where all share the server's. Two calls that make
+# the same tables need one catalog.
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(900)]
 
 ACCOUNTS = 8
 FEWER = 5
@@ -71,6 +72,8 @@ def assert_the_next_calls_land_all(lake: Path, stripe: StripeSimulator, spark: S
     assert waiting_tables(spark, lake) == []
 
 
+@pytest.mark.spark40
+@pytest.mark.connect40
 def test_a_call_that_is_killed_while_executors_read_for_it_is_made_again(
     lake: Path, stripe: StripeSimulator, spark: SparkSession
 ) -> None:
@@ -84,6 +87,7 @@ def test_a_call_that_is_killed_while_executors_read_for_it_is_made_again(
     assert_the_next_calls_land_all(lake, stripe, spark, waiting_tables(spark, lake))
 
 
+@pytest.mark.spark40
 def test_a_call_that_is_killed_between_its_claims_and_its_rows_goes_on(
     lake: Path, stripe: StripeSimulator, spark: SparkSession
 ) -> None:
@@ -102,6 +106,7 @@ def test_a_call_that_is_killed_between_its_claims_and_its_rows_goes_on(
     }
 
 
+@pytest.mark.connect40
 def test_of_two_calls_at_once_one_lands_and_the_other_steps_back_or_goes_on_after_it(
     lake: Path, stripe: StripeSimulator, spark: SparkSession
 ) -> None:
@@ -116,6 +121,7 @@ def test_of_two_calls_at_once_one_lands_and_the_other_steps_back_or_goes_on_afte
     assert_landed(lake, stripe, [None, *stripe.accounts()])
 
 
+@pytest.mark.connect40
 def test_of_two_calls_that_have_read_the_same_lists_only_one_lands_them(
     lake: Path, stripe: StripeSimulator, spark: SparkSession
 ) -> None:

@@ -126,7 +126,8 @@ def test_an_executor_that_was_lost_is_replaced_and_each_object_lands_once(lane: 
     }
     home = {"SPARK_HOME": str(Path(pyspark.__file__).parent), "SPARK_SCALA_VERSION": "2.13"}
     with stripe_of_slow_answers() as stripe:
-        killer = Killer(stripe, lambda process: iter([*executors_below(process)][:1]))
+        # Two tasks run on three executors: one of these two has one of them.
+        killer = Killer(stripe, lambda process: iter([*executors_below(process)][:2]))
         killer.start()
         found, warned = call(lane, tmp_path, stripe, settings=cluster, environment=home)
         killer.join()

@@ -89,7 +89,7 @@ def land_first_runs(job: Job, entity: Entity, landed: Landed) -> None:
             landed.waves += 1
             if not executors.is_interrupted:
                 what = "executors could not do it, so this process reads"
-                logger.warning("%s: %s: %s", entity.name, what, error_line(error))
+                logger.warning("%s: %s: %s", entity.name, what, error_line(error).removeprefix(f"{entity.name}: "))
             return
         landed.add(wave)
         rows, runs = counted(wave.row_count, "object"), counted(len(wave.endings), "account")
