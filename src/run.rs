@@ -15,6 +15,7 @@ mod condition;
 mod follow;
 mod group;
 mod history_reads;
+mod numbering;
 mod orphans;
 mod overlap;
 mod parents;
@@ -211,12 +212,12 @@ impl Run {
     /// The same run, as one of a wave: another process commits its groups together with those of other accounts.
     #[must_use]
     pub const fn in_wave(mut self) -> Self {
-        self.groups.in_wave();
+        self.groups.numbering.in_wave();
         self
     }
 
     pub(super) fn is_in_wave(&self) -> bool {
-        self.groups.is_in_wave()
+        self.groups.numbering.is_in_wave()
     }
 
     /// Opens the reading: from now on, [`Walk::poll_request`] returns requests. Time counts from `now`.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stripe_raw_rs.account_outcomes import outcomes
 from stripe_raw_rs.attempt import skipped, try_list
-from stripe_raw_rs.distributed import Landed, land_first_runs
+from stripe_raw_rs.distributed import Landed, drop_left, land_first_runs
 from stripe_raw_rs.entity_result import EntityResult
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError
 from stripe_raw_rs.panics import as_error
@@ -63,6 +63,7 @@ def _try(job: Job, entity: Entity, attempts: list[Attempt], landed: Landed) -> B
                 winner = naming_the_winner(job, entity, fenced, epoch=ours.epoch, is_claimed=ours.is_claimed)
                 raise winner from fenced
             accounts = _again(attempts[-1])
+        drop_left(job, entity, landed, attempts)
     except BaseException as caught:  # noqa: BLE001 - no error of one entity may stop the others
         return _of_this_list(caught)
     return None

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stripe_raw_rs import _core
-from stripe_raw_rs._core import ApiKey, Client
+from stripe_raw_rs._core import ApiKey, Client, plain
+from stripe_raw_rs.exceptions import InterruptedRunError, UsageError
 from stripe_raw_rs.options import COMPILED, OPTIONS
+from stripe_raw_rs.surface import option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,9 +38,9 @@ class Executors:
         """Take the tables whose executors they are; nothing runs yet."""
         self.engine = engine
         self.key = key
-        # Options of requests; the limits are those of one task.
+        # Options of requests.
         self.settings = settings
-        # Tasks of a wave, which may run all at once.
+        # Tasks of a wave at most, which may run all at once.
         self.tasks = tasks
         self.is_interrupted = False
         self._filling: WaitingTable | None = None
@@ -47,8 +49,11 @@ class Executors:
 
     @contextmanager
     def turn(self, waiting: WaitingTable) -> Iterator[None]:
-        """Wait until the executors have nothing else to do, and hold them."""
+        """Wait until the executors have nothing else to do, and hold them. Raises InterruptedRunError after Ctrl-C."""
         with self._turn:
+            if self.is_interrupted:
+                message = "the call was interrupted"
+                raise InterruptedRunError(message)
             self._filling = waiting
             try:
                 yield
@@ -110,7 +115,11 @@ def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Give the options of requests as other machines can use them."""
     settings = {name: options[name] for name in COMPILED if name in options}
     if "ca_file" in settings:
-        settings["ca_file"] = Path(settings["ca_file"]).read_bytes()
+        try:
+            settings["ca_file"] = Path(settings["ca_file"]).read_bytes()
+        except OSError as error:
+            message = f"{option('ca_file')} '{plain(str(settings['ca_file']))}' cannot be read: {error.strerror}"
+            raise UsageError(message) from None
     return settings
 
 

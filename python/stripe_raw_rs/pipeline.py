@@ -117,7 +117,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     # Stripe answers while the tables are opened.
     client.ask_account_id()
     tables = place_of(options)
-    executors = executors_of(options, key, client, tables)
+    executors = executors_of(options, key, tables)
     if options.get("tables") is not None:
         require_methods(tables.table(checkpoint_table))
     # The checkpoint table concerns all lists: its columns are checked before anything is written. A raw table's columns

@@ -8,7 +8,7 @@ use pyo3_arrow::PyRecordBatchReader;
 use super::commit::{Checkpoint, Rows, checkpoint, rows};
 use super::progress::Ending;
 use super::{batches, each_batch};
-use crate::http_client::new_ulid;
+use crate::http_client::{new_ulid, now};
 use crate::run;
 
 /// The commits of one attempt at the first runs of many accounts, which other processes have read.
@@ -83,7 +83,8 @@ impl Wave {
 
     /// The RUN_STARTED events of all runs, and all events of runs without objects.
     fn claims(&self, py: Python<'_>) -> PyResult<Py<Checkpoint>> {
-        checkpoint(py, self.wave().claims())
+        let claims = self.wave().claims(now().wall_micros)?;
+        checkpoint(py, claims)
     }
 
     /// The events about objects that cannot be rows.

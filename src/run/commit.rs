@@ -100,7 +100,7 @@ impl Run {
         }
         if self.stage == Stage::Closed || self.stage == Stage::Confirmed {
             self.stage = Stage::Ended;
-            let sequence = self.groups.sequence();
+            let sequence = self.groups.numbering.sequence();
             return self.events(vec![], sequence, now);
         }
         self.step(Stage::Reading, Stage::Ended)?;
@@ -108,7 +108,7 @@ impl Run {
         if self.claim == Claim::None {
             return self.claim(kinds, now);
         }
-        let sequence = self.groups.next_sequence();
+        let sequence = self.groups.numbering.next_sequence();
         Ok(Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? })
     }
 
@@ -140,15 +140,17 @@ impl Run {
         // Only the plan of an attempt gives a run up: a failure under such a name would end the run for good.
         let kind = Some(failed(class)).filter(|kind| !kind.gives_up());
         let kind = kind.unwrap_or_else(|| failed(Class::Internal.name()));
+        // What is wrong in a wave is for the next attempt to say: its rows are to land after its claim.
+        let is_said = !self.is_in_wave();
         self.stage = Stage::Failed;
         self.walk.discard();
         // It is unknown whether the rows that were handed over last have landed.
         self.landing = None;
-        if may_claim {
+        if may_claim && is_said {
             return self.claim(vec![kind], now);
         }
-        let sequence = self.groups.next_sequence();
-        self.events(vec![kind], sequence, now)
+        let sequence = self.groups.numbering.next_sequence();
+        self.events(is_said.then_some(kind).into_iter().collect(), sequence, now)
     }
 
     /// The same, as its part of a commit that it shares with other runs.
@@ -196,7 +198,7 @@ impl Run {
 
     /// A commit of events to the checkpoint table.
     pub(super) fn events(&mut self, kinds: Vec<Kind>, sequence: i64, now: Now) -> Result<Commit> {
-        let first = self.groups.next_ordinal(sequence, kinds.len());
+        let first = self.groups.numbering.next_ordinal(sequence, kinds.len());
         let Self { context, plan, .. } = &*self;
         let pages: Vec<&PageEvent> = kinds.iter().filter_map(Kind::page).collect();
         let reached = pages.iter().filter_map(|page| page.min_created).min();

@@ -6,6 +6,7 @@ use arrow_array::RecordBatch;
 
 use super::claim::Claim;
 use super::commit::Commit;
+use super::numbering::Numbering;
 use super::{Run, Stage, page_bytes, wave};
 use crate::checkpoint::{Kind, LandedCommit, PageEvent, commit_version};
 use crate::digest::rows_digest;
@@ -40,24 +41,10 @@ pub(super) struct Joint {
     pub(super) may_end: bool,
 }
 
-/// How the commits of a run are numbered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Numbering {
-    /// One after the other.
-    Own,
-    /// By the attempt, for several runs.
-    Joint,
-    /// By what they have, see [`wave`].
-    Wave,
-}
-
 /// How far the groups of an attempt are.
 #[derive(Debug)]
 pub(super) struct Groups {
-    sequence: i64,
-    numbering: Numbering,
-    /// How many events each commit of a wave has of this run so far.
-    ordinals: [usize; wave::COMMITS],
+    pub(super) numbering: Numbering,
     next_page_number: i64,
     batches: Batches,
     /// When the last group was handed over.
@@ -79,9 +66,7 @@ pub(super) struct Groups {
 impl Groups {
     pub(super) fn new() -> Self {
         Self {
-            sequence: 0,
-            numbering: Numbering::Own,
-            ordinals: [0; wave::COMMITS],
+            numbering: Numbering::new(),
             next_page_number: 1,
             batches: Batches::default(),
             last_group: Duration::ZERO,
@@ -119,50 +104,9 @@ impl Groups {
         self.first_refused.as_ref()
     }
 
-    pub(super) const fn next_sequence(&mut self) -> i64 {
-        match self.numbering {
-            Numbering::Own => self.sequence += 1,
-            Numbering::Joint => {}
-            Numbering::Wave => self.sequence = wave::PAGES,
-        }
-        self.sequence
-    }
-
-    /// The run is one of a wave.
-    pub(super) const fn in_wave(&mut self) {
-        self.numbering = Numbering::Wave;
-    }
-
-    pub(super) fn is_in_wave(&self) -> bool {
-        self.numbering == Numbering::Wave
-    }
-
-    /// Number of the first of so many events in a commit of the run. A commit of a wave has those of several groups.
-    pub(super) fn next_ordinal(&mut self, sequence: i64, count: usize) -> usize {
-        if !self.is_in_wave() {
-            return 0;
-        }
-        let Some(next) = usize::try_from(sequence).ok().and_then(|at| self.ordinals.get_mut(at)) else { return 0 };
-        *next += count;
-        *next - count
-    }
-
-    /// Takes the number of the commit that others share.
-    fn join(&mut self, sequence: i64) {
-        if !self.is_in_wave() {
-            self.sequence = sequence;
-            self.numbering = Numbering::Joint;
-        }
-    }
-
     /// Number of rows in groups that were committed.
     pub(super) const fn rows(&self) -> u64 {
         self.rows
-    }
-
-    /// The newest commit.
-    pub(super) const fn sequence(&self) -> i64 {
-        self.sequence
     }
 
     /// Begins a group of these pages. Returns whether its events must be seen.
@@ -210,12 +154,12 @@ impl Run {
         }
         let group = self.walk.take_pages(count);
         // The rows that would follow are in the same commit: they would hide such a page. The next attempt reads them.
-        if self.groups.is_in_wave() && group.iter().any(Fetched::is_link_without_rows) {
+        if self.groups.numbering.is_in_wave() && group.iter().any(Fetched::is_link_without_rows) {
             self.discard();
         }
         let requested = group.iter().filter(|fetched| fetched.facts.was_requested()).count();
         let mut must_be_seen = self.groups.begin_group(now, &group);
-        let sequence = self.groups.next_sequence();
+        let sequence = self.groups.numbering.next_sequence();
         let version = commit_version(self.plan.epoch, sequence);
         let mut batches = Vec::with_capacity(count);
         let mut kinds = Vec::with_capacity(count + 1);
@@ -247,7 +191,7 @@ impl Run {
 
     /// The next commit is shared with other runs.
     pub(super) fn join(&mut self, joint: Joint) {
-        self.groups.join(joint.sequence);
+        self.groups.numbering.join(joint.sequence);
     }
 
     /// The end of a run that came without pages: it was held back, or an earlier attempt has read everything.
@@ -257,7 +201,7 @@ impl Run {
         }
         let kinds = self.closing();
         self.stage = Stage::Closed;
-        let sequence = self.groups.next_sequence();
+        let sequence = self.groups.numbering.next_sequence();
         let checkpoint = Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? };
         Ok(Some(Group { rows: self.commit(Vec::new(), sequence), checkpoint, fetched: 0 }))
     }
@@ -316,7 +260,8 @@ impl Run {
 
     /// A group of events alone.
     fn without_rows(&mut self, kinds: Vec<Kind>, must_be_seen: bool, now: Now) -> Result<Group> {
-        let sequence = if self.groups.is_in_wave() { wave::REFUSALS } else { self.groups.next_sequence() };
+        let sequence =
+            if self.groups.numbering.is_in_wave() { wave::REFUSALS } else { self.groups.numbering.next_sequence() };
         let checkpoint = Commit { must_be_seen, ..self.events(kinds, sequence, now)? };
         Ok(Group { rows: self.commit(Vec::new(), sequence), checkpoint, fetched: 0 })
     }

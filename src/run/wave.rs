@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 
 use super::Ending;
 use super::commit::{Commit, app_id};
-use crate::checkpoint::{Kind, commit_version, events_of};
+use crate::checkpoint::{Kind, commit_version, events_of, made_at};
 use crate::columns::Columns;
 use crate::error::{Class, Error, Result};
 
@@ -181,10 +181,17 @@ impl Wave {
         Err(self.error(&format!("{what}; nothing of them has landed: run again")))
     }
 
-    /// The commit of RUN_STARTED, of all runs. Runs without objects have all of their events in it.
-    #[must_use]
-    pub fn claims(&self) -> Commit {
-        self.events(CLAIMS)
+    /// The commit of RUN_STARTED, of all runs. Runs without objects have all of their events in it. They are made now, in
+    /// microseconds since 1970: a claim holds the list for some minutes, and the pages may have been read long ago.
+    ///
+    /// # Errors
+    /// Events without a time.
+    pub fn claims(&self, now_micros: i64) -> Result<Commit> {
+        let mut commit = self.events(CLAIMS);
+        for batch in &mut commit.batches {
+            *batch = made_at(batch, now_micros)?;
+        }
+        Ok(commit)
     }
 
     /// The commit of the objects that cannot be rows; without batches if there are none.

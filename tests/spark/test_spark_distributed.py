@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark40
 
 ACCOUNTS = 5
+STARTED, PAGE = "RUN_STARTED", "PAGE_COMMITTED"
 SPREAD: dict[str, Any] = {"distributed": True, "distributed_tasks": 2}
 
 
@@ -57,6 +58,9 @@ def test_first_runs_of_all_accounts_land_each_object_once_in_few_commits(
     assert waiting_tables(spark, lake) == []
     found = events(lake)
     assert {event["sequence"] for event in found} == {0, 2}
+    # A claim holds the list for some minutes, so it is made when it is committed, and not when the pages were read.
+    made = {what: [each["event_at"] for each in found if each["event_type"] == what] for what in (STARTED, PAGE)}
+    assert min(made[STARTED]) > max(made[PAGE])
     assert len({event["event_id"] for event in found}) == len(found)
     # A second call finds nothing new, and every list is asked by one process.
     since = stripe.requests
@@ -99,8 +103,27 @@ def test_an_account_that_fails_is_named_and_the_others_land(lake: Path, stripe: 
     (result,) = land(lake, stripe, **SPREAD).entities
     assert [failure.stripe_account for failure in result.accounts.failed] == [one]
     assert landed_of(lake) == expected_of([None, *others])
+    # What is wrong is said by the attempt of this process.
+    assert {event["epoch"] for event in events(lake, "event_type = 'RUN_FAILED'")} == {2}
     stripe.set_denied([], account=one)
     land(lake, stripe, **SPREAD).raise_for_status()
+    assert_all_landed(lake, stripe)
+
+
+def test_a_call_that_steps_back_leaves_what_waits_to_the_process_that_has_the_list(
+    lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    original = RawWriter.append_waiting
+
+    def beside(self: RawWriter, *given: Any) -> None:
+        # The rival is another process: it takes its own steps.
+        assert land(lake, stripe, owner="rival", **SPREAD).exit_code == 75
+        original(self, *given)
+
+    monkeypatch.setattr(RawWriter, "append_waiting", beside)
+    land(lake, stripe, owner="first", **SPREAD).raise_for_status()
+    assert "executors could not do it" not in caplog.text
+    assert {event["epoch"] for event in events(lake)} == {1}
     assert_all_landed(lake, stripe)
 
 

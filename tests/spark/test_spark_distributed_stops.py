@@ -48,10 +48,12 @@ def assert_all_landed(lake: Path, stripe: StripeSimulator) -> None:
 LOSES = "DELETE FROM {table} WHERE _stripe_id = '{one}'"
 DOUBLES = "INSERT INTO {table} SELECT * FROM {table} WHERE _stripe_id = '{one}'"
 READS_A_TASK_TWICE = "INSERT INTO {table} SELECT * FROM {table}"
+DROPS = "DROP TABLE {table}"
 
 
 @pytest.mark.parametrize(
-    "damage", [pytest.param(LOSES, marks=[pytest.mark.spark41, pytest.mark.connect40]), DOUBLES, READS_A_TASK_TWICE]
+    "damage",
+    [pytest.param(LOSES, marks=[pytest.mark.spark41, pytest.mark.connect40]), DOUBLES, READS_A_TASK_TWICE, DROPS],
 )
 def test_rows_that_an_engine_lost_or_doubled_do_not_land_and_the_process_reads_itself(  # noqa: PLR0913, PLR0917
     lake: Path,
@@ -75,7 +77,7 @@ def test_rows_that_an_engine_lost_or_doubled_do_not_land_and_the_process_reads_i
     monkeypatch.setattr(Waiting, "fill", damaged)
     land(lake, stripe, **SPREAD).raise_for_status()
     (said,) = (record.message for record in caplog.records if "executors could not do it" in record.message)
-    assert "rows came of" in said
+    assert ("cannot be read: " if damage == DROPS else "rows came of") in said
     assert_all_landed(lake, stripe)
     assert {event["epoch"] for event in events(lake)} == {1}, "nothing of the wave has landed"
     assert waiting_tables(spark, lake) == []
@@ -121,23 +123,29 @@ def charges_asked(stripe: StripeSimulator) -> int:
 
 
 @pytest.mark.connect40
-def test_ctrl_c_ends_what_executors_do_and_the_next_call_lands_all(lake: Path, spark: SparkSession) -> None:
+def test_ctrl_c_ends_what_executors_do_and_the_next_call_lands_all(
+    lake: Path, spark: SparkSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     with platform(ACCOUNTS, latency_ms=400) as stripe:
         sent: list[float] = []
 
         def press() -> None:
             wait_for(lambda: charges_asked(stripe) >= 4, 120)
-            sent.append(time.monotonic())
+            sent.append(time.time())
             os.kill(os.getpid(), signal.SIGINT)
 
         pressing = threading.Thread(target=press)
         pressing.start()
         with pytest.raises(IngestInterrupted) as interrupted:
-            land(lake, stripe, page_size=1, max_concurrent_requests=2, **SPREAD)
-        took = time.monotonic() - sent[0]
+            land(lake, stripe, entities="charges,customers", page_size=1, max_concurrent_requests=2, **SPREAD)
+        took = time.time() - sent[0]
         pressing.join()
         # Each task had ten seconds to go.
         assert took < 5
+        begun = [record.created for record in caplog.records if "read the first runs of" in record.message]
+        assert max(begun) < sent[0], "a list that waits for its turn begins nothing more"
+        assert "executors could not do it" not in caplog.text
         assert interrupted.value.report["charges"].rows == 0
         assert waiting_tables(spark, lake) == []
         land(lake, stripe, **SPREAD).raise_for_status()
@@ -149,11 +157,23 @@ def test_what_a_killed_call_has_left_is_dropped_by_a_call_that_has_no_first_runs
 ) -> None:
     land(lake, stripe, **SPREAD).raise_for_status()
     prefix = f"spark_catalog.{lake.stem}.stripe_charges_raw_waiting"
-    # The second is of the next attempt: another process may be at it.
-    for name in (f"{prefix}_0000000001_0123456789ab", f"{prefix}_0000000002_0123456789ab"):
-        spark.sql(f"CREATE TABLE {name} (_raw_json STRING) USING delta")
+    # The second call is attempt 2. Another process may be at attempt 3.
+    for number in (1, 2, 3):
+        spark.sql(f"CREATE TABLE {prefix}_{number:010}_0123456789ab (_raw_json STRING) USING delta")
     land(lake, stripe, **SPREAD).raise_for_status()
-    assert waiting_tables(spark, lake) == ["stripe_charges_raw_waiting_0000000002_0123456789ab"]
+    assert waiting_tables(spark, lake) == ["stripe_charges_raw_waiting_0000000003_0123456789ab"]
+
+
+def test_settings_with_which_spark_loses_rows_are_refused(
+    lake: Path, stripe: StripeSimulator, spark: SparkSession
+) -> None:
+    setting = "spark.sql.files.ignoreMissingFiles"
+    spark.conf.set(setting, "true")
+    try:
+        with pytest.raises(UsageError, match=f"cannot be used here: with {setting} on, Spark leaves out rows"):
+            land(lake, stripe, **SPREAD)
+    finally:
+        spark.conf.unset(setting)
 
 
 def test_what_cannot_be_distributed_is_refused_in_one_line_by_run_and_by_plan(
@@ -164,7 +184,7 @@ def test_what_cannot_be_distributed_is_refused_in_one_line_by_run_and_by_plan(
             {"max_requests": 5, **SPREAD},
             "distributed=True and max_requests exclude each other: tasks cannot count together",
         ),
-        ({"distributed": True, "distributed_tasks": 0}, "distributed_tasks must be 1 or more"),
+        ({"distributed": True, "distributed_tasks": 0}, "distributed_tasks must be 1 to 1,000"),
         ({"distributed_tasks": 2}, "distributed_tasks is for distributed=True: give both, or none"),
     ):
         with pytest.raises(UsageError) as refused:

@@ -10,4 +10,5 @@ from __future__ import annotations
 from stripe_raw_rs.distributed.choice import check_distributed as check_distributed
 from stripe_raw_rs.distributed.choice import executors_of as executors_of
 from stripe_raw_rs.distributed.waves import Landed as Landed
+from stripe_raw_rs.distributed.waves import drop_left as drop_left
 from stripe_raw_rs.distributed.waves import land_first_runs as land_first_runs

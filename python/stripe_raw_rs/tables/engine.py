@@ -36,6 +36,9 @@ class WaitingTable(Protocol):
 class Engine(Protocol):
     """Tables whose engine has processes of its own."""
 
+    def lacks_processes(self) -> str | None:
+        """Say why they must not fetch rows; None if they may."""
+
     def waiting(self, name: str, number: int) -> AbstractContextManager[WaitingTable]:
         """Make a table for rows of the attempt with this number; it does not last."""
 

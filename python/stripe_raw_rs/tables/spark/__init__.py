@@ -18,7 +18,7 @@ from stripe_raw_rs.tables.spark.errors import reason
 from stripe_raw_rs.tables.spark.frames import Frames
 from stripe_raw_rs.tables.spark.sql import check_name, quoted
 from stripe_raw_rs.tables.spark.table import SparkTable
-from stripe_raw_rs.tables.spark.waiting import Waiting
+from stripe_raw_rs.tables.spark.waiting import Waiting, unable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +57,10 @@ class SparkTables:
         check_table_name(name)
         with self._lock:
             return self._tables.setdefault(name, SparkTable(self, name, quoted(self._catalog, self._schema, name)))
+
+    def lacks_processes(self) -> str | None:
+        """Say why executors must not fetch rows; None if they may."""
+        return unable(self.session)
 
     @contextmanager
     def waiting(self, name: str, number: int) -> Iterator[Waiting]:

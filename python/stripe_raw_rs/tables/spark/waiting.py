@@ -7,11 +7,12 @@ again, and rows that have moved are there twice or not at all, without an error.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 from pyspark.sql import functions
+from pyspark.sql.utils import is_remote
 
 from stripe_raw_rs.environment import without_debug_log
 from stripe_raw_rs.exceptions import TableError
@@ -20,11 +21,13 @@ from stripe_raw_rs.tables.spark.types import to_spark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
 
     from pyspark.sql import DataFrame, SparkSession
 
 logger = logging.getLogger("stripe_raw_rs")
+
+# Settings with which a file that is gone or broken has no rows.
+_LOSING = ("spark.sql.files.ignoreMissingFiles", "spark.sql.files.ignoreCorruptFiles")
 
 Answer = TypeVar("Answer")
 
@@ -50,8 +53,11 @@ class Waiting:
 
     def stop(self) -> None:
         """End the filling that is under way in another thread; it raises TableError there."""
-        with _without_tags():
+        try:
             self._session.interruptTag(self._tag)
+        except Exception as error:  # noqa: BLE001 - as above
+            # The server may be gone. Then the filling ends by itself.
+            logger.debug("what fills the table '%s' cannot be stopped: %s", self._place, reason(error))
 
     def fill(self, tasks: int, fetch: Callable[[int], Iterator[pa.RecordBatch]], columns: pa.Schema) -> None:
         """Run `fetch` for each number below `tasks`, each in a task of its own, and write what it gives."""
@@ -70,11 +76,14 @@ class Waiting:
 
         def write() -> None:
             self._session.sql(made).collect()
-            frame = self._session.range(0, tasks, 1, tasks).mapInArrow(run, types)
+            # The function is sent here, or behind Spark Connect with the command that writes.
+            with without_debug_log():
+                frame = self._session.range(0, tasks, 1, tasks).mapInArrow(run, types)
             writer = frame.write.format("delta").mode("append").option("compression", "zstd")
-            writer.option("optimizeWrite", "false").saveAsTable(self._sql_name)
+            with without_debug_log() if is_remote() else nullcontext():
+                writer.option("optimizeWrite", "false").saveAsTable(self._sql_name)
 
-        with without_debug_log(), self._tagged():
+        with self._tagged():
             self._do(write, "filled")
 
     def rows(self, columns: Sequence[str], empty: str) -> DataFrame:
@@ -91,19 +100,19 @@ class Waiting:
     def texts(self, column: str) -> Iterator[bytes]:
         """Give the values of a binary column that are not null."""
         frame = self._frame().where(functions.col(column).isNotNull()).select(column)
-        for row in self._do(frame.toLocalIterator, "read"):
+        rows = self._do(lambda: iter(frame.toLocalIterator()), "read")
+        # Spark reads while the rows are taken.
+        while (row := self._do(lambda: next(rows, None), "read")) is not None:
             yield bytes(row[0])
 
     @contextmanager
     def _tagged(self) -> Iterator[None]:
         """Let `stop` find what this thread does meanwhile."""
-        with _without_tags():
-            self._session.addTag(self._tag)
+        self._session.addTag(self._tag)
         try:
             yield
         finally:
-            with _without_tags():
-                self._session.removeTag(self._tag)
+            self._session.removeTag(self._tag)
 
     def _frame(self) -> DataFrame:
         return self._do(lambda: self._session.table(self._sql_name), "read")
@@ -117,6 +126,11 @@ class Waiting:
         raise TableError(message)
 
 
-def _without_tags() -> AbstractContextManager[None]:
-    """Spark 3.5 has tags behind Spark Connect only. Elsewhere its tasks end by themselves."""
-    return suppress(RuntimeError)
+def unable(session: SparkSession) -> str | None:
+    """Say why rows must not wait in a table of this session; None if they may."""
+    if session.version.startswith("3."):
+        return f"it needs Spark 4 or later, and this is Spark {session.version}"
+    for setting in _LOSING:
+        if str(session.conf.get(setting, "false")).lower() == "true":
+            return f"with {setting} on, Spark leaves out rows without a word: set it to false"
+    return None

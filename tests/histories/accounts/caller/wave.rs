@@ -85,7 +85,7 @@ impl Caller {
     pub(super) fn commit(&mut self, mut spread: Box<Spread>, lake: &mut Lake) -> Result<Next, Error> {
         let wave = &spread.wave;
         let events = match spread.commits {
-            0 => wave.claims(),
+            0 => wave.claims(lake.world.now().wall_micros)?,
             1 => wave.refusals(),
             2 => Commit { batches: std::mem::take(&mut spread.rows), ..wave.rows() },
             _ => wave.pages(),
