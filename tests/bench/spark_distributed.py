@@ -1,7 +1,8 @@
 """First runs of many accounts by one process on Spark, beside 1, 2 and 4 tasks of Spark: wall time and CPU time.
 
-`just bench-spark-distributed LANE`. Once the platform has one limit for all accounts, and once each answer takes a
-while and there is no limit, as if each account had limits of its own. The simulator has a process of its own. The
+`just bench-spark-distributed LANE`. Once the platform has one limit for all accounts; once each answer takes a while
+and there is no limit, as if each account had limits of its own; and once each task has its own requests in flight, too,
+as if it were on a machine of its own: two cores show no more of that. The simulator has a process of its own. The
 session is there already, and one call compiles before any is measured. Linux only.
 """
 # ruff: noqa: INP001 - a program, in no package
@@ -31,13 +32,27 @@ _ACCOUNTS = 40
 _OBJECTS = 300
 _PROGRAMS = str(Path(__file__).with_name("programs.py"))
 _RATE = 25
-# Requests in flight are the same for one process and for all tasks together.
 _IN_FLIGHT = 8
 _NO_LIMIT = 100_000
-_SCENES: dict[str, tuple[dict[str, Any], int]] = {
-    f"one limit of {_RATE} requests/s": ({"rate_limit": _RATE, "endpoint_rate_limit": _RATE}, _RATE),
-    "no limit, 150 ms an answer": ({"latency_ms": 150}, _NO_LIMIT),
-}
+
+
+class Scene(NamedTuple):
+    """What the simulator does, and what the callers know of it."""
+
+    what: str
+    settings: dict[str, Any]
+    rate: int
+    # Whether each task has as many requests in flight as one process, and not all of them together.
+    is_each: bool = False
+
+
+_SCENES = (
+    Scene(f"one limit of {_RATE} requests/s", {"rate_limit": _RATE, "endpoint_rate_limit": _RATE}, _RATE),
+    Scene("no limit, 150 ms an answer", {"latency_ms": 150}, _NO_LIMIT),
+    Scene(
+        f"{_IN_FLIGHT} requests in flight for each task, 600 ms an answer", {"latency_ms": 600}, _NO_LIMIT, is_each=True
+    ),
+)
 _TASKS = (None, 1, 2, 4)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -93,7 +108,7 @@ def simulated(settings: dict[str, Any]) -> Iterator[str]:
         process.stdout.read()
 
 
-def cost(url: str, schema: str, rate: int, tasks: int | None) -> Cost:
+def cost(url: str, schema: str, rate: int, tasks: int | None, in_flight: int = _IN_FLIGHT) -> Cost:
     """Land the charges of all accounts."""
     options: dict[str, Any] = {} if tasks is None else {"distributed": True, "distributed_tasks": tasks}
     before, began = cpu_seconds(), time.perf_counter()
@@ -104,7 +119,7 @@ def cost(url: str, schema: str, rate: int, tasks: int | None) -> Cost:
         accounts="all",
         api_key=KEY,
         api_base_url=url,
-        max_concurrent_requests=_IN_FLIGHT,
+        max_concurrent_requests=in_flight,
         max_requests_per_second=rate,
         max_requests_per_second_per_endpoint=rate,
         **options,
@@ -126,13 +141,14 @@ def main(name: str) -> None:
         with simulated({}) as url:
             for tasks in (None, 4):
                 cost(url, f"warm_{tasks or 0}", _NO_LIMIT, tasks)
-        for number, (scene, (settings, rate)) in enumerate(_SCENES.items()):
-            print(f"{name}: {_ACCOUNTS} accounts of {_OBJECTS} charges, {scene}")  # noqa: T201 - what was measured
+        for number, scene in enumerate(_SCENES):
+            print(f"{name}: {_ACCOUNTS} accounts of {_OBJECTS} charges, {scene.what}")  # noqa: T201 - what was measured
             costs: list[Cost] = []
             for tasks in _TASKS:
                 # A bucket of the limit that is full helps nobody.
-                with simulated(settings) as url:
-                    costs.append(cost(url, f"bench_{number}_{tasks or 0}", rate, tasks))
+                with simulated(scene.settings) as url:
+                    in_flight = _IN_FLIGHT * (tasks or 1 if scene.is_each else 1)
+                    costs.append(cost(url, f"bench_{number}_{tasks or 0}", scene.rate, tasks, in_flight))
                 one, this = costs[0], costs[-1]
                 who = "one process" if tasks is None else f"{tasks} task{'s' if tasks > 1 else ''}"
                 print(  # noqa: T201 - as above
