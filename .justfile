@@ -19,14 +19,16 @@ check: test rest
 rest: lint types deny test-edge test-kills test-delta-floor test-lanes test-wheel
 
 # The other lanes of Spark; a process is killed on one classic Spark, which dies with it, and on Connect
-test-lanes: _lanes-35-40 _lanes-41-connect
+test-lanes: _lanes-35-40 _lanes-41-42-connect
 
 # Two at a time: a lane has one session of Spark, which takes one core
 [parallel]
 _lanes-35-40: (test-spark "spark40" "-m" "kill") (test-spark "spark35" "-m" "not kill")
 
 [parallel]
-_lanes-41-connect: (test-spark "spark41" "-m" "contract or spark41") (test-spark "connect40")
+_lanes-41-42-connect: _lanes-41-42 (test-spark "connect40")
+
+_lanes-41-42: (test-spark "spark41" "-m" "contract or spark41") (test-spark "spark42" "-m" "spark42")
 
 # The tests of the core and of the Python side, on delta-rs and on Spark 4
 test: test-core test-python (test-spark "spark40" "-m" "not kill")
@@ -68,7 +70,7 @@ test-kills *arguments:
 test-crash-points *arguments:
     EVERY_CRASH_POINT=1 {{ uv }} run pytest -n 2 -m effects {{ arguments }}
 
-# The tests on a lane of Spark: spark35, spark40, spark41 or connect40; needs Java 17 and Maven
+# The tests on a lane of Spark: spark35, spark40, spark41, spark42 or connect40; needs Java 17 and Maven
 [positional-arguments]
 test-spark lane="spark40" *arguments: (_environment replace(lane, "connect", "spark"))
     PYTHONPATH="{{ justfile_directory() }}/python" .venv-{{ replace(lane, "connect", "spark") }}/bin/python -m pytest --lane "$@"
@@ -164,6 +166,10 @@ bench-spark-idle lane="spark40": (_environment replace(lane, "connect", "spark")
 # 200 accounts in one call on a lane of Spark: the wall time, and the Delta commits in all (Linux)
 bench-spark-accounts lane="spark40": (_environment replace(lane, "connect", "spark"))
     PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_accounts.py {{ lane }}
+
+# First runs of many accounts by tasks of Spark, over one process: wall and CPU time (Linux; four minutes)
+bench-spark-distributed lane="spark40": (_environment replace(lane, "connect", "spark"))
+    PYTHONPATH=python:. .venv-{{ replace(lane, "connect", "spark") }}/bin/python tests/bench/spark_distributed.py {{ lane }}
 
 # The wheel for others, alone in dist: for Linux on x86_64 or aarch64, glibc 2.17 or later, from Linux or macOS
 [arg("architecture", pattern="x86_64|aarch64")]

@@ -11,7 +11,7 @@ mod schema;
 mod source;
 mod window;
 
-pub use arrow::{events_of, to_batch};
+pub use arrow::{events_of, made_at, to_batch};
 pub use histories::Histories;
 pub use history::{Extent, History, Landed, State};
 pub use parent_rows::{ASKS_LISTS, ParentRows};

@@ -24,6 +24,7 @@ mod record_batch;
 mod runtime;
 mod simulator;
 mod survey;
+mod wave;
 mod written;
 
 use pyo3::exceptions::PyImportError;
@@ -132,6 +133,8 @@ mod _core {
     use super::record_batch::RecordBatch;
     #[pymodule_export]
     use super::survey::Survey;
+    #[pymodule_export]
+    use super::wave::Wave;
 
     use super::of_account;
 

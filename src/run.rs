@@ -15,12 +15,14 @@ mod condition;
 mod follow;
 mod group;
 mod history_reads;
+mod numbering;
 mod orphans;
 mod overlap;
 mod parents;
 mod promise;
 mod recover;
 mod uncommitted;
+mod wave;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -35,6 +37,7 @@ pub use group::Group;
 pub use history_reads::NewestAttempts;
 pub use overlap::{DUE_COLUMNS, OVERLAP_COLUMNS};
 pub use promise::{Promise, rows_of_second};
+pub use wave::Wave;
 
 use claim::Claim;
 use group::Groups;
@@ -204,6 +207,17 @@ impl Run {
         let others = self.walk.progress().refused.saturating_sub(1);
         let others = if others == 0 { String::new() } else { format!("; and {others} more, which the events name") };
         Some(Error::new(Class::Answer, format!("{first}{others}")))
+    }
+
+    /// The same run, as one of a wave: another process commits its groups together with those of other accounts.
+    #[must_use]
+    pub const fn in_wave(mut self) -> Self {
+        self.groups.numbering.in_wave();
+        self
+    }
+
+    pub(super) fn is_in_wave(&self) -> bool {
+        self.groups.numbering.is_in_wave()
     }
 
     /// Opens the reading: from now on, [`Walk::poll_request`] returns requests. Time counts from `now`.

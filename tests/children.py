@@ -37,7 +37,7 @@ class Child:
         self,
         lake: Path,
         stripe: StripeSimulator | Gateway,
-        step: int = 0,
+        step: int | str = 0,
         by: str = "SIGKILL",
         *,
         delay: float = 0,

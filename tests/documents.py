@@ -23,6 +23,7 @@ KINDS = {
     "sh": "tests/test_readme.py runs each command",
     "python": "tests/test_docs_programs.py runs each program",
     "python spark4": "tests/spark/test_spark_docs.py runs each program on Spark 4",
+    "python spark42": "tests/spark/test_spark_docs.py runs each program on Spark 4.2",
     "py": "needs a workspace's secrets; tests/test_docs_programs.py checks that the keywords exist",
     "sql": "tests/test_docs_sql.py, test_docs_audit.py and, on Spark, databricks/test_readme_sql.py run each one",
     "sql duckdb": "tests/test_docs_audit.py runs each statement",

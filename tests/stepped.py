@@ -34,6 +34,9 @@ class SteppedTables:
         self._step = step
         self.location = inner.location
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
     def table(self, name: str) -> SteppedTable:
         return SteppedTable(self._inner.table(name), self._step)
 
@@ -72,12 +75,15 @@ class SteppedTable:
 
 
 def main(job: dict[str, Any]) -> int:
-    """Run a job: `place` of the tables, `step` (0: none), `delay`, `signal`, and `options` of `ingest`."""
+    """Run a job: `place` of the tables, `step` (0: none), `delay`, `signal`, and `options` of `ingest`.
+
+    A step is its number, or its name, which means the first one of that name.
+    """
     steps: list[str] = []
 
     def step(what: str) -> None:
         steps.append(what)
-        if len(steps) == job["step"]:
+        if job["step"] == len(steps) or (job["step"] == what and steps.count(what) == 1):
             number = signal.Signals[job["signal"]]
             if job["delay"]:
                 # The signal comes in the middle of the next step.

@@ -26,7 +26,7 @@ def test_many_short_lists_share_their_commits_and_none_is_made_twice(lake: Path)
     with StripeSimulator(counts={"charges": 20}, connected_accounts=600, account_counts=counts) as stripe:
         report = run(lake, stripe, "charges")
         assert report.entities[0].rows == 601 * 20
-        # More than one wave of accounts; its commits mix them.
+        # More accounts than are planned at a time; commits mix them.
         assert max(commits(lake).values()) <= 12
         # The account's own id, the pages of the list of accounts, and one page of each account.
         assert stripe.requests <= 1 + 8 + 601

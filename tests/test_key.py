@@ -48,7 +48,7 @@ def test_a_key_shows_its_mode_and_kind_and_nothing_else() -> None:
 def test_the_text_of_a_key_is_taken_out_for_the_executors_of_spark_alone() -> None:
     assert expose(ApiKey(f" {KEY}\n")) == KEY
     sources = (ROOT / "python" / "stripe_raw_rs").rglob("*.py")
-    assert [file.name for file in sources if "expose" in file.read_text()] == ["spark_source.py"]
+    assert [file.name for file in sources if "expose" in file.read_text()] == ["executors.py"]
 
 
 def test_a_key_comes_from_the_environment_or_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -169,8 +169,8 @@ def test_rows_of_many_accounts_without_their_events_are_recovered_account_by_acc
         with_events = {
             event["stripe_account"] for event in events(lake, "event_type = 'PAGE_COMMITTED' AND row_count > 0")
         }
-        wave = landed_of(lake).keys() - with_events
-        assert len(wave) > COUNT // 4, "one commit has the rows of many accounts"
+        joint = landed_of(lake).keys() - with_events
+        assert len(joint) > COUNT // 4, "one commit has the rows of many accounts"
         before = landed_of(lake)
         if how == "all at once":
             land(lake, stripe, accounts=names).raise_for_status()
@@ -178,8 +178,8 @@ def test_rows_of_many_accounts_without_their_events_are_recovered_account_by_acc
             for name in names if how == "one by one" else reversed(names):
                 land(lake, stripe, accounts=None, stripe_account=name).raise_for_status()
         after = landed_of(lake)
-        assert all(after[account] == before[account] for account in wave), "what is there is not landed again"
+        assert all(after[account] == before[account] for account in joint), "what is there is not landed again"
         recovered = [event for event in events(lake, "event_type = 'PAGE_COMMITTED'") if event["recovered"]]
-        assert {event["stripe_account"] for event in recovered} >= wave
+        assert {event["stripe_account"] for event in recovered} >= joint
         assert_each_once(lake, stripe, names)
         assert_latest(lake, stripe, names)

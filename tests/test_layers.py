@@ -120,6 +120,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "followed_parents": BASE | WRITERS | {"tables", "text"},
     # The calls that a user starts.
     "api_key": BASE | {"environment"},
+    "executors": BASE | {"options", "tables"},
     "client": BASE | {"api_key", "options"},
     "config": BASE | {"checks", "options", "tables", "written"},
     "notebook": BASE | {"entity_result", "markup", "progress", "text", "tracker"},
@@ -131,8 +132,22 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "accounts": BASE | WRITERS | {"options", "text"},
     "attempt": BASE
     | WRITERS
-    | {"followed_events", "followed_parents", "lost_commits", "owner", "panics", "progress", "tables", "text"},
-    "entity_job": BASE | {"account_outcomes", "attempt", "entity_result", "panics", "text"},
+    | {
+        "executors",
+        "followed_events",
+        "followed_parents",
+        "lost_commits",
+        "owner",
+        "panics",
+        "progress",
+        "tables",
+        "text",
+    },
+    "rivals": BASE | {"attempt", "panics"},
+    "distributed": BASE
+    | WRITERS
+    | {"accounts", "attempt", "executors", "lost_commits", "owner", "progress", "rivals", "tables", "text"},
+    "entity_job": BASE | {"account_outcomes", "attempt", "distributed", "entity_result", "panics", "rivals", "text"},
     "pipeline": BASE
     | WRITERS
     | {
@@ -141,6 +156,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
         "client",
         "counters",
         "attempt",
+        "distributed",
         "entity_job",
         "entity_result",
         "followed_events",
@@ -163,6 +179,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     | {
         "account",
         "accounts",
+        "distributed",
         "client",
         "followed_events",
         "keyword_help",
@@ -186,8 +203,12 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "verify": BASE | ANSWER | {"accounts", "audit", "keyword_help", "keywords", "panics"},
     "read": BASE | {"accounts", "client", "keyword_help", "keywords", "panics", "start"},
     "spark_options": BASE | {"accounts", "options", "start", "suggestions"},
-    "spark_partitions": BASE | {"accounts", "options", "spark_options", "tables"},
-    "spark_source": BASE | {"client", "keyword_help", "keywords", "options", "panics", "spark_partitions", "tables"},
+    "spark_partitions": BASE | {"accounts", "executors", "spark_options", "tables"},
+    "spark_stream": BASE | {"executors", "spark_options", "spark_partitions"},
+    "spark_source": BASE
+    | {"client", "environment", "executors", "keyword_help", "keywords", "panics", "spark_partitions", "spark_stream"}
+    | {"tables"},
+    "community_connector": BASE | {"executors", "options", "spark_options", "spark_partitions"},
     "dialects": set(),
     "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},
@@ -209,8 +230,8 @@ PYTHON_MODULES: dict[str, set[str]] = {
 PYTHON_PACKAGES: dict[str, set[str]] = {
     "deltalake": {"tables"},
     "delta": {"tables"},
-    "pyspark": {"spark_partitions", "spark_source", "tables"},
-    "pyarrow": {"cli", "query", "spark_partitions", "spark_source", "tables"},
+    "pyspark": {"community_connector", "spark_partitions", "spark_source", "spark_stream", "tables"},
+    "pyarrow": {"cli", "distributed", "query", "spark_partitions", "spark_source", "spark_stream", "tables"},
     "IPython": {"notebook"},
     "opentelemetry": {"telemetry"},
     "duckdb": {"cli", "query", "tables"},

@@ -14,7 +14,7 @@ import pytest
 
 from stripe_raw_rs import FencedError, TableError, ingest
 from stripe_raw_rs._core import entities
-from stripe_raw_rs.attempt import naming_the_winner
+from stripe_raw_rs.rivals import naming_the_winner
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.children import Child, steps_of
 from tests.conftest import KEY, events
@@ -92,7 +92,8 @@ def test_a_process_that_loses_says_so_even_if_the_winner_cannot_be_read() -> Non
 
     job = SimpleNamespace(state=Unreadable(), account=None)
     fenced = FencedError("another process took over")
-    assert naming_the_winner(job, entities("charges")[0], None, fenced) is fenced  # type: ignore[arg-type]
+    (charges,) = entities("charges")
+    assert naming_the_winner(job, charges, fenced, epoch=1, is_claimed=True) is fenced  # type: ignore[arg-type]
 
 
 def test_a_process_that_is_taken_over_while_it_stands_still_writes_nothing_more(

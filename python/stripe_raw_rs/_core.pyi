@@ -57,6 +57,7 @@ __all__ = [
     "Stream",
     "StripeSimulator",
     "Survey",
+    "Wave",
     "__version__",
     "all_entities",
     "check_account",
@@ -818,7 +819,7 @@ class Attempt:
     Each account has a run of its own; all commit together, under one fence. The order is the write protocol's: the
     pairs, then `ended`. A new run is claimed by the first pair that has events of it. If the attempt continues or ends
     earlier runs (`is_new` is False), `started`, the fences, `recover_events`, `recover_rows` and `stop_if_over` come
-    before. In both cases `follow` and `compare` may come right before the pairs. After the pairs, `next_wave` lets more
+    before. In both cases `follow` and `compare` may come right before the pairs. After the pairs, `next_runs` lets more
     runs begin while any remain. A step that is out of order raises UsageError.
 
     A loop over it (`for`, `async for`) gives the pairs: rows for the raw table, to be appended first, and the events
@@ -891,7 +892,7 @@ class Attempt:
 
     @property
     def remaining(self) -> int:
-        """Number of accounts whose runs come with a later wave."""
+        """Number of accounts whose runs are begun later."""
 
     @property
     def left(self) -> list[str | None]:
@@ -924,7 +925,7 @@ class Attempt:
     def stop_if_over(self) -> None:
         """Leave the new runs to another attempt if each run that it continues was over before its fence."""
 
-    def next_wave(
+    def next_runs(
         self, history: History | Histories, events: Histories | None = None, parents: ParentRows | None = None
     ) -> None:
         """Plan some hundreds more runs, those whose account has waited longest first; see `Client.attempt`."""
@@ -1321,6 +1322,7 @@ class Client:
         has_asked_lists: bool = False,
         may_lack: bool = False,
         among_others: bool = False,
+        in_wave: bool = False,
     ) -> Attempt:
         """The next attempt at `entity`: for each account a new window, or its unfinished run. Sends nothing yet.
 
@@ -1334,7 +1336,8 @@ class Client:
         `follows` says whether changes are followed, `events` what `events` has landed, `parents` what has landed of the
         objects whose lists these are, `has_asked_lists` whether lists that its own objects do not show are asked for in
         this call, `may_lack` whether an account that does not have the list is skipped, `among_others` whether the call
-        has other accounts, too: then an error is one of its account.
+        has other accounts, too: then an error is one of its account. `in_wave` makes pairs that do not land one by one:
+        a `Wave` commits those of many accounts together; only a first run can be part of one.
 
         Raises HeldError if another process holds the list and is presumed alive: its newest event is younger than ten
         minutes. Raises UsageError for bad input, and for a text that holds a secret of Stripe's.
@@ -1654,3 +1657,58 @@ class StripeSimulator:
 
     def __exit__(self, *_exception: object) -> None:
         """Stop it."""
+
+@final
+class Wave:
+    """The commits of one attempt at the first runs of many accounts, which other processes have read.
+
+    Each run was read by an attempt `in_wave`. Its events are added here, and its rows wait elsewhere. Once `check_rows`
+    has found that they are all there, `claims`, `refusals`, the rows under `rows`, and `pages` are appended, in this
+    order. Raises TableError for events that cannot be read.
+    """
+
+    def __new__(cls, entity: str, store_id: str, epoch: int) -> Self: ...
+    def add_events(self, events: _ArrowStream) -> None:
+        """Take in events of a run, in any order."""
+
+    @property
+    def epoch(self) -> int:
+        """Number of its attempt."""
+
+    @property
+    def row_count(self) -> int:
+        """Number of rows that the events report."""
+
+    @property
+    def refused(self) -> int:
+        """Number of objects that cannot be rows."""
+
+    @property
+    def page_count(self) -> int:
+        """Number of pages that the events report."""
+
+    @property
+    def newest(self) -> int | None:
+        """The largest `created` seen, in seconds since 1970; None if there was none."""
+
+    @property
+    def endings(self) -> list[Ending]:
+        """How the runs have ended. One that is not complete is for a later attempt to go on with."""
+
+    def check_rows(self, counts: _ArrowStream) -> None:
+        """Check that the rows which wait are those that the events report: an engine may have lost or doubled some.
+
+        `counts` has the columns `_ingest_run_id`, `_page_number` and `count`. Raises StripeRawError if they differ.
+        """
+
+    def claims(self) -> Checkpoint:
+        """The RUN_STARTED events of all runs, and all events of runs without objects."""
+
+    def refusals(self) -> Checkpoint:
+        """The events about objects that cannot be rows."""
+
+    def rows(self) -> Rows:
+        """The commit of the rows, without the rows."""
+
+    def pages(self) -> Checkpoint:
+        """The events about the rows."""

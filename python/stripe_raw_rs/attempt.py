@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from stripe_raw_rs.exceptions import FencedError, ProductMissingError, TableError
+from stripe_raw_rs.exceptions import FencedError, ProductMissingError
 from stripe_raw_rs.lost_commits import GivenUp, require_landed
 from stripe_raw_rs.owner import is_dead
 from stripe_raw_rs.panics import panics_as_errors
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stripe_raw_rs._core import Attempt, Client, Entity, Histories, ParentRows
-    from stripe_raw_rs.exceptions import StripeRawError
+    from stripe_raw_rs.executors import Executors
     from stripe_raw_rs.followed_events import FollowedEvents
     from stripe_raw_rs.followed_parents import FollowedParents
     from stripe_raw_rs.progress import Display
@@ -37,6 +37,8 @@ class Job:
     display: Display
     # The accounts that it reads; None for the key's own.
     accounts: Sequence[str | None]
+    # The names by which they were given; one with slashes is a path to an account.
+    paths: Sequence[str]
     owner: str
     take_over: bool
     give_up: Literal["restart", "scratch"] | None
@@ -46,6 +48,22 @@ class Job:
     histories: Mapping[str, Histories]
     events: FollowedEvents
     parents: FollowedParents
+    # Those of Spark that read first runs; None if this process reads all.
+    executors: Executors | None = None
+
+
+def wishes(job: Job, entity: Entity) -> dict[str, Any]:
+    """Give the keywords of `Client.attempt` that are the same for each attempt at the list, in any process."""
+    return {
+        "store_id": job.state.store_id,
+        "owner": job.owner,
+        "start": job.start,
+        "settings": dict(job.settings),
+        "follows": job.events.are_read,
+        "has_asked_lists": job.parents.are_asked(entity),
+        "may_lack": not entity.is_named,
+        "among_others": len(job.accounts) > 1,
+    }
 
 
 def try_list(job: Job, entity: Entity, accounts: Sequence[str | None], attempts: list[Attempt]) -> None:
@@ -60,27 +78,20 @@ def try_list(job: Job, entity: Entity, accounts: Sequence[str | None], attempts:
     attempt = job.client.attempt(
         entity.name,
         histories,
-        store_id=job.state.store_id,
-        owner=job.owner,
         accounts=[*accounts],
         dead_owners=[owner for owner in histories.owners if is_dead(owner)],
         take_over=job.take_over,
         give_up=give_up,
-        start=job.start,
-        settings=job.settings,
-        follows=job.events.are_read,
         events=events,
         parents=parents,
-        has_asked_lists=job.parents.are_asked(entity),
-        may_lack=not entity.is_named,
-        among_others=len(job.accounts) > 1,
+        **wishes(job, entity),
     )
     if attempt.is_idle:
         attempts.append(attempt)
         attempt.close()
         return
-    waves = Waves(job, entity, accounts, histories, events, parents)
-    waves.give(attempt)
+    new_runs = NewRuns(job, entity, accounts, histories, events, parents)
+    new_runs.give(attempt)
     raw = RawWriter(job.tables, entity, job.state.store_id)
     is_there = raw.check()
     given_up = GivenUp(attempt.given_up, restarts=give_up == "restart")
@@ -91,15 +102,15 @@ def try_list(job: Job, entity: Entity, accounts: Sequence[str | None], attempts:
     job.display.began(attempt)
     _say(attempt, entity)
     try:
-        write(attempt, job, raw, waves)
+        write(attempt, job, raw, new_runs)
     finally:
         # An error's traceback keeps the attempt alive as long as the report; its buffers count in the budget of all.
         attempt.close()
 
 
 @dataclass
-class Waves:
-    """What the runs of an attempt are planned and begun with, wave by wave."""
+class NewRuns:
+    """What the runs of an attempt are planned and begun with, some accounts at a time."""
 
     job: Job
     entity: Entity
@@ -124,7 +135,7 @@ class Waves:
         """Let more runs begin; say whether there were any left."""
         if not attempt.remaining:
             return False
-        attempt.next_wave(self.histories, self.events, self.parents)
+        attempt.next_runs(self.histories, self.events, self.parents)
         self.give(attempt)
         raw.compare(attempt)
         return True
@@ -139,7 +150,7 @@ def _say(attempt: Attempt, entity: Entity) -> None:
         logger.info("%s: %s", entity.name, notice)
 
 
-def write(attempt: Attempt, job: Job, raw: RawWriter, waves: Waves) -> None:
+def write(attempt: Attempt, job: Job, raw: RawWriter, new_runs: NewRuns) -> None:
     """Take one attempt through the write protocol. The order of these lines makes a kill harmless."""
     state = job.state
     # New runs are claimed by their first pair: until then they read, and nothing can have landed.
@@ -149,10 +160,10 @@ def write(attempt: Attempt, job: Job, raw: RawWriter, waves: Waves) -> None:
         if not attempt.is_new:
             _recover(attempt, state, raw)
             if attempt.remaining:
-                waves.read_again()
+                new_runs.read_again()
         raw.compare(attempt)
-        _land(attempt, job, raw, is_first=waves.histories.is_fresh)
-        while waves.next(attempt, raw):
+        _land(attempt, job, raw, is_first=new_runs.histories.is_fresh)
+        while new_runs.next(attempt, raw):
             _land(attempt, job, raw)
         _create(raw, attempt)
         end = attempt.ended()
@@ -205,27 +216,6 @@ def skipped(entity: Entity, attempt: Attempt, error: BaseException) -> str | Non
     """
     is_absent = isinstance(error, ProductMissingError) and not (entity.is_named or attempt.was_ever_read)
     return error_line(error) if is_absent else None
-
-
-def naming_the_winner(job: Job, entity: Entity, attempt: Attempt, fenced: FencedError) -> StripeRawError:
-    """Name the process that has the list now, if the table can still be read.
-
-    The process that took over began an attempt of our number or a later one. If no event reports it, events are lost.
-    """
-    try:
-        with panics_as_errors():
-            histories = job.state.histories([entity.name], job.accounts)[entity.name]
-    except Exception:  # noqa: BLE001 - the first error is the one to hear about
-        return fenced
-    # The number of a claimed attempt is nobody else's: then no other process has stopped this one.
-    if histories.epoch < attempt.epoch or (histories.epoch == attempt.epoch and attempt.is_claimed):
-        return TableError(
-            f"table '{job.state.location}' has lost events of this list, as the tables' transactions show: "
-            "restore it from a backup, or land everything again into another lake"
-        )
-    history = histories.newest
-    done = "has completed" if history.state == "complete" else "holds"
-    return FencedError(f"{history.owner} {done} run {history.run_id} now: {fenced}")
 
 
 def _append_failed(attempt: Attempt, state: StateStore, error: BaseException) -> None:

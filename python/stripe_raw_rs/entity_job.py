@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs.account_outcomes import outcomes
-from stripe_raw_rs.attempt import naming_the_winner, skipped, try_list
+from stripe_raw_rs.attempt import skipped, try_list
+from stripe_raw_rs.distributed import Landed, drop_left, land_first_runs
 from stripe_raw_rs.entity_result import EntityResult
 from stripe_raw_rs.exceptions import FencedError, InterruptedRunError
 from stripe_raw_rs.panics import as_error
+from stripe_raw_rs.rivals import naming_the_winner
 from stripe_raw_rs.text import counted
 
 if TYPE_CHECKING:
@@ -27,9 +30,10 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     """Ingest one list. Its error, if any, is in the result, and is logged here, in full and once."""
     began = time.monotonic()
     attempts: list[Attempt] = []
-    error = _try(job, entity, attempts)
+    landed = Landed()
+    error = _try(job, entity, attempts, landed)
     try:
-        result = _result(job, entity, attempts, error, began)
+        result = _result(job, entity, attempts, landed, error, began)
     except BaseException as caught:  # noqa: BLE001 - as below; the first error is the one to hear about
         result = EntityResult(
             entity.name, duration_seconds=time.monotonic() - began, error=error or _of_this_list(caught)
@@ -42,25 +46,33 @@ def ingest_entity(job: Job, entity: Entity) -> EntityResult:
     return result
 
 
-def _try(job: Job, entity: Entity, attempts: list[Attempt]) -> BaseException | None:
+def _try(job: Job, entity: Entity, attempts: list[Attempt], landed: Landed) -> BaseException | None:
     """Make attempts until nothing is left to do; give the error that ended them."""
     try:
-        accounts: Sequence[str | None] = job.accounts
+        land_first_runs(job, entity, landed)
+        if landed.waves:
+            # Waves are attempts, too: what this process knew of the list when it began is from before them.
+            job = replace(job, histories={})
+        complete = {ending.account for ending in landed.endings}
+        accounts: Sequence[str | None] = [account for account in job.accounts if account not in complete]
         while accounts:
             try:
                 try_list(job, entity, accounts, attempts)
             except FencedError as fenced:
-                raise naming_the_winner(job, entity, attempts[-1], fenced) from fenced
+                ours = attempts[-1]
+                winner = naming_the_winner(job, entity, fenced, epoch=ours.epoch, is_claimed=ours.is_claimed)
+                raise winner from fenced
             accounts = _again(attempts[-1])
+        drop_left(job, entity, landed, attempts)
     except BaseException as caught:  # noqa: BLE001 - no error of one entity may stop the others
         return _of_this_list(caught)
     return None
 
 
-def _result(
-    job: Job, entity: Entity, attempts: list[Attempt], error: BaseException | None, began: float
+def _result(  # noqa: PLR0913, PLR0917 - what a call has made of a list
+    job: Job, entity: Entity, attempts: list[Attempt], landed: Landed, error: BaseException | None, began: float
 ) -> EntityResult:
-    endings: dict[str | None, Ending] = {}
+    endings: dict[str | None, Ending] = {ending.account: ending for ending in landed.endings}
     ours = frozenset(job.accounts)
     for attempt in attempts:
         endings.update((ending.account, ending) for ending in attempt.endings if ending.account in ours)
@@ -77,19 +89,22 @@ def _result(
     return EntityResult(
         entity=entity.name,
         run_id=next((attempt.run_id for attempt in reversed(attempts) if not attempt.is_idle), None),
-        pages=sum(progress.pages for progress in done),
-        rows=sum(progress.landed for progress in done),
+        pages=landed.pages + sum(progress.pages for progress in done),
+        rows=landed.rows + sum(progress.landed for progress in done),
         unchanged=sum(progress.unchanged for progress in done),
-        requests=sum(progress.requests for progress in done),
+        # Each page that executors have read was a request at least.
+        requests=landed.pages + sum(progress.requests for progress in done),
         retries=sum(progress.retries for progress in done),
         bytes=sum(progress.bytes for progress in done),
         undated=sum(progress.undated for progress in done),
-        refused=sum(progress.refused for progress in done),
+        refused=landed.refused + sum(progress.refused for progress in done),
         changed=sum(progress.changed for progress in done),
         from_events=sum(progress.of_events for progress in done),
         deleted=sum(progress.deleted for progress in done),
         duration_seconds=time.monotonic() - began,
-        watermark=done[-1].newest if done else None,
+        watermark=max(
+            (each for each in (landed.newest, done[-1].newest if done else None) if each is not None), default=None
+        ),
         accounts=counts,
         skipped=absence,
         error=counts.error(entity.name, error, errors),

@@ -1,7 +1,8 @@
-"""The key in the environment: reading it, and hiding it from child processes."""
+"""The key in the environment: reading it, and hiding it from child processes and from logs of what is sent."""
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from contextlib import contextmanager
@@ -42,3 +43,32 @@ def _take() -> Callable[[], None]:
             os.environ[KEY_VARIABLE] = key
 
     return give_back
+
+
+class _Quiet:
+    """How many threads send something, and what was switched off before the first of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.senders = 0
+        self.before = 0
+
+
+_QUIET = _Quiet()
+
+
+@contextmanager
+def without_debug_log() -> Iterator[None]:
+    """Keep what is sent to Spark out of the log: py4j writes it there at the level DEBUG."""
+    with _QUIET.lock:
+        if _QUIET.senders == 0:
+            _QUIET.before = logging.root.manager.disable
+            logging.disable(max(_QUIET.before, logging.DEBUG))
+        _QUIET.senders += 1
+    try:
+        yield
+    finally:
+        with _QUIET.lock:
+            _QUIET.senders -= 1
+            if _QUIET.senders == 0:
+                logging.disable(_QUIET.before)

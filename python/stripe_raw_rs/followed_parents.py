@@ -41,8 +41,12 @@ class FollowedParents:
 
     def landed(self, name: str, attempt: Attempt) -> None:
         """Take over what the runs of that list have landed that are complete."""
+        self.add(name, attempt.landed_parents)
+
+    def add(self, name: str, rows: ParentRows) -> None:
+        """Take over what complete runs of that list have landed."""
         before = self._rows.get(name)
-        self._rows[name] = attempt.landed_parents if before is None else before.and_newer(attempt.landed_parents)
+        self._rows[name] = rows if before is None else before.and_newer(rows)
 
     def has_ended(self, name: str) -> None:
         """Let the lists go on that wait for that list. Its run may have failed: then they follow what is there."""

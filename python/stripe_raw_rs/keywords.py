@@ -49,6 +49,8 @@ if TYPE_CHECKING:
         checkpoint_table: str | None
         owner: str | None
         start: str | date | int | None
+        distributed: bool
+        distributed_tasks: int
         take_over: bool
         give_up: Literal["restart", "scratch"] | None
         bundle_target: str | None

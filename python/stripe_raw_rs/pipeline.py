@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 from stripe_raw_rs import _core, accounts, telemetry
 from stripe_raw_rs.account import check_account_of_lake
 from stripe_raw_rs.attempt import Job
-from stripe_raw_rs.client import client_of
+from stripe_raw_rs.client import client_of, key_of
 from stripe_raw_rs.counters import Counters, attributes
+from stripe_raw_rs.distributed import executors_of
 from stripe_raw_rs.entity_job import ingest_entity
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.followed_events import EVENTS, FollowedEvents
@@ -111,10 +112,12 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
     if checkpoint_table.lower() in {entity.table for entity in _core.all_entities()}:
         message = f"'{checkpoint_table}' is the name of a raw table: choose another checkpoint table"
         raise UsageError(message)
+    key = key_of(key, options)
     client = client_of(key, options)
     # Stripe answers while the tables are opened.
     client.ask_account_id()
     tables = place_of(options)
+    executors = executors_of(options, key, tables)
     if options.get("tables") is not None:
         require_methods(tables.table(checkpoint_table))
     # The checkpoint table concerns all lists: its columns are checked before anything is written. A raw table's columns
@@ -147,6 +150,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
         state=state,
         display=options["display"],
         accounts=read,
+        paths=names or (),
         owner=options.get("owner") or default_owner(),
         take_over=bool(options.get("take_over")),
         give_up=give_up,
@@ -166,6 +170,7 @@ def _job(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[Ent
             before=histories.get(EVENTS),
         ),
         parents=FollowedParents(tables, state, selection, histories),
+        executors=executors,
     )
 
 
@@ -188,8 +193,15 @@ def _all(job: Job, selection: Sequence[Entity]) -> tuple[list[EntityResult], boo
     def tick() -> None:
         drain_log(job.display)
         job.display.tick()
+        if job.executors is not None:
+            job.executors.tick()
 
-    interrupted = each_in_a_thread(work, selection, tick=tick, interrupt=job.client.interrupt)
+    def interrupt() -> None:
+        job.client.interrupt()
+        if job.executors is not None:
+            job.executors.interrupt()
+
+    interrupted = each_in_a_thread(work, selection, tick=tick, interrupt=interrupt)
     job.display.close()
     drain_log(job.display)
     done = [(entity, results[entity.name]) for entity in selection]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from stripe_raw_rs import _core, accounts
 from stripe_raw_rs.account import check_account_of_lake
 from stripe_raw_rs.client import client_of
+from stripe_raw_rs.distributed import check_distributed
 from stripe_raw_rs.exceptions import StripeRawError
 from stripe_raw_rs.followed_events import EVENTS
 from stripe_raw_rs.keyword_help import with_keywords
@@ -90,6 +91,7 @@ def _call(key: ApiKey | None, options: Mapping[str, Any], selection: Sequence[En
     client = client_of(key, {name: value for name, value in options.items() if name != "max_requests"})
     client.ask_account_id()
     tables = place_of(options)
+    check_distributed(options, tables)
     checkpoint_table = options.get("checkpoint_table") or _core.CHECKPOINT_TABLE
     state = None
     if tables.table(checkpoint_table).exists():

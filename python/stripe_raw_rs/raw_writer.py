@@ -8,7 +8,7 @@ from stripe_raw_rs import _core
 from stripe_raw_rs.commit import commit
 from stripe_raw_rs.exceptions import TableError
 from stripe_raw_rs.surface import option
-from stripe_raw_rs.tables import asked, is_current, present, upgrade
+from stripe_raw_rs.tables import WaitingRows, asked, is_current, present, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,6 +76,11 @@ class RawWriter:
         """Commit the rows of a group; a group without rows needs no commit."""
         if len(rows) > 0:
             commit(self._table, rows)
+
+    def append_waiting(self, rows: Rows, frame: object, count: int) -> None:
+        """Commit rows that are with the engine already, as its frame; none need no commit."""
+        if count > 0:
+            commit(self._table, WaitingRows(rows, frame, count))
 
     def is_of_same_account(self, client: Client, history: History) -> bool:
         """Ask whether the key's list still has the objects that landed last; False if nobody can say."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import plain, stray_secret
 from stripe_raw_rs.accounts import account_at
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import SPARK_SOURCE
+from stripe_raw_rs.options import OPTIONS, SPARK_SOURCE
 from stripe_raw_rs.start import seconds_of
 from stripe_raw_rs.suggestions import nearest
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs._core import Client, Entity
 
-_OPTIONS = ("entity", "accounts", "created_gte", "created_lt", "num_partitions")
+_OPTIONS = ("entity", "accounts", "created_gte", "created_lt", "num_partitions", "settle_seconds")
 _SECRET = re.compile("key|secret|token|passw|credential|auth")
 # A task costs Spark about 0.2 s of CPU time, and more tasks do not make Stripe allow more.
 _PARTITIONS = 4
 _MOST_PARTITIONS = 1_000
+# An object can become visible some time after its `created`, and the clock of the driver is not that of Stripe. A run
+# looks back for it; a stream never reads a time again, so it stays as far behind.
+_SETTLE_SECONDS = int(OPTIONS["lookback_seconds"].default)
+_MOST_SETTLE_SECONDS = 86_400
 # Digits of a number of seconds; with fewer, it is meant as a date.
 _SECONDS = re.compile(r"\d{9,12}")
 
@@ -38,6 +42,32 @@ class Query:
     start: int | None
     end: int | None
     partitions: int
+    # Seconds by which a stream stays behind the present.
+    settle: int = 0
+
+
+def batch_of(client: Client, options: Mapping[str, str]) -> Query:
+    """Read the options of a data frame that is no stream. Raises UsageError if one of them cannot be used."""
+    if "settle_seconds" in options:
+        message = "settle_seconds is an option of streams: leave it out, created_lt says where a window ends"
+        raise UsageError(message)
+    return query_of(client, options)
+
+
+def stream_of(client: Client, options: Mapping[str, str]) -> Query:
+    """Read the options of a stream. Raises UsageError if one of them cannot be used."""
+    query = query_of(client, options)
+    name = query.entity.name
+    if query.entity.window != "server":
+        message = f"{name} cannot be streamed, because Stripe does not filter it by time: stripe-raw run lands it"
+        raise UsageError(message)
+    if query.start is None:
+        message = f'a stream of {name} needs the time at which it begins: .option("created_gte", "2026-01-01")'
+        raise UsageError(message)
+    if "created_lt" in options:
+        message = f"a stream of {name} has no end: leave created_lt out"
+        raise UsageError(message)
+    return replace(query, settle=_number("settle_seconds", options, _SETTLE_SECONDS, (0, _MOST_SETTLE_SECONDS)))
 
 
 def query_of(client: Client, options: Mapping[str, str]) -> Query:
@@ -58,7 +88,8 @@ def query_of(client: Client, options: Mapping[str, str]) -> Query:
         if start is not None and start >= end:
             message = "created_gte must be before created_lt, which is the present time if it is not given"
             raise UsageError(message)
-    return Query(entity, _accounts(options.get("accounts")), start, end, _number(options.get("num_partitions")))
+    partitions = _number("num_partitions", options, _PARTITIONS, (1, _MOST_PARTITIONS))
+    return Query(entity, _accounts(options.get("accounts")), start, end, partitions)
 
 
 def _check_names(options: Mapping[str, str]) -> None:
@@ -95,11 +126,13 @@ def _moment(name: str, text: str | None) -> int | None:
     return int(text) if _SECONDS.fullmatch(text.strip()) else seconds_of(name, text)
 
 
-def _number(text: str | None) -> int:
+def _number(name: str, options: Mapping[str, str], default: int, ends: tuple[int, int]) -> int:
+    text = options.get(name)
     if text is None:
-        return _PARTITIONS
-    number = int(text) if re.fullmatch(r"\d{1,9}", text.strip(), flags=re.ASCII) else 0
-    if not 1 <= number <= _MOST_PARTITIONS:
-        message = f"num_partitions must be a whole number from 1 to {_MOST_PARTITIONS:,}, not '{plain(text)}'"
+        return default
+    least, most = ends
+    number = int(text) if re.fullmatch(r"\d{1,9}", text.strip(), flags=re.ASCII) else -1
+    if not least <= number <= most:
+        message = f"{name} must be a whole number from {least} to {most:,}, not '{plain(text)}'"
         raise UsageError(message)
     return number

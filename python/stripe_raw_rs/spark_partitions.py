@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from stripe_raw_rs._core import ApiKey, Client
 from stripe_raw_rs.accounts import account_at
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.options import OPTIONS
-from stripe_raw_rs.spark_options import query_of
+from stripe_raw_rs.executors import client_at, share
+from stripe_raw_rs.spark_options import batch_of, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Protocol, TypedDict
+    from typing import TypedDict
 
     from pyspark.sql.types import StructType
 
+    from stripe_raw_rs._core import Client
+    from stripe_raw_rs.executors import HeldKey
     from stripe_raw_rs.spark_options import Query
-
-    class HeldKey(Protocol):
-        """The text of the key, as Spark carries it. It is passed on as a whole: variables are seen in tracebacks."""
-
-        text: str
 
     class Part(TypedDict):
         """What one task reads: some accounts, one after the other, and a slice of `created`."""
@@ -40,21 +35,16 @@ if TYPE_CHECKING:
         limits: dict[str, Any]
 
 
-# Requests over which a rate is measured, and the lowest rate that a client takes.
-_MANY = 1_000_000
-_LOWEST_RATE = 0.001
-
-
 def check(key: HeldKey, settings: Mapping[str, Any], options: Mapping[str, str]) -> None:
     """Raise UsageError for options of the format that cannot be used, before anything is asked."""
-    query_of(_client(key, settings), options)
+    query_of(client_at(key, settings), options)
 
 
 def schema(key: HeldKey, settings: Mapping[str, Any], options: Mapping[str, str]) -> StructType:
     """Give the columns of the rows in Spark's types."""
     from stripe_raw_rs.tables.spark.types import to_spark  # noqa: PLC0415 - executors do not need it
 
-    return to_spark(pa.schema(_client(key, settings).read(options["entity"])))
+    return to_spark(pa.schema(client_at(key, settings).read(options["entity"])))
 
 
 def check_schema(given: StructType, own: StructType) -> None:
@@ -64,25 +54,21 @@ def check_schema(given: StructType, own: StructType) -> None:
         raise UsageError(message)
 
 
-def no_stream() -> UsageError:
-    """Say what to do in place of a stream."""
-    return UsageError(
-        "the format stripe is read, not streamed: stripe-raw run (or ingest) lands what is new in Delta tables, and "
-        "Spark streams from those"
-    )
-
-
 def partitions(key: HeldKey, settings: Mapping[str, Any], options: Mapping[str, str]) -> list[Part]:
-    """Plan the tasks of one action: bundles of accounts, and slices of `created` if there are few accounts.
+    """Plan the tasks of one action."""
+    client = client_at(key, settings)
+    return parts_of(client, settings, batch_of(client, options))
+
+
+def parts_of(client: Client, settings: Mapping[str, Any], query: Query) -> list[Part]:
+    """Plan the tasks of a query: bundles of accounts, and slices of `created` if there are few accounts.
 
     A list has slices if Stripe filters it by time and `created_gte` says where it begins. The tasks may run all at
     once, on any machines, so each gets the same share of what one process may ask.
     """
-    client = _client(key, settings)
-    query = query_of(client, options)
     bundles = _split(query.accounts, query.partitions)
     windows = _windows(query, query.partitions // len(bundles))
-    limits = _share(client, settings, len(bundles) * len(windows))
+    limits = share(client, settings, len(bundles) * len(windows))
     return [
         {"entity": query.entity.name, "accounts": bundle, "start": start, "end": end, "limits": limits}
         for bundle in bundles
@@ -92,22 +78,12 @@ def partitions(key: HeldKey, settings: Mapping[str, Any], options: Mapping[str, 
 
 def rows(key: HeldKey, settings: Mapping[str, Any], part: Part) -> Iterator[pa.RecordBatch]:
     """Read the rows of a task."""
-    client = _client(key, {**settings, **part["limits"]})
+    client = client_at(key, {**settings, **part["limits"]})
     client.reach_by([account for account in part["accounts"] if account and "/" in account])
     for account in part["accounts"]:
         name = account and account_at(account)
         for batch in client.read(part["entity"], account=name, start=part["start"], end=part["end"]):
             yield pa.record_batch(batch)
-
-
-def _client(key: HeldKey, settings: Mapping[str, Any]) -> Client:
-    """Make a client; the file of authorities is carried as its content."""
-    if "ca_file" not in settings:
-        return Client(ApiKey(key.text), **settings)
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-        file.write(settings["ca_file"])
-        file.flush()
-        return Client(ApiKey(key.text), **{**settings, "ca_file": file.name})
 
 
 def _split(accounts: list[str | None], number: int) -> list[list[str | None]]:
@@ -124,14 +100,3 @@ def _windows(query: Query, number: int) -> list[tuple[int | None, int | None]]:
     number = min(number, length)
     edges = [query.start + length * part // number for part in range(number + 1)]
     return [*itertools.pairwise(edges)]
-
-
-def _share(client: Client, settings: Mapping[str, Any], tasks: int) -> dict[str, Any]:
-    """Give each of some tasks the same share of the rate of one list, and of the requests in flight."""
-    in_flight = int(settings.get("max_concurrent_requests", OPTIONS["max_concurrent_requests"].default))
-    share: dict[str, Any] = {"max_concurrent_requests": max(in_flight // tasks, 1)}
-    seconds = client.seconds([_MANY])
-    if seconds is not None:
-        rate = max(_MANY / seconds / tasks, _LOWEST_RATE)
-        share |= {"max_requests_per_second": rate, "max_requests_per_second_per_endpoint": rate}
-    return share

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from stripe_raw_rs import _core
 from stripe_raw_rs.client import client_of, key_of
+from stripe_raw_rs.environment import without_debug_log
 from stripe_raw_rs.exceptions import UsageError
+from stripe_raw_rs.executors import hold, importer, settings_of
 from stripe_raw_rs.keyword_help import with_keywords
 from stripe_raw_rs.keywords import take_key, with_environment
-from stripe_raw_rs.options import COMPILED
 from stripe_raw_rs.panics import panics_as_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from types import ModuleType
+    from collections.abc import Iterator
 
     from pyarrow import RecordBatch
     from pyspark.sql import SparkSession
@@ -27,7 +23,6 @@ if TYPE_CHECKING:
 
     from stripe_raw_rs._core import ApiKey
     from stripe_raw_rs.keywords import SourceKeywords
-    from stripe_raw_rs.spark_partitions import HeldKey
 
 
 @with_keywords("register_stripe", "spark")
@@ -37,6 +32,9 @@ def register_stripe(spark: SparkSession, **given: Unpack[SourceKeywords]) -> Non
     The options of the format are `entity`, the name of one list; `accounts`, a comma list of ids (default: the key's
     own account); `created_gte` (inclusive) and `created_lt` (exclusive; default: the time when an action is planned),
     each a date, a date-time or seconds since 1970, in UTC; and `num_partitions` (default: 4).
+
+    `spark.readStream` takes it from Spark 4.2 on, as an experiment: without `created_lt`, and with `settle_seconds`, by
+    which the stream stays behind the present (default: 3,600).
 
     The key, and the options of requests, are those of `ingest`, with the environment behind them. All of them are read
     here; Spark carries them to its executors, where this wheel must be installed, too. The key is shown nowhere. The
@@ -56,22 +54,14 @@ def register_stripe(spark: SparkSession, **given: Unpack[SourceKeywords]) -> Non
                 f"register_stripe needs a session of Spark 4.0 or later, and {found}; read gives a list without it"
             )
             raise UsageError(message)
-        _register(spark, source_of(key, _settings(options)))
-
-
-def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the options of requests as other machines can use them: they have neither our variables nor our files."""
-    settings = {name: options[name] for name in COMPILED if name in options}
-    if "ca_file" in settings:
-        settings["ca_file"] = Path(settings["ca_file"]).read_bytes()
-    return settings
+        _register(spark, source_of(key, settings_of(options)))
 
 
 def _register(spark: SparkSession, source: type[DataSource]) -> None:
     from stripe_raw_rs.tables.spark.errors import reason  # noqa: PLC0415 - it needs Spark
 
     try:
-        with _without_debug_log():
+        with without_debug_log():
             spark.dataSource.register(source)
     except Exception as error:  # noqa: BLE001 - a session may raise anything
         message = f"the format stripe cannot be registered: {reason(error)}"
@@ -81,17 +71,6 @@ def _register(spark: SparkSession, source: type[DataSource]) -> None:
     raise UsageError(message)
 
 
-@contextmanager
-def _without_debug_log() -> Iterator[None]:
-    """Keep what is sent to Spark out of the log: py4j writes it there at the level DEBUG."""
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.DEBUG))
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
 def source_of(key: ApiKey, settings: dict[str, Any]) -> type[DataSource]:
     """Make the class of the format. It is made here, so that it is pickled by value, with the key in its closure.
 
@@ -99,7 +78,7 @@ def source_of(key: ApiKey, settings: dict[str, Any]) -> type[DataSource]:
     """
     from pyspark.sql import datasource  # noqa: PLC0415 - Spark 3.5 lacks it
 
-    held, code = _held(key), _loader()
+    held, code, stream = hold(key), importer("spark_partitions"), importer("spark_stream")
 
     class StripeReader(datasource.DataSourceReader):  # type: ignore[misc]
         """Reads the partitions of one data frame.
@@ -137,40 +116,8 @@ def source_of(key: ApiKey, settings: dict[str, Any]) -> type[DataSource]:
             code().check_schema(schema, self.schema())
             return StripeReader(dict(self.options))
 
-        def streamReader(self, schema: StructType) -> object:  # noqa: ARG002, N802 - Spark's names
-            raise code().no_stream()
+        def streamReader(self, schema: StructType) -> object:  # noqa: N802 - Spark's name
+            code().check_schema(schema, self.schema())
+            return stream().reader(held, settings, dict(self.options))
 
     return StripeSource
-
-
-def _held(key: ApiKey) -> HeldKey:
-    """Make a key that can be pickled, by value as well; an `ApiKey` cannot, so that none gets into a file by chance."""
-
-    class Key:
-        """The text of the key. As an attribute, no traceback, message or `repr` shows it."""
-
-        __slots__ = ("text",)
-        text: str
-
-    held = Key()
-    held.text = _core.expose(key)
-    return held
-
-
-def _loader() -> Callable[[], ModuleType]:
-    """Make the function that imports what the class calls. It goes with the class, which imports nothing before.
-
-    So a machine without this wheel can say that it lacks it.
-    """
-
-    def code() -> ModuleType:
-        try:
-            from stripe_raw_rs import spark_partitions  # noqa: PLC0415 - see above
-        except ModuleNotFoundError as error:
-            if error.name != "stripe_raw_rs":
-                raise
-            message = "stripe_raw_rs is missing here: install its wheel on each machine of Spark's cluster"
-            raise ModuleNotFoundError(message, name=error.name) from None
-        return spark_partitions
-
-    return code

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::ArrowError;
 
 use super::{Carried, Event, Kind, LandedCommit, PageEvent, Position, Source, schema};
 use crate::columns::{Columns, without_comments};
@@ -154,6 +155,20 @@ fn started(event: &Event) -> Option<(&str, &str)> {
 pub fn events_of(batch: &RecordBatch) -> Result<Vec<Event>> {
     let columns = Columns(batch);
     (0..batch.num_rows()).map(|row| event_at(columns, row)).collect()
+}
+
+/// The same events, as made at this time, in microseconds since 1970.
+///
+/// # Errors
+/// A batch that is none of events.
+pub fn made_at(batch: &RecordBatch, micros: i64) -> Result<RecordBatch> {
+    let error = |error: ArrowError| Error::new(Class::Table, error.to_string());
+    let column = batch.schema().index_of("event_at").map_err(error)?;
+    let mut times = TimestampMicrosecondBuilder::with_capacity(batch.num_rows()).with_timezone("UTC");
+    times.append_value_n(micros, batch.num_rows());
+    let mut columns = batch.columns().to_vec();
+    columns[column] = Arc::new(times.finish());
+    RecordBatch::try_new(batch.schema(), columns).map_err(error)
 }
 
 fn event_at(columns: Columns<'_>, row: usize) -> Result<Event> {

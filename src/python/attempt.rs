@@ -29,7 +29,7 @@ use crate::run::{self, Condition, JointGroup, LandedByAccount, Planner};
 /// Each account has a run of its own; all commit together, under one fence. The order is the write protocol's: the
 /// pairs, then `ended`. A new run is claimed by the first pair that has events of it. If the attempt continues or ends
 /// earlier runs (`is_new` is False), `started`, the fences, `recover_events`, `recover_rows` and `stop_if_over` come
-/// before. In both cases `follow` and `compare` may come right before the pairs. After the pairs, `next_wave` lets more
+/// before. In both cases `follow` and `compare` may come right before the pairs. After the pairs, `next_runs` lets more
 /// runs begin while any remain. A step that is out of order raises UsageError.
 ///
 /// A loop over it (`for`, `async for`) gives the pairs: rows for the raw table, to be appended first, and the events
@@ -199,7 +199,7 @@ impl Attempt {
         self.with(|attempt| attempt.finished())
     }
 
-    /// Number of accounts whose runs come with a later wave.
+    /// Number of accounts whose runs are begun later.
     #[getter]
     fn remaining(&self) -> PyResult<usize> {
         Ok(self.planner()?.remaining())
@@ -226,12 +226,12 @@ impl Attempt {
     /// Plan some hundreds more runs, those whose account has waited longest first; see `Client.attempt`.
     #[pyo3(signature = (history, events = None, parents = None))]
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 hands extracted values over by value")]
-    fn next_wave(&self, history: Known<'_>, events: Option<&Histories>, parents: Option<&ParentRows>) -> PyResult<()> {
+    fn next_runs(&self, history: Known<'_>, events: Option<&Histories>, parents: Option<&ParentRows>) -> PyResult<()> {
         let landed =
             LandedByAccount { events: events.map(|events| &events.folded), parents: parents.map(|parents| &parents.0) };
         let mut planner = self.planner()?;
         let histories = history.histories();
-        Ok(self.with(|attempt| planner.wave(attempt, &histories, landed, now(), &mut new_ulid))??)
+        Ok(self.with(|attempt| planner.next_runs(attempt, &histories, landed, now(), &mut new_ulid))??)
     }
 
     /// The state of each run so far, in no order.

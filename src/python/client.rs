@@ -288,13 +288,14 @@ impl Client {
     /// `follows` says whether changes are followed, `events` what `events` has landed, `parents` what has landed of the
     /// objects whose lists these are, `has_asked_lists` whether lists that its own objects do not show are asked for in
     /// this call, `may_lack` whether an account that does not have the list is skipped, `among_others` whether the call
-    /// has other accounts, too: then an error is one of its account.
+    /// has other accounts, too: then an error is one of its account. `in_wave` makes pairs that do not land one by one:
+    /// a `Wave` commits those of many accounts together; only a first run can be part of one.
     ///
     /// Raises HeldError if another process holds the list and is presumed alive: its newest event is younger than ten
     /// minutes. Raises UsageError for bad input, and for a text that holds a secret of Stripe's.
     #[pyo3(signature = (entity, history, *, store_id, owner, accounts = None, dead_owners = None, take_over = false,
                         give_up = None, start = None, settings = None, follows = false, events = None, parents = None,
-                        has_asked_lists = false, may_lack = false, among_others = false))]
+                        has_asked_lists = false, may_lack = false, among_others = false, in_wave = false))]
     #[expect(
         clippy::too_many_arguments,
         clippy::fn_params_excessive_bools,
@@ -319,6 +320,7 @@ impl Client {
         has_asked_lists: bool,
         may_lack: bool,
         among_others: bool,
+        in_wave: bool,
     ) -> PyResult<Attempt> {
         if entity != history.entity().name {
             return Err(Error::usage(format!("the history belongs to {}", history.entity().name)).into());
@@ -338,7 +340,7 @@ impl Client {
         }
         let (dead_owners, give_up) = (dead_owners.unwrap_or_default(), give_up.map(str::to_owned));
         let wishes = Wishes { owner, dead_owners, take_over, give_up, start, follows, account: None };
-        let call = Call { settings, store_id, has_asked_lists, may_lack };
+        let call = Call { settings, store_id, has_asked_lists, may_lack, in_wave };
         let mut planner = planner(self, history.entity(), accounts, wishes, call)?;
         planner.has_many |= among_others;
         let landed =

@@ -32,6 +32,7 @@ pub(super) struct Call {
     pub(super) store_id: String,
     pub(super) has_asked_lists: bool,
     pub(super) may_lack: bool,
+    pub(super) in_wave: bool,
 }
 
 pub(super) fn planner(
@@ -62,5 +63,7 @@ pub(super) fn planner(
         may_lack: call.may_lack,
     };
     let origin = client.resources.client.origin().as_str().to_owned();
-    Ok(Planner::new(context, call.settings, origin, circumstances, wishes.dead_owners, accounts))
+    let mut planner = Planner::new(context, call.settings, origin, circumstances, wishes.dead_owners, accounts);
+    planner.in_wave = call.in_wave;
+    Ok(planner)
 }

@@ -30,7 +30,7 @@ use crate::walk::{Progress, Reader};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// New runs that are planned and read for at once.
-    pub wave: usize,
+    pub new_runs: usize,
     /// Most runs that read at a time: beyond that, no limit of Stripe's is used any better, and memory grows.
     pub reading: usize,
     /// Bytes of payload after which a group is committed. While the rows of some runs are committed, as many bytes of
@@ -40,7 +40,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { wave: 2_048, reading: 64, joint_bytes: 20 << 20 }
+        Self { new_runs: 2_048, reading: 64, joint_bytes: 20 << 20 }
     }
 }
 
@@ -49,7 +49,7 @@ impl Bounds {
     #[must_use]
     pub fn of(entity: &Entity) -> Self {
         let all = Self::default();
-        if entity.window.is_filtered() { all } else { Self { wave: all.wave / 8, ..all } }
+        if entity.window.is_filtered() { all } else { Self { new_runs: all.new_runs / 8, ..all } }
     }
 }
 

@@ -37,7 +37,7 @@ impl Run {
     /// RUN_STARTED, and other events, in the attempt's first commit.
     pub(super) fn claim(&mut self, others: Vec<Kind>, now: Now) -> Result<Commit> {
         self.claim = Claim::Pending;
-        let sequence = self.groups.sequence();
+        let sequence = self.groups.numbering.sequence();
         let started = Kind::Started {
             settings: self.context.settings.clone(),
             library_version: self.context.library_version.clone(),
@@ -77,7 +77,7 @@ impl Run {
             }
         }
         let checkpoint = self.claim(kinds, now)?;
-        let sequence = self.groups.sequence();
+        let sequence = self.groups.numbering.sequence();
         Ok(Some(Group { rows: self.commit(Vec::new(), sequence), checkpoint, fetched: requested }))
     }
 }

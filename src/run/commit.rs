@@ -100,14 +100,15 @@ impl Run {
         }
         if self.stage == Stage::Closed || self.stage == Stage::Confirmed {
             self.stage = Stage::Ended;
-            return self.events(vec![], self.groups.sequence(), now);
+            let sequence = self.groups.numbering.sequence();
+            return self.events(vec![], sequence, now);
         }
         self.step(Stage::Reading, Stage::Ended)?;
         let kinds = self.closing();
         if self.claim == Claim::None {
             return self.claim(kinds, now);
         }
-        let sequence = self.groups.next_sequence();
+        let sequence = self.groups.numbering.next_sequence();
         Ok(Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? })
     }
 
@@ -139,15 +140,17 @@ impl Run {
         // Only the plan of an attempt gives a run up: a failure under such a name would end the run for good.
         let kind = Some(failed(class)).filter(|kind| !kind.gives_up());
         let kind = kind.unwrap_or_else(|| failed(Class::Internal.name()));
+        // What is wrong in a wave is for the next attempt to say: its rows are to land after its claim.
+        let is_said = !self.is_in_wave();
         self.stage = Stage::Failed;
         self.walk.discard();
         // It is unknown whether the rows that were handed over last have landed.
         self.landing = None;
-        if may_claim {
+        if may_claim && is_said {
             return self.claim(vec![kind], now);
         }
-        let sequence = self.groups.next_sequence();
-        self.events(vec![kind], sequence, now)
+        let sequence = self.groups.numbering.next_sequence();
+        self.events(is_said.then_some(kind).into_iter().collect(), sequence, now)
     }
 
     /// The same, as its part of a commit that it shares with other runs.
@@ -194,8 +197,9 @@ impl Run {
     }
 
     /// A commit of events to the checkpoint table.
-    pub(super) fn events(&self, kinds: Vec<Kind>, sequence: i64, now: Now) -> Result<Commit> {
-        let Self { context, plan, .. } = self;
+    pub(super) fn events(&mut self, kinds: Vec<Kind>, sequence: i64, now: Now) -> Result<Commit> {
+        let first = self.groups.numbering.next_ordinal(sequence, kinds.len());
+        let Self { context, plan, .. } = &*self;
         let pages: Vec<&PageEvent> = kinds.iter().filter_map(Kind::page).collect();
         let reached = pages.iter().filter_map(|page| page.min_created).min();
         let (count, rows) = (pages.len(), pages.iter().map(|page| page.row_count).sum());
@@ -203,7 +207,7 @@ impl Run {
             .into_iter()
             .enumerate()
             .map(|(ordinal, kind)| Event {
-                event_id: format!("{}/{}/{sequence}/{ordinal}", plan.run_id, plan.epoch),
+                event_id: format!("{}/{}/{sequence}/{}", plan.run_id, plan.epoch, first + ordinal),
                 carried: Some(self.carried(&kind, now)),
                 source: self.source(&kind),
                 kind,

@@ -6,7 +6,8 @@ use arrow_array::RecordBatch;
 
 use super::claim::Claim;
 use super::commit::Commit;
-use super::{Run, Stage, page_bytes};
+use super::numbering::Numbering;
+use super::{Run, Stage, page_bytes, wave};
 use crate::checkpoint::{Kind, LandedCommit, PageEvent, commit_version};
 use crate::digest::rows_digest;
 use crate::error::{Result, foreign};
@@ -43,9 +44,7 @@ pub(super) struct Joint {
 /// How far the groups of an attempt are.
 #[derive(Debug)]
 pub(super) struct Groups {
-    sequence: i64,
-    /// Whether other runs number the commits, too.
-    is_joint: bool,
+    pub(super) numbering: Numbering,
     next_page_number: i64,
     batches: Batches,
     /// When the last group was handed over.
@@ -67,8 +66,7 @@ pub(super) struct Groups {
 impl Groups {
     pub(super) fn new() -> Self {
         Self {
-            sequence: 0,
-            is_joint: false,
+            numbering: Numbering::new(),
             next_page_number: 1,
             batches: Batches::default(),
             last_group: Duration::ZERO,
@@ -106,27 +104,9 @@ impl Groups {
         self.first_refused.as_ref()
     }
 
-    pub(super) const fn next_sequence(&mut self) -> i64 {
-        if !self.is_joint {
-            self.sequence += 1;
-        }
-        self.sequence
-    }
-
-    /// Takes the number of the commit that others share.
-    const fn join(&mut self, sequence: i64) {
-        self.sequence = sequence;
-        self.is_joint = true;
-    }
-
     /// Number of rows in groups that were committed.
     pub(super) const fn rows(&self) -> u64 {
         self.rows
-    }
-
-    /// The newest commit.
-    pub(super) const fn sequence(&self) -> i64 {
-        self.sequence
     }
 
     /// Begins a group of these pages. Returns whether its events must be seen.
@@ -173,9 +153,13 @@ impl Run {
             return Ok(Some(refusals));
         }
         let group = self.walk.take_pages(count);
+        // The rows that would follow are in the same commit: they would hide such a page. The next attempt reads them.
+        if self.groups.numbering.is_in_wave() && group.iter().any(Fetched::is_link_without_rows) {
+            self.discard();
+        }
         let requested = group.iter().filter(|fetched| fetched.facts.was_requested()).count();
         let mut must_be_seen = self.groups.begin_group(now, &group);
-        let sequence = self.groups.next_sequence();
+        let sequence = self.groups.numbering.next_sequence();
         let version = commit_version(self.plan.epoch, sequence);
         let mut batches = Vec::with_capacity(count);
         let mut kinds = Vec::with_capacity(count + 1);
@@ -206,8 +190,8 @@ impl Run {
     }
 
     /// The next commit is shared with other runs.
-    pub(super) const fn join(&mut self, joint: Joint) {
-        self.groups.join(joint.sequence);
+    pub(super) fn join(&mut self, joint: Joint) {
+        self.groups.numbering.join(joint.sequence);
     }
 
     /// The end of a run that came without pages: it was held back, or an earlier attempt has read everything.
@@ -217,7 +201,7 @@ impl Run {
         }
         let kinds = self.closing();
         self.stage = Stage::Closed;
-        let sequence = self.groups.next_sequence();
+        let sequence = self.groups.numbering.next_sequence();
         let checkpoint = Commit { must_be_seen: true, ..self.events(kinds, sequence, now)? };
         Ok(Some(Group { rows: self.commit(Vec::new(), sequence), checkpoint, fetched: 0 }))
     }
@@ -276,7 +260,8 @@ impl Run {
 
     /// A group of events alone.
     fn without_rows(&mut self, kinds: Vec<Kind>, must_be_seen: bool, now: Now) -> Result<Group> {
-        let sequence = self.groups.next_sequence();
+        let sequence =
+            if self.groups.numbering.is_in_wave() { wave::REFUSALS } else { self.groups.numbering.next_sequence() };
         let checkpoint = Commit { must_be_seen, ..self.events(kinds, sequence, now)? };
         Ok(Group { rows: self.commit(Vec::new(), sequence), checkpoint, fetched: 0 })
     }

@@ -227,6 +227,7 @@ def test_the_task_is_called_with_these_parameters(name: str) -> None:
             "stripe_secret_key": "api_key",
             "entities": ",".join(entity.name for entity in _core.entities("all") if entity.default),
             "accounts": "",
+            "distributed": "no",
             "owner": "{{job.id}}",
         },
     }

@@ -131,6 +131,7 @@ impl Story {
             may_lack: self.case.may_lack,
             quota: None,
             gives_up: None,
+            spreads: false,
         }
     }
 
@@ -154,6 +155,7 @@ impl Story {
             takes_over: !self.one_in(4),
             quota: self.one_in(8).then(|| self.below(30)),
             gives_up,
+            spreads: self.one_in(3),
             ..self.whole_call()
         }
     }
@@ -238,7 +240,7 @@ impl Story {
 
     /// A last call, after which all promises hold.
     fn conclude(&mut self) {
-        let wish = self.whole_call();
+        let wish = Wish { spreads: self.one_in(4), ..self.whole_call() };
         let mut last = Caller::new(&mut self.lake, &wish);
         let outcome = last.finish(&mut self.lake);
         self.lake.gone.push(last.name.clone());
@@ -254,11 +256,14 @@ fn scale() -> u32 {
 
 fn any_case() -> impl Strategy<Value = Case> {
     let accounts = prop_oneof![3 => 2usize..6, 3 => 6usize..20, 1 => 20usize..41];
-    let wave = prop_oneof![2 => 1usize..8, 1 => Just(512)];
+    let new_runs = prop_oneof![2 => 1usize..8, 1 => Just(512)];
     let reading = prop_oneof![2 => 1usize..5, 1 => Just(64)];
     let joint_bytes = prop_oneof![2 => 30_000usize..400_000, 1 => Just(20 << 20)];
-    let bounds =
-        (wave, reading, joint_bytes).prop_map(|(wave, reading, joint_bytes)| Bounds { wave, reading, joint_bytes });
+    let bounds = (new_runs, reading, joint_bytes).prop_map(|(new_runs, reading, joint_bytes)| Bounds {
+        new_runs,
+        reading,
+        joint_bytes,
+    });
     let interval = prop::sample::select(vec![0, 400, 3_000]).prop_map(Duration::from_millis);
     let happens = any::<(bool, bool, bool, bool, bool)>();
     (
@@ -309,9 +314,9 @@ proptest! {
     #[test]
     fn any_interleaving_of_rivals_at_few_accounts_ends_whole(
         case in any_case(),
-        (accounts, reading, wave) in (2usize..5, 1usize..4, 1usize..4),
+        (accounts, reading, new_runs) in (2usize..5, 1usize..4, 1usize..4),
     ) {
-        let bounds = Bounds { reading, wave, ..case.bounds };
+        let bounds = Bounds { reading, new_runs, ..case.bounds };
         let mut story = Story::new(Case { accounts, bounds, ..case.clone() });
         story.lake.world.faults = if case.has_faults { 12 } else { 0 };
         story.contend(20 + 10 * case.rounds);

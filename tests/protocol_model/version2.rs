@@ -60,6 +60,10 @@ pub(crate) enum Variant {
     FailedIsOver,
     /// The run of an account that fails is completed.
     CompletesFailed,
+    /// Nobody looks whether the claim of a wave is in the table.
+    WaveNotSeen,
+    /// A wave reads on after its group.
+    WaveReadsOn,
 }
 
 /// What a table does with an append whose version is not above the stored one.
@@ -161,7 +165,9 @@ struct Row {
 
 const EVENTS: usize = 34;
 const ROWS: usize = 12;
-const GROUP: usize = 2;
+/// Pages of a wave at most, and those of any other group.
+const GROUP: usize = 4;
+const PAGES: usize = 2;
 
 /// The next action of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -218,6 +224,8 @@ struct Process {
     /// Whether it claims runs that are there: it goes on with them, gives them up or adopts them.
     resumes: bool,
     gives_up: bool,
+    /// Whether all that it reads lands together, in one claim and one group.
+    in_wave: bool,
     walks: [Walk; ACCOUNTS],
     /// One past the content of each object's newest row; 0 if there is none.
     known: [u8; OBJECTS],
@@ -242,19 +250,31 @@ pub(crate) struct State {
     failures: u8,
 }
 
-/// The plan of a process: the accounts that it reads, a bit each, and whether it gives unfinished runs up.
+/// The plan of a process: the accounts that it reads, a bit each, whether it gives unfinished runs up, and whether new runs
+/// are those of a wave.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Job {
     pub(crate) accounts: u8,
     pub(crate) gives_up: bool,
+    pub(crate) in_wave: bool,
 }
 
-pub(crate) const BOTH: Job = Job { accounts: 0b011, gives_up: false };
-pub(crate) const FIRST: Job = Job { accounts: 0b001, gives_up: false };
-pub(crate) const SECOND: Job = Job { accounts: 0b010, gives_up: false };
-pub(crate) const THIRD: Job = Job { accounts: 0b100, gives_up: false };
-pub(crate) const ALL: Job = Job { accounts: 0b111, gives_up: false };
-pub(crate) const GIVES_UP: Job = Job { accounts: 0b001, gives_up: true };
+impl Job {
+    pub(crate) const fn at(accounts: u8) -> Self {
+        Self { accounts, gives_up: false, in_wave: false }
+    }
+
+    pub(crate) const fn in_wave(self) -> Self {
+        Self { in_wave: true, ..self }
+    }
+}
+
+pub(crate) const BOTH: Job = Job::at(0b011);
+pub(crate) const FIRST: Job = Job::at(0b001);
+pub(crate) const SECOND: Job = Job::at(0b010);
+pub(crate) const THIRD: Job = Job::at(0b100);
+pub(crate) const ALL: Job = Job::at(0b111);
+pub(crate) const GIVES_UP: Job = Job { gives_up: true, ..FIRST };
 
 /// The rules of the processes, and how many of everything there are.
 #[derive(Debug, Clone, Copy)]

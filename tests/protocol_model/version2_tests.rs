@@ -3,7 +3,7 @@
 //! It keeps the promises of version 1, and costs what is new. Its rules, beside those of version 1:
 //!
 //! - **One fence for an entity.** The accounts of an entity share the app id and the epochs, and a group mixes them. A run
-//!   is still that of one account. Accounts join the attempt one after another ([`joins`]).
+//!   is still that of one account. Accounts join the attempt one after another ([`joins`]), or land together ([`waves`]).
 //! - **A raw fence only where a row may be without its event.** An attempt that goes on with a run, gives one up or adopts
 //!   one fences the raw table before it reads it. An attempt that begins new runs only does not: the events that it has
 //!   read show that no other attempt may still start a run, and its claim shows that none has come since.
@@ -21,6 +21,7 @@
 //! variant that breaks.
 
 mod joins;
+mod waves;
 
 use crate::checker::{Report, explore};
 use crate::version2::{BOTH, Engine, FIRST, GIVES_UP, Job, Rules, SECOND, State, Variant, Violation};

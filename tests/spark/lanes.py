@@ -133,6 +133,7 @@ LANES = {
         Lane("spark35", "3.5.9", "delta-spark_2.12", "3.3.3"),
         Lane("spark40", "4.0.5", "delta-spark_2.13", "4.0.1"),
         Lane("spark41", "4.1.1", "delta-spark_4.1_2.13", "4.4.0"),
+        Lane("spark42", "4.2.1", "delta-spark_4.2_2.13", "4.4.0"),
         Lane("connect40", "4.0.5", "delta-spark_2.13", "4.0.1", connect=True),
     )
 }

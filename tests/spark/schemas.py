@@ -16,3 +16,9 @@ def adopt(spark: SparkSession, lake: Path) -> None:
     for log in lake.glob("*/_delta_log"):
         name, place = log.parent.name, log.parent
         spark.sql(f"CREATE TABLE IF NOT EXISTS spark_catalog.{lake.stem}.{name} USING DELTA LOCATION '{place}'")
+
+
+def waiting_tables(spark: SparkSession, lake: Path) -> list[str]:
+    """The tables of a schema in which rows wait that executors have read."""
+    tables = spark.sql(f"SHOW TABLES IN spark_catalog.{lake.stem}").collect()
+    return [row["tableName"] for row in tables if "_waiting_" in row["tableName"]]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = [pytest.mark.spark40, pytest.mark.spark41, pytest.mark.connect40]
+pytestmark = [pytest.mark.spark40, pytest.mark.spark41, pytest.mark.spark42, pytest.mark.connect40]
 
 # What two readings of one object do not share.
 _OF_THE_REQUEST = ("_ingested_at", "_request_id")

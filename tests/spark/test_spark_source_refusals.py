@@ -84,16 +84,26 @@ def test_a_schema_of_the_users_own_is_refused(spark: SparkSession, few: StripeSi
     assert line.startswith("UsageError: the format stripe has columns of its own: leave .schema(...) out")
 
 
-def test_a_stream_is_refused_and_run_is_named(spark: SparkSession, few: StripeSimulator, tmp_path: Path) -> None:
+def test_a_batch_takes_no_option_of_streams(spark: SparkSession, few: StripeSimulator) -> None:
     register_stripe(spark, api_key=KEY, api_base_url=few.url)
-    stream = spark.readStream.format("stripe").option("entity", "charges").load()
+    frame = spark.read.format("stripe").options(entity="charges", settle_seconds=60).load()
+    assert said(frame.count).startswith("UsageError: settle_seconds is an option of streams: leave it out")
+    assert few.requests == 0
+
+
+@pytest.mark.parametrize("entity", ["charges", "quotes"])
+def test_a_stream_is_refused_before_spark_4_2_and_run_is_named(
+    spark: SparkSession, few: StripeSimulator, tmp_path: Path, entity: str
+) -> None:
+    register_stripe(spark, api_key=KEY, api_base_url=few.url)
+    stream = spark.readStream.format("stripe").option("entity", entity).load()
 
     def started() -> None:
         writer = stream.writeStream.format("noop").option("checkpointLocation", str(tmp_path / "checkpoint"))
         writer.trigger(availableNow=True).start().awaitTermination()
 
     line = said(started)
-    assert line.startswith("UsageError: the format stripe is read, not streamed: stripe-raw run (or ingest) lands what")
+    assert line.startswith("UsageError: a stream of the format stripe needs Spark 4.2 or later: before, stripe-raw run")
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +11,10 @@ from stripe_raw_rs import UsageError, register_stripe
 from stripe_raw_rs.simulator import StripeSimulator
 from tests.conftest import KEY
 from tests.documents import ROOT
-from tests.spark.lanes import LANES, SHORT
+from tests.spark.own_spark import kill_after, run, workers_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from pyspark.sql import SparkSession
 
@@ -41,34 +34,6 @@ tracker = session.sparkContext.statusTracker()
 stages = [stage for job in tracker.getJobIdsForGroup(None) for stage in tracker.getJobInfo(job).stageIds]
 print(len(ids), len(set(ids)), sum(tracker.getStageInfo(stage).numFailedTasks for stage in stages))
 """
-
-
-def run(lane: str, folder: Path, program: str, url: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program on a Spark of its own, which tries each task twice."""
-    settings = {**SHORT, "spark.master": "local[2,2]"}
-    environment = {**os.environ, **LANES[lane].environment(folder / "settings", folder / "warehouse", settings)}
-    environment["PYTHONPATH"] = str(ROOT / "python") if path is None else path
-    command = [sys.executable, "-c", program, url]
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
-
-
-def kill_workers(stripe: StripeSimulator) -> None:
-    """End the workers of Python in the midst of their tasks, as if they had run out of memory."""
-    while stripe.requests < 10:
-        time.sleep(0.05)
-    for worker in workers_below(os.getpid()):
-        os.kill(worker, signal.SIGKILL)
-
-
-def workers_below(process: int, *, of_daemon: bool = False) -> Iterator[int]:
-    """The workers that Spark's daemon has forked."""
-    for children in Path(f"/proc/{process}/task").glob("*/children"):
-        for child in map(int, children.read_text().split()):
-            with suppress(OSError):
-                is_daemon = b"pyspark.daemon" in Path(f"/proc/{child}/cmdline").read_bytes()
-                if is_daemon and of_daemon:
-                    yield child
-                yield from workers_below(child, of_daemon=is_daemon)
 
 
 @pytest.fixture
@@ -92,7 +57,8 @@ def test_a_task_that_failed_is_tried_again_and_its_rows_count_once(lane: str, tm
 def test_a_worker_that_was_killed_leaves_no_row_twice(lane: str, tmp_path: Path) -> None:
     # A page takes 0.3 s, and each of the tasks has some.
     with StripeSimulator(counts={"charges": 400}, latency_ms=300, history_days=2_000) as stripe:
-        killer = threading.Thread(target=kill_workers, args=[stripe])
+        # The workers of Python end in the midst of their tasks, as if they had run out of memory.
+        killer = threading.Thread(target=kill_after, args=[stripe, 10, workers_below])
         killer.start()
         done = run(lane, tmp_path, READ + COUNT, stripe.url)
         killer.join()

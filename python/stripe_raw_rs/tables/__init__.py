@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import FencedError, TableError, UsageError
+from stripe_raw_rs.tables.engine import Engine as Engine
+from stripe_raw_rs.tables.engine import WaitingRows as WaitingRows
+from stripe_raw_rs.tables.engine import WaitingTable as WaitingTable
 from stripe_raw_rs.tables.interface import ArrowSchema as ArrowSchema
 from stripe_raw_rs.tables.interface import ArrowStream as ArrowStream
 from stripe_raw_rs.tables.interface import Commit as Commit

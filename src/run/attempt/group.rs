@@ -233,7 +233,9 @@ impl Attempt {
             Part::None => is_under_way(member),
             part => part == Part::GoesOn,
         };
-        if !others_come || self.open.iter().any(goes_on) {
+        // The runs of a wave are claimed together, and none begins after that.
+        let is_wave = self.runs().any(Run::is_in_wave);
+        if !others_come || is_wave || self.open.iter().any(goes_on) {
             return Some(Ends::All);
         }
         // A run that has failed and was not begun would not be seen, and one that is over is seen to be over.

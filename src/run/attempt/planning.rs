@@ -1,4 +1,4 @@
-//! Plans the runs of an attempt: those that go on first, and then new ones, in waves.
+//! Plans the runs of an attempt: those that go on first, and then new ones, some accounts at a time.
 
 mod outlook;
 
@@ -52,6 +52,8 @@ pub struct Planner {
     left: Vec<Option<String>>,
     /// Whether the call has several accounts, if not this attempt: then those without news are not asked.
     pub has_many: bool,
+    /// Whether its runs are those of a wave, which another process commits.
+    pub in_wave: bool,
     without_news: usize,
     epoch: i64,
 }
@@ -78,6 +80,7 @@ impl Planner {
             has_many: accounts.len() > 1,
             accounts: accounts.into(),
             left: Vec::new(),
+            in_wave: false,
             without_news: 0,
             epoch: 0,
         }
@@ -151,7 +154,7 @@ impl Planner {
         }
         self.accounts.retain(|account| !goes_on(account));
         if runs.is_empty() {
-            self.wave(&mut attempt, histories, landed, now, new_id)?;
+            self.next_runs(&mut attempt, histories, landed, now, new_id)?;
         } else {
             attempt.add(runs, !self.accounts.is_empty());
         }
@@ -162,7 +165,7 @@ impl Planner {
     ///
     /// # Errors
     /// What makes a plan impossible.
-    pub fn wave(
+    pub fn next_runs(
         &mut self,
         attempt: &mut Attempt,
         histories: &Histories,
@@ -179,10 +182,10 @@ impl Planner {
         self.accounts.make_contiguous().sort_by_key(watermark);
         // What ran since this attempt was planned has begun at the beginning.
         self.circumstances.give_up = self.circumstances.give_up.filter(|how| *how != GiveUp::Scratch);
-        let count = self.accounts.len().min(self.bounds.wave);
-        let wave: Vec<Option<String>> = self.accounts.drain(..count).collect();
+        let count = self.accounts.len().min(self.bounds.new_runs);
+        let next: Vec<Option<String>> = self.accounts.drain(..count).collect();
         let mut runs = Vec::with_capacity(count);
-        for account in wave {
+        for account in next {
             let run = self.run(account, histories, landed, now, new_id)?;
             // Of a list that comes with its parents', nothing need be asked of most accounts.
             if run.plan().is_idle {
@@ -225,7 +228,12 @@ impl Planner {
             settings: self.recorded(options, &plan),
             ..self.context.clone()
         };
-        Ok(Run::new(plan, context))
+        let run = Run::new(plan, context);
+        match self.in_wave {
+            false => Ok(run),
+            true if run.is_new() => Ok(run.in_wave()),
+            true => Err(Error::usage("a wave has new runs only: an account has a run that goes on")),
+        }
     }
 
     /// Whether nothing has happened in the account since the list was read last, so that it need not be asked: one request

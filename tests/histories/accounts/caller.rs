@@ -1,6 +1,7 @@
 //! A process that lands the list of many accounts, one effect a step. Its order of steps is that of
 //! `python/stripe_raw_rs/attempt.py`.
 
+mod wave;
 mod work;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use stripe_raw_rs::walk::Ticket;
 
 use super::lake::Lake;
 use crate::world::select_any;
+use wave::Spread;
 
 /// The ways in which calls differ.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub(crate) struct Wish {
     pub(crate) quota: Option<usize>,
     /// How its first attempt gives up the runs.
     pub(crate) gives_up: Option<GiveUp>,
+    /// Whether other processes read the first runs for it.
+    pub(crate) spreads: bool,
 }
 
 /// The next action.
@@ -50,7 +54,11 @@ enum Next {
     Land,
     Rows(JointGroup),
     Events(Commit),
-    Wave,
+    Runs,
+    /// Other processes read.
+    Gather(Box<Spread>),
+    /// What they have read is committed.
+    Commit(Box<Spread>),
     End,
     Fail(Error),
     Over(Result<(), Error>),
@@ -69,6 +77,7 @@ pub(crate) struct Caller {
     in_flight: Vec<(Member, Ticket, Outcome)>,
     sent: usize,
     is_interrupted: bool,
+    has_spread: bool,
     pub(crate) attempts: usize,
     pub(crate) endings: BTreeMap<Option<String>, Ending>,
 }
@@ -87,6 +96,7 @@ impl Caller {
             in_flight: Vec::new(),
             sent: 0,
             is_interrupted: false,
+            has_spread: false,
             attempts: 0,
             endings: BTreeMap::new(),
         }
@@ -122,7 +132,7 @@ impl Caller {
 
     /// One step: at most one effect on the tables. Meanwhile an answer may come.
     pub(crate) fn step(&mut self, lake: &mut Lake) {
-        if matches!(self.next, Next::Rows(_) | Next::Events(_) | Next::Wave) && lake.world.chance.one_in(2) {
+        if matches!(self.next, Next::Rows(_) | Next::Events(_) | Next::Runs) && lake.world.chance.one_in(2) {
             self.fetch(lake);
         }
         let next = std::mem::replace(&mut self.next, Next::Land);
@@ -130,7 +140,8 @@ impl Caller {
             let said = format!("{next:?}").chars().take_while(|letter| *letter != '(').collect::<String>();
             lake.tell(format!("{}: {said}, {} accounts, {:?}", self.name, self.accounts.len(), self.accounts.first()));
         }
-        let writes = !matches!(next, Next::Look | Next::Read(_) | Next::Plan | Next::Fail(_));
+        let is_of_wave = matches!(next, Next::Gather(_) | Next::Commit(_));
+        let writes = !is_of_wave && !matches!(next, Next::Look | Next::Read(_) | Next::Plan | Next::Fail(_));
         self.next = match self.take(next, lake) {
             Ok(next) => next,
             Err(error) if writes && error.class != Class::Fenced => Next::Fail(error),
@@ -188,6 +199,8 @@ impl Caller {
                 Next::Land
             }
             Next::Land => self.land(lake)?,
+            Next::Gather(spread) => self.gather(spread, lake)?,
+            Next::Commit(spread) => self.commit(spread, lake)?,
             Next::Rows(group) => {
                 if !group.rows.batches.is_empty() {
                     lake.append_rows(&group.rows)?;
@@ -200,13 +213,13 @@ impl Caller {
                 }
                 Next::Land
             }
-            Next::Wave => {
+            Next::Runs => {
                 let planner = self.planner.as_mut().expect("planned");
                 if planner.remaining() == 0 {
                     return Ok(Next::End);
                 }
                 let attempt = self.attempt.as_mut().expect("planned");
-                planner.wave(attempt, &self.histories, LandedByAccount::default(), now, &mut || lake.new_id())?;
+                planner.next_runs(attempt, &self.histories, LandedByAccount::default(), now, &mut || lake.new_id())?;
                 Next::Prepare
             }
             Next::End => {

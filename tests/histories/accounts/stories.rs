@@ -10,7 +10,7 @@ use stripe_raw_rs::run::Bounds;
 use super::{Caller, Case, Story, Wish};
 use crate::world::{Engine, Standing};
 
-pub(super) const SMALL: Bounds = Bounds { wave: 3, reading: 2, joint_bytes: 150_000 };
+pub(super) const SMALL: Bounds = Bounds { new_runs: 3, reading: 2, joint_bytes: 150_000 };
 
 pub(super) fn case(engine: Engine, accounts: usize, bounds: Bounds) -> Case {
     Case {

@@ -81,7 +81,8 @@ impl State {
                 }
                 let taken = self.append_events(&me.events(variant, group, &event), own, variant, false)?;
                 let next = me.committed(group);
-                let step = if next.step == Step::Gone { Step::Gone } else { Step::ReadBack };
+                let is_unseen = me.in_wave && variant == Variant::WaveNotSeen;
+                let step = if next.step == Step::Gone || is_unseen { next.step } else { Step::ReadBack };
                 after(taken, Process { step, ..next }).tidied()
             }
             Step::ReadBack => {
@@ -118,7 +119,10 @@ impl State {
                 let has_join = group.joins.contains(&true);
                 let must_be_seen = (has_empty_page && variant != Variant::EmptyPageNotSeen)
                     || (has_join && variant != Variant::JoinNotSeen);
-                if !taken && must_be_seen { GONE } else { after(taken, me.committed(group)).tidied() }
+                let next = me.committed(group);
+                let reads_on = me.in_wave && variant == Variant::WaveReadsOn && next.reads();
+                let next = if reads_on { Process { step: Step::Fetch, in_wave: false, ..next } } else { next };
+                if !taken && must_be_seen { GONE } else { after(taken, next).tidied() }
             }
             Step::GiveUp => {
                 let given_up = (0..).zip(&me.walks).filter(|(_, walk)| walk.is_under_way());

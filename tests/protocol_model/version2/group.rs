@@ -1,7 +1,7 @@
 //! What an attempt commits next: the accounts that join, the pages, and the ends.
 
 use super::process::GONE;
-use super::{ACCOUNTS, Event, GROUP, Kind, Page, Phase, Process, Step, Variant, Walk};
+use super::{ACCOUNTS, Event, GROUP, Kind, PAGES, Page, Phase, Process, Step, Variant, Walk};
 
 /// A commit of events, and the rows before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,9 @@ impl Process {
             let is_whole = walk.phase == Phase::Read && self.pending_of(account).all(|page| !page.has_row);
             let may_land = is_whole || (variant == Variant::RowsBeforeJoin && self.is_claimed);
             takes_pages[account] = walk.is_started || (group.joins[account] && may_land);
-            group.ends[account] = takes_pages[account] && matches!(walk.phase, Phase::Read | Phase::Fails);
+            // Whatever goes wrong in a wave is for the next attempt to say.
+            let has_end = walk.phase == Phase::Read || (walk.phase == Phase::Fails && !self.in_wave);
+            group.ends[account] = takes_pages[account] && has_end;
         }
         for (has_page, page) in group.has_page.iter_mut().zip(self.pending()) {
             *has_page = takes_pages[usize::from(page.account)];
@@ -52,7 +54,8 @@ impl Process {
             (walk.is_started || group.joins[account])
                 && (is_under_way || (has_failed && variant == Variant::FailedIsAnchor))
         };
-        if variant == Variant::NoAnchor || !walks().any(is_to_join) || walks().any(goes_on) {
+        // No account joins a wave.
+        if variant == Variant::NoAnchor || self.in_wave || !walks().any(is_to_join) || walks().any(goes_on) {
             return;
         }
         if let Some(end) = group.ends.iter_mut().find(|ends| **ends) {
@@ -64,15 +67,20 @@ impl Process {
     pub(super) fn may_fetch(&self, variant: Variant, account: usize) -> bool {
         let ends_group = |page: &Page| !page.has_row && !page.closes && variant != Variant::EmptyPageInside;
         self.walks[account].phase == Phase::Reads
-            && self.pending().len() < GROUP
+            && self.pending().len() < self.room()
             && !self.pending_of(account).last().is_some_and(ends_group)
     }
 
-    /// Whether what it has may be committed. Before the claim that waits until it is known whether there is anything to
+    fn room(&self) -> usize {
+        if self.in_wave { GROUP } else { PAGES }
+    }
+
+    /// Whether what it has may be committed. A wave may be over at any time. Otherwise, before the claim that waits until it is known whether there is anything to
     /// land: a row, or a list that goes on; or until there is no room for more.
     pub(super) fn may_commit(&self, variant: Variant) -> bool {
         let lands_nothing = self.pending().iter().all(|page| !page.has_row && page.closes);
-        let is_due = self.is_claimed || !self.reads() || !lands_nothing || self.pending().len() == GROUP;
+        let is_due =
+            self.in_wave || self.is_claimed || !self.reads() || !lands_nothing || self.pending().len() == self.room();
         let group = self.group(variant);
         is_due && [&group.joins[..], &group.has_page, &group.ends].into_iter().flatten().any(|has| *has)
     }

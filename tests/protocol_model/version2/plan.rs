@@ -51,6 +51,8 @@ impl State {
         if !next.resumes && variant != Variant::IgnoresOtherAccounts {
             self.adopt(variant, &mut next);
         }
+        // A wave has new runs only.
+        next.in_wave &= !next.resumes;
         next.step = match variant {
             _ if !next.resumes => Step::ReadRows,
             Variant::ReadsBeforeClaimOnResume => {

@@ -11,6 +11,7 @@ pub(super) const GONE: Process = Process {
     is_claimed: false,
     resumes: false,
     gives_up: false,
+    in_wave: false,
     walks: [OFF; ACCOUNTS],
     known: [0; OBJECTS],
     pending: [Page { account: 0, run: 0, number: 0, object: 0, content: 0, has_row: false, closes: false }; GROUP],
@@ -39,7 +40,7 @@ impl Walk {
 impl Process {
     /// A process that begins its job.
     pub(super) fn at(job: Job) -> Self {
-        let mut process = Self { step: Step::ReadEvents, gives_up: job.gives_up, ..GONE };
+        let mut process = Self { step: Step::ReadEvents, gives_up: job.gives_up, in_wave: job.in_wave, ..GONE };
         for (account, walk) in process.walks.iter_mut().enumerate() {
             walk.phase = if job.accounts & (1 << account) == 0 { Phase::Off } else { Phase::Reads };
         }
@@ -59,6 +60,8 @@ impl Process {
     pub(super) fn goes_on(&self) -> Step {
         match () {
             () if self.gives_up => Step::GiveUp,
+            () if self.in_wave && self.fetched == 0 => Step::Gone,
+            () if self.in_wave => Step::AppendRows,
             () if self.reads() => Step::Fetch,
             () if self.fetched > 0 => Step::AppendRows,
             () if self.walks.iter().copied().any(Walk::is_under_way) => Step::AppendEvents,

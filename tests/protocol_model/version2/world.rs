@@ -60,7 +60,10 @@ impl World for State {
             hash = page(mix(hash, [event.kind as u8, event.version, event.owner, 0, 0, 0, 0, 0]), 0, &event.page);
         }
         for process in &self.processes {
-            let flags = u8::from(process.is_claimed) << 2 | u8::from(process.resumes) << 1 | u8::from(process.gives_up);
+            let flags = u8::from(process.in_wave) << 3
+                | u8::from(process.is_claimed) << 2
+                | u8::from(process.resumes) << 1
+                | u8::from(process.gives_up);
             hash = mix(
                 hash,
                 [

@@ -25,13 +25,13 @@
 use super::{Lake, Wrong, assert_each_breaks, assert_holds_in};
 use crate::version2::{ALL, BOTH, Engine, FIRST, Job, SECOND, THIRD, Variant, Violation};
 
-const FIRST_AND_THIRD: Job = Job { accounts: 0b101, gives_up: false };
-const SECOND_AND_THIRD: Job = Job { accounts: 0b110, gives_up: false };
+const FIRST_AND_THIRD: Job = Job::at(0b101);
+const SECOND_AND_THIRD: Job = Job::at(0b110);
 
 /// Two pages of account 0 and one of account 1. In the aged lake the first page of account 0 is new.
-const TWO: [Lake; 2] = [Lake::Fresh(0b0_1110), Lake::Aged(0b0_1101)];
+pub(super) const TWO: [Lake; 2] = [Lake::Fresh(0b0_1110), Lake::Aged(0b0_1101)];
 /// A page of each account; and an aged lake in which nothing is new but a change.
-const TWO_SHORT: [Lake; 2] = [Lake::Fresh(0b0_1010), Lake::Aged(0b0_1110)];
+pub(super) const TWO_SHORT: [Lake; 2] = [Lake::Fresh(0b0_1010), Lake::Aged(0b0_1110)];
 /// Three accounts: of one page each, and with a second page of account 0.
 const THREE: [Lake; 2] = [Lake::Fresh(0b1_1010), Lake::Aged(0b1_1001)];
 const THREE_LONG: [Lake; 2] = [Lake::Fresh(0b1_1110), Lake::Aged(0b1_1101)];

@@ -5,8 +5,11 @@ Only features that Spark Connect has as well are used: data frames and SQL, no J
 
 from __future__ import annotations
 
+import logging
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from stripe_raw_rs.exceptions import TableError, UsageError
 from stripe_raw_rs.tables import check_table_name
@@ -15,11 +18,17 @@ from stripe_raw_rs.tables.spark.errors import reason
 from stripe_raw_rs.tables.spark.frames import Frames
 from stripe_raw_rs.tables.spark.sql import check_name, quoted
 from stripe_raw_rs.tables.spark.table import SparkTable
+from stripe_raw_rs.tables.spark.waiting import Waiting, unable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import DataFrame
 
     from stripe_raw_rs.tables import TableOptions
+
+
+logger = logging.getLogger("stripe_raw_rs")
 
 
 class SparkTables:
@@ -48,6 +57,36 @@ class SparkTables:
         check_table_name(name)
         with self._lock:
             return self._tables.setdefault(name, SparkTable(self, name, quoted(self._catalog, self._schema, name)))
+
+    def lacks_processes(self) -> str | None:
+        """Say why executors must not fetch rows; None if they may."""
+        return unable(self.session)
+
+    @contextmanager
+    def waiting(self, name: str, number: int) -> Iterator[Waiting]:
+        """Make a table for rows of the attempt with this number; it does not last."""
+        check_table_name(name)
+        # Two processes may plan an attempt with the same number.
+        made = self._waiting(f"{name}_{number:010}_{uuid4().hex[:12]}")
+        try:
+            yield made
+        finally:
+            made.drop()
+
+    def drop_waiting(self, name: str, number: int) -> None:
+        """Drop what attempts of up to this number have left; what cannot be dropped is a warning in the log."""
+        check_table_name(name)
+        try:
+            found = self.session.sql(f"SHOW TABLES IN {quoted(self._catalog, self._schema)} LIKE '{name}_*'").collect()
+        except Exception as error:  # noqa: BLE001 - Spark may raise anything
+            logger.warning("tables in which rows waited may be left in '%s': %s", self.location, reason(error))
+            return
+        for row in found:
+            if f"{name}_" < row["tableName"] < f"{name}_{number + 1:010}_":
+                self._waiting(row["tableName"]).drop()
+
+    def _waiting(self, name: str) -> Waiting:
+        return Waiting(self.session, f"{self.location}.{name}", quoted(self._catalog, self._schema, name))
 
     def query(self, sql: str) -> DataFrame:
         """Make the frame of a query; Spark reads when somebody asks for rows."""

@@ -9,7 +9,7 @@ from pyspark.sql import functions
 
 from stripe_raw_rs._core import plain
 from stripe_raw_rs.exceptions import StripeRawError, TableError
-from stripe_raw_rs.tables import CommitUnknownError, Size
+from stripe_raw_rs.tables import CommitUnknownError, Size, WaitingRows
 from stripe_raw_rs.tables.spark.errors import reason
 from stripe_raw_rs.tables.spark.frames import Selection
 from stripe_raw_rs.tables.spark.select import select, select_largest
@@ -131,6 +131,9 @@ class SparkTable:
         """
         try:
             self._require_there()
+            if isinstance(commit, WaitingRows):
+                self._write(cast("DataFrame", commit.frame), commit)
+                return
             with self._tables.frames.of(commit) as frame:
                 self._write(frame, commit)
         except Exception as error:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.sql.types import (
+    BinaryType,
     BooleanType,
     IntegerType,
     LongType,
@@ -27,6 +28,8 @@ _TYPES: tuple[tuple[pa.DataType, DataType], ...] = (
     (pa.int32(), IntegerType()),
     (pa.bool_(), BooleanType()),
     (TIMESTAMP, TimestampType()),
+    # Of rows that wait: their events.
+    (pa.binary(), BinaryType()),
 )
 
 

@@ -31,7 +31,13 @@ impl Caller {
         self.histories = histories;
     }
 
-    pub(super) fn plan(&mut self, lake: &mut Lake) -> Result<Next, Error> {
+    /// The planner of an attempt at these accounts.
+    pub(super) fn planner_of(
+        &self,
+        accounts: Vec<Option<String>>,
+        give_up: Option<GiveUp>,
+        lake: &mut Lake,
+    ) -> Planner {
         let (now, entity) = (lake.world.now(), lake.world.entity);
         let context = RunContext {
             scope: Scope { entity, account: None },
@@ -45,18 +51,27 @@ impl Caller {
             has_asked_lists: false,
             may_lack: self.wish.may_lack,
         };
+        let circumstances =
+            Circumstances { take_over: self.wish.takes_over, give_up, ..Circumstances::new(now, self.name.clone()) };
+        let (origin, gone) = ("https://a".to_owned(), lake.gone.clone());
+        let mut planner = Planner::new(context, BTreeMap::new(), origin, circumstances, gone, accounts);
+        planner.bounds = self.wish.bounds;
+        planner.has_many = self.wish.accounts.len() > 1;
+        planner
+    }
+
+    pub(super) fn plan(&mut self, lake: &mut Lake) -> Result<Next, Error> {
+        if let Some(spread) = self.spread(lake)? {
+            return Ok(Next::Gather(Box::new(spread)));
+        }
+        let (now, entity) = (lake.world.now(), lake.world.entity);
         let give_up = self.wish.gives_up.filter(|_| self.attempts == 0);
         if give_up == Some(GiveUp::Scratch) {
             lake.resetting.insert(self.name.clone());
         } else {
             lake.resetting.remove(&self.name);
         }
-        let circumstances =
-            Circumstances { take_over: self.wish.takes_over, give_up, ..Circumstances::new(now, self.name.clone()) };
-        let (accounts, gone) = (self.accounts.clone(), lake.gone.clone());
-        let mut planner = Planner::new(context, BTreeMap::new(), "https://a".to_owned(), circumstances, gone, accounts);
-        planner.bounds = self.wish.bounds;
-        planner.has_many = self.wish.accounts.len() > 1;
+        let mut planner = self.planner_of(self.accounts.clone(), give_up, lake);
         let landed = LandedByAccount::default();
         let attempt = planner.begin(&self.histories, landed, now, &mut || lake.new_id())?;
         self.attempts += 1;
@@ -96,7 +111,7 @@ impl Caller {
             return Err(error.clone());
         }
         if attempt.is_finished() || attempt.wants_more() {
-            return Ok(Next::Wave);
+            return Ok(Next::Runs);
         }
         if !self.fetch(lake) {
             let at = self.attempt().poll_timeout();
