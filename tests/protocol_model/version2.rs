@@ -216,6 +216,7 @@ struct Walk {
 
 /// A process, with everything that it remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 struct Process {
     step: Step,
     epoch: u8,

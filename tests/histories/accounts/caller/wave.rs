@@ -92,10 +92,10 @@ impl Caller {
         };
         if !events.batches.is_empty() {
             if spread.commits == 2 {
-                lake.append_rows(&events)?
+                lake.append_rows(&events)?;
             } else {
-                lake.append_events(&events)?
-            };
+                lake.append_events(&events)?;
+            }
         }
         spread.commits += 1;
         if spread.commits < 4 {
