@@ -208,7 +208,7 @@ PYTHON_MODULES: dict[str, set[str]] = {
     "spark_source": BASE
     | {"client", "environment", "executors", "keyword_help", "keywords", "panics", "spark_partitions", "spark_stream"}
     | {"tables"},
-    "community_connector": BASE | {"executors", "options", "spark_options", "spark_partitions"},
+    "community_connector": BASE | {"executors", "options", "spark_options", "spark_partitions", "spark_stream"},
     "dialects": set(),
     "latest": BASE | ANSWER | {"dialects", "keyword_help", "keywords", "panics", "tables", "views"},
     "views": BASE | {"dialects", "followed_events", "panics", "tables"},

@@ -2,103 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-import textwrap
-from collections import defaultdict
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from stripe_raw_rs.simulator import StripeSimulator
-from tests.command import call, variables
+from tests.collector import attributes, collector, exporting, python, run
 from tests.conftest import KEY
 from tests.documents import DOCS, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 PACKAGE = ROOT / "python" / "stripe_raw_rs"
 COUNTS = {"charges": 250, "refunds": 30}
-
-
-class Collector:
-    """What came to each path of a server on this machine."""
-
-    def __init__(self) -> None:
-        self.bodies: dict[str, list[bytes]] = defaultdict(list)
-        self.url = ""
-
-    @property
-    def spans(self) -> list[Any]:
-        requests = map(ExportTraceServiceRequest.FromString, self.bodies["/v1/traces"])
-        return [
-            span
-            for request in requests
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        ]
-
-    def sums(self, name: str) -> dict[tuple[str, ...], float]:
-        """The newest value of each series, by the values of its attributes."""
-        found: dict[tuple[str, ...], float] = {}
-        for request in map(ExportMetricsServiceRequest.FromString, self.bodies["/v1/metrics"]):
-            for resource in request.resource_metrics:
-                metrics = [metric for scope in resource.scope_metrics for metric in scope.metrics]
-                for metric in (metric for metric in metrics if metric.name == name):
-                    kind = getattr(metric, metric.WhichOneof("data"))
-                    for point in kind.data_points:
-                        value = point.count if hasattr(point, "count") else point.as_int or point.as_double
-                        found[tuple(attributes(point.attributes).values())] = value
-        return found
-
-
-def attributes(pairs: Iterable[Any]) -> dict[str, Any]:
-    values = {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in pairs}
-    return dict(sorted(values.items(), reverse=True))
-
-
-@contextmanager
-def collector() -> Iterator[Collector]:
-    found = Collector()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            found.bodies[self.path].append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_port}"
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield found
-        server.shutdown()
-
-
-def exporting(url: str) -> dict[str, str]:
-    return {
-        "OTEL_TRACES_EXPORTER": "otlp",
-        "OTEL_METRICS_EXPORTER": "otlp",
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": url,
-    }
-
-
-def run(lake: Path, stripe: StripeSimulator, entities: str = "charges,refunds", **environment: str) -> dict[str, Any]:
-    done = call("run", lake, "--entities", entities, "--output=json", "--api-base-url", stripe.url, **environment)
-    assert done.returncode in (0, 1), done.stderr
-    return {**json.loads(done.stdout), "stderr": done.stderr, "code": done.returncode}
 
 
 @pytest.fixture
@@ -169,49 +88,6 @@ def test_the_key_is_in_nothing_that_is_sent(tmp_path: Path, stripe: StripeSimula
     assert KEY[-8:].encode() not in sent
 
 
-def test_a_collector_that_is_away_costs_a_run_nothing_but_lines_in_the_log(
-    tmp_path: Path, stripe: StripeSimulator
-) -> None:
-    away = {**exporting("http://127.0.0.1:9"), "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
-    report = run(tmp_path / "lake", stripe, **away)
-    assert (report["code"], sum(result["rows"] for result in report["entities"])) == (0, 280)
-
-
-def test_settings_that_cannot_be_used_are_one_line_and_the_run_goes_on(tmp_path: Path, stripe: StripeSimulator) -> None:
-    report = run(tmp_path / "lake", stripe, OTEL_TRACES_EXPORTER="carrier_pigeon")
-    assert report["code"] == 0
-    (line,) = (line for line in report["stderr"].splitlines() if "OpenTelemetry" in line)
-    assert "carrier_pigeon" in line
-
-
-def test_an_exporter_without_the_packages_is_one_line_that_says_what_to_install(
-    tmp_path: Path, stripe: StripeSimulator
-) -> None:
-    hidden = tmp_path / "hidden" / "opentelemetry"
-    hidden.mkdir(parents=True)
-    (hidden / "__init__.py").write_text("raise ImportError('hidden')")
-    report = run(
-        tmp_path / "lake", stripe, PYTHONPATH=str(hidden.parent), OTEL_METRICS_EXPORTER="otlp", OTEL_TRACES_EXPORTER=""
-    )
-    assert report["code"] == 0
-    (line,) = (line for line in report["stderr"].splitlines() if "OpenTelemetry" in line)
-    assert "OTEL_METRICS_EXPORTER is set" in line
-    assert "pip install opentelemetry-distro" in line
-
-
-def python(program: str, *arguments: str, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), *arguments],
-        env=variables(KEY, environment),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_the_document_names_each_span_instrument_and_variable_and_no_other() -> None:
     text = (DOCS / "monitoring.md").read_text(encoding="utf-8")
     code = "".join(
@@ -264,3 +140,16 @@ def test_a_program_with_providers_of_its_own_gets_spans_inside_its_own_and_keeps
     shown = python(program, str(tmp_path / "lake"), stripe.url, OTEL_TRACES_EXPORTER="carrier_pigeon")
     names = ("bytes", "commit.duration", "lag", "requests", "rows")
     assert shown.splitlines() == [str([f"stripe_raw.{name}" for name in names])]
+
+
+def test_each_call_of_a_process_sends_what_it_has(tmp_path: Path, stripe: StripeSimulator) -> None:
+    program = """
+        import os, sys, stripe_raw_rs
+        for name in ("one", "two"):
+            stripe_raw_rs.ingest(lake=f"{sys.argv[1]}/{name}", entities="refunds", api_base_url=sys.argv[2])
+        os._exit(0)
+    """
+    with collector() as found:
+        python(program, str(tmp_path), stripe.url, **exporting(found.url))
+    assert [span.name for span in found.spans].count("stripe_raw.ingest") == 2
+    assert found.sums("stripe_raw.rows") == {("refunds",): 60}

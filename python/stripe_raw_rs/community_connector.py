@@ -13,7 +13,8 @@ from stripe_raw_rs import _core, spark_partitions
 from stripe_raw_rs.exceptions import UsageError
 from stripe_raw_rs.executors import client_at, hold, settings_of
 from stripe_raw_rs.options import OPTIONS, SPARK_SOURCE
-from stripe_raw_rs.spark_options import query_of
+from stripe_raw_rs.spark_options import check_names, moment_of, query_of
+from stripe_raw_rs.spark_stream import second_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,19 +35,16 @@ class StripeConnector:
     are of type `snapshot`, and read as a whole.
 
     The connection's options are `api_key`; `settle_seconds`, the age at which objects are read, because Stripe may show
-    one late (default 3,600); and the options of requests of `register_stripe`. A table's options are `created_gte` and
-    `num_partitions`, as of the format `stripe`. Other names may be the framework's, and are ignored. Raises UsageError
-    if something cannot be used as given. No message, offset or description shows the key.
+    one late (default 3,600); and the options of requests of `register_stripe`. Those of a table are `created_gte` and
+    `num_partitions`, as of the format `stripe`. Other names are ignored. Raises UsageError if something cannot be used.
     """
 
     def __init__(self, options: Texts) -> None:
         if "api_key" not in options:
-            message = "the connection has no option api_key: give it a restricted key (rk_...) that may read"
-            raise UsageError(message)
+            raise UsageError("the connection has no option api_key: give it a restricted key (rk_...) that may read")
         settle = options.get("settle_seconds", OPTIONS["lookback_seconds"].default)
         if not re.fullmatch(r"[0-9]{1,9}", settle):
-            message = f"settle_seconds must be a whole number, not '{_core.plain(settle)}'"
-            raise UsageError(message)
+            raise UsageError(f"settle_seconds must be a whole number, not '{_core.plain(settle)}'")
         # The same end for all batches of a trigger, which stops when it is reached.
         self._settled = int(time.time()) - int(settle)
         self._key = hold(_core.ApiKey(options["api_key"]))
@@ -74,18 +72,21 @@ class StripeConnector:
 
     def latest_offset(self, table_name: str, table_options: Texts, start_offset: Offset = None) -> dict[str, int]:
         """Give the time below which objects have settled, or the start if that is later."""
-        return {"created_lt": max(self._settled, (start_offset or {}).get("created_lt", 0))}
+        return {"created_lt": max(self._settled, second_of("created_lt", start_offset) if start_offset else 0)}
 
     def get_partitions(
         self, table_name: str, table_options: Texts, start_offset: Offset = None, end_offset: Offset = None
     ) -> list[Part]:
         """Plan the tasks between two offsets; without them those of all that has settled. Nothing is asked yet."""
         entity, end = self._entity(table_name), end_offset or self.latest_offset(table_name, table_options)
-        if start_offset == end:
-            return []
         query = {name: table_options[name] for name in ("created_gte", "num_partitions") if name in table_options}
+        check_names(query)
         query |= {"created_lt": str(end["created_lt"])} if entity.time_field else {}
-        query |= {"created_gte": str(start_offset["created_lt"])} if start_offset and entity.window == "server" else {}
+        starts = [moment_of("created_gte", query["created_gte"])] if "created_gte" in query else []
+        starts += [start_offset["created_lt"]] if start_offset and entity.window == "server" else []
+        if start_offset == end or (starts and entity.time_field and max(starts) >= end["created_lt"]):
+            return []
+        query |= {"created_gte": str(max(starts))} if starts else {}
         return spark_partitions.partitions(self._key, self._settings, {"entity": table_name, **query})
 
     def read_partition(self, table_name: str, partition: Part, table_options: Texts) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,15 +20,20 @@ class Counters:
 
     def __init__(self, meter: Any) -> None:  # noqa: ANN401 - of a package that may not be there
         """Make the instruments."""
-        self._requests = meter.create_counter("stripe_raw.requests", "{request}", "Requests sent to Stripe")
-        self._retries = meter.create_counter("stripe_raw.retries", "{request}", "Of them, those sent again")
-        self._rows = meter.create_counter("stripe_raw.rows", "{row}", "Rows landed in raw tables")
-        self._bytes = meter.create_counter("stripe_raw.bytes", "By", "Bodies received, after decompression")
+        counters = {
+            "stripe_raw.requests": ("{request}", "Requests sent to Stripe"),
+            "stripe_raw.retries": ("{request}", "Of them, those sent again"),
+            "stripe_raw.rows": ("{row}", "Rows landed in raw tables"),
+            "stripe_raw.bytes": ("By", "Bodies received, after decompression"),
+        }
+        self._counters = {name: meter.create_counter(name, *of) for name, of in counters.items()}
         self._lag = meter.create_gauge(
             "stripe_raw.lag", "s", "Age of the newest object of a list, by its creation, when its run was complete"
         )
         self._lock = threading.Lock()
         self._open: dict[str, tuple[Attempt, dict[tuple[str, str], int]]] = {}
+        # What was counted of each list, in all its attempts.
+        self._counted: Counter[tuple[str, str]] = Counter()
         self._looked_at = time.monotonic()
 
     def began(self, attempt: Attempt) -> None:
@@ -43,10 +49,12 @@ class Counters:
             self._look(attempt.entity)
 
     def finished(self, result: EntityResult) -> None:
-        """Look for the last time."""
+        """Look for the last time, and count what executors have done: no attempt of this process shows that."""
         with self._lock:
             self._look(result.entity)
             self._open.pop(result.entity, None)
+            for name, total in (("stripe_raw.rows", result.rows), ("stripe_raw.requests", result.requests)):
+                self._count(name, result.entity, total - self._counted[name, result.entity])
         if result.state == "complete" and result.watermark is not None:
             self._lag.set(max(time.time() - result.watermark, 0.0), {"stripe_raw.entity": result.entity})
 
@@ -69,18 +77,21 @@ class Counters:
             return
         attempt, seen = found
         progress = attempt.progress()
-        counted = {
-            ("requests", ""): (self._requests, progress.requests),
-            ("rows", ""): (self._rows, progress.landed),
-            ("bytes", ""): (self._bytes, progress.bytes),
-            **{("retries", why): (self._retries, count) for why, count in progress.retries_by_reason.items()},
+        found_now = {
+            ("stripe_raw.requests", ""): progress.requests,
+            ("stripe_raw.rows", ""): progress.landed,
+            ("stripe_raw.bytes", ""): progress.bytes,
+            **{("stripe_raw.retries", why): count for why, count in progress.retries_by_reason.items()},
         }
-        for key, (counter, total) in counted.items():
-            more = total - seen.get(key, 0)
-            if more > 0:
-                reason = {"error.type": key[1]} if key[1] else {}
-                counter.add(more, {"stripe_raw.entity": entity, **reason})
-                seen[key] = total
+        for key, total in found_now.items():
+            name, why = key
+            self._count(name, entity, total - seen.get(key, 0), why)
+            seen[key] = total
+
+    def _count(self, name: str, entity: str, more: int, why: str = "") -> None:
+        if more > 0:
+            self._counters[name].add(more, {"stripe_raw.entity": entity, **({"error.type": why} if why else {})})
+            self._counted[name, entity] += more
 
 
 def attributes(result: EntityResult) -> dict[str, str | int]:

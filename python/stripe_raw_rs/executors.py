@@ -111,6 +111,13 @@ def importer(name: str) -> Callable[[], ModuleType]:
     return code
 
 
+def check_version(planned: str) -> None:
+    """Raise UsageError if this machine has another wheel than the one that has planned the work."""
+    if planned != _core.__version__:
+        message = f"this machine has stripe_raw_rs {_core.__version__}, and the driver {planned}: install one wheel"
+        raise UsageError(message)
+
+
 def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Give the options of requests as other machines can use them."""
     settings = {name: options[name] for name in COMPILED if name in options}

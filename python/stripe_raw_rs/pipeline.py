@@ -79,7 +79,8 @@ def _land(key: ApiKey | None, options: Mapping[str, Any]) -> Report:
     began = time.monotonic()
     selection = _core.entities_to_land(options.get("entities", ""))
     usual, meter = options.get("display"), telemetry.meter()
-    displays = [usual_display() if usual is None else usual, *([] if meter is None else [Counters(meter)])]
+    counters = None if meter is None else telemetry.guarded(lambda: Counters(meter))
+    displays = [usual_display() if usual is None else usual, *([] if counters is None else [counters])]
     display = Measured(Guarded(*displays))
     job = _job(key, {**options, "display": display}, selection)
     results, interrupted = _all(job, selection)

@@ -72,12 +72,12 @@ def stream_of(client: Client, options: Mapping[str, str]) -> Query:
 
 def query_of(client: Client, options: Mapping[str, str]) -> Query:
     """Read the options of a data frame. Nothing is asked. Raises UsageError if one of them cannot be used."""
-    _check_names(options)
+    check_names(options)
     if "entity" not in options:
         message = 'the format stripe needs the name of a list: .option("entity", "charges")'
         raise UsageError(message)
     (entity,) = _core.entities(client.read(options["entity"]).entity)
-    start, end = (_moment(name, options.get(name)) for name in ("created_gte", "created_lt"))
+    start, end = (moment_of(name, options[name]) if name in options else None for name in ("created_gte", "created_lt"))
     if not entity.time_field:
         if start is not None or end is not None:
             message = f"{entity.name}: its objects have no time, so created_gte and created_lt cannot be used"
@@ -92,7 +92,8 @@ def query_of(client: Client, options: Mapping[str, str]) -> Query:
     return Query(entity, _accounts(options.get("accounts")), start, end, partitions)
 
 
-def _check_names(options: Mapping[str, str]) -> None:
+def check_names(options: Mapping[str, str]) -> None:
+    """Raise UsageError for an option that is none, or that looks like a secret."""
     for name, value in options.items():
         if _SECRET.search(name) or stray_secret({"name": name, "value": value}):
             message = (
@@ -120,9 +121,8 @@ def _accounts(text: str | None) -> list[str | None]:
     return [*names.values()]
 
 
-def _moment(name: str, text: str | None) -> int | None:
-    if text is None:
-        return None
+def moment_of(name: str, text: str) -> int:
+    """Read a time, in seconds since 1970. Raises UsageError if it is none."""
     return int(text) if _SECONDS.fullmatch(text.strip()) else seconds_of(name, text)
 
 

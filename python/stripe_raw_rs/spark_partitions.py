@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from stripe_raw_rs import _core
 from stripe_raw_rs.accounts import account_at
 from stripe_raw_rs.exceptions import UsageError
-from stripe_raw_rs.executors import client_at, share
+from stripe_raw_rs.executors import check_version, client_at, share
 from stripe_raw_rs.spark_options import batch_of, query_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
         end: int | None
         # Its share of the limits.
         limits: dict[str, Any]
+        # Of the wheel that has planned it.
+        version: str
 
 
 def check(key: HeldKey, settings: Mapping[str, Any], options: Mapping[str, str]) -> None:
@@ -69,15 +72,17 @@ def parts_of(client: Client, settings: Mapping[str, Any], query: Query) -> list[
     bundles = _split(query.accounts, query.partitions)
     windows = _windows(query, query.partitions // len(bundles))
     limits = share(client, settings, len(bundles) * len(windows))
+    name, version = query.entity.name, _core.__version__
     return [
-        {"entity": query.entity.name, "accounts": bundle, "start": start, "end": end, "limits": limits}
+        {"entity": name, "accounts": bundle, "start": start, "end": end, "limits": limits, "version": version}
         for bundle in bundles
         for start, end in windows
     ]
 
 
 def rows(key: HeldKey, settings: Mapping[str, Any], part: Part) -> Iterator[pa.RecordBatch]:
-    """Read the rows of a task."""
+    """Read the rows of a task. Objects that cannot be rows are left out, with a warning in the log of this machine."""
+    check_version(part["version"])
     client = client_at(key, {**settings, **part["limits"]})
     client.reach_by([account for account in part["accounts"] if account and "/" in account])
     for account in part["accounts"]:

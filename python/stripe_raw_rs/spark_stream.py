@@ -95,10 +95,17 @@ def partitions(
 def second_of(name: str, offset: object, least: int = 0) -> int:
     """Read an offset of a list, which may come from a checkpoint. Raises UsageError if it is none.
 
-    A time in the future is none: what is created until then would never be read.
+    A time in the future is none either: what is created until then would never be read.
     """
     second = offset.get(name) if isinstance(offset, dict) and len(offset) == 1 else None
-    if type(second) is not int or not least <= second <= time.time():
+    ahead = 0 if type(second) is not int else second - int(time.time())
+    if ahead > 0:
+        message = (
+            f"the stream's checkpoint is {ahead:,} s ahead of this machine's clock: set the clock, or wait; what is "
+            "created until then would never be read"
+        )
+        raise UsageError(message)
+    if type(second) is not int or second < least:
         message = (
             f"the stream's checkpoint has the offset '{plain(json.dumps(offset))}', which is no past time of {name}: "
             "each list has a checkpoint of its own, so give another checkpointLocation"

@@ -26,6 +26,7 @@ GROUPS = {
         *("max_requests_per_second", "max_requests_per_second_per_endpoint", "max_concurrent_requests"),
         *("max_requests", "page_size", "commit_interval_seconds"),
     ),
+    "executors of Spark": ("distributed", "distributed_tasks"),
     "retries": ("max_retries", "backoff_base_seconds", "backoff_max_seconds", "backoff_jitter"),
     "the connection to Stripe": ("api_base_url", "ca_file", "stripe_version", "request_timeout_seconds"),
     "the simulator": (

@@ -15,7 +15,7 @@ import pyarrow as pa
 from stripe_raw_rs import _core
 from stripe_raw_rs._core import checkpoint_schema, raw_schema
 from stripe_raw_rs.exceptions import StripeRawError
-from stripe_raw_rs.executors import client_at
+from stripe_raw_rs.executors import check_version, client_at
 from stripe_raw_rs.progress import drain_log
 from stripe_raw_rs.text import error_line
 
@@ -62,11 +62,7 @@ def fetch(key: HeldKey, settings: Mapping[str, Any], values: Mapping[str, Any], 
     """
     began = time.monotonic()
     plan = Fetch(**{name: values[name] for name in Fetch._fields})
-    if values["version"] != _core.__version__:
-        message = (
-            f"executors have stripe_raw_rs {_core.__version__}, and the call {values['version']}: install one wheel"
-        )
-        raise StripeRawError(message)
+    check_version(values["version"])
     client = client_at(key, settings)
     client.reach_by(list(plan.paths))
     until, at_last = (began + seconds for seconds in plan.seconds)
