@@ -50,6 +50,8 @@ pub struct Wave {
     newest: Option<i64>,
     /// Number of rows that each page has, by run.
     pages: BTreeMap<(String, i64), i64>,
+    /// The numbers of the events that have come, by run and commit.
+    ordinals: BTreeMap<(String, i64), Vec<usize>>,
     reached: Option<i64>,
 }
 
@@ -68,6 +70,7 @@ impl Wave {
             refused: 0,
             newest: None,
             pages: BTreeMap::new(),
+            ordinals: BTreeMap::new(),
             reached: None,
         }
     }
@@ -82,6 +85,9 @@ impl Wave {
             if !is_ours || !(CLAIMS..=PAGES).contains(&event.sequence) {
                 return Err(self.error("events of another attempt came with its own"));
             }
+            let ordinal = event.event_id.rsplit('/').next().and_then(|ordinal| ordinal.parse().ok());
+            let ordinal = ordinal.ok_or_else(|| self.error("an event has no number"))?;
+            self.ordinals.entry((event.run_id.clone(), event.sequence)).or_default().push(ordinal);
             if let Some(page) = event.kind.page() {
                 self.pages.insert((event.run_id.clone(), page.page_number), page.row_count);
                 self.reached = [self.reached, page.min_created].into_iter().flatten().min();
@@ -153,11 +159,17 @@ impl Wave {
     /// a run's page, as `_ingest_run_id`, `_page_number` and `count`. Nothing has landed yet.
     ///
     /// # Errors
-    /// [`Class::Internal`] if they differ: an engine has lost rows, or has some twice. The same if a run lacks its first
-    /// event, or if an account has two runs: a task was read twice.
+    /// [`Class::Internal`] if they differ: an engine has lost rows, or has some twice. The same if events are lost or
+    /// there twice, or if an account has two runs: a task was read twice.
     pub fn check_rows(&self, counts: &[RecordBatch]) -> Result<()> {
-        if self.runs.values().any(|run| !run.is_begun) {
-            return Err(self.error("events of a run are lost; nothing of them has landed: run again"));
+        // They are numbered in the order of the pages: a page that is lost with its rows leaves a gap.
+        let is_whole = |ordinals: &Vec<usize>| {
+            let mut sorted = ordinals.clone();
+            sorted.sort_unstable();
+            sorted.into_iter().eq(0..ordinals.len())
+        };
+        if self.runs.values().any(|run| !run.is_begun) || !self.ordinals.values().all(is_whole) {
+            return Err(self.error("events of a run are lost or doubled; nothing of them has landed: run again"));
         }
         let accounts: BTreeSet<&Option<String>> = self.runs.values().map(|run| &run.account).collect();
         if accounts.len() < self.runs.len() {

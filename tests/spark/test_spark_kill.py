@@ -53,6 +53,8 @@ BEFORE_ROWS, AFTER_ROWS, BEFORE_EVENTS, AFTER_EVENTS = 9, 10, 11, 12
 WITHIN = 0.4
 # The second append of rows in a first call of many accounts: one account has landed, and the others have joined.
 BEFORE_ROWS_OF_ACCOUNTS = 11
+# So the first page is committed before the next ones come, however busy the machine is: else there are fewer steps.
+LATENCY = 200
 # After the rows of one account, after its events, which the others join, and after the rows of the others.
 OF_ACCOUNTS_KILLED = (8, 10, 12)
 POINTS = [(BEFORE_ROWS, WITHIN), (AFTER_ROWS, 0), (BEFORE_EVENTS, WITHIN)]
@@ -133,7 +135,7 @@ def test_a_kill_at_any_step_of_many_accounts_neither_loses_nor_doubles_an_object
     spark: SparkSession, warehouse: Path
 ) -> None:
     assert spark
-    with platform(6) as stripe, ThreadPoolExecutor(2) as two:
+    with platform(6, latency_ms=LATENCY) as stripe, ThreadPoolExecutor(2) as two:
         names = stripe.accounts()
         options = {**OF_ACCOUNTS, "accounts": names}
         steps = range(BEFORE_ROWS_OF_ACCOUNTS - 6, BEFORE_ROWS_OF_ACCOUNTS + 4) if EVERY else OF_ACCOUNTS_KILLED
@@ -155,7 +157,7 @@ def test_a_kill_at_any_step_of_many_accounts_neither_loses_nor_doubles_an_object
 def test_a_kill_around_the_rows_of_many_accounts_neither_loses_nor_doubles_an_object(
     spark: SparkSession, warehouse: Path
 ) -> None:
-    with platform(6) as stripe, ThreadPoolExecutor(2) as two:
+    with platform(6, latency_ms=LATENCY) as stripe, ThreadPoolExecutor(2) as two:
         names = stripe.accounts()
 
         def kill(point: tuple[int, float]) -> Path:
