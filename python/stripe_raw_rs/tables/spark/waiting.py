@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 from pyspark.sql import functions
-from pyspark.sql.utils import is_remote
 
 from stripe_raw_rs.environment import without_debug_log
 from stripe_raw_rs.exceptions import TableError
@@ -68,6 +67,7 @@ class Waiting:
                 for number in batch.column(0).to_pylist():
                     yield from fetch(number)
 
+        is_classic = type(self._session).__module__ == "pyspark.sql.session"
         types = to_spark(columns)
         names = ", ".join(f"`{column.name}` {column.dataType.simpleString()}" for column in types)
         # A platform that optimizes writes would shuffle between the fetch and this table.
@@ -80,7 +80,7 @@ class Waiting:
             with without_debug_log():
                 frame = self._session.range(0, tasks, 1, tasks).mapInArrow(run, types)
             writer = frame.write.format("delta").mode("append").option("compression", "zstd")
-            with without_debug_log() if is_remote() else nullcontext():
+            with nullcontext() if is_classic else without_debug_log():
                 writer.option("optimizeWrite", "false").saveAsTable(self._sql_name)
 
         with self._tagged():
