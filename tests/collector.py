@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from stripe_raw_rs.simulator import StripeSimulator
 from tests.command import call, variables
 from tests.conftest import KEY
 
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from stripe_raw_rs.simulator import StripeSimulator
+
+COUNTS = {"charges": 250, "refunds": 30}
+
+
+def account(**settings: Any) -> StripeSimulator:
+    """An account with some charges and refunds."""
+    return StripeSimulator(seed=3, counts=COUNTS, **settings)
 
 
 class Collector:

@@ -114,3 +114,15 @@ def assert_latest(lake: Path, stripe: StripeSimulator, accounts: Iterable[str | 
     found = {(account, id_): text for account, id_, text, deleted in rows if not deleted}
     now = states(stripe, accounts, name)
     assert found == {(account, id_): text for account, all_ in now.items() for id_, (text, _) in all_.items()}
+
+
+def expected_of(accounts: Iterable[str | None]) -> dict[str | None, int]:
+    """The number of charges that each of these accounts of a platform has at first; None is the platform."""
+    return {account: OWN if account is None else EACH for account in accounts}
+
+
+def assert_all_landed(lake: Path, stripe: StripeSimulator, accounts: list[str | None] | None = None) -> None:
+    """Check that all charges of these accounts, or of all, have landed once, and nothing else."""
+    everyone = [None, *stripe.accounts()] if accounts is None else accounts
+    assert landed_of(lake) == expected_of(everyone)
+    assert_each_once(lake, stripe, everyone)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stripe_raw_rs.simulator import StripeSimulator
-from tests.collector import attributes, collector, exporting, python, run
+from tests.collector import COUNTS, account, attributes, collector, exporting, python, run
 from tests.conftest import KEY
 from tests.documents import DOCS, ROOT
 
@@ -16,13 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from stripe_raw_rs.simulator import StripeSimulator
+
 PACKAGE = ROOT / "python" / "stripe_raw_rs"
-COUNTS = {"charges": 250, "refunds": 30}
 
 
 @pytest.fixture
 def stripe() -> Iterator[StripeSimulator]:
-    with StripeSimulator(seed=3, counts=COUNTS) as found:
+    with account() as found:
         yield found
 
 
@@ -68,7 +68,7 @@ def test_counters_say_what_the_report_says_and_why_requests_were_sent_again(
 
 
 def test_a_list_that_fails_has_the_class_of_its_error_and_no_text(tmp_path: Path) -> None:
-    with StripeSimulator(seed=3, counts=COUNTS, denied=["refunds"]) as stripe, collector() as found:
+    with account(denied=["refunds"]) as stripe, collector() as found:
         assert run(tmp_path / "lake", stripe, **exporting(found.url))["code"] == 1
     by_list = {
         attributes(span.attributes)["stripe_raw.entity"]: span for span in found.spans if span.name == "stripe_raw.list"

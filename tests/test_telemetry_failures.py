@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stripe_raw_rs.simulator import StripeSimulator
-from tests.collector import exporting, python, run
+from tests.collector import account, exporting, python, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COUNTS = {"charges": 250, "refunds": 30}
+    from stripe_raw_rs.simulator import StripeSimulator
 
 
 @pytest.fixture
 def stripe() -> Iterator[StripeSimulator]:
-    with StripeSimulator(seed=3, counts=COUNTS) as found:
+    with account() as found:
         yield found
 
 

@@ -11,7 +11,17 @@ from stripe_raw_rs.raw_writer import RawWriter
 from stripe_raw_rs.simulator import StripeSimulator
 from stripe_raw_rs.state_store import StateStore
 from tests.conftest import events
-from tests.connected import EACH, OWN, asked, assert_each_once, land, landed_of, platform, states
+from tests.connected import (
+    EACH,
+    OWN,
+    asked,
+    assert_all_landed,
+    assert_each_once,
+    expected_of,
+    land,
+    landed_of,
+    platform,
+)
 from tests.places import tables_of
 from tests.spark.schemas import waiting_tables
 
@@ -33,16 +43,6 @@ SPREAD: dict[str, Any] = {"distributed": True, "distributed_tasks": 2}
 def stripe() -> Iterator[StripeSimulator]:
     with platform(ACCOUNTS) as simulator:
         yield simulator
-
-
-def expected_of(accounts: list[str | None]) -> dict[str | None, int]:
-    return {account: OWN if account is None else EACH for account in accounts}
-
-
-def assert_all_landed(lake: Path, stripe: StripeSimulator) -> None:
-    everyone = [None, *stripe.accounts()]
-    assert landed_of(lake) == expected_of(everyone)
-    assert_each_once(lake, stripe, everyone, states(stripe, everyone))
 
 
 @pytest.mark.spark41
@@ -113,15 +113,12 @@ def test_an_account_that_fails_is_named_and_the_others_land(lake: Path, stripe: 
 def test_a_call_that_steps_back_leaves_what_waits_to_the_process_that_has_the_list(
     lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    original = RawWriter.append_waiting
-
-    def beside(self: RawWriter, *given: Any) -> None:
-        # The rival is another process: it takes its own steps.
-        assert land(lake, stripe, owner="rival", **SPREAD).exit_code == 75
-        original(self, *given)
-
-    monkeypatch.setattr(RawWriter, "append_waiting", beside)
+    ends: list[int] = []
+    at_commit(
+        "before append_waiting", monkeypatch, lambda: ends.append(land(lake, stripe, owner="rival", **SPREAD).exit_code)
+    )
     land(lake, stripe, owner="first", **SPREAD).raise_for_status()
+    assert ends == [75]
     assert "executors could not do it" not in caplog.text
     assert {event["epoch"] for event in events(lake)} == {1}
     assert_all_landed(lake, stripe)
@@ -131,24 +128,30 @@ class Stopped(BaseException):
     """The process ends here, as far as the tables can know."""
 
 
-def stop(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the next call end before or after one of its commits."""
+def at_commit(where: str, patch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Let something happen before or after one of the commits of the next wave."""
     when, name = where.split()
     owner: type = RawWriter if name == "append_waiting" else StateStore
-    original: Callable[..., None] = getattr(owner, "append_waiting" if owner is RawWriter else "append")
+    method = "append_waiting" if owner is RawWriter else "append"
+    original: Callable[..., None] = getattr(owner, method)
     counted = {"claims": 1, "refusals": 2, "pages": 3, "append_waiting": 1}[name]
     calls = 0
 
     def stepped(self: object, *given: object) -> None:
         nonlocal calls
         calls += 1
-        if calls == counted and when == "before":
-            raise Stopped
+        is_here = calls == counted
+        if is_here and when == "before":
+            act()
         original(self, *given)
-        if calls == counted:
-            raise Stopped
+        if is_here and when == "after":
+            act()
 
-    monkeypatch.setattr(owner, original.__name__, stepped)
+    patch.setattr(owner, method, stepped)
+
+
+def stop() -> None:
+    raise Stopped
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,7 @@ def test_a_call_that_ends_at_any_commit_of_a_wave_loses_nothing_and_doubles_noth
     lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     with monkeypatch.context() as patch:
-        stop(where, patch)
+        at_commit(where, patch, stop)
         assert land(lake, stripe, owner="job", **SPREAD).exit_code == 1
     land(lake, stripe, owner="job", **SPREAD).raise_for_status()
     assert_all_landed(lake, stripe)
@@ -169,22 +172,8 @@ def test_a_call_that_ends_at_any_commit_of_a_wave_loses_nothing_and_doubles_noth
 def test_a_process_that_was_taken_over_in_a_wave_lands_nothing_more(
     lake: Path, stripe: StripeSimulator, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    name = where.split()[1]
-    owner: type = RawWriter if name == "append_waiting" else StateStore
-    method = "append_waiting" if owner is RawWriter else "append"
-    original: Callable[..., None] = getattr(owner, method)
-    counted = {"claims": 1, "pages": 3, "append_waiting": 1}[name]
-    calls = 0
-
-    def overtaken(self: object, *given: object) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == counted:
-            # The rival is another process: it takes its own steps.
-            land(lake, stripe, owner="rival", take_over=True).raise_for_status()
-        original(self, *given)
-
-    monkeypatch.setattr(owner, method, overtaken)
+    # The rival is another process: it takes its own steps.
+    at_commit(where, monkeypatch, lambda: land(lake, stripe, owner="rival", take_over=True).raise_for_status())
     late = land(lake, stripe, owner="zombie", **SPREAD)
     assert late.exit_code == 75
     assert "rival has completed run" in str(late["charges"].message)

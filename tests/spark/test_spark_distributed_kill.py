@@ -11,7 +11,7 @@ import pytest
 
 from tests.children import Child, wait_for
 from tests.conftest import events
-from tests.connected import EACH, OWN, assert_each_once, land, landed_of, platform
+from tests.connected import assert_all_landed, land, landed_of, platform
 from tests.places import schema_folder
 from tests.spark.schemas import adopt, waiting_tables
 
@@ -57,18 +57,13 @@ def fewer(stripe: StripeSimulator) -> list[str]:
     return stripe.accounts()[:FEWER]
 
 
-def assert_landed(lake: Path, stripe: StripeSimulator, accounts: list[str | None]) -> None:
-    assert landed_of(lake) == {account: OWN if account is None else EACH for account in accounts}
-    assert_each_once(lake, stripe, accounts)
-
-
 def assert_the_next_calls_land_all(lake: Path, stripe: StripeSimulator, spark: SparkSession, left: list[str]) -> None:
     """The first has the accounts of the call that was killed; the second has more, and so it reads first runs, too."""
     assert len(left) == 1, "what waits when a process is killed stays"
     land(lake, stripe, owner="job", **{**SPREAD, "accounts": fewer(stripe)}).raise_for_status()
-    assert_landed(lake, stripe, [*fewer(stripe)])
+    assert_all_landed(lake, stripe, [*fewer(stripe)])
     land(lake, stripe, owner="job", **SPREAD).raise_for_status()
-    assert_landed(lake, stripe, [None, *stripe.accounts()])
+    assert_all_landed(lake, stripe, [None, *stripe.accounts()])
     assert waiting_tables(spark, lake) == []
 
 
@@ -118,7 +113,7 @@ def test_of_two_calls_at_once_one_lands_and_the_other_steps_back_or_goes_on_afte
     assert ends in ([0, 0], [0, 75]), said
     adopt(spark, lake)
     assert waiting_tables(spark, lake) == []
-    assert_landed(lake, stripe, [None, *stripe.accounts()])
+    assert_all_landed(lake, stripe, [None, *stripe.accounts()])
 
 
 @pytest.mark.connect40
@@ -136,4 +131,4 @@ def test_of_two_calls_that_have_read_the_same_lists_only_one_lands_them(
         assert landed_of(lake) == landed
     adopt(spark, lake)
     assert waiting_tables(spark, lake) == []
-    assert_landed(lake, stripe, [None, *stripe.accounts()])
+    assert_all_landed(lake, stripe, [None, *stripe.accounts()])

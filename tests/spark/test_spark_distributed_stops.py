@@ -15,7 +15,7 @@ from stripe_raw_rs import IngestInterrupted, UsageError, plan
 from stripe_raw_rs.distributed import waves
 from tests.children import wait_for
 from tests.conftest import KEY, events
-from tests.connected import EACH, OWN, assert_each_once, land, landed_of, platform
+from tests.connected import assert_all_landed, assert_each_once, land, platform
 from tests.places import place_of
 from tests.spark.schemas import waiting_tables
 
@@ -39,12 +39,6 @@ SPREAD: dict[str, Any] = {"distributed": True, "distributed_tasks": 2}
 def stripe() -> Iterator[StripeSimulator]:
     with platform(ACCOUNTS) as simulator:
         yield simulator
-
-
-def assert_all_landed(lake: Path, stripe: StripeSimulator) -> None:
-    everyone = [None, *stripe.accounts()]
-    assert landed_of(lake) == {account: OWN if account is None else EACH for account in everyone}
-    assert_each_once(lake, stripe, everyone)
 
 
 LOSES = "DELETE FROM {table} WHERE _stripe_id = '{one}'"

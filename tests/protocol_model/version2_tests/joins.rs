@@ -39,10 +39,10 @@ const THREE_LONG: [Lake; 2] = [Lake::Fresh(0b1_1110), Lake::Aged(0b1_1101)];
 /// Aged lakes whose accounts 1 and 2 land nothing. Account 0 has a new object, or nothing new.
 const THREE_AGED: [Lake; 2] = [Lake::Aged(0b1_1001), Lake::Aged(0b1_1010)];
 
-const CHANGE: [u8; 3] = [1, 0, 0];
-const DELETION: [u8; 3] = [0, 1, 0];
-const FAILURE: [u8; 3] = [0, 0, 1];
-const NOTHING: [u8; 3] = [0; 3];
+pub(super) const CHANGE: [u8; 3] = [1, 0, 0];
+pub(super) const DELETION: [u8; 3] = [0, 1, 0];
+pub(super) const FAILURE: [u8; 3] = [0, 0, 1];
+pub(super) const NOTHING: [u8; 3] = [0; 3];
 
 #[test]
 fn two_attempts_whose_accounts_join_late_hold() {
@@ -169,7 +169,7 @@ fn an_older_run_that_is_left_alone_holds() {
     );
 }
 
-const FRESH: Lake = TWO[0];
+pub(super) const FRESH: Lake = TWO[0];
 
 /// Each wrong variant, the smallest case in which it breaks, and how many states it takes to see that.
 const WRONG: [Wrong; 7] = [

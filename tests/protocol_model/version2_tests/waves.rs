@@ -8,16 +8,11 @@
 //!   attempt goes on with it.
 //! - **New runs only.** A process that finds an unfinished run has no wave: it makes an attempt of the usual kind.
 
-use super::joins::{TWO, TWO_SHORT};
-use super::{Lake, Wrong, assert_each_breaks, assert_holds_in};
+use super::joins::{CHANGE, DELETION, FAILURE, FRESH, NOTHING, TWO, TWO_SHORT};
+use super::{Wrong, assert_each_breaks, assert_holds_in};
 use crate::version2::{BOTH, Engine, FIRST, GIVES_UP, Job, SECOND, Variant, Violation};
 
 const WAVE: Job = BOTH.in_wave();
-
-const NOTHING: [u8; 3] = [0; 3];
-const CHANGE: [u8; 3] = [1, 0, 0];
-const DELETION: [u8; 3] = [0, 1, 0];
-const FAILURE: [u8; 3] = [0, 0, 1];
 
 #[test]
 fn a_wave_that_wakes_up_behind_an_attempt_holds() {
@@ -64,8 +59,6 @@ fn two_waves_hold_and_what_they_leave_is_gone_on_with() {
         [(992_451, 7_049), (632_902, 3_430), (517_239, 7_013), (489_798, 3_430)],
     );
 }
-
-const FRESH: Lake = TWO[0];
 
 const WRONG: [Wrong; 3] = [
     (Variant::NoFence, Engine::Skips, FRESH, &[WAVE, WAVE], Violation::Audit, 3_271),
